@@ -1,0 +1,1 @@
+"""Datasets: records, manifests, labels, and the use cases on them."""

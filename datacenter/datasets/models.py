@@ -1,0 +1,191 @@
+"""The rows behind datasets: records, versions, label counts, uploads, archives and the links to them. Never files."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, Index, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from datacenter.database import Base, UtcDateTime, new_id
+
+
+class DatasetState(StrEnum):
+    """DELETING is shown only for datasets in their grace period, which are not live any more."""
+
+    IMPORTING = "IMPORTING"
+    READY = "READY"
+    FAILED = "FAILED"
+    DELETING = "DELETING"
+
+
+class Dataset(Base):
+    """A live dataset. Deleting one removes this row; what is left to clean stands in `DeletedDataset`."""
+
+    __tablename__ = "datasets"
+    __table_args__ = (UniqueConstraint("project_id", "name"),)
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    project_id: Mapped[str] = mapped_column(String(36))
+    name: Mapped[str] = mapped_column(String(255))
+    kind: Mapped[str] = mapped_column(String(16), default="files")
+    state: Mapped[DatasetState] = mapped_column(String(16))
+    version: Mapped[int] = mapped_column(default=0)
+    """0 until the first version is published."""
+    storage: Mapped[str] = mapped_column(String(64))
+    files: Mapped[int] = mapped_column(BigInteger, default=0)
+    size_bytes: Mapped[int] = mapped_column(BigInteger, default=0)
+    description: Mapped[str] = mapped_column(Text, default="")
+    tags: Mapped[list[str]] = mapped_column(JSON, default=list)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+    @property
+    def prefix(self) -> str:
+        """Where all objects of the dataset lie, and nothing else."""
+        return dataset_prefix(self.id)
+
+
+def dataset_prefix(dataset_id: str) -> str:
+    """The storage prefix that belongs to one dataset alone."""
+    return f"datasets/{dataset_id}/"
+
+
+class DatasetVersion(Base):
+    """One immutable state of a dataset: a manifest and its totals."""
+
+    __tablename__ = "dataset_versions"
+
+    dataset_id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True)
+    manifest_key: Mapped[str] = mapped_column(String(512))
+    files: Mapped[int] = mapped_column(BigInteger)
+    size_bytes: Mapped[int] = mapped_column(BigInteger)
+    comment: Mapped[str] = mapped_column(String(255), default="")
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class LabelCount(Base):
+    """Files with a label in the newest version of a dataset."""
+
+    __tablename__ = "label_counts"
+    __table_args__ = (Index("label_counts_by_label", "label", "dataset_id"),)
+
+    dataset_id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    label: Mapped[str] = mapped_column(String(255), primary_key=True)
+    files: Mapped[int] = mapped_column(BigInteger)
+
+
+class DeletedDataset(Base):
+    """What remains of a deleted dataset until its files are gone; restorable until the job begins."""
+
+    __tablename__ = "deleted_datasets"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    project_id: Mapped[str] = mapped_column(String(36), index=True)
+    record: Mapped[dict[str, Any]] = mapped_column(JSON)
+    job_id: Mapped[str] = mapped_column(String(36))
+    restore_until: Mapped[datetime] = mapped_column(UtcDateTime)
+    deleted_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class Upload(Base):
+    """A resumable upload: `offset_bytes` have arrived and are kept."""
+
+    __tablename__ = "uploads"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    project_id: Mapped[str] = mapped_column(String(36))
+    storage: Mapped[str] = mapped_column(String(64))
+    key: Mapped[str] = mapped_column(String(512))
+    storage_upload_id: Mapped[str] = mapped_column(String(255))
+    filename: Mapped[str] = mapped_column(String(255), default="")
+    size_bytes: Mapped[int] = mapped_column(BigInteger)
+    offset_bytes: Mapped[int] = mapped_column(BigInteger, default=0)
+    parts: Mapped[list[Any]] = mapped_column(JSON, default=list)
+    completed: Mapped[bool] = mapped_column(default=False)
+    job_id: Mapped[str | None] = mapped_column(String(36))
+    """The import that reads it; such an upload is not swept before the job has ended."""
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+
+
+class ArchiveState(StrEnum):
+    """A LAID_OUT archive has its exact bytes known and none written; it can be streamed."""
+
+    PLANNED = "PLANNED"
+    LAID_OUT = "LAID_OUT"
+    READY = "READY"
+    EXPIRED = "EXPIRED"
+
+
+class Archive(Base):
+    """A selection of files as one archive; the same selection of the same versions is one archive."""
+
+    __tablename__ = "archives"
+    __table_args__ = (Index("archives_by_fingerprint", "project_id", "fingerprint"),)
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    project_id: Mapped[str] = mapped_column(String(36))
+    fingerprint: Mapped[str] = mapped_column(String(64))
+    """SHA-256 of what is in it and how: datasets with versions, labels, formats."""
+    state: Mapped[ArchiveState] = mapped_column(String(16))
+    storage: Mapped[str] = mapped_column(String(64))
+    request: Mapped[dict[str, Any]] = mapped_column(JSON)
+    filename: Mapped[str] = mapped_column(String(255))
+    media_type: Mapped[str] = mapped_column(String(64))
+    files: Mapped[int] = mapped_column(BigInteger, default=0)
+    size_bytes: Mapped[int] = mapped_column(BigInteger, default=0)
+    etag: Mapped[str] = mapped_column(String(64), default="")
+    dataset_ids: Mapped[list[str]] = mapped_column(JSON, default=list)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+
+    @property
+    def prefix(self) -> str:
+        """Where the archive, its member table and its sidecars lie."""
+        return f"archives/{self.id}/"
+
+    @property
+    def key(self) -> str:
+        """The finished archive."""
+        return f"{self.prefix}archive"
+
+    @property
+    def members_key(self) -> str:
+        """The member table: a Parquet row per member in archive order."""
+        return f"{self.prefix}members.parquet"
+
+
+class Export(Base):
+    """One request for an archive by labels over datasets."""
+
+    __tablename__ = "exports"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    project_id: Mapped[str] = mapped_column(String(36), index=True)
+    archive_id: Mapped[str] = mapped_column(String(36), index=True)
+    job_id: Mapped[str] = mapped_column(String(36))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class Delivery(StrEnum):
+    """`archive` is built on the storage first; `stream` is served from the stored objects as it is read."""
+
+    ARCHIVE = "archive"
+    STREAM = "stream"
+
+
+class Download(Base):
+    """The right to fetch one archive until it expires."""
+
+    __tablename__ = "downloads"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    project_id: Mapped[str] = mapped_column(String(36), index=True)
+    archive_id: Mapped[str] = mapped_column(String(36), index=True)
+    delivery: Mapped[Delivery] = mapped_column(String(16))
+    filename: Mapped[str] = mapped_column(String(255))
+    job_id: Mapped[str] = mapped_column(String(36))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)

@@ -1,0 +1,33 @@
+"""What every use case stands on: settings, database, storages, doorbell."""
+
+from dataclasses import dataclass
+
+from datacenter.database import Database
+from datacenter.ledger.doorbell import Doorbell
+from datacenter.settings import Settings
+from datacenter.storages.registered import Storages
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resources:
+    """Opened once a process and passed on; nothing of it survives a fork."""
+
+    settings: Settings
+    database: Database
+    storages: Storages
+    doorbell: Doorbell
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.doorbell.close()
+        self.database.close()
+
+
+def open_resources(settings: Settings) -> Resources:
+    """Open what the settings name; nothing is contacted before it is used."""
+    return Resources(
+        settings=settings,
+        database=Database(settings.database),
+        storages=Storages(settings),
+        doorbell=Doorbell(settings.broker),
+    )

@@ -1,0 +1,1 @@
+"""The ledger: the tables that hold the truth about jobs."""

@@ -1,0 +1,67 @@
+"""The doorbell: one small message that tells a queue's workers to look into the ledger."""
+
+from celery import Celery
+from kombu.exceptions import OperationalError
+
+from datacenter.errors import DataCentreError
+from datacenter.ledger.states import JobKind
+from datacenter.settings import BrokerSettings
+
+RING_TASK = "datacenter.ring"
+"""The task's name is all the web layer knows of the worker's code."""
+
+
+class BrokerUnavailable(DataCentreError):
+    """The broker took no message; the relay rings again."""
+
+    code = "BROKER_UNAVAILABLE"
+    retryable = True
+
+
+class Doorbell:
+    """Rings queues. Safe for threads; a ring is lost without harm."""
+
+    def __init__(self, settings: BrokerSettings) -> None:
+        self._prefix = settings.prefix
+        self._celery = Celery("datacenter", broker=settings.url, set_as_current=False)
+        self._celery.conf.update(broker_settings(settings))
+
+    def ring(self, queue: str, job_id: str) -> None:
+        """Ring once. Raises: BrokerUnavailable, within a second or two."""
+        try:
+            self._celery.send_task(
+                RING_TASK,
+                args=(queue, job_id),
+                queue=broker_queue(self._prefix, queue),
+                ignore_result=True,
+                retry=True,
+                retry_policy={"max_retries": 1, "interval_start": 0.05, "interval_step": 0},
+            )
+        except (OperationalError, OSError) as error:
+            raise BrokerUnavailable(f"the broker did not take the ring for {queue}: {error}") from error
+
+    def close(self) -> None:
+        """Close the connections to the broker."""
+        self._celery.close()
+
+
+def broker_queue(prefix: str, queue: str) -> str:
+    """A queue's name at the broker."""
+    return f"{prefix}.{queue}"
+
+
+def broker_settings(settings: BrokerSettings) -> dict[str, object]:
+    """What both ends of the doorbell must agree upon, and how long either waits for the broker."""
+    amqp = settings.url.startswith(("amqp", "pyamqp"))
+    timeouts: dict[str, object] = {"socket_timeout": 10, "socket_connect_timeout": 2}
+    return {
+        "task_serializer": "json",
+        "accept_content": ["json"],
+        "task_ignore_result": True,
+        "task_create_missing_queues": True,
+        "task_default_queue": broker_queue(settings.prefix, JobKind.IMPORT),
+        # A publish is confirmed, else RabbitMQ may drop it without a word.
+        "broker_transport_options": {"confirm_publish": True} if amqp else timeouts,
+        "broker_connection_timeout": 2,
+        "broker_pool_limit": 10,
+    }

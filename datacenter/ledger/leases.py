@@ -1,0 +1,327 @@
+"""The ledger as a worker sees it: claim a shard, keep it alive, and say how it ended.
+
+Every call but `claim` is fenced by the lease's token: whoever was replaced meanwhile gets `LeaseLost` and
+changes nothing.
+"""
+
+import random
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from datacenter.database import now
+from datacenter.errors import LeaseLost
+from datacenter.ledger.models import Job, Shard
+from datacenter.ledger.moves import (
+    add_ring,
+    add_step,
+    end,
+    error_record,
+    head_for,
+    make_ready,
+    move,
+    wind_down,
+)
+from datacenter.ledger.queueing import next_rank
+from datacenter.ledger.states import JobKind, JobState, ShardState, Step
+from datacenter.settings import LedgerSettings
+
+INSERT_ROWS = 1_000
+Publish = Callable[[Session], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """A leased shard, with what a runner needs to know of its job."""
+
+    shard_id: int
+    token: int
+    job_id: str
+    project_id: str
+    kind: JobKind
+    queue: str
+    step: Step
+    number: int
+    spec: dict[str, Any]
+    payload: dict[str, Any]
+    attempts: int
+    """Attempts of this shard that failed before."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShardPlan:
+    """One shard as a plan describes it; `spec` is small: ids, keys and ranges, never data."""
+
+    spec: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Totals:
+    """What a job will have done when it is done."""
+
+    files: int
+    size_bytes: int
+
+
+def claim(session: Session, queue: str, owner: str, lease: timedelta) -> Claim | None:
+    """Lease the next due shard of a queue; None when there is none. One step down the index `shards_by_claim`."""
+    due = (
+        select(Shard)
+        .where(Shard.queue == queue, Shard.state == ShardState.READY)
+        .order_by(Shard.precedence, Shard.rank, Shard.id)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+    shard = session.scalars(due).first()
+    if shard is None:
+        return None
+    moment = now(session)
+    job = session.get_one(Job, shard.job_id)
+    shard.state, shard.owner = ShardState.LEASED, owner
+    shard.token += 1
+    shard.lease_expires_at = moment + lease
+    if shard.step is not Step.UNDO and job.state != JobState.STARTED:
+        move(job, JobState.STARTED)
+    job.started_at = job.started_at or moment
+    job.phase = _phase(shard.step, job.phase)
+    return Claim(
+        shard_id=shard.id,
+        token=shard.token,
+        job_id=job.id,
+        project_id=job.project_id,
+        kind=JobKind(job.kind),
+        queue=queue,
+        step=Step(shard.step),
+        number=shard.number,
+        spec=shard.spec,
+        payload=job.payload,
+        attempts=shard.attempts,
+    )
+
+
+def extend(session: Session, held: Claim, lease: timedelta, *, files: int, size_bytes: int) -> bool:
+    """Extend a lease and report progress; True when the worker should stop (the job was cancelled or has failed).
+
+    Progress is a high-water mark: an attempt that begins again never takes it back. Raises: LeaseLost.
+    """
+    shard = _fenced(session, held)
+    shard.lease_expires_at = now(session) + lease
+    _progress(session, shard, files, size_bytes)
+    job = session.get_one(Job, held.job_id)
+    return job.outcome is not None and held.step is not Step.UNDO
+
+
+def complete_plan(
+    session: Session, held: Claim, plans: Iterable[ShardPlan], totals: Totals, phase: str
+) -> None:
+    """Commit a job's shards and totals; a plan without shards goes straight to its finish. Raises: LeaseLost."""
+    shard, job = _fenced(session, held), _locked(session, held)
+    shard.state = ShardState.DONE
+    if _heading_for_its_end(session, job):
+        return
+    job.files_total, job.bytes_total, job.phase = totals.files, totals.size_bytes, phase
+    count = _insert(session, job, shard, plans)
+    job.open_shards = count
+    if count:
+        add_ring(session, job, count)
+    else:
+        add_step(session, job, Step.FINISH)
+
+
+def complete_shard(
+    session: Session, held: Claim, result: dict[str, Any], *, files: int, size_bytes: int
+) -> None:
+    """Commit a shard's result; with the last one of its job the finish is committed too. Raises: LeaseLost."""
+    shard, job = _fenced(session, held), _locked(session, held)
+    shard.state, shard.result = ShardState.DONE, result
+    _progress(session, shard, files, size_bytes)
+    if _heading_for_its_end(session, job):
+        return
+    job.open_shards -= 1
+    if job.open_shards == 0:
+        add_step(session, job, Step.FINISH)
+
+
+def complete_finish(session: Session, held: Claim, result: dict[str, Any], publish: Publish) -> None:
+    """Publish what the job made and end it in SUCCESS, in one transaction. Raises: LeaseLost."""
+    shard, job = _fenced(session, held), _locked(session, held)
+    shard.state = ShardState.DONE
+    if _heading_for_its_end(session, job):
+        return
+    publish(session)
+    job.result, job.error = result, None
+    job.files_done = job.files_total if job.files_total is not None else job.files_done
+    job.bytes_done = job.bytes_total if job.bytes_total is not None else job.bytes_done
+    end(session, job, JobState.SUCCESS)
+
+
+def complete_undo(session: Session, held: Claim, result: dict[str, Any] | None, publish: Publish) -> None:
+    """End a job whose work was undone in FAILURE or REVOKED. Raises: LeaseLost."""
+    shard, job = _fenced(session, held), _locked(session, held)
+    shard.state = ShardState.DONE
+    publish(session)
+    job.result = result
+    assert job.outcome is not None
+    end(session, job, job.outcome)
+
+
+def drop(session: Session, held: Claim) -> None:
+    """Give up a shard of a job that is heading for its end. Raises: LeaseLost."""
+    shard, job = _fenced(session, held), _locked(session, held)
+    shard.state = ShardState.WAITING if job.checkpoint else ShardState.DROPPED
+    session.flush()
+    wind_down(session, job)
+
+
+def hand_back(session: Session, held: Claim) -> None:
+    """Return a shard unharmed, at the head of its queue, and ring for it. Raises: LeaseLost."""
+    shard, job = _fenced(session, held), _locked(session, held)
+    if _heading_for_its_end(session, job, shard):
+        return
+    make_ready(session, shard, in_line=False)
+    add_ring(session, job, 1)
+
+
+def postpone(session: Session, held: Claim, delay: timedelta) -> None:
+    """Return a shard that has to wait for something; it does not count as an attempt. Raises: LeaseLost."""
+    shard, job = _fenced(session, held), _locked(session, held)
+    if _heading_for_its_end(session, job, shard):
+        return
+    shard.state, shard.not_before = ShardState.WAITING, now(session) + delay
+
+
+def fail(
+    session: Session,
+    held: Claim,
+    settings: LedgerSettings,
+    *,
+    code: str,
+    message: str,
+    entry: str | None = None,
+    retryable: bool,
+    publish: Publish,
+) -> None:
+    """Record a failed attempt: again later with backoff, or for good. Raises: LeaseLost.
+
+    `publish` runs when the job ends by this without an undo step of its own.
+    """
+    shard, job = _fenced(session, held), _locked(session, held)
+    count_failure(session, shard, job, settings, error_record(code, message, entry), retryable, publish)
+
+
+def count_failure(
+    session: Session,
+    shard: Shard,
+    job: Job,
+    settings: LedgerSettings,
+    error: dict[str, Any],
+    retryable: bool,
+    publish: Publish,
+) -> None:
+    """The one place that decides whether an attempt is followed by another."""
+    shard.attempts += 1
+    shard.error = error
+    job.attempts = max(job.attempts, shard.attempts)
+    if job.outcome is not None and shard.step is not Step.UNDO:
+        shard.state = ShardState.WAITING if job.checkpoint else ShardState.DROPPED
+        wind_down(session, job)
+    elif retryable and shard.attempts < settings.attempts:
+        shard.state = ShardState.WAITING
+        shard.not_before = now(session) + backoff(settings, shard.attempts)
+        if shard.step is not Step.UNDO:
+            job.error = error
+            move(job, JobState.RETRY)
+    elif shard.step is Step.UNDO:
+        _end_unclean(session, job, shard, error, publish)
+    else:
+        shard.state = ShardState.FAILED
+        head_for(session, job, JobState.FAILURE, error, checkpoint=retryable)
+        if retryable:
+            publish(session)
+
+
+def backoff(settings: LedgerSettings, attempts: int) -> timedelta:
+    """Exponential, with full jitter over its upper half, so that many failed shards do not come back together."""
+    ceiling = min(settings.backoff_ceiling_seconds, settings.backoff_seconds * 2 ** (attempts - 1))
+    return timedelta(seconds=random.uniform(ceiling / 2, ceiling))
+
+
+def _end_unclean(session: Session, job: Job, shard: Shard, error: dict[str, Any], publish: Publish) -> None:
+    shard.state = ShardState.FAILED
+    publish(session)
+    assert job.outcome is not None
+    if job.error is None:
+        job.error = error
+    job.result = {"leftovers": error}
+    end(session, job, job.outcome)
+
+
+def _insert(session: Session, job: Job, plan: Shard, plans: Iterable[ShardPlan]) -> int:
+    precedence = -job.priority
+    rank = next_rank(session, job.queue, precedence, job.project_id)
+    rows: list[dict[str, Any]] = []
+    number = 0
+    for number, item in enumerate(plans, start=1):
+        rows.append(
+            {
+                "job_id": job.id,
+                "project_id": job.project_id,
+                "queue": job.queue,
+                "step": Step.RUN,
+                "number": number,
+                "state": ShardState.READY,
+                "precedence": precedence,
+                "rank": rank + number - 1,
+                "spec": item.spec,
+                "attempts": 0,
+                "token": 0,
+                "files_done": 0,
+                "bytes_done": 0,
+            }
+        )
+        if len(rows) == INSERT_ROWS:
+            session.execute(Shard.__table__.insert(), rows)  # type: ignore[attr-defined]  # a mapped class's table
+            rows = []
+    if rows:
+        session.execute(Shard.__table__.insert(), rows)  # type: ignore[attr-defined]  # a mapped class's table
+    return number
+
+
+def _heading_for_its_end(session: Session, job: Job, shard: Shard | None = None) -> bool:
+    if job.outcome is None or (shard is not None and shard.step is Step.UNDO):
+        return False
+    if shard is not None:
+        shard.state = ShardState.WAITING if job.checkpoint else ShardState.DROPPED
+    session.flush()
+    wind_down(session, job)
+    return True
+
+
+def _progress(session: Session, shard: Shard, files: int, size_bytes: int) -> None:
+    more_files = max(0, files - shard.files_done)
+    more_bytes = max(0, size_bytes - shard.bytes_done)
+    if shard.step is not Step.RUN or not (more_files or more_bytes):
+        return
+    shard.files_done += more_files
+    shard.bytes_done += more_bytes
+    values = {"files_done": Job.files_done + more_files, "bytes_done": Job.bytes_done + more_bytes}
+    session.execute(update(Job).where(Job.id == shard.job_id).values(**values))
+
+
+def _fenced(session: Session, held: Claim) -> Shard:
+    shard = session.scalars(select(Shard).where(Shard.id == held.shard_id).with_for_update()).first()
+    if shard is None or shard.token != held.token or shard.state != ShardState.LEASED:
+        raise LeaseLost(f"shard {held.number} of job {held.job_id} was given to another worker")
+    return shard
+
+
+def _locked(session: Session, held: Claim) -> Job:
+    return session.scalars(select(Job).where(Job.id == held.job_id).with_for_update()).one()
+
+
+def _phase(step: Step, present: str) -> str:
+    return {Step.PLAN: "planning", Step.FINISH: "finishing", Step.UNDO: "cleaning up"}.get(step, present)

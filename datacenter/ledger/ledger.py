@@ -1,0 +1,200 @@
+"""The ledger as a client's request sees it: enqueue, look, cancel, retry."""
+
+from collections.abc import Collection, Iterable
+from typing import Any
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
+
+from datacenter.database import new_id, now
+from datacenter.errors import Invalid, JobFinished, JobNotRetryable, NotFound
+from datacenter.ledger.models import Job, JobDataset, JobDependency, Shard
+from datacenter.ledger.moves import (
+    add_ring,
+    add_step,
+    end,
+    head_for,
+    make_ready,
+    move,
+    release,
+    settle_dependencies,
+)
+from datacenter.ledger.options import JobOptions
+from datacenter.ledger.states import FINISHED, JobKind, JobState, ShardState, Step
+
+
+def enqueue(
+    session: Session,
+    *,
+    project_id: str,
+    kind: JobKind,
+    payload: dict[str, Any],
+    dataset_ids: Iterable[str] = (),
+    options: JobOptions = JobOptions(),
+    after_any_end: Collection[str] = (),
+    job_id: str | None = None,
+) -> Job:
+    """Add a job with its plan shard and its ring to the caller's transaction; nothing of it exists before the commit.
+
+    `after_any_end` names jobs to wait for whatever becomes of them; `options.after` names jobs that must succeed.
+
+    Raises:
+        Invalid: a job in `options.after` is not one of this project.
+    """
+    known = select(Job.id).where(Job.project_id == project_id, Job.id.in_(options.after))
+    missing = set(options.after) - set(session.scalars(known))
+    if missing:
+        raise Invalid(f"after: there is no job {min(missing)}", field="after")
+    job = Job(
+        id=job_id or new_id(),
+        project_id=project_id,
+        kind=kind,
+        queue=kind.value,
+        state=JobState.PENDING,
+        payload=payload,
+        priority=options.priority,
+        not_before=options.not_before,
+        notify=list(options.notify),
+        open_shards=1,
+        created_at=now(session),
+    )
+    session.add(job)
+    session.flush()
+    session.add_all(
+        JobDataset(job_id=job.id, dataset_id=dataset_id) for dataset_id in sorted(set(dataset_ids))
+    )
+    waits_for = dict.fromkeys(options.after, True) | dict.fromkeys(after_any_end, False)
+    session.add_all(
+        JobDependency(job_id=job.id, after_id=after, needs_success=needs)
+        for after, needs in waits_for.items()
+    )
+    session.add(
+        Shard(
+            job_id=job.id,
+            project_id=project_id,
+            queue=job.queue,
+            step=Step.PLAN,
+            number=0,
+            state=ShardState.WAITING,
+            precedence=-job.priority,
+            rank=0,
+            spec={},
+        )
+    )
+    session.flush()
+    if waits_for:
+        settle_dependencies(session, job.id)
+    else:
+        release(session, job, job.created_at)
+    return job
+
+
+def find_job(session: Session, project_id: str, job_id: str) -> Job:
+    """Raises: NotFound."""
+    job = session.get(Job, job_id)
+    if job is None or job.project_id != project_id:
+        raise NotFound(f"there is no job {job_id}")
+    return job
+
+
+def list_jobs(
+    session: Session,
+    project_id: str,
+    *,
+    kind: JobKind | None = None,
+    state: JobState | None = None,
+    dataset_id: str | None = None,
+    before_id: str | None = None,
+    limit: int,
+) -> list[Job]:
+    """The project's jobs, newest first, beginning after `before_id`."""
+    query = select(Job).where(Job.project_id == project_id).order_by(Job.id.desc()).limit(limit)
+    if kind is not None:
+        query = query.where(Job.kind == kind)
+    if state is not None:
+        query = query.where(Job.state == state)
+    if dataset_id is not None:
+        query = query.join(JobDataset, JobDataset.job_id == Job.id).where(JobDataset.dataset_id == dataset_id)
+    if before_id is not None:
+        query = query.where(Job.id < before_id)
+    return list(session.scalars(query))
+
+
+def dataset_ids_of(session: Session, job_ids: Collection[str]) -> dict[str, list[str]]:
+    """The datasets that each job is about."""
+    found: dict[str, list[str]] = {job_id: [] for job_id in job_ids}
+    for row in session.scalars(select(JobDataset).where(JobDataset.job_id.in_(job_ids))):
+        found[row.job_id].append(row.dataset_id)
+    return found
+
+
+def after_ids_of(session: Session, job_ids: Collection[str]) -> dict[str, list[str]]:
+    """The jobs that each job waits for."""
+    found: dict[str, list[str]] = {job_id: [] for job_id in job_ids}
+    for row in session.scalars(select(JobDependency).where(JobDependency.job_id.in_(job_ids))):
+        found[row.job_id].append(row.after_id)
+    return found
+
+
+def request_cancel(session: Session, project_id: str, job_id: str) -> Job:
+    """Ask a job to stop: what is not claimed never will be, what is running stops within a batch and is undone.
+
+    Asking again changes nothing. Raises: NotFound, JobFinished.
+    """
+    job = _locked(session, project_id, job_id)
+    if job.state in FINISHED:
+        raise JobFinished(f"job {job_id} has already ended in {job.state}")
+    if job.cancel_requested_at is None:
+        job.cancel_requested_at = now(session)
+        head_for(session, job, JobState.REVOKED, None, checkpoint=False)
+    return job
+
+
+def withdraw(session: Session, job: Job) -> bool:
+    """Revoke a job that no worker has ever claimed, without a trace of work; False when it is too late."""
+    plan = session.scalars(select(Shard).where(Shard.job_id == job.id).with_for_update()).all()
+    if job.state in FINISHED or any(shard.token for shard in plan):
+        return False
+    session.execute(update(Shard).where(Shard.job_id == job.id).values(state=ShardState.DROPPED))
+    end(session, job, JobState.REVOKED)
+    return True
+
+
+def retry(session: Session, project_id: str, job_id: str) -> Job:
+    """Let a failed or revoked job go on: from its last checkpoint if its work was kept, else from the start.
+
+    Raises: NotFound, JobNotRetryable.
+    """
+    job = _locked(session, project_id, job_id)
+    if job.state not in (JobState.FAILURE, JobState.REVOKED):
+        raise JobNotRetryable(f"job {job_id} is {job.state}; only FAILURE and REVOKED can be retried")
+    move(job, JobState.PENDING)
+    kept, job.checkpoint = job.checkpoint, False
+    job.outcome = job.error = job.result = job.finished_at = job.cancel_requested_at = job.not_before = None
+    job.phase = "waiting"
+    if kept:
+        _resume(session, job)
+    else:
+        session.execute(delete(Shard).where(Shard.job_id == job.id))
+        job.files_done = job.bytes_done = job.attempts = 0
+        job.files_total = job.bytes_total = None
+        add_step(session, job, Step.PLAN)
+    return job
+
+
+def _resume(session: Session, job: Job) -> None:
+    stopped = (ShardState.FAILED, ShardState.WAITING, ShardState.DROPPED)
+    shards = session.scalars(select(Shard).where(Shard.job_id == job.id, Shard.state.in_(stopped))).all()
+    for shard in shards:
+        shard.attempts, shard.error = 0, None
+        make_ready(session, shard, in_line=True)
+        session.flush()
+    job.open_shards = len(shards)
+    add_ring(session, job, job.open_shards)
+
+
+def _locked(session: Session, project_id: str, job_id: str) -> Job:
+    job = session.scalars(select(Job).where(Job.id == job_id).with_for_update()).first()
+    if job is None or job.project_id != project_id:
+        raise NotFound(f"there is no job {job_id}")
+    return job

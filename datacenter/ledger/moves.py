@@ -1,0 +1,169 @@
+"""How jobs and shards move: the rules that every writer of the ledger shares."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from datacenter.database import now
+from datacenter.ledger.models import Job, JobDependency, OutboxMessage, Shard
+from datacenter.ledger.queueing import head_rank, next_rank
+from datacenter.ledger.states import FINISHED, MOVES, JobState, ShardState, Step
+
+RELAY_GRACE = timedelta(seconds=1)
+"""The relay leaves a fresh message to whoever committed it."""
+MOST_RINGS = 32
+"""Rings for one job's shards; workers that hear one go on claiming by themselves."""
+
+
+def move(job: Job, state: JobState) -> None:
+    """Change a job's state; an impossible move is a fault of ours."""
+    if state != job.state and state not in MOVES[job.state]:
+        raise AssertionError(f"job {job.id} cannot go from {job.state} to {state}")
+    job.state = state
+
+
+def error_record(code: str, message: str, entry: str | None = None) -> dict[str, Any]:
+    """The shape of an error in the ledger and in REST."""
+    return {"code": code, "message": message, "entry": entry}
+
+
+def add_step(session: Session, job: Job, step: Step, spec: dict[str, Any] | None = None) -> None:
+    """Add the single shard of a plan, finish or undo step at the head of its queue, and ring for it."""
+    number = session.scalar(
+        select(func.count()).select_from(Shard).where(Shard.job_id == job.id, Shard.step == step)
+    )
+    precedence = -job.priority
+    session.add(
+        Shard(
+            job_id=job.id,
+            project_id=job.project_id,
+            queue=job.queue,
+            step=step,
+            number=number or 0,
+            state=ShardState.READY,
+            precedence=precedence,
+            rank=head_rank(session, job.queue, precedence),
+            spec=spec or {},
+        )
+    )
+    job.open_shards = 1
+    add_ring(session, job, 1)
+
+
+def add_ring(session: Session, job: Job, times: int) -> None:
+    """Commit a ring for the job's queue together with the change that makes it needed."""
+    session.add(
+        OutboxMessage(
+            kind="ring",
+            queue=job.queue,
+            job_id=job.id,
+            payload={"times": min(times, MOST_RINGS)},
+            due_at=now(session) + RELAY_GRACE,
+        )
+    )
+
+
+def make_ready(session: Session, shard: Shard, *, in_line: bool) -> None:
+    """Let a shard be claimed: behind its project's others, or at the head when it comes back."""
+    place = (
+        next_rank(session, shard.queue, shard.precedence, shard.project_id)
+        if in_line
+        else head_rank(session, shard.queue, shard.precedence)
+    )
+    shard.state, shard.rank, shard.not_before, shard.owner = ShardState.READY, place, None, None
+
+
+def head_for(
+    session: Session, job: Job, outcome: JobState, error: dict[str, Any] | None, *, checkpoint: bool
+) -> None:
+    """Begin the end of a job that will not succeed: nothing more is claimed, what is leased stops at its next check."""
+    if job.state in FINISHED or job.outcome is not None:
+        return
+    job.outcome, job.checkpoint = outcome, checkpoint
+    job.error = error
+    idle = (ShardState.READY, ShardState.WAITING)
+    unclaimed = (Shard.job_id == job.id, Shard.state.in_(idle))
+    keep = ShardState.WAITING if checkpoint else ShardState.DROPPED
+    session.execute(update(Shard).where(*unclaimed).values(state=keep, not_before=None))
+    wind_down(session, job)
+
+
+def wind_down(session: Session, job: Job) -> None:
+    """Once nothing of the job is leased, clean up after it; or end it at once when its work is kept for a retry."""
+    leased = (
+        select(func.count())
+        .select_from(Shard)
+        .where(Shard.job_id == job.id, Shard.state == ShardState.LEASED)
+    )
+    session.flush()
+    if session.scalar(leased):
+        return
+    assert job.outcome is not None
+    if job.checkpoint:
+        end(session, job, job.outcome)
+    else:
+        job.phase = "cleaning up"
+        add_step(session, job, Step.UNDO)
+
+
+def end(session: Session, job: Job, state: JobState) -> None:
+    """Finish a job, tell whoever asked to be told, and let the jobs that waited for it go on."""
+    if job.state == JobState.PENDING and state == JobState.SUCCESS:
+        raise AssertionError("a job that was never claimed cannot succeed")
+    if job.state == JobState.RETRY and state == JobState.SUCCESS:
+        move(job, JobState.STARTED)
+    move(job, state)
+    moment = now(session)
+    job.finished_at, job.open_shards = moment, 0
+    job.phase = "done" if state == JobState.SUCCESS else job.phase
+    for hook in job.notify:
+        if state in hook["on"]:
+            message = OutboxMessage(
+                kind="notify", queue=job.queue, job_id=job.id, payload={"url": hook["url"]}, due_at=moment
+            )
+            session.add(message)
+    session.flush()
+    waiting = select(JobDependency.job_id).where(JobDependency.after_id == job.id)
+    for job_id in session.scalars(waiting).all():
+        settle_dependencies(session, job_id)
+
+
+def settle_dependencies(session: Session, job_id: str) -> None:
+    """Let a waiting job begin when all it waits for has ended; end it when something it needs did not succeed."""
+    job = session.get(Job, job_id)
+    if job is None or job.state != JobState.PENDING or job.outcome is not None:
+        return
+    rows = session.execute(
+        select(Job.id, Job.state, JobDependency.needs_success)
+        .select_from(JobDependency)
+        .outerjoin(Job, Job.id == JobDependency.after_id)
+        .where(JobDependency.job_id == job_id)
+    ).all()
+    for after_id, state, needs_success in rows:
+        if needs_success and state in FINISHED and state != JobState.SUCCESS:
+            detail = f"job {after_id}, which this one waited for, ended in {state}"
+            head_for(
+                session, job, JobState.FAILURE, error_record("DEPENDENCY_FAILED", detail), checkpoint=False
+            )
+            return
+    if any(after_id is not None and state not in FINISHED for after_id, state, _ in rows):
+        return
+    release(session, job, now(session))
+
+
+def release(session: Session, job: Job, moment: datetime) -> None:
+    """Make a job's waiting plan claimable, now or at its `not_before`."""
+    plan = session.scalars(
+        select(Shard).where(
+            Shard.job_id == job.id, Shard.step == Step.PLAN, Shard.state == ShardState.WAITING
+        )
+    ).first()
+    if plan is None:
+        return
+    if job.not_before is not None and job.not_before > moment:
+        plan.not_before = job.not_before
+        return
+    make_ready(session, plan, in_line=True)
+    add_ring(session, job, 1)

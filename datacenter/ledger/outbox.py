@@ -1,0 +1,64 @@
+"""The outbox: what was committed with a change is sent after it, by whoever committed it or else by the relay."""
+
+from datetime import timedelta
+
+import structlog
+from sqlalchemy import delete, select, update
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from datacenter.database import Database, now
+from datacenter.ledger.doorbell import BrokerUnavailable, Doorbell
+from datacenter.ledger.models import Job, OutboxMessage
+from datacenter.ledger.states import JobState
+
+BATCH = 100
+log = structlog.get_logger(__name__)
+
+
+def ring_committed(database: Database, doorbell: Doorbell, job_id: str) -> None:
+    """Ring for what a job's committed changes asked for; never raises: what fails here, the relay repeats."""
+    try:
+        with database.reading() as session:
+            rings = list(
+                session.scalars(
+                    select(OutboxMessage).where(OutboxMessage.job_id == job_id, OutboxMessage.kind == "ring")
+                )
+            )
+        _send(database, doorbell, rings)
+    except (BrokerUnavailable, SQLAlchemyError) as error:
+        log.warning("ring left to the relay", job_id=job_id, reason=str(error))
+
+
+def relay(database: Database, doorbell: Doorbell) -> int:
+    """Send rings that nobody sent; returns how many messages went out.
+
+    Raises:
+        BrokerUnavailable: the messages stay and are tried again.
+    """
+    with database.reading() as session:
+        due = select(OutboxMessage).where(OutboxMessage.kind == "ring", OutboxMessage.due_at <= now(session))
+        rings = list(session.scalars(due.order_by(OutboxMessage.due_at).limit(BATCH)))
+    _send(database, doorbell, rings)
+    return len(rings)
+
+
+def _send(database: Database, doorbell: Doorbell, rings: list[OutboxMessage]) -> None:
+    for message in rings:
+        for _ in range(int(message.payload.get("times", 1))):
+            doorbell.ring(message.queue, message.job_id)
+    if rings:
+        database.run(lambda session: _forget(session, rings))
+
+
+def _forget(session: Session, rings: list[OutboxMessage]) -> None:
+    session.execute(delete(OutboxMessage).where(OutboxMessage.id.in_([ring.id for ring in rings])))
+    rung = {ring.job_id for ring in rings}
+    waiting = (Job.id.in_(rung), Job.state == JobState.PENDING)
+    session.execute(update(Job).where(*waiting).values(state=JobState.RECEIVED))
+
+
+def put_off(message: OutboxMessage, session: Session) -> None:
+    """Try a message again later, with growing pauses."""
+    message.attempts += 1
+    message.due_at = now(session) + timedelta(seconds=min(300, 2**message.attempts))

@@ -1,0 +1,70 @@
+"""The periodic repair of the ledger: due work is made claimable, expired leases are taken back."""
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from datacenter.database import now
+from datacenter.ledger.leases import count_failure
+from datacenter.ledger.models import Job, Shard
+from datacenter.ledger.moves import add_ring, error_record, make_ready
+from datacenter.ledger.states import ShardState, Step
+from datacenter.settings import LedgerSettings
+
+BATCH = 200
+"""Rows that one transaction repairs; the caller repeats until less than that is left."""
+
+
+def wake_due(session: Session) -> int:
+    """Make waiting shards claimable whose time has come, and ring for them; returns how many."""
+    due = (
+        select(Shard)
+        .where(Shard.state == ShardState.WAITING, Shard.not_before <= now(session))
+        .order_by(Shard.not_before)
+        .limit(BATCH)
+        .with_for_update(skip_locked=True)
+    )
+    shards = session.scalars(due).all()
+    for shard in shards:
+        make_ready(session, shard, in_line=shard.attempts == 0 and shard.step is Step.PLAN)
+        session.flush()
+        add_ring(session, session.get_one(Job, shard.job_id), 1)
+    return len(shards)
+
+
+def take_back_expired(session: Session, settings: LedgerSettings) -> int:
+    """Take shards back whose worker has gone silent; that counts as an attempt. Returns how many."""
+    expired = (
+        select(Shard)
+        .where(Shard.state == ShardState.LEASED, Shard.lease_expires_at < now(session))
+        .limit(BATCH)
+        .with_for_update(skip_locked=True)
+    )
+    shards = session.scalars(expired).all()
+    for shard in shards:
+        job = session.scalars(select(Job).where(Job.id == shard.job_id).with_for_update()).one()
+        _count_lost(session, shard, job, settings)
+    return len(shards)
+
+
+def queues_with_work(session: Session) -> dict[str, int]:
+    """Claimable shards by queue."""
+    rows = session.execute(
+        select(Shard.queue, func.count()).where(Shard.state == ShardState.READY).group_by(Shard.queue)
+    )
+    return {queue: count for queue, count in rows}  # noqa: C416 - rows are not plain tuples to mypy
+
+
+def _count_lost(session: Session, shard: Shard, job: Job, settings: LedgerSettings) -> None:
+    last = shard.attempts + 1 >= settings.attempts
+    detail = f"worker {shard.owner} went silent {shard.attempts + 1} times: killed, probably out of memory"
+    if last or (job.outcome is not None and shard.step is not Step.UNDO):
+        # A shard that kills its workers would do so again: there is nothing to continue from.
+        count_failure(
+            session, shard, job, settings, error_record("WORKER_LOST", detail), False, lambda _: None
+        )
+        return
+    shard.attempts += 1
+    job.attempts = max(job.attempts, shard.attempts)
+    make_ready(session, shard, in_line=False)
+    session.flush()
+    add_ring(session, job, 1)

@@ -1,0 +1,45 @@
+"""The database schema, step by step (Alembic), and whether a database has it."""
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from datacenter.database import Database
+from datacenter.errors import SettingsInvalid
+from datacenter.settings import DatabaseSettings
+
+
+def migrate(settings: DatabaseSettings) -> str:
+    """Bring the database to the schema of this release; returns its revision. Running it again changes nothing."""
+    database = Database(settings)
+    try:
+        with database.engine.connect() as connection:
+            config = _config()
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+            connection.commit()
+        return _revision(database) or ""
+    finally:
+        database.close()
+
+
+def require_schema(database: Database) -> None:
+    """Raises: SettingsInvalid when the database's schema is not the one of this release."""
+    found, wanted = _revision(database), ScriptDirectory.from_config(_config()).get_current_head()
+    if found != wanted:
+        raise SettingsInvalid(
+            f"database.url: the schema is {found or 'empty'}, this release needs {wanted}; run `datacenter migrate`"
+        )
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", "datacenter:migrations")
+    return config
+
+
+def _revision(database: Database) -> str | None:
+    with database.engine.connect() as connection:
+        revision: str | None = MigrationContext.configure(connection).get_current_revision()
+        return revision

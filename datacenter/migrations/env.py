@@ -1,0 +1,18 @@
+"""Alembic's entry: runs on the connection that `migrate` hands it."""
+
+from alembic import context
+
+from datacenter.access import models as _access
+from datacenter.database import Base
+from datacenter.datasets import models as _datasets
+from datacenter.ledger import models as _ledger
+
+TABLES = (_access.Project, _datasets.Dataset, _ledger.Job)
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=Base.metadata,
+    transaction_per_migration=True,
+)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,174 @@
+"""Settings: read once from a YAML file and `DATACENTER__*` variables, then frozen."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    YamlConfigSettingsSource,
+)
+
+from datacenter.errors import SettingsInvalid
+
+CONFIG_VARIABLE = "DATACENTER_CONFIG"
+GIB = 1 << 30
+Seconds = Annotated[float, Field(gt=0)]
+
+
+class Section(BaseModel):
+    """A frozen part of the settings in which an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DatabaseSettings(Section):
+    url: str = "sqlite:///datacenter.db"
+    """SQLAlchemy URL: `sqlite:///file.db` or `mysql+pymysql://user:password@host/database`."""
+    pool_size: int = Field(default=10, ge=1)
+
+
+class BrokerSettings(Section):
+    url: str = "redis://127.0.0.1:6379/0"
+    """Celery broker: `redis://…`, `redis+socket:///path` or `amqp://…`; it carries rings, never data."""
+    prefix: str = "datacenter"
+    """Stands before every queue's name, so that installations can share a broker."""
+
+
+class WebSettings(Section):
+    host: str = "127.0.0.1"
+    port: int = Field(default=8080, ge=0, le=65535)
+    public_url: str = ""
+    """What links begin with; empty: the address of the request."""
+    secret_key: SecretStr = SecretStr("")
+    """Signs download links. Production settings refuse to start without one of 32 characters and more."""
+    body_bytes: int = Field(default=4 << 20, gt=0)
+    """The largest JSON body; uploads have their own limit."""
+
+
+class StorageSettings(Section):
+    kind: str
+    url: str
+    role: Literal["platform", "source", "both"] = "platform"
+    options: dict[str, str | int | bool] = Field(default_factory=dict)
+
+
+class LedgerSettings(Section):
+    lease_seconds: Seconds = 30
+    heartbeat_seconds: Seconds = 5
+    sweep_seconds: Seconds = 10
+    relay_seconds: Seconds = 1
+    slice_seconds: Seconds = 5
+    """How long a worker claims shard after shard before it lets other queues have their turn."""
+    stall_seconds: Seconds = 60
+    """A shard that reports no progress for so long loses its lease."""
+    attempts: int = Field(default=5, ge=1)
+    backoff_seconds: Seconds = 1
+    backoff_ceiling_seconds: Seconds = 300
+    checkpoint_seconds: Seconds = 24 * 3600
+    """How long the work of a failed job is kept so that `retry` can continue it."""
+
+
+class LimitSettings(Section):
+    upload_bytes: int = Field(default=200 * GIB, gt=0)
+    entries: int = Field(default=1_000_000, gt=0)
+    entry_bytes: int = Field(default=50 * GIB, gt=0)
+    total_bytes: int = Field(default=200 * GIB, gt=0)
+    path_bytes: int = Field(default=1024, gt=0)
+    segment_bytes: int = Field(default=255, gt=0)
+    depth: int = Field(default=64, gt=0)
+    index_bytes: int = Field(default=256 << 20, gt=0)
+    """The largest central directory of a zip: what a worker holds in memory."""
+    labels: int = Field(default=10_000, gt=0)
+    """Different labels in one dataset."""
+
+
+class ShardSettings(Section):
+    files: int = Field(default=5_000, gt=0)
+    """At most so many files in one shard of an import or a delete."""
+    size_bytes: int = Field(default=256 << 20, gt=0)
+    """A shard of an import closes when it holds so many bytes."""
+    part_bytes: int = Field(default=64 << 20, gt=0)
+    """The size of one part of an archive that is being written."""
+
+
+class LifetimeSettings(Section):
+    upload_seconds: Seconds = 24 * 3600
+    link_seconds: Seconds = 24 * 3600
+    link_ceiling_seconds: Seconds = 7 * 24 * 3600
+    archive_seconds: Seconds = 7 * 24 * 3600
+    idempotency_seconds: Seconds = 24 * 3600
+    job_seconds: Seconds = 90 * 24 * 3600
+    """How long a finished job stays readable."""
+
+
+class Settings(BaseSettings):
+    """Everything an installation can set; `DATACENTER__LEDGER__LEASE_SECONDS=10` sets `ledger.lease_seconds`."""
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="forbid",
+        env_prefix="DATACENTER__",
+        env_nested_delimiter="__",
+        nested_model_default_partial_update=True,
+    )
+
+    environment: Literal["development", "production"] = "development"
+    database: DatabaseSettings = DatabaseSettings()
+    broker: BrokerSettings = BrokerSettings()
+    web: WebSettings = WebSettings()
+    storages: dict[str, StorageSettings] = Field(default_factory=dict)
+    default_storage: str = "default"
+    ledger: LedgerSettings = LedgerSettings()
+    limits: LimitSettings = LimitSettings()
+    shards: ShardSettings = ShardSettings()
+    lifetimes: LifetimeSettings = LifetimeSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Environment before file; no `.env` is ever read."""
+        path = os.environ.get(CONFIG_VARIABLE)
+        file = (YamlConfigSettingsSource(settings_cls, yaml_file=Path(path)),) if path else ()
+        return (init_settings, env_settings, *file)
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read the settings; `DATACENTER_CONFIG` names the YAML file.
+
+    Raises:
+        SettingsInvalid: with one line per wrong key, each naming the key and what is expected.
+    """
+    path = os.environ.get(CONFIG_VARIABLE)
+    if path and not Path(path).is_file():
+        raise SettingsInvalid(f"{CONFIG_VARIABLE} names {path}, which is not a file")
+    try:
+        settings = Settings(**overrides)
+    except ValidationError as error:
+        lines = [
+            f"{'.'.join(str(part) for part in e['loc'])}: {e['msg']}" for e in error.errors(include_url=False)
+        ]
+        raise SettingsInvalid("; ".join(lines)) from error
+    _refuse_unsafe(settings)
+    return settings
+
+
+def _refuse_unsafe(settings: Settings) -> None:
+    secret = settings.web.secret_key.get_secret_value()
+    if settings.environment == "production" and len(secret) < 32:
+        raise SettingsInvalid(
+            "web.secret_key: production needs a secret of 32 characters or more; set DATACENTER__WEB__SECRET_KEY"
+        )
+    if settings.storages and settings.default_storage not in settings.storages:
+        raise SettingsInvalid(
+            f"default_storage: there is no storage named {settings.default_storage!r} under storages"
+        )

@@ -1,0 +1,1 @@
+"""Registered storages, opened by name."""

@@ -1,0 +1,1 @@
+"""The worker image: the engine and one module per kind of job."""

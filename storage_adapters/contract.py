@@ -1,0 +1,170 @@
+"""The storage contract: what every adapter promises to the jobs, whatever the system behind it."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal, Protocol, runtime_checkable
+
+from fsspec import AbstractFileSystem
+
+from storage_adapters.errors import StorageError
+
+Buffer = bytes | bytearray | memoryview
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Capabilities:
+    """What a storage can do beyond the common contract; an absent capability raises `NotSupported`."""
+
+    presign: bool = False
+    multipart: bool = False
+    put_if_absent: bool = False
+    server_side_copy: bool = False
+    atomic_rename: bool = False
+    positioned_writes: bool = False
+    """Parts of an upload may have any size and arrive in any order: each is written at its offset."""
+    minimum_part_bytes: int = 0
+    maximum_parts: int = 1_000_000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Health:
+    """The answer of `check`: `detail` is a sentence a person can act on."""
+
+    ok: bool
+    detail: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ObjectInfo:
+    """A stored object as a listing shows it."""
+
+    key: str
+    size_bytes: int
+    modified_at: datetime
+    etag: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ByteRange:
+    """`length` bytes of an object from `offset`; a range beyond the object's end is an error, never cut short."""
+
+    key: str
+    offset: int
+    length: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NewObject:
+    """A whole small object to be put; large ones go through an upload in parts."""
+
+    key: str
+    data: Buffer
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PutOutcome:
+    """What became of one put."""
+
+    key: str
+    size_bytes: int
+    error: StorageError | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DeleteOutcome:
+    """What became of one delete; a missing key counts as deleted."""
+
+    key: str
+    error: StorageError | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Part:
+    """One finished part of an upload: its number from 1, where it lies in the object, and the storage's tag for it."""
+
+    number: int
+    offset: int
+    length: int
+    tag: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PendingUpload:
+    """An upload that was begun and neither completed nor aborted."""
+
+    key: str
+    upload_id: str
+    started_at: datetime
+
+
+@runtime_checkable
+class Storage(Protocol):
+    """A place that holds objects under keys: UTF-8 names with `/` between segments, never a leading `/`.
+
+    A reader sees an object whole or not at all. Every method raises `StorageError` subclasses and nothing
+    of the SDK beneath. Instances may be used by several threads; they are opened anew in each process.
+    """
+
+    capabilities: Capabilities
+
+    @property
+    def fs(self) -> AbstractFileSystem:
+        """The fsspec face of the same storage, listing caches off; paths in it are the keys."""
+
+    def check(self) -> Health:
+        """Try what the jobs need (list, write, read, delete) and say in words what is wrong."""
+
+    def stat(self, key: str) -> ObjectInfo:
+        """Raises: ObjectMissing."""
+
+    def list_objects(self, prefix: str, *, start_after: str = "") -> Iterator[ObjectInfo]:
+        """Objects whose key starts with `prefix`, in UTF-8 byte order, after `start_after`; sees other clients' writes."""
+
+    def read_ranges(self, requests: Iterable[ByteRange]) -> Iterator[bytes]:
+        """The bytes of each range, in the order of the requests, fetched ahead in a bounded window.
+
+        Raises: ObjectMissing, ObjectChanged (the range ends beyond the object).
+        """
+
+    def put_many(self, objects: Iterable[NewObject]) -> Iterator[PutOutcome]:
+        """Put whole objects concurrently, one outcome each, in no fixed order; a failed one does not stop the rest."""
+
+    def put_if_absent(self, key: str, data: Buffer) -> ObjectInfo:
+        """Put unless the key exists, atomically. Raises: ObjectExists, NotSupported."""
+
+    def delete(self, keys: Iterable[str]) -> Iterator[DeleteOutcome]:
+        """Delete keys in batches, one outcome each, in no fixed order; a failed one does not stop the rest."""
+
+    def delete_prefix(self, prefix: str) -> Iterator[DeleteOutcome]:
+        """Delete every object whose key starts with `prefix` (which ends in `/`), and emptied directories with them."""
+
+    def copy(self, source: str, target: str) -> ObjectInfo:
+        """Copy within this storage without the bytes passing through the client, where it can."""
+
+    def presign(self, key: str, method: Literal["GET", "PUT"], expires_in: timedelta) -> str:
+        """A URL that the storage itself honours until it expires. Raises: NotSupported."""
+
+    def begin_upload(self, key: str) -> str:
+        """Begin an upload in parts and return its id; nothing is visible under `key` before `complete_upload`."""
+
+    def upload_part(self, key: str, upload_id: str, number: int, offset: int, chunks: Iterable[Buffer]) -> Part:
+        """Write one part; the same number again replaces it. `offset` is the part's place in the finished object."""
+
+    def copy_part(self, key: str, upload_id: str, number: int, offset: int, source: ByteRange) -> Part:
+        """Like `upload_part` with bytes of an object of this storage, copied there. Raises: NotSupported."""
+
+    def complete_upload(self, key: str, upload_id: str, parts: Iterable[Part]) -> ObjectInfo:
+        """Publish the object atomically; the parts must follow one another without a gap.
+
+        Completing an upload again, after it was completed, returns the object it made.
+        """
+
+    def abort_upload(self, key: str, upload_id: str) -> None:
+        """Forget the upload and its bytes; unknown uploads count as aborted."""
+
+    def list_uploads(self, prefix: str) -> Iterator[PendingUpload]:
+        """Uploads begun under `prefix` that were neither completed nor aborted."""
+
+    def flush(self) -> None:
+        """Return once everything this process wrote is as durable as the storage makes it."""
