@@ -1,0 +1,38 @@
+"""The typed Python client of the REST API: `Client(url, token)`, one attribute per noun."""
+
+from datacenter.client.calls import Patience
+from datacenter.client.client import Client
+from datacenter.client.errors import ClientError, Problem, ServerUnreachable, TransferFailed
+from datacenter.client.objects import (
+    Dataset,
+    Download,
+    Export,
+    FileEntry,
+    Job,
+    JobError,
+    LabelFilter,
+    Preview,
+    Progress,
+    Storage,
+    Version,
+)
+
+__all__ = [
+    "Client",
+    "ClientError",
+    "Dataset",
+    "Download",
+    "Export",
+    "FileEntry",
+    "Job",
+    "JobError",
+    "LabelFilter",
+    "Patience",
+    "Preview",
+    "Problem",
+    "Progress",
+    "ServerUnreachable",
+    "Storage",
+    "TransferFailed",
+    "Version",
+]

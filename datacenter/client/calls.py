@@ -1,0 +1,171 @@
+"""One HTTP call: the token, patience with a server that is away, and errors that say what to do."""
+
+import json
+import random
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from datacenter.client.errors import ClientError, Problem, ServerUnreachable
+
+PREFIX = "/api/v1"
+COME_AGAIN = {429, 502, 503, 504}
+IN_FLIGHT = "IDEMPOTENCY_IN_FLIGHT"
+REPEATABLE = {"GET", "HEAD", "PUT", "PATCH", "POST"}
+"""POST is among them because each carries an Idempotency-Key; a DELETE that got through would answer 404."""
+TIMEOUT = httpx.Timeout(60, connect=5)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Patience:
+    """How often a call is repeated while the server is away, and how long the pauses are."""
+
+    repeats: int = 4
+    pause_seconds: float = 0.2
+    longest_seconds: float = 10
+    sleep: Callable[[float], None] = time.sleep
+
+    def rest(self, repeat: int, asked_seconds: float | None = None) -> None:
+        """Wait before repeat number `repeat`: twice as long each time, with jitter, at least what the server asked."""
+        pause: float = min(self.longest_seconds, self.pause_seconds * 2**repeat) * random.uniform(0.7, 1.3)
+        self.sleep(max(pause, min(asked_seconds or 0, self.longest_seconds)))
+
+
+class Calls:
+    """Calls of the API at one address with one token."""
+
+    def __init__(self, http: httpx.Client, *, token: str, patience: Patience) -> None:
+        self.http = http
+        self.patience = patience
+        self._token = token
+
+    def json(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        body: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """The JSON answer of a call; None when it has no body.
+
+        Raises:
+            Problem: the server refused.
+            ServerUnreachable: no answer came.
+        """
+        response = self.call(method, path, params=params, body=body)
+        if not response.content:
+            return None
+        try:
+            return response.json()
+        except ValueError as error:
+            raise ClientError(
+                f"{response.url} did not answer with JSON; is this address a data centre?"
+            ) from error
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        body: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> httpx.Response:
+        """The whole answer of a call that is repeated while the server is away; every POST can be repeated safely."""
+        request = self.http.build_request(
+            method,
+            _address(path),
+            params=_present(params),
+            json=body,
+            headers={**self.headers(method), **(headers or {})},
+        )
+        for repeat in range(self.patience.repeats + 1):
+            last = repeat == self.patience.repeats
+            try:
+                response = self.http.send(request)
+            except httpx.TransportError as error:
+                if last or not (method in REPEATABLE or isinstance(error, httpx.ConnectError)):
+                    raise unreachable(self.http, error) from error
+                self.patience.rest(repeat)
+                continue
+            if response.is_success:
+                return response
+            problem = read_problem(response)
+            if last or not (problem.status in COME_AGAIN or problem.code == IN_FLIGHT):
+                raise problem
+            self.patience.rest(repeat, _asked_seconds(response))
+        raise AssertionError("unreachable: the last repeat returns or raises")
+
+    @contextmanager
+    def stream(
+        self, path: str, *, params: Mapping[str, Any] | None = None, headers: Mapping[str, str] | None = None
+    ) -> Iterator[httpx.Response]:
+        """A successful answer whose body is read by the caller, once, without repeats."""
+        sent = {**self.headers("GET"), **(headers or {})}
+        try:
+            with self.http.stream("GET", _address(path), params=_present(params), headers=sent) as response:
+                if not response.is_success:
+                    response.read()
+                    raise read_problem(response)
+                yield response
+        except httpx.TransportError as error:
+            raise unreachable(self.http, error) from error
+
+    def items(self, path: str, params: Mapping[str, Any] | None = None) -> Iterator[Any]:
+        """Every item of a list, page by page."""
+        cursor: str | None = None
+        while True:
+            page = self.json("GET", path, params={**(params or {}), "cursor": cursor})
+            yield from page["items"]
+            cursor = page.get("next")
+            if not cursor:
+                return
+
+    def headers(self, method: str) -> dict[str, str]:
+        """The headers every call carries."""
+        sent = {"Authorization": f"Bearer {self._token}"} if self._token else {}
+        if method == "POST":
+            sent["Idempotency-Key"] = str(uuid.uuid4())
+        return sent
+
+
+def read_problem(response: httpx.Response) -> Problem:
+    """The problem in an answer whose body was read, whatever stands in that body."""
+    try:
+        data = response.json()
+    except (ValueError, json.JSONDecodeError):
+        data = {}
+    data = data if isinstance(data, dict) else {}
+    errors = [error for error in data.get("errors") or () if isinstance(error, dict)]
+    return Problem(
+        status=response.status_code,
+        code=str(data.get("code") or f"HTTP_{response.status_code}"),
+        title=str(data.get("title") or response.reason_phrase),
+        detail=str(data.get("detail") or ""),
+        fields=tuple((str(error.get("field", "")), str(error.get("reason", ""))) for error in errors),
+    )
+
+
+def unreachable(http: httpx.Client, error: Exception) -> ServerUnreachable:
+    """The error for a server that gave no answer."""
+    reason = str(error) or type(error).__name__
+    return ServerUnreachable(f"no answer from {http.base_url}: {reason}")
+
+
+def _address(path: str) -> str:
+    return path if path.startswith(("http://", "https://")) else f"{PREFIX}{path}"
+
+
+def _present(params: Mapping[str, Any] | None) -> dict[str, Any]:
+    return {name: value for name, value in (params or {}).items() if value is not None}
+
+
+def _asked_seconds(response: httpx.Response) -> float | None:
+    value = response.headers.get("Retry-After", "")
+    return float(value) if value.isdecimal() else None

@@ -1,0 +1,60 @@
+"""The client: one connection pool, one attribute per noun of the API."""
+
+from collections.abc import Iterator
+from types import TracebackType
+
+import httpx
+
+from datacenter.client.calls import TIMEOUT, Calls, Patience
+from datacenter.client.datasets import Datasets
+from datacenter.client.downloads import Downloads
+from datacenter.client.exports import Exports
+from datacenter.client.jobs import Jobs
+from datacenter.client.objects import Storage
+from datacenter.client.reading import read
+from datacenter.client.uploads import Uploads
+
+
+class Client:
+    """A data centre at `url`, as the holder of `token`.
+
+    Calls are repeated while the server is away (see `Patience`), which is safe for every one of them. Nothing in
+    memory grows with a dataset or a file: lists are iterators, transfers are streams.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        token: str = "",
+        *,
+        patience: Patience | None = None,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        self.url = url.rstrip("/")
+        self._http = httpx.Client(
+            base_url=self.url, timeout=TIMEOUT, transport=transport, follow_redirects=False
+        )
+        calls = Calls(self._http, token=token, patience=patience or Patience())
+        self._calls = calls
+        self.datasets = Datasets(calls)
+        self.uploads = Uploads(calls)
+        self.exports = Exports(calls)
+        self.downloads = Downloads(calls)
+        self.jobs = Jobs(calls)
+
+    def storages(self) -> Iterator[Storage]:
+        """The registered storages."""
+        for item in self._calls.items("/storages"):
+            yield read(Storage, item)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

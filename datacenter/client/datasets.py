@@ -1,0 +1,157 @@
+"""Calls about datasets: import, look, label, delete, restore."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+from urllib.parse import quote
+from uuid import UUID
+
+from datacenter.client.calls import Calls
+from datacenter.client.errors import Problem
+from datacenter.client.objects import Dataset, FileEntry, Job, Version
+from datacenter.client.reading import read
+
+CHUNK_BYTES = 1 << 20
+
+
+class Datasets:
+    """The datasets of the token's project."""
+
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
+
+    def create(
+        self,
+        name: str,
+        source: Mapping[str, str],
+        *,
+        storage: str | None = None,
+        label_format: str | None = None,
+        name_encoding: str | None = None,
+        description: str | None = None,
+        tags: Iterable[str] = (),
+        options: Mapping[str, Any] | None = None,
+    ) -> tuple[Dataset, Job]:
+        """Start an import. `source` is `{"upload": id}` or `{"storage": s, "key" | "prefix" | "table" | "query": …}`.
+
+        `options` takes what every job takes: `not_before`, `after`, `notify`, `priority`.
+        """
+        body = {
+            "storage": storage,
+            "label_format": label_format,
+            "name_encoding": name_encoding,
+            "description": description,
+            "tags": list(tags) or None,
+        }
+        given = {key: value for key, value in body.items() if value is not None}
+        answer = self._calls.json(
+            "POST", "/datasets", body={"name": name, "source": dict(source), **given, **(options or {})}
+        )
+        return read(Dataset, answer["dataset"]), read(Job, answer["job"])
+
+    def list(
+        self,
+        *,
+        q: str | None = None,
+        label: str | None = None,
+        tag: str | None = None,
+        state: str | None = None,
+    ) -> Iterator[Dataset]:
+        """Datasets, newest first."""
+        for item in self._calls.items("/datasets", {"q": q, "label": label, "tag": tag, "state": state}):
+            yield read(Dataset, item)
+
+    def get(self, dataset_id: str) -> Dataset:
+        """The dataset with this id."""
+        return read(Dataset, self._calls.json("GET", f"/datasets/{quote(dataset_id, safe='')}"))
+
+    def find(self, name_or_id: str) -> Dataset:
+        """The dataset with this id or else this name.
+
+        Raises:
+            Problem: NOT_FOUND, when there is neither.
+        """
+        try:
+            UUID(name_or_id)
+        except ValueError:
+            pass
+        else:
+            return self.get(name_or_id)
+        for dataset in self.list(q=name_or_id):
+            if dataset.name == name_or_id:
+                return self.get(dataset.id)
+        raise Problem(
+            status=404,
+            code="NOT_FOUND",
+            title="Not found",
+            detail=f"there is no dataset named {name_or_id!r}",
+        )
+
+    def update(
+        self,
+        dataset_id: str,
+        *,
+        name: str | None = None,
+        description: str | None = None,
+        tags: Iterable[str] | None = None,
+    ) -> Dataset:
+        """Change what is given."""
+        body = {"name": name, "description": description, "tags": None if tags is None else list(tags)}
+        changed = {key: value for key, value in body.items() if value is not None}
+        return read(Dataset, self._calls.json("PATCH", f"/datasets/{dataset_id}", body=changed))
+
+    def files(
+        self,
+        dataset_id: str,
+        *,
+        label: str | None = None,
+        prefix: str | None = None,
+        limit: int | None = None,
+    ) -> Iterator[FileEntry]:
+        """The files of the newest version in the order of their paths; `limit` is the size of a page."""
+        for item in self._calls.items(
+            f"/datasets/{dataset_id}/files", {"label": label, "prefix": prefix, "limit": limit}
+        ):
+            yield read(FileEntry, item)
+
+    def read_file(self, dataset_id: str, path: str) -> Iterator[bytes]:
+        """The bytes of one file."""
+        with self._calls.stream(f"/datasets/{dataset_id}/files/{quote(path, safe='/')}") as response:
+            yield from response.iter_bytes(CHUNK_BYTES)
+
+    def manifest(self, dataset_id: str, *, version: int | None = None) -> Iterator[bytes]:
+        """The bytes of a version's manifest, a Parquet file."""
+        with self._calls.stream(f"/datasets/{dataset_id}/manifest", params={"version": version}) as response:
+            yield from response.iter_bytes(CHUNK_BYTES)
+
+    def versions(self, dataset_id: str) -> Iterator[Version]:
+        """The versions, newest first."""
+        for item in self._calls.items(f"/datasets/{dataset_id}/versions"):
+            yield read(Version, item)
+
+    def label(
+        self,
+        dataset_id: str,
+        *,
+        paths: Iterable[str] | None = None,
+        labels: Iterable[str] | None = None,
+        prefix: str | None = None,
+        add: Iterable[str] = (),
+        remove: Iterable[str] = (),
+    ) -> Version:
+        """Add and remove labels on the selected files, as a new version."""
+        chosen = {"paths": paths and list(paths), "labels": labels and list(labels), "prefix": prefix}
+        select = {key: value for key, value in chosen.items() if value is not None}
+        body = {"select": select, "add": list(add), "remove": list(remove)}
+        return read(Version, self._calls.json("POST", f"/datasets/{dataset_id}/labels", body=body))
+
+    def delete(self, dataset_id: str, *, grace_seconds: int = 0) -> Job:
+        """Delete: the dataset is gone at once, its files follow; within the grace period it can be restored."""
+        answer = self._calls.json(
+            "DELETE", f"/datasets/{dataset_id}", params={"grace_seconds": grace_seconds or None}
+        )
+        return read(Job, answer["job"])
+
+    def restore(self, dataset_id: str) -> Dataset:
+        """Take a delete back within its grace period."""
+        self._calls.json("POST", f"/datasets/{dataset_id}/restore")
+        return self.get(dataset_id)

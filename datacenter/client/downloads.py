@@ -1,0 +1,171 @@
+"""Download links, and fetching what they name into a file so that a broken transfer is resumed."""
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import httpx
+
+from datacenter.client.calls import COME_AGAIN, Calls, read_problem
+from datacenter.client.errors import TransferFailed
+from datacenter.client.objects import Download, Job, LabelFilter
+from datacenter.client.reading import read
+
+READ_BYTES = 1 << 20
+RANGE_REFUSED = 416
+OnBytes = Callable[[int, int | None], None]
+"""Told bytes done and bytes in all, None while that is unknown."""
+
+
+class Downloads:
+    """The downloads of the token's project."""
+
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
+
+    def of_dataset(
+        self,
+        dataset_id: str,
+        *,
+        delivery: str = "archive",
+        labels: LabelFilter | None = None,
+        archive: str | None = None,
+        expires_in: int | None = None,
+        options: Mapping[str, Any] | None = None,
+    ) -> Job:
+        """Start a download of a dataset, or of its files with some labels."""
+        body = {"labels": labels.body() if labels else None, "archive": archive, "expires_in": expires_in}
+        return self._create(f"/datasets/{dataset_id}/downloads", delivery, {**body, **(options or {})})
+
+    def of_export(self, export_id: str, *, delivery: str = "archive", expires_in: int | None = None) -> Job:
+        """Start a download of an export."""
+        return self._create(f"/exports/{export_id}/downloads", delivery, {"expires_in": expires_in})
+
+    def get(self, download_id: str) -> Download:
+        """The download with a fresh link."""
+        return read(Download, self._calls.json("GET", f"/downloads/{download_id}"))
+
+    def of_job(self, job: Job) -> Download:
+        """The download that a finished job made, with a fresh link."""
+        return self.get((job.result or {})["download"]["id"])
+
+    def fetch(self, url: str, path: Path, *, on_progress: OnBytes | None = None) -> Path:
+        """Write what a link names to `path`, by way of `path.part`, which a later call goes on from.
+
+        `path` appears only when it is whole. The link's own signature is its right: no token is sent.
+
+        Raises:
+            Problem: the link is refused or has expired.
+            TransferFailed: no byte came through however often it was tried; `path.part` is kept.
+        """
+        part = Part(path)
+        failures = 0
+        while True:
+            before = part.size_bytes()
+            if self._fetch_once(url, part, on_progress):
+                return part.publish()
+            failures = 0 if part.size_bytes() > before else failures + 1
+            if failures > self._calls.patience.repeats:
+                raise TransferFailed(
+                    f"the download stands still at {part.size_bytes()} bytes; {part.path} is kept for the next try"
+                )
+            self._calls.patience.rest(failures)
+
+    def _create(self, address: str, delivery: str, body: Mapping[str, Any]) -> Job:
+        given = {key: value for key, value in body.items() if value is not None}
+        return read(Job, self._calls.json("POST", address, body={"delivery": delivery, **given})["job"])
+
+    def _fetch_once(self, url: str, part: "Part", on_progress: OnBytes | None) -> bool:
+        """One request; whether the file is whole now."""
+        try:
+            with self._calls.http.stream(
+                "GET", url, headers={"Accept-Encoding": "identity", **part.resume_headers()}
+            ) as response:
+                if response.status_code == RANGE_REFUSED:
+                    return part.is_whole(response)
+                if response.status_code in COME_AGAIN:
+                    return False
+                if not response.is_success:
+                    response.read()
+                    raise read_problem(response)
+                return part.receive(response, on_progress)
+        except httpx.TransportError:
+            return False
+
+
+class Part:
+    """The unfinished file beside its target, with the ETag of what it is a part of."""
+
+    def __init__(self, target: Path) -> None:
+        self.target = target
+        self.path = target.with_name(f"{target.name}.part")
+        self._etag = target.with_name(f"{target.name}.part.etag")
+
+    def size_bytes(self) -> int:
+        """How much of it is there."""
+        return self.path.stat().st_size if self.path.exists() else 0
+
+    def resume_headers(self) -> dict[str, str]:
+        """Ask for the rest, but only of the very same bytes: a weak ETag or none promises nothing."""
+        etag = self._etag.read_text() if self._etag.exists() else ""
+        size = self.size_bytes()
+        return {"Range": f"bytes={size}-", "If-Range": etag} if size and etag else {}
+
+    def receive(self, response: httpx.Response, on_progress: OnBytes | None) -> bool:
+        """Write an answer's body where it belongs; whether the whole file is there then."""
+        start = _start_of(response)
+        total = _total_of(response)
+        etag = response.headers.get("ETag", "")
+        if start == 0:
+            self.forget()
+            if etag and not etag.startswith("W/"):
+                self._etag.write_text(etag)
+        with self.path.open("r+b" if start else "wb") as file:
+            file.seek(start)
+            done = _copy(response, file, start, total, on_progress)
+            os.fsync(file.fileno())
+        return total is None or done == total
+
+    def is_whole(self, refused: httpx.Response) -> bool:
+        """Whether a range was refused because nothing is missing; if not, start over."""
+        whole: bool = refused.headers.get("Content-Range") == f"bytes */{self.size_bytes()}"
+        if not whole:
+            self.forget()
+        return whole
+
+    def publish(self) -> Path:
+        """Give the file its name."""
+        self.path.replace(self.target)
+        self._etag.unlink(missing_ok=True)
+        return self.target
+
+    def forget(self) -> None:
+        """Start over."""
+        self.path.unlink(missing_ok=True)
+        self._etag.unlink(missing_ok=True)
+
+
+def _copy(
+    response: httpx.Response, file: BinaryIO, done: int, total: int | None, on_progress: OnBytes | None
+) -> int:
+    for data in response.iter_bytes(READ_BYTES):
+        file.write(data)
+        done += len(data)
+        if on_progress:
+            on_progress(done, total)
+    return done
+
+
+def _start_of(response: httpx.Response) -> int:
+    if response.status_code != httpx.codes.PARTIAL_CONTENT:
+        return 0
+    return int(response.headers["Content-Range"].removeprefix("bytes ").split("-", 1)[0])
+
+
+def _total_of(response: httpx.Response) -> int | None:
+    if response.status_code == httpx.codes.PARTIAL_CONTENT:
+        total = response.headers["Content-Range"].rsplit("/", 1)[-1]
+        return int(total) if total.isdecimal() else None
+    length = response.headers.get("Content-Length")
+    return int(length) if length else None

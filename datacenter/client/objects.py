@@ -1,0 +1,162 @@
+"""The objects of the REST API as frozen dataclasses; fields a newer server adds are left out."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+FINISHED = frozenset({"SUCCESS", "FAILURE", "REVOKED"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dataset:
+    """A named collection of files in its newest version."""
+
+    id: str
+    name: str
+    state: str
+    kind: str = "files"
+    project: str = ""
+    version: int = 0
+    storage: str = ""
+    files: int = 0
+    size_bytes: int = 0
+    labels: dict[str, int] = field(default_factory=dict)
+    description: str = ""
+    tags: tuple[str, ...] = ()
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Version:
+    """One immutable state of a dataset."""
+
+    version: int
+    files: int = 0
+    size_bytes: int = 0
+    comment: str = ""
+    created_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileEntry:
+    """A row of a manifest."""
+
+    path: str
+    size_bytes: int
+    crc32: int | str | None = None
+    media_type: str = ""
+    labels: tuple[str, ...] = ()
+    annotation: Any = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """How far a job is; totals are None until they are known."""
+
+    phase: str | None = None
+    files_done: int = 0
+    files_total: int | None = None
+    bytes_done: int = 0
+    bytes_total: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobError:
+    """Why a job failed; `entry` is the offending file of an archive."""
+
+    code: str
+    message: str = ""
+    entry: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One request that workers carry out."""
+
+    id: str
+    kind: str
+    state: str
+    dataset_ids: tuple[str, ...] = ()
+    progress: Progress = field(default_factory=Progress)
+    attempts: int = 0
+    error: JobError | None = None
+    result: dict[str, Any] | None = None
+    priority: int = 0
+    not_before: datetime | None = None
+    after: tuple[str, ...] = ()
+    created_at: datetime | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    cancel_requested_at: datetime | None = None
+
+    @property
+    def finished(self) -> bool:
+        """Whether the state is final."""
+        return self.state in FINISHED
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether all of it was done."""
+        return self.state == "SUCCESS"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelFilter:
+    """Files with one of `any`, every one of `all` and not one of `none`; an empty part asks for nothing."""
+
+    any: tuple[str, ...] = ()
+    all: tuple[str, ...] = ()
+    none: tuple[str, ...] = ()
+
+    def body(self) -> dict[str, list[str]]:
+        """The JSON of the filter, without its empty parts."""
+        parts = {"any": self.any, "all": self.all, "none": self.none}
+        return {name: list(labels) for name, labels in parts.items() if labels}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preview:
+    """What an export would hold."""
+
+    files: int
+    size_bytes: int
+    labels: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Export:
+    """A selection of files over datasets as one archive."""
+
+    id: str
+    state: str = ""
+    files: int = 0
+    size_bytes: int = 0
+    filename: str = ""
+    job_id: str | None = None
+    created_at: datetime | None = None
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Download:
+    """The right to fetch one archive; `url` is None when the archive is gone."""
+
+    id: str
+    url: str | None = None
+    filename: str = ""
+    size_bytes: int | None = None
+    expires_at: datetime | None = None
+    delivery: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Storage:
+    """A registered place; secrets in its options read as `***`."""
+
+    name: str
+    kind: str
+    role: str = "platform"
+    url: str = ""
+    options: dict[str, Any] = field(default_factory=dict)
+    state: str = ""

@@ -1,0 +1,118 @@
+"""Resumable upload of a file by the tus 1.0 protocol (https://tus.io/protocols/resumable-upload)."""
+
+import base64
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+
+from datacenter.client.calls import COME_AGAIN, Calls, read_problem
+from datacenter.client.errors import TransferFailed
+
+VERSION = {"Tus-Resumable": "1.0.0"}
+READ_BYTES = 1 << 20
+REQUEST_BYTES = 64 << 20
+"""One request carries at most so much: proxies limit a body's size and time."""
+OnBytes = Callable[[int, int], None]
+"""Told bytes done and bytes in all."""
+OFFSET_CONFLICT = 409
+LOCKED = 423
+
+
+class Uploads:
+    """Files on their way to the server."""
+
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
+
+    def send(self, path: Path, *, on_progress: OnBytes | None = None) -> str:
+        """Upload a file and give the upload's id, for `Datasets.create`."""
+        upload_id = self.begin(path)
+        self.resume(upload_id, path, on_progress=on_progress)
+        return upload_id
+
+    def begin(self, path: Path) -> str:
+        """Announce a file; nothing of it is sent yet."""
+        name = base64.b64encode(path.name.encode()).decode()
+        headers = {
+            **VERSION,
+            "Upload-Length": str(path.stat().st_size),
+            "Upload-Metadata": f"filename {name}",
+        }
+        response = self._calls.call("POST", "/uploads", headers=headers)
+        return response.headers["Location"].rstrip("/").rsplit("/", 1)[-1]
+
+    def resume(self, upload_id: str, path: Path, *, on_progress: OnBytes | None = None) -> None:
+        """Send what the server does not have yet, and go on after a broken connection from where the server is.
+
+        Raises:
+            Problem: the server refuses this upload, or it has expired.
+            TransferFailed: the file changed meanwhile, or no byte got through however often it was tried.
+        """
+        before = _fingerprint(path)
+        failures = 0
+        offset = self.offset(upload_id)
+        while offset < before[0]:
+            arrived = self._send_from(upload_id, path, offset, before[0], on_progress)
+            if _fingerprint(path) != before:
+                raise TransferFailed(f"{path} changed while it was being uploaded; upload it again")
+            failures = 0 if arrived > offset else failures + 1
+            if failures > self._calls.patience.repeats:
+                raise TransferFailed(
+                    f"the upload of {path.name} stands still at {arrived} of {before[0]} bytes; its id is {upload_id}"
+                )
+            if failures:
+                self._calls.patience.rest(failures)
+            offset = arrived
+        if on_progress:
+            on_progress(before[0], before[0])
+
+    def offset(self, upload_id: str) -> int:
+        """How many bytes the server has kept."""
+        return int(
+            self._calls.call("HEAD", f"/uploads/{upload_id}", headers=VERSION).headers["Upload-Offset"]
+        )
+
+    def remove(self, upload_id: str) -> None:
+        """Give an upload up."""
+        self._calls.call("DELETE", f"/uploads/{upload_id}", headers=VERSION)
+
+    def _send_from(
+        self, upload_id: str, path: Path, offset: int, size: int, on_progress: OnBytes | None
+    ) -> int:
+        """One request; the offset the server has afterwards, however it ended."""
+        stop = min(size, offset + REQUEST_BYTES)
+        headers = {
+            **self._calls.headers("PATCH"),
+            **VERSION,
+            "Upload-Offset": str(offset),
+            "Content-Type": "application/offset+octet-stream",
+            "Content-Length": str(stop - offset),
+        }
+        try:
+            content = _read(path, offset, stop, size, on_progress)
+            response = self._calls.http.request(
+                "PATCH", f"/api/v1/uploads/{upload_id}", headers=headers, content=content
+            )
+        except httpx.TransportError:
+            return self.offset(upload_id)
+        if response.is_success:
+            return int(response.headers["Upload-Offset"])
+        if response.status_code in {OFFSET_CONFLICT, LOCKED, *COME_AGAIN}:
+            return self.offset(upload_id)
+        raise read_problem(response)
+
+
+def _read(path: Path, offset: int, stop: int, size: int, on_progress: OnBytes | None) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        file.seek(offset)
+        while offset < stop and (data := file.read(min(READ_BYTES, stop - offset))):
+            yield data
+            offset += len(data)
+            if on_progress:
+                on_progress(offset, size)
+
+
+def _fingerprint(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns
