@@ -1,0 +1,72 @@
+"""The exact byte plan of an archive before any byte of it exists."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+MOST_PARTS = 10_000
+"""Source: S3 accepts part numbers 1 to 10,000."""
+
+Request: TypeAlias = tuple[int, int, int]
+"""Member number, first byte, byte after the last, within the stored content of the member."""
+
+Fetch: TypeAlias = Callable[[list[Request]], Iterator[bytes | memoryview]]
+"""Asked for many ranges at once so that a storage can read them together; yields one item a request, in order.
+
+A request never asks for more than `PIECE_BYTES`, nor for nothing.
+"""
+
+PIECE_BYTES = 8 * 1024**2
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PartPlan:
+    """Bytes [start, stop) of the archive, as part `number` (from 1) of a multipart upload."""
+
+    number: int
+    start: int
+    stop: int
+
+    @property
+    def size_bytes(self) -> int:
+        return self.stop - self.start
+
+
+class ArchiveLayout(Protocol):
+    """The same members give the same bytes, every time, in any process."""
+
+    @property
+    def size_bytes(self) -> int:
+        """The length of the archive, to the byte."""
+        ...
+
+    @property
+    def files(self) -> int: ...
+
+    def member_offset(self, member: int) -> int:
+        """Where the record of a member starts (its header); member `files` is where the last one ends."""
+        ...
+
+    def members(self, start: int, stop: int) -> tuple[int, int]:
+        """The members [first, last) that have a byte in [start, stop); first == last where none has."""
+        ...
+
+    def read(self, start: int, stop: int, fetch: Fetch) -> Iterator[bytes | memoryview]:
+        """The bytes [start, stop) of the archive in pieces; a stop beyond the end means the end.
+
+        Raises:
+            MemberMismatch: a fetch gave another number of bytes than it was asked for.
+            ValueError: the range is negative.
+        """
+        ...
+
+    def parts(
+        self, target_bytes: int, minimum_bytes: int = 0, maximum_parts: int = MOST_PARTS
+    ) -> list[PartPlan]:
+        """Cut the archive into parts that cover every byte once, at the borders of members where that is possible.
+
+        No part is larger than the target (which grows until `maximum_parts` suffice), none but the last is smaller
+        than `minimum_bytes`. Only members larger than the target, or than what is left of it above the minimum,
+        and the directory at the end are cut inside.
+        """
+        ...

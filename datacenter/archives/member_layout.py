@@ -1,0 +1,167 @@
+"""What every layout shares: headers and contents of members in turn, then a tail."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from datacenter.archives.arrow_bytes import offsets_and_data, one_chunk
+from datacenter.archives.errors import MemberMismatch
+from datacenter.archives.layout import MOST_PARTS, PIECE_BYTES, Fetch, PartPlan, Request
+from datacenter.archives.part_plan import plan_parts
+
+_MEMBERS_AT_ONCE = 4096
+_BYTES_AT_ONCE = 32 * 1024**2
+
+
+class PackedNames(NamedTuple):
+    """The UTF-8 bytes of all names without a Python object for each: name i is data[offsets[i]:offsets[i + 1]]."""
+
+    data: npt.NDArray[np.uint8]
+    offsets: npt.NDArray[np.int64]
+
+    @classmethod
+    def of(cls, paths: "pa.ChunkedArray[Any]") -> "PackedNames":
+        offsets, data = offsets_and_data(one_chunk(paths.cast(pa.large_string())))
+        return cls(data, offsets)
+
+    def lengths(self, first: int, last: int) -> npt.NDArray[np.int64]:
+        return np.diff(self.offsets[first : last + 1])
+
+    def joined(self, first: int, last: int) -> npt.NDArray[np.uint8]:
+        return self.data[self.offsets[first] : self.offsets[last]]
+
+    def scatter(
+        self, first: int, last: int, target: npt.NDArray[np.uint8], starts: npt.NDArray[np.int64]
+    ) -> None:
+        """Copy the names of members [first, last) into the target, each to its start."""
+        shift = np.repeat(starts - self.offsets[first:last], self.lengths(first, last))
+        target[np.arange(self.offsets[first], self.offsets[last]) + shift] = self.joined(first, last)
+
+
+class MemberLayout(ABC):
+    """Offsets of members, and any range of the archive from them; formats add headers and a tail."""
+
+    def __init__(
+        self,
+        *,
+        offsets: npt.NDArray[np.int64],
+        header_bytes: npt.NDArray[np.int64],
+        stored_bytes: npt.NDArray[np.int64],
+        tail_bytes: int,
+    ) -> None:
+        self._offsets = offsets
+        self._header_bytes = header_bytes
+        self._stored_bytes = stored_bytes
+        self._tail_start = int(offsets[-1])
+        self._size_bytes = self._tail_start + tail_bytes
+
+    @abstractmethod
+    def _headers(self, first: int, last: int) -> bytes:
+        """The headers of members [first, last), one after the other."""
+
+    @abstractmethod
+    def _tail(self, start: int, stop: int) -> Iterator[bytes | memoryview]:
+        """Bytes [start, stop) of what follows the last member."""
+
+    @property
+    def size_bytes(self) -> int:
+        return self._size_bytes
+
+    @property
+    def files(self) -> int:
+        return len(self._stored_bytes)
+
+    def member_offset(self, member: int) -> int:
+        return int(self._offsets[member])
+
+    def members(self, start: int, stop: int) -> tuple[int, int]:
+        stop = min(stop, self._tail_start)
+        if start >= stop:
+            return self.files, self.files
+        first = int(np.searchsorted(self._offsets, start, "right")) - 1
+        return first, int(np.searchsorted(self._offsets, stop, "left"))
+
+    def parts(
+        self, target_bytes: int, minimum_bytes: int = 0, maximum_parts: int = MOST_PARTS
+    ) -> list[PartPlan]:
+        return plan_parts(
+            self._offsets,
+            self._size_bytes,
+            target_bytes=target_bytes,
+            minimum_bytes=minimum_bytes,
+            maximum_parts=maximum_parts,
+        )
+
+    def read(self, start: int, stop: int, fetch: Fetch) -> Iterator[bytes | memoryview]:
+        if start < 0 or stop < start:
+            raise ValueError(f"no range of an archive: {start} to {stop}")
+        return self._read(start, min(stop, self._size_bytes), fetch)
+
+    def _read(self, start: int, stop: int, fetch: Fetch) -> Iterator[bytes | memoryview]:
+        first, last = self.members(start, stop)
+        while first < last:
+            full = int(np.searchsorted(self._offsets, self._offsets[first] + _BYTES_AT_ONCE, "right")) - 1
+            until = min(last, first + _MEMBERS_AT_ONCE, max(full, first + 1))
+            yield from self._read_members(first, until, start, stop, fetch)
+            first = until
+        if stop > self._tail_start:
+            yield from self._tail(max(start - self._tail_start, 0), stop - self._tail_start)
+
+    def _read_members(
+        self, first: int, last: int, start: int, stop: int, fetch: Fetch
+    ) -> Iterator[bytes | memoryview]:
+        """The part of members [first, last) that lies in the range; runs for every member of every archive."""
+        headers = memoryview(self._headers(first, last))
+        header_bytes, stored = self._header_bytes[first:last], self._stored_bytes[first:last]
+        begins = self._offsets[first:last] + header_bytes
+        lows = np.clip(start - begins, 0, stored).tolist()
+        highs = np.clip(stop - begins, 0, stored).tolist()
+        # A header or padding that the range cuts can only be the first or the last.
+        header_lows = np.clip(start - begins + header_bytes, 0, header_bytes).tolist()
+        header_highs = np.clip(stop - begins + header_bytes, 0, header_bytes).tolist()
+        content_ends = begins + stored
+        padding = np.maximum(
+            np.minimum(self._offsets[first + 1 : last + 1], stop) - np.maximum(content_ends, start), 0
+        ).tolist()
+        contents = _contents(fetch, _requests(first, lows, highs))
+        position = 0
+        for header, header_low, header_high, low, high, pad in zip(
+            header_bytes.tolist(), header_lows, header_highs, lows, highs, padding, strict=True
+        ):
+            if header_high > header_low:
+                yield headers[position + header_low : position + header_high]
+            position += header
+            while low < high:
+                content = next(contents)
+                low += len(content)
+                yield content
+            if pad:
+                yield bytes(pad)
+
+
+def _requests(first: int, lows: list[int], highs: list[int]) -> list[Request]:
+    requests: list[Request] = []
+    for member, (low, high) in enumerate(zip(lows, highs, strict=True), first):
+        while low < high:
+            stop = min(high, low + PIECE_BYTES)
+            requests.append((member, low, stop))
+            low = stop
+    return requests
+
+
+def _contents(fetch: Fetch, requests: list[Request]) -> Iterator[bytes | memoryview]:
+    """What was fetched, each exactly as long as it was asked for."""
+    if not requests:
+        return
+    answers = iter(fetch(requests))
+    for member, low, high in requests:
+        content = next(answers, b"")
+        if len(content) != high - low:
+            raise MemberMismatch(
+                f"member {member} gave {len(content)} bytes for [{low}, {high}); its object changed or was not read whole"
+            )
+        yield content

@@ -1,0 +1,135 @@
+"""Which encoding the names of an archive are in: one for all names that do not say so themselves."""
+
+import codecs
+from collections.abc import Sequence
+from typing import cast
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from datacenter.archives.arrow_bytes import byte_strings
+from datacenter.archives.errors import ArchiveRejected
+
+DEFAULT_LEGACY_ENCODING = "gb18030"
+# ASCII within them means ASCII, and they keep no state between characters; nothing else makes sense in an archive.
+LEGACY_ENCODINGS = frozenset(
+    [
+        "ascii",
+        "utf-8",
+        "gb18030",
+        "gbk",
+        "gb2312",
+        "big5",
+        "big5hkscs",
+        "cp950",
+        "shift_jis",
+        "cp932",
+        "euc_jp",
+        "euc_kr",
+        "cp949",
+        "johab",
+        "tis-620",
+        "cp874",
+        "cp437",
+        "cp737",
+        "cp775",
+        "cp850",
+        "cp852",
+        "cp855",
+        "cp857",
+        "cp858",
+        "cp862",
+        "cp866",
+        "cp1250",
+        "cp1251",
+        "cp1252",
+        "cp1253",
+        "cp1254",
+        "cp1255",
+        "cp1256",
+        "cp1257",
+        "cp1258",
+        "iso8859-1",
+        "iso8859-2",
+        "iso8859-5",
+        "iso8859-7",
+        "iso8859-8",
+        "iso8859-9",
+        "iso8859-15",
+        "koi8-r",
+        "koi8-u",
+    ]
+)
+
+
+def legacy_encodings(requested: str | None) -> tuple[str, ...]:
+    """What to try after UTF-8. A requested encoding goes first: most Big5 also reads as (nonsense) GB18030.
+
+    Raises:
+        ArchiveRejected: BAD_ENCODING, the requested one is unknown.
+    """
+    if requested is None:
+        return (DEFAULT_LEGACY_ENCODING,)
+    try:
+        name = codecs.lookup(requested).name
+    except LookupError:
+        name = ""
+    if name not in LEGACY_ENCODINGS:
+        raise ArchiveRejected(
+            "BAD_ENCODING", f"names cannot be read as {requested[:40]!r}; try gb18030, big5 or cp932"
+        )
+    return (name, DEFAULT_LEGACY_ENCODING)
+
+
+def decode_names(
+    batches: Sequence[pa.BinaryArray], says_utf8: Sequence[pa.BooleanArray], requested: str | None
+) -> list[pa.StringArray]:
+    """Decode all names of one archive strictly: UTF-8, or else one legacy encoding for all that are not marked UTF-8.
+
+    Raises:
+        ArchiveRejected: BAD_NAME, a name is marked UTF-8 and is not; BAD_ENCODING, no encoding fits.
+    """
+    encodings = legacy_encodings(requested)
+    decoded = [_as_utf8(names) for names in batches]
+    if all(names is not None for names in decoded):
+        return cast(list[pa.StringArray], decoded)
+    for names, marks, good in zip(batches, says_utf8, decoded, strict=True):
+        if good is None:
+            _check_marked(names.filter(marks))
+    for encoding in encodings:
+        try:
+            return [
+                _as_legacy(names, marks, encoding) for names, marks in zip(batches, says_utf8, strict=True)
+            ]
+        except UnicodeDecodeError as error:
+            problem = error
+    tried = ", ".join(("utf-8", *encodings))
+    raise ArchiveRejected(
+        "BAD_ENCODING", f"the names fit none of {tried}; give name_encoding with the request", problem.object
+    )
+
+
+def _as_utf8(names: pa.BinaryArray) -> pa.StringArray | None:
+    try:
+        return cast(pa.StringArray, names.cast(pa.string()))
+    except pa.ArrowInvalid:
+        return None
+
+
+def _check_marked(names: pa.BinaryArray) -> None:
+    for name in byte_strings(names):
+        try:
+            name.decode()
+        except UnicodeDecodeError:
+            raise ArchiveRejected(
+                "BAD_NAME", "a name is marked as UTF-8 and is not; pack the archive again", name
+            ) from None
+
+
+def _as_legacy(names: pa.BinaryArray, marks: pa.BooleanArray, encoding: str) -> pa.StringArray:
+    """Marked names as UTF-8, all others in the encoding."""
+    unmarked = pc.invert(marks)
+    decoded = pa.array([name.decode(encoding) for name in byte_strings(names.filter(unmarked))], pa.string())
+    # A placeholder keeps the cast from seeing names that are no UTF-8.
+    readable = pc.if_else(marks, names, pa.scalar(b"", pa.binary())).cast(pa.string())
+    return cast(pa.StringArray, pc.replace_with_mask(readable, unmarked, decoded))

@@ -1,0 +1,67 @@
+"""Which names an archive may use for its files, and how they are written down."""
+
+import re
+from typing import cast
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from datacenter.archives.arrow_bytes import texts
+from datacenter.archives.errors import ArchiveRejected
+from datacenter.archives.limits import Limits
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_DRIVE = re.compile(r"[A-Za-z]:")
+# Whatever this does not find (and is not long) is kept as it stands; what it finds is looked at one by one.
+_WORTH_A_LOOK = r"\p{Cc}|\\|^[A-Za-z]:|^/|//|(?:^|/)[. ]+(?:/|$)|^$"
+
+
+def safe_path(name: str, limits: Limits) -> str:
+    """The path of an entry, with `/` between segments and no empty ones; a directory keeps its last `/`.
+
+    Backslashes are separators. The root itself (`./`) is the empty path.
+
+    Raises:
+        ArchiveRejected: UNSAFE_PATH or BAD_NAME.
+    """
+    if _CONTROL.search(name):
+        raise ArchiveRejected("BAD_NAME", "a name holds NUL or a control character; rename the file", name)
+    path = name.replace("\\", "/")
+    if path.startswith("/") or _DRIVE.match(path):
+        raise ArchiveRejected("UNSAFE_PATH", "a name is absolute; pack the files with relative names", name)
+    segments = [segment for segment in path.split("/") if segment not in ("", ".")]
+    for segment in segments:
+        # Some systems drop spaces and dots at the end of a segment, so `.. ` counts as `..`.
+        if ".." in segment and not segment.strip(". "):
+            raise ArchiveRejected(
+                "UNSAFE_PATH", "a name leads out of the archive with ..; rename the file", name
+            )
+    _check_lengths(name, segments, limits)
+    is_directory = path.endswith(("/", "/.")) or path == "."
+    if not segments and not is_directory:
+        raise ArchiveRejected("BAD_NAME", "an entry has no name; pack the archive again", name)
+    return "/".join(segments) + ("/" if is_directory and segments else "")
+
+
+def safe_paths(names: pa.StringArray, limits: Limits) -> pa.StringArray:
+    """`safe_path` of every name, without touching names that are plainly fine (about 0.3 µs each)."""
+    long_from = min(2 * limits.depth, limits.segment_bytes + 1, limits.path_bytes + 1)
+    looks_odd = pc.match_substring_regex(names, _WORTH_A_LOOK)
+    odd = pc.or_(looks_odd, pc.greater_equal(pc.binary_length(names), pa.scalar(long_from)))
+    if not pc.any(odd).as_py():
+        return names
+    paths = [safe_path(name, limits) for name in texts(names.filter(odd))]
+    return cast(pa.StringArray, pc.replace_with_mask(names, odd, pa.array(paths, pa.string())))
+
+
+def _check_lengths(name: str, segments: list[str], limits: Limits) -> None:
+    sizes = [len(segment.encode()) for segment in segments]
+    if sum(sizes) + len(sizes) - 1 > limits.path_bytes:
+        problem = f"a path is longer than {limits.path_bytes} bytes"
+    elif max(sizes, default=0) > limits.segment_bytes:
+        problem = f"a segment of a path is longer than {limits.segment_bytes} bytes"
+    elif len(segments) > limits.depth:
+        problem = f"a path is more than {limits.depth} levels deep"
+    else:
+        return
+    raise ArchiveRejected("BAD_NAME", f"{problem}; shorten it", name)
