@@ -148,7 +148,9 @@ class Storage(Protocol):
     def begin_upload(self, key: str) -> str:
         """Begin an upload in parts and return its id; nothing is visible under `key` before `complete_upload`."""
 
-    def upload_part(self, key: str, upload_id: str, number: int, offset: int, chunks: Iterable[Buffer]) -> Part:
+    def upload_part(
+        self, key: str, upload_id: str, number: int, offset: int, chunks: Iterable[Buffer]
+    ) -> Part:
         """Write one part; the same number again replaces it. `offset` is the part's place in the finished object."""
 
     def copy_part(self, key: str, upload_id: str, number: int, offset: int, source: ByteRange) -> Part:

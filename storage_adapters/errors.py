@@ -57,6 +57,12 @@ class UploadMissing(StorageError):
     code = "UPLOAD_MISSING"
 
 
+class UploadInvalid(StorageError):
+    """The parts do not make one object: a gap, an overlap, a part that was not written or is too small."""
+
+    code = "UPLOAD_INVALID"
+
+
 class StorageUnavailable(StorageError):
     """The storage did not answer, or answered that it cannot serve now."""
 

@@ -1,0 +1,237 @@
+"""The memory storage: the contract with an object store's rules, so that tests catch callers who assume a disk."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import ClassVar, Literal
+from uuid import uuid4
+
+from storage_adapters.contract import (
+    Buffer,
+    ByteRange,
+    Capabilities,
+    DeleteOutcome,
+    Health,
+    NewObject,
+    ObjectInfo,
+    Part,
+    PendingUpload,
+    PutOutcome,
+)
+from storage_adapters.errors import (
+    NotSupported,
+    ObjectChanged,
+    ObjectExists,
+    StorageError,
+    UploadInvalid,
+    UploadMissing,
+)
+from storage_adapters.keys import check_directory, check_key, check_prefix
+from storage_adapters.memory.filesystem import MemoryFileSystem
+from storage_adapters.memory.state import Fault, MemoryState, Upload
+from storage_adapters.options import OptionValue, read_options
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MemoryOptions:
+    """The limits of uploads in parts; the defaults are those of S3."""
+
+    minimum_part_bytes: int = 5 * 1024 * 1024
+    maximum_parts: int = 10_000
+
+
+class MemoryStorage:
+    """Objects live as long as the process; `memory://name` is one and the same storage for all its openers.
+
+    A test plants faults through `fail`, which sees every operation and key before the operation has an effect.
+    """
+
+    # A URL must name the same objects whoever opens it, as it does where a server stands behind it.
+    _states: ClassVar[dict[str, MemoryState]] = {}
+
+    def __init__(self, state: MemoryState | None = None, options: MemoryOptions | None = None) -> None:
+        self._state = state or MemoryState()
+        limits = options or MemoryOptions()
+        self.capabilities = Capabilities(
+            multipart=True,
+            put_if_absent=True,
+            server_side_copy=True,
+            minimum_part_bytes=limits.minimum_part_bytes,
+            maximum_parts=limits.maximum_parts,
+        )
+
+    @classmethod
+    def from_url(cls, url: str, options: Mapping[str, OptionValue]) -> "MemoryStorage":
+        """Open `memory://name`. Raises: ConfigurationInvalid."""
+        return cls(cls._states.setdefault(url, MemoryState()), read_options(MemoryOptions, options))
+
+    @property
+    def fail(self) -> Fault | None:
+        """The planted fault; it holds for every opener of the same storage."""
+        return self._state.fail
+
+    @fail.setter
+    def fail(self, fault: Fault | None) -> None:
+        self._state.fail = fault
+
+    @property
+    def fs(self) -> MemoryFileSystem:
+        return MemoryFileSystem(self._state)
+
+    def check(self) -> Health:
+        fault = self._state.maybe_fail("check", "")
+        return Health(ok=fault is None, detail=fault.detail if fault else "Objects are kept in this process.")
+
+    def stat(self, key: str) -> ObjectInfo:
+        self._enter("stat", key)
+        return self._state.info(key)
+
+    def list_objects(self, prefix: str, *, start_after: str = "") -> Iterator[ObjectInfo]:
+        check_prefix(prefix)
+        self._fault("list_objects", prefix)
+        with self._state.lock:
+            keys = sorted(key for key in self._state.objects if key.startswith(prefix) and key > start_after)
+        for key in keys:
+            with self._state.lock:
+                info = self._state.info(key) if key in self._state.objects else None
+            if info is not None:
+                yield info
+
+    def read_ranges(self, requests: Iterable[ByteRange]) -> Iterator[bytes]:
+        for wanted in requests:
+            self._enter("read_ranges", wanted.key)
+            yield _cut(self._state.get(wanted.key).data, wanted)
+
+    def put_many(self, objects: Iterable[NewObject]) -> Iterator[PutOutcome]:
+        for new in objects:
+            data = bytes(new.data)
+            fault: StorageError | None = None
+            try:
+                self._enter("put_many", new.key)
+                self._state.put(new.key, data)
+            except StorageError as error:
+                fault = error
+            yield PutOutcome(key=new.key, size_bytes=len(data), error=fault)
+
+    def put_if_absent(self, key: str, data: Buffer) -> ObjectInfo:
+        self._enter("put_if_absent", key)
+        with self._state.lock:
+            if key in self._state.objects:
+                raise ObjectExists("There is an object under this key.", key=key)
+            return self._state.put(key, bytes(data))
+
+    def delete(self, keys: Iterable[str]) -> Iterator[DeleteOutcome]:
+        for key in keys:
+            fault: StorageError | None = None
+            try:
+                self._enter("delete", key)
+                self._state.objects.pop(key, None)
+            except StorageError as error:
+                fault = error
+            yield DeleteOutcome(key=key, error=fault)
+
+    def delete_prefix(self, prefix: str) -> Iterator[DeleteOutcome]:
+        check_directory(prefix)
+        return self.delete(info.key for info in self.list_objects(prefix))
+
+    def copy(self, source: str, target: str) -> ObjectInfo:
+        self._enter("copy", source)
+        check_key(target)
+        return self._state.put(target, self._state.get(source).data)
+
+    def presign(self, key: str, method: Literal["GET", "PUT"], expires_in: timedelta) -> str:
+        raise NotSupported("Memory serves no URLs.", key=key)
+
+    def begin_upload(self, key: str) -> str:
+        self._enter("begin_upload", key)
+        upload_id = uuid4().hex
+        pending = PendingUpload(key=key, upload_id=upload_id, started_at=datetime.now(UTC))
+        self._state.uploads[upload_id] = Upload(pending=pending)
+        return upload_id
+
+    def upload_part(
+        self, key: str, upload_id: str, number: int, offset: int, chunks: Iterable[Buffer]
+    ) -> Part:
+        self._enter("upload_part", key)
+        return self._keep_part(key, upload_id, number, offset, b"".join(chunks))
+
+    def copy_part(self, key: str, upload_id: str, number: int, offset: int, source: ByteRange) -> Part:
+        self._enter("copy_part", key)
+        return self._keep_part(key, upload_id, number, offset, _cut(self._state.get(source.key).data, source))
+
+    def complete_upload(self, key: str, upload_id: str, parts: Iterable[Part]) -> ObjectInfo:
+        self._enter("complete_upload", key)
+        wanted = sorted(parts, key=lambda part: part.number)
+        with self._state.lock:
+            upload = self._state.uploads.get(upload_id)
+            if upload is None:
+                return self._published(key, sum(part.length for part in wanted))
+            data = self._join(key, upload, wanted)
+            del self._state.uploads[upload_id]
+            return self._state.put(key, data)
+
+    def abort_upload(self, key: str, upload_id: str) -> None:
+        self._enter("abort_upload", key)
+        self._state.uploads.pop(upload_id, None)
+
+    def list_uploads(self, prefix: str) -> Iterator[PendingUpload]:
+        check_prefix(prefix)
+        self._fault("list_uploads", prefix)
+        with self._state.lock:
+            pending = [upload.pending for upload in self._state.uploads.values()]
+        return (upload for upload in pending if upload.key.startswith(prefix))
+
+    def flush(self) -> None:
+        """Nothing outlives the process, so there is nothing to wait for."""
+
+    def _enter(self, operation: str, key: str) -> None:
+        """Refuse what is no key, then let a planted fault happen."""
+        check_key(key)
+        self._fault(operation, key)
+
+    def _fault(self, operation: str, key: str) -> None:
+        fault = self._state.maybe_fail(operation, key)
+        if fault is not None:
+            raise fault
+
+    def _keep_part(self, key: str, upload_id: str, number: int, offset: int, data: bytes) -> Part:
+        with self._state.lock:
+            upload = self._state.uploads.get(upload_id)
+            if upload is None:
+                raise UploadMissing("There is no such upload.", key=key)
+            if not 1 <= number <= self.capabilities.maximum_parts:
+                raise UploadInvalid(
+                    f"Parts are numbered from 1 to {self.capabilities.maximum_parts}.", key=key
+                )
+            upload.parts[number] = (offset, data)
+        return Part(number=number, offset=offset, length=len(data), tag=f"{number}-{len(data)}")
+
+    def _join(self, key: str, upload: Upload, parts: list[Part]) -> bytes:
+        """The object that the parts make. Raises: UploadInvalid."""
+        pieces: list[bytes] = []
+        end = 0
+        for part in parts:
+            offset, data = upload.parts.get(part.number, (part.offset, b""))
+            if part.offset != end or offset != end or len(data) != part.length:
+                raise UploadInvalid(
+                    f"Part {part.number} does not follow at {end} as it was written.", key=key
+                )
+            if len(data) < self.capabilities.minimum_part_bytes and part is not parts[-1]:
+                raise UploadInvalid(f"Part {part.number} is too small; only the last may be.", key=key)
+            pieces.append(data)
+            end += len(data)
+        return b"".join(pieces)
+
+    def _published(self, key: str, size: int) -> ObjectInfo:
+        """The object that an earlier completion made. Raises: UploadMissing."""
+        found = self._state.objects.get(key)
+        if found is None or len(found.data) != size:
+            raise UploadMissing("There is no such upload, and no object of its size.", key=key)
+        return self._state.info(key)
+
+
+def _cut(data: bytes, wanted: ByteRange) -> bytes:
+    """The range of the bytes. Raises: ObjectChanged: it ends beyond them."""
+    if wanted.offset + wanted.length > len(data):
+        raise ObjectChanged(f"The object ends at {len(data)}, before the range does.", key=wanted.key)
+    return data[wanted.offset : wanted.offset + wanted.length]

@@ -1,0 +1,96 @@
+"""Directories: open, make and remove the directories that keys run through, never through a symbolic link."""
+
+import errno
+import os
+from types import TracebackType
+
+from storage_adapters.errors import StorageUnavailable
+
+_OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class Directories:
+    """The directories that one batch of work touches, each opened once and closed with the batch.
+
+    Every step goes relative to an open parent and refuses symbolic links, so no key leaves the root. One
+    thread uses an instance; it holds no more descriptors than the batch has directories.
+    """
+
+    def __init__(self, root: str) -> None:
+        self._root = root
+        self._open: dict[str, int] = {}
+
+    def __enter__(self) -> "Directories":
+        try:
+            # The root itself may be a symbolic link: the operator chose it.
+            self._open[""] = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError as error:
+            raise StorageUnavailable(
+                f"The storage's root directory cannot be opened: {error.strerror}."
+            ) from error
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        while self._open:
+            os.close(self._open.popitem()[1])
+
+    def find(self, directory: str) -> int:
+        """The descriptor of a directory under the root, `""` for the root itself.
+
+        Raises:
+            OSError: ENOENT if it is missing; ENOTDIR if a segment is a file or a symbolic link.
+        """
+        found = self._open.get(directory)
+        return self._walk(directory, make=False) if found is None else found
+
+    def make(self, directory: str) -> int:
+        """Like `find`; makes what is missing, also while others remove it."""
+        found = self._open.get(directory)
+        return self._walk(directory, make=True) if found is None else found
+
+    def forget(self, directory: str) -> None:
+        """Close a directory that may have been removed, so that the next `make` makes it again."""
+        if directory and directory in self._open:
+            os.close(self._open.pop(directory))
+
+    def remove(self, directory: str) -> bool:
+        """Remove the directory if it is empty; whether it is gone. Raises: OSError."""
+        parent, _, name = directory.rpartition("/")
+        try:
+            os.rmdir(name, dir_fd=self.find(parent))
+        except (FileNotFoundError, NotADirectoryError):
+            return True
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+            return False
+        self.forget(directory)
+        return True
+
+    def _walk(self, directory: str, *, make: bool) -> int:
+        here = self._open[""]
+        for segment in directory.split("/"):
+            try:
+                below = _enter(here, segment, make=make)
+            finally:
+                if here != self._open[""]:
+                    os.close(here)
+            here = below
+        self._open[directory] = here
+        return here
+
+
+def _enter(parent: int, name: str, *, make: bool) -> int:
+    """Open a child directory, made first if it is missing and wanted."""
+    while True:
+        try:
+            return os.open(name, _OPEN, dir_fd=parent)
+        except FileNotFoundError:
+            if not make:
+                raise
+        try:
+            os.mkdir(name, dir_fd=parent)
+        except FileExistsError:
+            continue  # somebody else made it; if it is no directory, opening it says so

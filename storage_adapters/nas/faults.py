@@ -1,0 +1,64 @@
+"""Faults: from the operating system's error number to the storage's error."""
+
+import errno
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from storage_adapters.errors import (
+    InvalidKey,
+    ObjectExists,
+    ObjectMissing,
+    PermissionDenied,
+    StorageError,
+    StorageFull,
+    StorageUnavailable,
+)
+
+ERRORS: Mapping[int, type[StorageError]] = {
+    errno.ENOENT: ObjectMissing,
+    errno.EEXIST: ObjectExists,
+    errno.ENOSPC: StorageFull,
+    errno.EDQUOT: StorageFull,
+    errno.EACCES: PermissionDenied,
+    errno.EPERM: PermissionDenied,
+    errno.EROFS: PermissionDenied,
+    errno.ENAMETOOLONG: InvalidKey,
+    errno.EILSEQ: InvalidKey,  # the file system refuses the characters of the name
+    errno.ENOTDIR: InvalidKey,  # a segment is an object or a symbolic link
+    errno.EISDIR: InvalidKey,  # the key is a directory
+    errno.ENOTEMPTY: InvalidKey,
+    errno.ELOOP: InvalidKey,
+}
+"""Everything else (EIO, ESTALE, ETIMEDOUT, EHOSTDOWN, EMFILE …) may pass: `StorageUnavailable`."""
+
+
+def translate(error: OSError, key: str | None = None) -> StorageError:
+    """The storage error for what the operating system said, with its words as the detail."""
+    kind = ERRORS.get(error.errno or 0, StorageUnavailable)
+    fault = kind(error.strerror or str(error), key=key)
+    fault.__cause__ = error
+    return fault
+
+
+def translate_read(error: OSError, key: str) -> StorageError:
+    """Like `translate` for a read: where a directory or a symbolic link stands, or leads, there is no object."""
+    if error.errno in (errno.ENOTDIR, errno.EISDIR, errno.ELOOP):
+        error = OSError(errno.ENOENT, os.strerror(errno.ENOENT))
+    return translate(error, key)
+
+
+def translate_write(error: OSError, key: str) -> StorageError:
+    """Like `translate` for a write: what vanished under it is the place to write to, so another try may succeed."""
+    if error.errno == errno.ENOENT:
+        error = OSError(errno.ESTALE, "The directory to write to was removed meanwhile")
+    return translate(error, key)
+
+
+@contextmanager
+def translated(key: str | None = None) -> Iterator[None]:
+    """Raise storage errors instead of the operating system's."""
+    try:
+        yield
+    except OSError as error:
+        raise translate(error, key) from error

@@ -1,0 +1,248 @@
+"""The NAS storage: the contract over a directory, composed of what the files beside this one do."""
+
+import ctypes
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
+
+from storage_adapters.batches import cut_batches, run_batches
+from storage_adapters.contract import (
+    Buffer,
+    ByteRange,
+    Capabilities,
+    DeleteOutcome,
+    Health,
+    NewObject,
+    ObjectInfo,
+    Part,
+    PendingUpload,
+    PutOutcome,
+)
+from storage_adapters.errors import ConfigurationInvalid, NotSupported, StorageError
+from storage_adapters.keys import check_directory, check_prefix
+from storage_adapters.nas import objects, uploads
+from storage_adapters.nas.clearing import as_text, files_under, remove_directories
+from storage_adapters.nas.directories import Directories
+from storage_adapters.nas.faults import translate, translate_write, translated
+from storage_adapters.nas.filesystem import NasFileSystem
+from storage_adapters.nas.layout import STAGING, StagingNames, split_key
+from storage_adapters.nas.listing import list_tree
+from storage_adapters.options import OptionValue, read_options
+
+_ITEMS_AT_ONCE = 64
+_BYTES_AT_ONCE = 1024 * 1024
+_CLEARING_PASSES = 3
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NasOptions:
+    """`durable`: `flush` waits for the disk. `threads`: calls to the file system at once in one method.
+    `create`: make the root directory if it is missing."""
+
+    durable: bool = False
+    threads: int = 2
+    create: bool = True
+
+
+class NasStorage:
+    """Objects are files under a root directory; symbolic links below it are never followed.
+
+    A key cannot be both an object and a directory of others (`a` and `a/b`): the second put is an `InvalidKey`.
+    """
+
+    capabilities = Capabilities(
+        multipart=True,
+        put_if_absent=True,
+        server_side_copy=True,
+        atomic_rename=True,
+        positioned_writes=True,
+    )
+
+    def __init__(self, root: str, options: NasOptions | None = None) -> None:
+        self._root = root
+        self._options = options or NasOptions()
+
+    @classmethod
+    def from_url(cls, url: str, options: Mapping[str, OptionValue]) -> "NasStorage":
+        """Open `nas:///absolute/path` or `/absolute/path`. Raises: ConfigurationInvalid."""
+        root = url.removeprefix("nas://")
+        if not root.startswith("/") or os.path.normpath(root) == "/":
+            raise ConfigurationInvalid(
+                "A NAS URL is nas:///absolute/path or /absolute/path, and not the root '/'."
+            )
+        settings = read_options(NasOptions, options)
+        if settings.create:
+            try:
+                os.makedirs(root, exist_ok=True)
+            except OSError as error:
+                raise ConfigurationInvalid(f"The root {root} cannot be made: {error.strerror}.") from error
+        return cls(os.path.normpath(root), settings)
+
+    @property
+    def fs(self) -> NasFileSystem:
+        return NasFileSystem(root=self._root, staging=STAGING)
+
+    def check(self) -> Health:
+        key = f"datacenter-check-{StagingNames().next()}"
+        try:
+            for outcome in self.put_many([NewObject(key=key, data=b"check")]):
+                if outcome.error is not None:
+                    raise outcome.error
+            found = [info.key for info in self.list_objects(key)]
+            content = b"".join(self.read_ranges([ByteRange(key=key, offset=0, length=5)]))
+            for deleted in self.delete([key]):
+                if deleted.error is not None:
+                    raise deleted.error
+        except StorageError as error:
+            return Health(ok=False, detail=f"{self._root}: {error.detail}")
+        if found != [key] or content != b"check":
+            return Health(ok=False, detail=f"{self._root}: what was written is not what was read back.")
+        space = os.statvfs(self._root)
+        free = space.f_bavail * space.f_frsize / 2**30
+        return Health(
+            ok=True, detail=f"{self._root} can be listed, written, read and deleted; {free:.1f} GiB are free."
+        )
+
+    def stat(self, key: str) -> ObjectInfo:
+        with Directories(self._root) as directories:
+            return objects.stat_object(directories, key)
+
+    def list_objects(self, prefix: str, *, start_after: str = "") -> Iterator[ObjectInfo]:
+        return list_tree(self._root, check_prefix(prefix), start_after)
+
+    def read_ranges(self, requests: Iterable[ByteRange]) -> Iterator[bytes]:
+        batches = cut_batches(
+            requests,
+            max_items=_ITEMS_AT_ONCE,
+            max_bytes=_BYTES_AT_ONCE,
+            size_bytes=lambda wanted: wanted.length,
+        )
+        return run_batches(self._read_batch, batches, threads=self._options.threads)
+
+    def put_many(self, objects: Iterable[NewObject]) -> Iterator[PutOutcome]:
+        batches = cut_batches(
+            objects, max_items=_ITEMS_AT_ONCE, max_bytes=_BYTES_AT_ONCE, size_bytes=lambda new: len(new.data)
+        )
+        return run_batches(self._put_batch, batches, threads=self._options.threads)
+
+    def put_if_absent(self, key: str, data: Buffer) -> ObjectInfo:
+        with Directories(self._root) as directories, translated(key):
+            objects.put_new_object(directories, StagingNames(), key, data)
+            return objects.stat_object(directories, key)
+
+    def delete(self, keys: Iterable[str]) -> Iterator[DeleteOutcome]:
+        batches = cut_batches(keys, max_items=_ITEMS_AT_ONCE)
+        return run_batches(self._delete_batch, batches, threads=self._options.threads)
+
+    def delete_prefix(self, prefix: str) -> Iterator[DeleteOutcome]:
+        directory = check_directory(prefix)
+        split_key(directory)
+        for _ in range(_CLEARING_PASSES):
+            failed = False
+            paths = cut_batches(files_under(self._root, directory), max_items=_ITEMS_AT_ONCE)
+            for outcome in run_batches(self._clear_batch, paths, threads=self._options.threads):
+                failed = failed or outcome.error is not None
+                yield outcome
+            # Without a failure, what keeps a directory was put there behind our back: clear that too.
+            if remove_directories(self._root, directory) or failed:
+                return
+
+    def copy(self, source: str, target: str) -> ObjectInfo:
+        with Directories(self._root) as directories, translated(target):
+            objects.copy_object(directories, StagingNames(), source, target)
+            return objects.stat_object(directories, target)
+
+    def presign(self, key: str, method: Literal["GET", "PUT"], expires_in: timedelta) -> str:
+        raise NotSupported("A NAS serves no URLs.", key=key)
+
+    def begin_upload(self, key: str) -> str:
+        with Directories(self._root) as directories:
+            return uploads.begin_upload(directories, key)
+
+    def upload_part(
+        self, key: str, upload_id: str, number: int, offset: int, chunks: Iterable[Buffer]
+    ) -> Part:
+        """See the contract. Parts may have any size and come from several processes in any order.
+
+        A writer that goes on after `complete_upload` (it held the file open) still writes into the object:
+        it does no harm only because the same part always has the same bytes.
+        """
+        with Directories(self._root) as directories:
+            return uploads.write_part(directories, key, upload_id, number, offset, chunks)
+
+    def copy_part(self, key: str, upload_id: str, number: int, offset: int, source: ByteRange) -> Part:
+        with Directories(self._root) as directories:
+            return uploads.copy_part(directories, key, upload_id, number, offset, source)
+
+    def complete_upload(self, key: str, upload_id: str, parts: Iterable[Part]) -> ObjectInfo:
+        with Directories(self._root) as directories:
+            return uploads.complete_upload(directories, key, upload_id, parts)
+
+    def abort_upload(self, key: str, upload_id: str) -> None:
+        with Directories(self._root) as directories:
+            uploads.abort_upload(directories, upload_id)
+
+    def list_uploads(self, prefix: str) -> Iterator[PendingUpload]:
+        return uploads.list_uploads(self._root, check_prefix(prefix))
+
+    def flush(self) -> None:
+        """With `durable`, return once the whole file system is on its disk.
+
+        Without it nothing is done: over NFS every file was durable when it was closed; on a local disk the
+        last half minute may be lost with the power, never with the process.
+        """
+        if not self._options.durable:
+            return
+        with Directories(self._root) as directories:
+            if ctypes.CDLL(None, use_errno=True).syncfs(directories.find("")):
+                code = ctypes.get_errno()
+                raise translate(OSError(code, os.strerror(code)))
+
+    def _put_batch(self, batch: list[NewObject]) -> list[PutOutcome]:
+        names = StagingNames()
+        outcomes = []
+        with Directories(self._root) as directories:
+            for new in batch:
+                fault: StorageError | None = None
+                try:
+                    objects.put_object(directories, names, new.key, new.data)
+                except StorageError as error:
+                    fault = error
+                except OSError as error:
+                    fault = translate_write(error, new.key)
+                outcomes.append(PutOutcome(key=new.key, size_bytes=objects.size_of(new.data), error=fault))
+        return outcomes
+
+    def _read_batch(self, batch: list[ByteRange]) -> list[bytes]:
+        with Directories(self._root) as directories:
+            return [objects.read_object(directories, wanted) for wanted in batch]
+
+    def _delete_batch(self, batch: list[str]) -> list[DeleteOutcome]:
+        outcomes = []
+        with Directories(self._root) as directories:
+            for key in batch:
+                fault: StorageError | None = None
+                try:
+                    split_key(key)
+                    objects.remove_file(directories, key)
+                except StorageError as error:
+                    fault = error
+                except OSError as error:
+                    fault = translate(error, key)
+                outcomes.append(DeleteOutcome(key=key, error=fault))
+        return outcomes
+
+    def _clear_batch(self, batch: list[str]) -> list[DeleteOutcome]:
+        """Like `_delete_batch` for paths that were found, which may be names that no key can be."""
+        outcomes = []
+        with Directories(self._root) as directories:
+            for path in batch:
+                fault: StorageError | None = None
+                try:
+                    objects.remove_file(directories, path)
+                except OSError as error:
+                    fault = translate(error, path)
+                outcomes.append(DeleteOutcome(key=as_text(path), error=fault))
+        return outcomes

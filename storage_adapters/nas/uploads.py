@@ -1,0 +1,220 @@
+"""Uploads: objects in parts, each written at its offset of one sparse file that a rename publishes."""
+
+import os
+import secrets
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+
+from storage_adapters.contract import Buffer, ByteRange, ObjectInfo, Part, PendingUpload
+from storage_adapters.errors import ObjectMissing, UploadInvalid, UploadMissing
+from storage_adapters.nas.directories import Directories
+from storage_adapters.nas.faults import translated
+from storage_adapters.nas.layout import UPLOADS, split_key
+from storage_adapters.nas.objects import copy_bytes, open_object, publish, size_of, stat_object, write_all
+
+_KEY = "key"
+_DATA = "data"
+_OPEN = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_BUFFERS_AT_ONCE = 512  # the kernel takes 1,024
+_BYTES_AT_ONCE = 1024 * 1024
+
+
+def begin_upload(directories: Directories, key: str) -> str:
+    """Make the upload's directory with the name of its key and an empty data file; return its id."""
+    split_key(key)
+    upload_id = secrets.token_hex(16)
+    with translated(key):
+        here = directories.make(_area(upload_id))
+        for name, content in ((_KEY, key.encode()), (_DATA, b"")):
+            file = os.open(name, _CREATE, 0o666, dir_fd=here)
+            try:
+                write_all(file, content)
+            finally:
+                os.close(file)
+    return upload_id
+
+
+def write_part(
+    directories: Directories, key: str, upload_id: str, number: int, offset: int, chunks: Iterable[Buffer]
+) -> Part:
+    """Write the chunks from the offset on, many small ones with one call. Raises: UploadMissing."""
+    file = _open_data(directories, key, upload_id)
+    end = offset
+    try:
+        with translated(key):
+            for buffers in _gather(chunks):
+                end += _write_at(file, buffers, end)
+    finally:
+        _close(file, key)
+    return Part(number=number, offset=offset, length=end - offset)
+
+
+def copy_part(
+    directories: Directories, key: str, upload_id: str, number: int, offset: int, source: ByteRange
+) -> Part:
+    """Copy the range from an object to the offset. Raises: UploadMissing, ObjectMissing, ObjectChanged."""
+    file = _open_data(directories, key, upload_id)
+    try:
+        reader = open_object(directories, source.key)
+        try:
+            with translated(key):
+                copy_bytes(reader, file, source.offset, offset, source.length, source.key)
+        finally:
+            os.close(reader)
+    finally:
+        _close(file, key)
+    return Part(number=number, offset=offset, length=source.length)
+
+
+def complete_upload(directories: Directories, key: str, upload_id: str, parts: Iterable[Part]) -> ObjectInfo:
+    """Publish the data file if the parts follow one another from 0 and it holds them all.
+
+    Raises:
+        UploadInvalid: there is a gap, an overlap, or a part that was not written.
+        UploadMissing: the upload is unknown and no object of this size stands under the key.
+    """
+    size = total_length(parts, key)
+    try:
+        file = _open_data(directories, key, upload_id)
+    except UploadMissing:
+        # It was published by a call whose answer got lost; what may be left of it is the name of its key.
+        abort_upload(directories, upload_id)
+        return _published(directories, key, size)
+    try:
+        with translated(key):
+            written = os.fstat(file).st_size
+            if written > size:  # the last part was written again, shorter
+                os.ftruncate(file, size)
+    finally:
+        _close(file, key)
+    if written < size:
+        raise UploadInvalid(f"The parts add up to {size} bytes, but {written} were written.", key=key)
+    with translated(key):
+        try:
+            publish(directories, _area(upload_id), _DATA, key)
+        except FileNotFoundError:
+            return _published(directories, key, size)  # another call published it just now
+    abort_upload(directories, upload_id)
+    return stat_object(directories, key)
+
+
+def abort_upload(directories: Directories, upload_id: str) -> None:
+    """Remove what there is of the upload."""
+    with translated():
+        try:
+            here = directories.find(_area(upload_id))
+        except FileNotFoundError:
+            return
+        for name in (_DATA, _KEY):  # the key last: as long as it is there the upload is listed
+            try:
+                os.unlink(name, dir_fd=here)
+            except FileNotFoundError:
+                continue
+        directories.forget(_area(upload_id))
+        try:
+            os.rmdir(upload_id, dir_fd=directories.find(UPLOADS))
+        except FileNotFoundError:
+            return
+
+
+def list_uploads(root: str, prefix: str) -> Iterator[PendingUpload]:
+    """Every upload whose key starts with the prefix, in no order."""
+    with translated():
+        with Directories(root) as directories:
+            try:
+                ids = os.listdir(directories.find(UPLOADS))
+            except FileNotFoundError:
+                return
+        for upload_id in ids:
+            with Directories(root) as directories:
+                found = _read_key(directories, upload_id)
+            if found is not None and found.key.startswith(prefix):
+                yield found
+
+
+def total_length(parts: Iterable[Part], key: str) -> int:
+    """The length of the object that the parts make. Raises: UploadInvalid: they do not follow one another."""
+    end = 0
+    for part in sorted(parts, key=lambda part: part.number):
+        if part.offset != end:
+            raise UploadInvalid(f"Part {part.number} begins at {part.offset}, not at {end}.", key=key)
+        end += part.length
+    return end
+
+
+def _area(upload_id: str) -> str:
+    """The directory of an upload. Raises: UploadMissing: the id was not made here."""
+    if len(upload_id) != 32 or not upload_id.isalnum():
+        raise UploadMissing("There is no such upload.")
+    return f"{UPLOADS}/{upload_id}"
+
+
+def _open_data(directories: Directories, key: str, upload_id: str) -> int:
+    split_key(key)
+    with translated(key):
+        try:
+            return os.open(_DATA, _OPEN, dir_fd=directories.find(_area(upload_id)))
+        except FileNotFoundError as error:
+            raise UploadMissing("There is no such upload.", key=key) from error
+
+
+def _close(file: int, key: str) -> None:
+    with translated(key):  # over NFS this is where a full disk is reported
+        os.close(file)
+
+
+def _published(directories: Directories, key: str, size: int) -> ObjectInfo:
+    """The object that the upload made."""
+    try:
+        info = stat_object(directories, key)
+    except ObjectMissing as error:
+        raise UploadMissing("There is no such upload, and no object under its key.", key=key) from error
+    if info.size_bytes != size:
+        raise UploadMissing(
+            "There is no such upload, and the object under its key has another size.", key=key
+        )
+    return info
+
+
+def _read_key(directories: Directories, upload_id: str) -> PendingUpload | None:
+    """The upload as it was begun, or nothing if it ended meanwhile."""
+    try:
+        file = os.open(
+            _KEY, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directories.find(_area(upload_id))
+        )
+    except (FileNotFoundError, UploadMissing):
+        return None
+    try:
+        key = os.read(file, 4096).decode()
+        started_at = datetime.fromtimestamp(os.fstat(file).st_mtime, UTC)
+    finally:
+        os.close(file)
+    return PendingUpload(key=key, upload_id=upload_id, started_at=started_at) if key else None
+
+
+def _gather(chunks: Iterable[Buffer]) -> Iterator[list[Buffer]]:
+    """Group chunks for one call to the kernel each; a producer that reuses a writable buffer is copied."""
+    buffers: list[Buffer] = []
+    size = 0
+    for chunk in chunks:
+        buffers.append(chunk if isinstance(chunk, bytes) else bytes(chunk))
+        size += size_of(chunk)
+        if size >= _BYTES_AT_ONCE or len(buffers) >= _BUFFERS_AT_ONCE:
+            yield buffers
+            buffers, size = [], 0
+    if buffers:
+        yield buffers
+
+
+def _write_at(file: int, buffers: list[Buffer], offset: int) -> int:
+    """Write the buffers one after another from the offset; return how many bytes that is."""
+    size = sum(map(size_of, buffers))
+    written = os.pwritev(file, buffers, offset)
+    if written < size:
+        rest = memoryview(b"".join(buffers))[written:]
+        while rest:
+            count = os.pwrite(file, rest, offset + written)
+            written += count
+            rest = rest[count:]
+    return size

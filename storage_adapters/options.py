@@ -1,0 +1,51 @@
+"""Options: a storage's settings from a mapping of plain values into its frozen dataclass."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from storage_adapters.errors import ConfigurationInvalid
+
+OptionValue = str | int | bool
+OptionsT = TypeVar("OptionsT")
+
+_BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+
+
+def read_options(shape: type[OptionsT], options: Mapping[str, OptionValue]) -> OptionsT:
+    """Build the dataclass `shape` whose fields are `str`, `int` or `bool`; numbers and booleans may come as text.
+
+    Raises:
+        ConfigurationInvalid: an option is unknown, missing or of another type; the detail names it.
+    """
+    fields: dict[str, dataclasses.Field[Any]] = {
+        field.name: field
+        for field in dataclasses.fields(shape)  # type: ignore[arg-type]  # a dataclass cannot be asked for as a type bound
+    }
+    unknown = sorted(set(options) - set(fields))
+    if unknown:
+        raise ConfigurationInvalid(f"Unknown option {unknown[0]!r}; known are: {', '.join(sorted(fields))}.")
+    values = {name: _read_value(name, fields[name].type, value) for name, value in options.items()}
+    for name, field in fields.items():
+        if name not in values and field.default is dataclasses.MISSING:
+            raise ConfigurationInvalid(f"Option {name!r} is missing.")
+    return shape(**values)
+
+
+def _read_value(name: str, wanted: object, value: OptionValue) -> OptionValue:
+    """The value as the wanted type, or an error that names the option."""
+    if wanted is bool:
+        flag = _BOOLEANS.get(str(value).lower())
+        if flag is None:
+            raise ConfigurationInvalid(f"Option {name!r} must be true or false.")
+        return flag
+    if wanted is int:
+        try:
+            if isinstance(value, bool):
+                raise ValueError
+            return int(value)
+        except ValueError as error:
+            raise ConfigurationInvalid(f"Option {name!r} must be a whole number.") from error
+    if not isinstance(value, str):
+        raise ConfigurationInvalid(f"Option {name!r} must be text.")
+    return value
