@@ -1,0 +1,85 @@
+"""Apply: give files the labels and annotations that a label table has for their paths."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from datacenter.formats.arrow_types import StringLists, row_numbers, string_lists, strings
+from datacenter.formats.merge import merged_annotations, merged_labels
+
+
+@dataclass(frozen=True, kw_only=True)
+class Applied:
+    """One entry for each path, in their order, and what the label table had besides."""
+
+    labels: StringLists
+    """An empty list where the table does not name the path."""
+    annotations: pa.StringArray
+    unknown: int
+    """Paths of the table that no file has."""
+    first_unknown: str | None
+    duplicates: int
+    """Rows whose file an earlier row named; their labels were joined."""
+
+
+class LabelJoin:
+    """A label table that is applied to the files of a dataset batch by batch.
+
+    Each batch is hashed and the rows not used so far are looked up in it, so that beside the table no memory
+    grows with the dataset. Batches of some ten thousand files are best.
+    """
+
+    def __init__(self, table: pa.Table) -> None:
+        self._labels = string_lists(table["labels"].combine_chunks())
+        self._annotations = strings(table["annotation"].combine_chunks())
+        # Left in chunks, so that using rows up copies little at a time.
+        self._paths = table["path"]
+        self._rows = np.arange(table.num_rows)
+        self._duplicates = 0
+
+    def apply(self, paths: pa.StringArray) -> tuple[StringLists, pa.StringArray]:
+        """Labels and annotations of these files, no file of which may have been in an earlier batch."""
+        found = pc.index_in(self._paths, value_set=paths)
+        hit = found.is_valid().to_numpy(zero_copy_only=False)
+        owner = found.drop_null().to_numpy()
+        # Stable, so that rows of one file stay in the order of the label file.
+        order = np.argsort(owner, kind="stable")
+        owner, rows = owner[order], row_numbers(self._rows[hit][order])
+        self._forget(hit)
+        self._duplicates += len(owner) - len(np.unique(owner))
+        labels = merged_labels(owner, len(paths), string_lists(self._labels.take(rows)))
+        return labels, merged_annotations(owner, len(paths), strings(self._annotations.take(rows)))
+
+    def _forget(self, used: "np.typing.NDArray[np.bool_]") -> None:
+        self._rows = self._rows[~used]
+        self._paths = self._paths.filter(pa.array(~used))
+
+    @property
+    def unknown(self) -> int:
+        """How many paths of the table were in no batch so far."""
+        return pc.count_distinct(self._paths).as_py()
+
+    @property
+    def first_unknown(self) -> str | None:
+        """The first of them in the order of the table."""
+        return self._paths[0].as_py() if len(self._paths) else None
+
+    @property
+    def duplicates(self) -> int:
+        """Rows so far whose file an earlier row named; their labels were joined."""
+        return self._duplicates
+
+
+def apply_labels(paths: pa.StringArray, table: pa.Table) -> Applied:
+    """Apply the table to all files at once."""
+    join = LabelJoin(table)
+    labels, annotations = join.apply(paths)
+    return Applied(
+        labels=labels,
+        annotations=annotations,
+        unknown=join.unknown,
+        first_unknown=join.first_unknown,
+        duplicates=join.duplicates,
+    )

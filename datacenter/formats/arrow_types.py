@@ -1,0 +1,40 @@
+"""Arrow types: what is known here about arrays and the published type information does not tell."""
+
+from typing import Any, TypeAlias, cast
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+StringLists: TypeAlias = "pa.ListArray[Any]"
+"""An array of lists of strings; quoted because the class takes no parameter when the program runs."""
+
+
+def strings(array: Any) -> pa.StringArray:
+    """This array, known to hold strings."""
+    return cast(pa.StringArray, array)
+
+
+def string_lists(array: Any) -> StringLists:
+    """This array, known to hold lists of strings."""
+    return cast(StringLists, array)
+
+
+def list_offsets(lengths: npt.ArrayLike) -> pa.Int32Array:
+    """Where each list of these lengths begins, and where the last one ends."""
+    counted = np.asarray(lengths)
+    offsets = np.zeros(len(counted) + 1, dtype=np.int32)
+    np.cumsum(counted, out=offsets[1:])
+    return pa.array(offsets, pa.int32())
+
+
+def row_numbers(rows: npt.NDArray[np.integer[Any]]) -> pa.Int64Array:
+    """Rows to take, as Arrow wants them."""
+    return pa.array(rows, pa.int64())
+
+
+def list_lengths(lists: StringLists) -> npt.NDArray[np.int32]:
+    """The length of each list; a null counts as empty."""
+    lengths: Any = pc.fill_null(lists.value_lengths(), pa.scalar(0, pa.int32()))
+    return cast(npt.NDArray[np.int32], lengths.to_numpy())

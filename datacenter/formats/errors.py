@@ -1,0 +1,32 @@
+"""What can be wrong with labels, each with a stable code and the entry it was found at."""
+
+from typing import Literal
+
+LabelsCode = Literal["BAD_LABELS", "UNSAFE_REFERENCE", "TOO_MANY_LABELS"]
+
+SHOWN_CHARACTERS = 200
+
+
+class LabelsInvalid(Exception):
+    """The labels cannot be used; reading them again gives the same answer.
+
+    `detail` names the line where there is one, `entry` shows the offending value so that it is safe to print.
+    """
+
+    retryable = False
+
+    def __init__(self, code: LabelsCode, detail: str, entry: str | None = None) -> None:
+        self.code: LabelsCode = code
+        self.detail = detail
+        self.entry = None if entry is None else shown(entry)
+        super().__init__(code, detail, self.entry)
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.detail}" + (f" (entry: {self.entry})" if self.entry is not None else "")
+
+
+def shown(text: str) -> str:
+    """The text with everything invisible escaped, cut to 200 characters."""
+    head = text[: SHOWN_CHARACTERS + 1]
+    escaped = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in head)
+    return escaped if len(escaped) <= SHOWN_CHARACTERS else escaped[: SHOWN_CHARACTERS - 1] + "…"

@@ -1,0 +1,84 @@
+"""JSONL labels: one JSON object a line, the format that keeps labels and annotations exactly."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import orjson
+import pyarrow as pa
+
+from datacenter.formats.columns import ANNOTATION_NAME, LABEL_NAMES, PATH_NAMES
+from datacenter.formats.errors import LabelsInvalid
+from datacenter.formats.label_rules import LabelVocabulary
+from datacenter.formats.label_table import LabelTableBuilder
+from datacenter.formats.limits import DEFAULT_LIMITS, LabelLimits
+from datacenter.formats.lines import bounded, byte_lines
+from datacenter.formats.references import safe_reference
+
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+def read_labels(chunks: Iterable[bytes], base: str = "", limits: LabelLimits = DEFAULT_LIMITS) -> pa.Table:
+    """The label table of a JSONL file, each path with `base` before it; empty lines do not count.
+
+    A label is a text or a whole number; a label field holds one, a list of them or null. What is neither
+    path nor labels becomes the annotation. Numbers beyond 64 bits become floating point.
+
+    Raises:
+        LabelsInvalid: naming the line.
+    """
+    builder, vocabulary = LabelTableBuilder(base), LabelVocabulary(limits.labels)
+    for number, line in enumerate(byte_lines(bounded(chunks, limits), limits), 1):
+        text = line.removeprefix(BYTE_ORDER_MARK) if number == 1 else line
+        if text.strip():
+            _add(_parsed(text, number), number, builder, vocabulary)
+    return builder.finish()
+
+
+def _parsed(text: bytes, line: int) -> dict[str, Any]:
+    try:
+        record = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise LabelsInvalid(
+            "BAD_LABELS", f"line {line} is not JSON in UTF-8: {error}", _head(text)
+        ) from error
+    if not isinstance(record, dict):
+        raise LabelsInvalid("BAD_LABELS", f"line {line} is not a JSON object", _head(text))
+    return record
+
+
+def _head(text: bytes) -> str:
+    return text[:1000].decode("utf-8", "backslashreplace")
+
+
+def _add(record: dict[str, Any], line: int, builder: LabelTableBuilder, vocabulary: LabelVocabulary) -> None:
+    name = next((name for name in PATH_NAMES if name in record), None)
+    path = record.pop(name) if name else None
+    if not isinstance(path, str):
+        raise LabelsInvalid("BAD_LABELS", f"line {line}: no text under {', '.join(PATH_NAMES)}", str(path))
+    labels = [
+        vocabulary.admit(text, line)
+        for field in LABEL_NAMES
+        if field in record
+        for text in _texts(record.pop(field), line)
+    ]
+    builder.add(safe_reference(path, line), labels, _annotation(record, line))
+
+
+def _texts(value: Any, line: int) -> Iterator[str]:
+    for label in value if isinstance(value, list) else [value]:
+        if isinstance(label, str):
+            yield label
+        elif isinstance(label, int) and not isinstance(label, bool):
+            yield str(label)
+        elif label is not None or isinstance(value, list):
+            raise LabelsInvalid(
+                "BAD_LABELS", f"line {line}: a label is neither text nor a whole number", str(label)
+            )
+
+
+def _annotation(rest: dict[str, Any], line: int) -> bytes | None:
+    value = rest[ANNOTATION_NAME] if rest.keys() == {ANNOTATION_NAME} else (rest or None)
+    try:
+        return None if value is None else orjson.dumps(value)
+    except orjson.JSONEncodeError as error:
+        raise LabelsInvalid("BAD_LABELS", f"line {line}: the annotation is nested too deeply") from error

@@ -1,0 +1,34 @@
+"""References: the paths a label file names, made comparable with those of the dataset, or refused."""
+
+import re
+
+from datacenter.formats.errors import LabelsInvalid
+
+# One search tells the plain paths, nearly all, from those that need a closer look.
+_SUSPICIOUS = re.compile(r"[\\:\x00-\x1f\x7f-\x9f]|^/|//|(?:^|/)\.\.?(?:/|$)|/$|^$")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_DRIVE_OR_SCHEME = re.compile(r"^[A-Za-z]:|^[A-Za-z][A-Za-z0-9+.-]*:/")
+
+
+def safe_reference(raw: str, line: int) -> str:
+    """The path with `/` between its segments and without `.` and empty ones.
+
+    Raises:
+        LabelsInvalid: UNSAFE_REFERENCE if it is absolute, climbs with `..`, names a drive, a host or a
+            URL, or holds control characters; BAD_LABELS if nothing is left of it.
+    """
+    if _SUSPICIOUS.search(raw) is None:
+        return raw
+    if _CONTROL.search(raw):
+        raise LabelsInvalid("UNSAFE_REFERENCE", f"line {line}: the path holds a control character", raw)
+    path = raw.replace("\\", "/")
+    if path.startswith("/") or _DRIVE_OR_SCHEME.match(path):
+        raise LabelsInvalid(
+            "UNSAFE_REFERENCE", f"line {line}: the path is not relative to the label file", raw
+        )
+    segments = [segment for segment in path.split("/") if segment not in ("", ".")]
+    if ".." in segments:
+        raise LabelsInvalid("UNSAFE_REFERENCE", f"line {line}: the path leaves the dataset", raw)
+    if not segments:
+        raise LabelsInvalid("BAD_LABELS", f"line {line}: the path is empty", raw)
+    return "/".join(segments)
