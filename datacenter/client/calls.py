@@ -26,6 +26,8 @@ class Patience:
     """How often a call is repeated while the server is away, and how long the pauses are."""
 
     repeats: int = 4
+    repeats_under_way: int = 10
+    """For work that has begun and outlasts a restart of the server: with these pauses about a minute."""
     pause_seconds: float = 0.2
     longest_seconds: float = 10
     sleep: Callable[[float], None] = time.sleep
@@ -76,8 +78,10 @@ class Calls:
         params: Mapping[str, Any] | None = None,
         body: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
+        under_way: bool = False,
     ) -> httpx.Response:
         """The whole answer of a call that is repeated while the server is away; every POST can be repeated safely."""
+        repeats = self.patience.repeats_under_way if under_way else self.patience.repeats
         request = self.http.build_request(
             method,
             _address(path),
@@ -85,8 +89,8 @@ class Calls:
             json=body,
             headers={**self.headers(method), **(headers or {})},
         )
-        for repeat in range(self.patience.repeats + 1):
-            last = repeat == self.patience.repeats
+        for repeat in range(repeats + 1):
+            last = repeat == repeats
             try:
                 response = self.http.send(request)
             except httpx.TransportError as error:

@@ -66,7 +66,7 @@ class Downloads:
             if self._fetch_once(url, part, on_progress):
                 return part.publish()
             failures = 0 if part.size_bytes() > before else failures + 1
-            if failures > self._calls.patience.repeats:
+            if failures > self._calls.patience.repeats_under_way:
                 raise TransferFailed(
                     f"the download stands still at {part.size_bytes()} bytes; {part.path} is kept for the next try"
                 )

@@ -49,7 +49,7 @@ class Jobs:
                 if job.finished:
                     return
             # The stream broke off or is not to be had. One plain call repeats with patience, and fails for good.
-            job = self.get(job_id)
+            job = read(Job, self._calls.call("GET", f"/jobs/{job_id}", under_way=True).json())
             yield job
             if job.finished:
                 return

@@ -57,7 +57,7 @@ class Uploads:
             if _fingerprint(path) != before:
                 raise TransferFailed(f"{path} changed while it was being uploaded; upload it again")
             failures = 0 if arrived > offset else failures + 1
-            if failures > self._calls.patience.repeats:
+            if failures > self._calls.patience.repeats_under_way:
                 raise TransferFailed(
                     f"the upload of {path.name} stands still at {arrived} of {before[0]} bytes; its id is {upload_id}"
                 )

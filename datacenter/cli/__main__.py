@@ -1,0 +1,5 @@
+"""`python -m datacenter.cli` is `datacenter`."""
+
+from datacenter.cli.main import main
+
+main()

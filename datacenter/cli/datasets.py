@@ -1,0 +1,206 @@
+"""`datacenter datasets …`: look at datasets, label them, delete them."""
+
+from itertools import islice
+from typing import Annotated
+
+import typer
+
+from datacenter.cli.connection import connect
+from datacenter.cli.display import ago, count, labels, moment, safe, size
+from datacenter.cli.errors import WrongUse
+from datacenter.cli.following import follow, took
+from datacenter.cli.imports import import_dataset
+from datacenter.cli.output import JsonOption, console, print_json, print_json_list
+from datacenter.cli.progress import meter
+from datacenter.cli.selecting import DatasetArgument, WaitOption
+from datacenter.cli.tables import Column, print_fields, print_table
+
+app = typer.Typer(no_args_is_help=True, help="Datasets: import, look, label, delete.")
+app.command("import")(import_dataset)
+PAGE_FILES = 1000
+LIST = (
+    Column(title="NAME", flexible=True),
+    Column(title="STATE"),
+    Column(title="FILES", right=True),
+    Column(title="SIZE", right=True),
+    Column(title="LABELS", flexible=True),
+    Column(title="CREATED", right=True),
+)
+FILES = (
+    Column(title="PATH", flexible=True),
+    Column(title="SIZE", right=True),
+    Column(title="TYPE"),
+    Column(title="LABELS", flexible=True),
+)
+
+
+@app.command("list")
+def list_datasets(
+    context: typer.Context,
+    q: Annotated[str | None, typer.Option("--search", "-q", help="Part of the name.")] = None,
+    label: Annotated[str | None, typer.Option(help="Datasets that have this label.")] = None,
+    tag: Annotated[str | None, typer.Option(help="Datasets that have this tag.")] = None,
+    state: Annotated[str | None, typer.Option(help="IMPORTING, READY, FAILED or DELETING.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show all datasets, newest first."""
+    with connect(context) as client:
+        found = client.datasets.list(q=q, label=label, tag=tag, state=state)
+        if as_json:
+            print_json_list(found)
+            return
+        rows = (
+            (d.name, d.state, f"{d.files:,}", size(d.size_bytes), labels(d.labels), ago(d.created_at))
+            for d in found
+        )
+        print_table(
+            console(), LIST, rows, empty="no datasets; make one with: datacenter datasets import NAME ARCHIVE"
+        )
+
+
+@app.command("show")
+def show(context: typer.Context, dataset: DatasetArgument, as_json: JsonOption = False) -> None:
+    """Show one dataset with its labels and versions."""
+    with connect(context) as client:
+        found = client.datasets.find(dataset)
+        if as_json:
+            print_json(found)
+            return
+        fields = {
+            "Name": found.name,
+            "Id": found.id,
+            "State": found.state,
+            "Kind": found.kind,
+            "Storage": found.storage,
+            "Version": str(found.version),
+            "Files": f"{found.files:,}",
+            "Size": f"{size(found.size_bytes)} ({found.size_bytes:,} bytes)",
+            "Description": found.description,
+            "Tags": ", ".join(found.tags),
+            "Created": moment(found.created_at),
+            "Updated": moment(found.updated_at),
+        }
+        print_fields(console(), fields.items())
+        if found.labels:
+            console().print()
+            ordered = sorted(found.labels.items(), key=lambda item: (-item[1], item[0]))
+            columns = (Column(title="LABEL", flexible=True), Column(title="FILES", right=True))
+            print_table(console(), columns, ((label, f"{files:,}") for label, files in ordered), empty="")
+
+
+@app.command("files")
+def files(
+    context: typer.Context,
+    dataset: DatasetArgument,
+    label: Annotated[str | None, typer.Option("--label", "-l", help="Only files with this label.")] = None,
+    prefix: Annotated[str | None, typer.Option(help="Only paths that start so.")] = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", "-n", min=1, help="At most so many; default: all.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the files of a dataset, by path."""
+    with connect(context) as client:
+        page = min(limit or PAGE_FILES, PAGE_FILES)
+        found = islice(
+            client.datasets.files(client.datasets.find(dataset).id, label=label, prefix=prefix, limit=page),
+            limit,
+        )
+        if as_json:
+            print_json_list(found)
+            return
+        rows = ((f.path, size(f.size_bytes), f.media_type, ", ".join(f.labels)) for f in found)
+        print_table(console(), FILES, rows, empty="no such files")
+
+
+@app.command("label")
+def label(
+    context: typer.Context,
+    dataset: DatasetArgument,
+    add: Annotated[list[str] | None, typer.Option(help="A label to add; repeat it for several.")] = None,
+    remove: Annotated[
+        list[str] | None, typer.Option(help="A label to remove; repeat it for several.")
+    ] = None,
+    path: Annotated[list[str] | None, typer.Option(help="A file; repeat it for several.")] = None,
+    with_label: Annotated[list[str] | None, typer.Option(help="All files that have this label.")] = None,
+    prefix: Annotated[str | None, typer.Option(help="All files whose paths start so.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Add and remove labels of files; this makes a new version."""
+    if not (add or remove):
+        raise WrongUse("there is nothing to change", cure="name labels with --add and --remove")
+    if sum(bool(part) for part in (path, with_label, prefix is not None)) != 1:
+        raise WrongUse(
+            "which files?", cure="choose with one of --path, --with-label and --prefix ('' is every file)"
+        )
+    with connect(context) as client:
+        found = client.datasets.find(dataset)
+        version = client.datasets.label(
+            found.id, paths=path, labels=with_label, prefix=prefix, add=add or (), remove=remove or ()
+        )
+    if as_json:
+        print_json(version)
+        return
+    console().print(f"{safe(found.name)} is at version {version.version} now", markup=False)
+
+
+@app.command("delete")
+def delete(
+    context: typer.Context,
+    dataset: DatasetArgument,
+    grace_seconds: Annotated[int, typer.Option(min=0, help="Keep it restorable for so long first.")] = 0,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    wait: WaitOption = True,
+    as_json: JsonOption = False,
+) -> None:
+    """Delete a dataset: it is gone at once, its files follow."""
+    with connect(context) as client:
+        found = client.datasets.find(dataset)
+        what = f"{safe(found.name)} ({count(found.files, 'file')}, {size(found.size_bytes)})"
+        if not yes and not as_json and console().is_terminal:
+            typer.confirm(f"Delete {what}?", abort=True)
+        with meter(as_json=as_json) as shown:
+            job = client.datasets.delete(found.id, grace_seconds=grace_seconds)
+            waited = wait and not grace_seconds
+            if waited:
+                job = follow(client, job, shown)
+    if as_json:
+        print_json({"job": job})
+        return
+    if grace_seconds:
+        console().print(
+            f"deleted {what}; within {grace_seconds} s: datacenter datasets restore {found.id}",
+            markup=False,
+            soft_wrap=True,
+        )
+    elif waited:
+        console().print(f"deleted {what} {took(job)}", markup=False, soft_wrap=True)
+    else:
+        console().print(
+            f"deleted {what}; its files follow: datacenter jobs watch {job.id}", markup=False, soft_wrap=True
+        )
+
+
+@app.command("restore")
+def restore(
+    context: typer.Context,
+    dataset: Annotated[
+        str, typer.Argument(metavar="ID", help="The dataset's id, or its name if it is the only one.")
+    ],
+    as_json: JsonOption = False,
+) -> None:
+    """Take a delete back within its grace period."""
+    with connect(context) as client:
+        dying = [d for d in client.datasets.list(state="DELETING") if dataset in (d.id, d.name)]
+        if len(dying) > 1:
+            raise WrongUse(
+                f"{len(dying)} deleted datasets have this name",
+                cure="name the id: datacenter datasets list --state DELETING",
+            )
+        found = client.datasets.restore(dying[0].id if dying else dataset)
+    if as_json:
+        print_json(found)
+        return
+    console().print(
+        f"{safe(found.name)} is back: {count(found.files, 'file')}, {size(found.size_bytes)}", markup=False
+    )

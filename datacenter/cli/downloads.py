@@ -1,0 +1,96 @@
+"""`datacenter download`: a dataset or an export as one file here, or the link to it."""
+
+from enum import StrEnum
+from pathlib import Path, PurePosixPath
+from typing import Annotated
+
+import typer
+
+from datacenter.cli.connection import connect
+from datacenter.cli.display import ago, size
+from datacenter.cli.errors import CommandFailed, WrongUse
+from datacenter.cli.following import follow
+from datacenter.cli.output import JsonOption, console, print_json
+from datacenter.cli.progress import Meter, meter
+from datacenter.cli.selecting import ExcludeOption, LabelOption, RequireOption, label_filter
+from datacenter.client import Client, ClientError, Download, Job, Problem
+
+
+class Delivery(StrEnum):
+    """Built first, or served from the stored files at once."""
+
+    ARCHIVE = "archive"
+    STREAM = "stream"
+
+
+def download(
+    context: typer.Context,
+    dataset: Annotated[str | None, typer.Argument(help="A dataset's name or id.", show_default=False)] = None,
+    export: Annotated[str | None, typer.Option(metavar="ID", help="An export instead of a dataset.")] = None,
+    label: LabelOption = None,
+    require_label: RequireOption = None,
+    exclude_label: ExcludeOption = None,
+    archive: Annotated[str | None, typer.Option(help="zip or tar.")] = None,
+    delivery: Annotated[
+        Delivery, typer.Option(help="archive: built first; stream: served at once.")
+    ] = Delivery.ARCHIVE,
+    expires_in: Annotated[
+        int | None, typer.Option(min=1, help="How long the link is good, in seconds.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The file; default: the archive's own name, here.")
+    ] = None,
+    link: Annotated[bool, typer.Option("--link", help="Print the link instead of fetching it.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Download a dataset or an export; the same command again goes on with a broken transfer."""
+    if (dataset is None) == (export is None):
+        raise WrongUse("download what?", cure="name DATASET or --export ID")
+    chosen = label_filter(label, require_label, exclude_label)
+    with connect(context) as client, meter(as_json=as_json) as shown:
+        if export:
+            job = client.downloads.of_export(export, delivery=delivery, expires_in=expires_in)
+        else:
+            found = client.datasets.find(dataset or "")
+            job = client.downloads.of_dataset(
+                found.id,
+                delivery=delivery,
+                labels=chosen if chosen.body() else None,
+                archive=archive,
+                expires_in=expires_in,
+            )
+        job = follow(client, job, shown)
+        made = client.downloads.of_job(job)
+        target = output or Path(PurePosixPath(made.filename).name or "download")
+        if not link:
+            fetch(client, made, target, shown)
+    _tell(made, job, None if link else target, as_json)
+
+
+def fetch(client: Client, made: Download, target: Path, shown: Meter) -> None:
+    """Bring a download's bytes into a file."""
+    if made.url is None:
+        raise CommandFailed("the archive is gone", cure="start the download again")
+    if not target.parent.is_dir():
+        raise WrongUse(f"{target.parent} is not a directory", cure="name a file in one that is there with -o")
+    try:
+        client.downloads.fetch(
+            made.url, target, on_progress=lambda done, total: shown.transfer("download", done, total)
+        )
+    except Problem:
+        raise
+    except (ClientError, KeyboardInterrupt, OSError) as error:
+        what = "the download was interrupted" if isinstance(error, KeyboardInterrupt) else str(error)
+        raise CommandFailed(
+            f"{what}; what arrived is kept in {target}.part", cure="the same command goes on from there"
+        ) from error
+
+
+def _tell(made: Download, job: Job, target: Path | None, as_json: bool) -> None:
+    if as_json:
+        print_json({"download": made, "job": job, "file": str(target) if target else None})
+    elif target is None:
+        typer.echo(made.url)
+        typer.echo(f"good for {ago(made.expires_at).removeprefix('in ')}", err=True)
+    else:
+        console().print(f"downloaded {target}: {size(target.stat().st_size)}", markup=False, soft_wrap=True)

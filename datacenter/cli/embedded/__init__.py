@@ -1,0 +1,1 @@
+"""The embedded data centre of `datacenter up`: everything on one machine, in one directory."""

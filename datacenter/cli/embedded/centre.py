@@ -1,0 +1,129 @@
+"""Runs the processes of an embedded data centre: in order at the start, again when one dies, in order at the end."""
+
+import sys
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+import httpx
+
+from datacenter.cli.embedded import valkey
+from datacenter.cli.embedded.child import Child
+from datacenter.cli.embedded.home import Home
+from datacenter.cli.embedded.tail import Tail
+from datacenter.cli.errors import CommandFailed
+
+QUEUES = "import,export,download,delete"
+READY_SECONDS = 60.0
+STOP_SECONDS = 30.0
+LOOK_SECONDS = 0.1
+LAST_LINES = 12
+Say = Callable[[str], None]
+
+
+class Centre:
+    """Web, worker, scheduler and (unless the settings name another one) the broker."""
+
+    def __init__(self, home: Home, *, socket: Path | None, say: Say, verbose: bool) -> None:
+        """`socket` is where the embedded broker listens; None when there is none. `say` prints a line."""
+        python = [sys.executable, "-m"]
+        self._home = home
+        self._say = say
+        self._socket = socket
+        self._broker = self._child("valkey", valkey.command(home, socket)) if socket else None
+        self._parts = (
+            self._child("web", [*python, "datacenter.cli", "serve"]),
+            self._child("worker", [*python, "jobs.worker", "--queues", QUEUES]),
+            self._child("scheduler", [*python, "jobs.scheduler"]),
+        )
+        self._tails = {child.name: Tail(child.log) for child in self._children()} if verbose else {}
+
+    def start(self, url: str, stopping: Callable[[], bool]) -> bool:
+        """Start everything and wait until the web layer is ready; False when it was stopped before that.
+
+        Raises:
+            CommandFailed: a part does not come up; the end of its log is in the error.
+        """
+        if self._broker is not None and self._socket is not None:
+            socket = self._socket
+            socket.unlink(missing_ok=True)
+            self._broker.start()
+            if not self._until(lambda: valkey.answers(socket), stopping, self._broker):
+                return False
+        for child in self._parts:
+            child.start()
+        self._tell_processes()
+        return self._until(lambda: _is_ready(url), stopping, self._parts[0])
+
+    def look_after(self, stopping: Callable[[], bool]) -> None:
+        """Start again whatever dies, until it is time to stop.
+
+        Raises:
+            CommandFailed: a part keeps dying.
+        """
+        while not stopping():
+            self._look()
+            time.sleep(LOOK_SECONDS)
+
+    def stop(self, hurried: Callable[[], bool]) -> None:
+        """Web first, so that nothing new comes in; the broker last. Nothing runs afterwards, whatever happens here."""
+        with ExitStack() as stack:
+            for child in reversed(self._children()):  # the stack unwinds from its end
+                stack.callback(child.stop, STOP_SECONDS, hurried)
+        self._show_logs()
+
+    def _child(self, name: str, command: list[str]) -> Child:
+        return Child(name, command, self._home.log(name))
+
+    def _children(self) -> tuple[Child, ...]:
+        return (*self._parts, self._broker) if self._broker else self._parts
+
+    def _until(self, ready: Callable[[], bool], stopping: Callable[[], bool], child: Child) -> bool:
+        end = time.monotonic() + READY_SECONDS
+        while not ready():
+            if stopping():
+                return False
+            self._look()
+            if time.monotonic() > end:
+                raise _failure(child, f"did not become ready within {READY_SECONDS:.0f} seconds")
+            time.sleep(LOOK_SECONDS)
+        return True
+
+    def _look(self) -> None:
+        for child in self._children():
+            status = child.died()
+            if status is not None:
+                if child.keeps_dying():
+                    raise _failure(child, "keeps dying")
+                self._say(f"{child.name} died ({_reason(status)}) and is started again; see {child.log}")
+            elif child.due():
+                child.start()
+                self._tell_processes()
+        self._show_logs()
+
+    def _tell_processes(self) -> None:
+        self._home.write_processes(
+            {child.name: child.pid for child in self._children() if child.pid is not None}
+        )
+
+    def _show_logs(self) -> None:
+        for name, tail in self._tails.items():
+            for line in tail.lines():
+                self._say(f"{name:>9} | {line}")
+
+
+def _is_ready(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/readyz", timeout=2, trust_env=False).is_success
+    except httpx.TransportError:
+        return False
+
+
+def _reason(status: int) -> str:
+    return f"signal {-status}" if status < 0 else f"exit code {status}"
+
+
+def _failure(child: Child, what: str) -> CommandFailed:
+    lines = "\n".join(f"  {line}" for line in child.last_lines(LAST_LINES))
+    return CommandFailed(f"{child.name} {what}; its log ends with:\n{lines}", cure=f"read {child.log}")

@@ -1,0 +1,73 @@
+"""What stands before the first process: settings, schema, project, token, a free port."""
+
+import os
+import socket
+from pathlib import Path
+
+from datacenter.access.tokens import authenticate, create_token, ensure_project
+from datacenter.cli.embedded.home import Home, write_private
+from datacenter.cli.errors import WrongUse
+from datacenter.database import Database
+from datacenter.errors import SettingsInvalid, Unauthenticated
+from datacenter.migrations import migrate
+from datacenter.settings import CONFIG_VARIABLE, Settings, load_settings
+
+PROJECT = "default"
+EVERYWHERE = {"0.0.0.0", "::", ""}  # noqa: S104 - compared with, never bound
+
+
+def settings_of(home: Home, port: int | None) -> Settings:
+    """The home's settings; this process's environment, which the others inherit, then says the same to them."""
+    os.environ[CONFIG_VARIABLE] = str(home.config)
+    os.environ["DATACENTER__WEB__SECRET_KEY"] = home.secret_key_file.read_text().strip()
+    try:
+        settings = load_settings()
+        chosen = free_port(settings.web.host, settings.web.port if port is None else port)
+        os.environ["DATACENTER__WEB__PORT"] = str(chosen)
+        return load_settings()
+    except SettingsInvalid as error:
+        raise WrongUse(
+            f"the settings cannot work: {error}", cure=f"correct {home.config} or the DATACENTER__* variables"
+        ) from error
+
+
+def free_port(host: str, port: int) -> int:
+    """The port if nobody listens there; for 0 one that the system picks."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise WrongUse(
+                f"port {port} of {host} cannot be used: {error.strerror}", cure="choose another with --port"
+            ) from error
+        return int(probe.getsockname()[1])
+
+
+def url_of(settings: Settings) -> str:
+    """Where this machine reaches the web layer."""
+    host = "127.0.0.1" if settings.web.host in EVERYWHERE else settings.web.host
+    return f"http://[{host}]:{settings.web.port}" if ":" in host else f"http://{host}:{settings.web.port}"
+
+
+def prepare_database(home: Home, settings: Settings) -> str:
+    """The schema of this release, the project, and the home's token, which is made anew if the database lost it."""
+    migrate(settings.database)
+    database = Database(settings.database)
+    try:
+        with database.transaction() as session:
+            known = home.token_file.read_text().strip() if home.token_file.exists() else ""
+            try:
+                authenticate(session, known)
+            except Unauthenticated:
+                project = ensure_project(session, PROJECT)
+                known = create_token(session, project.id, "datacenter up")[1]
+        write_private(home.token_file, known + "\n")
+        return known
+    finally:
+        database.close()
+
+
+def point_at_broker(socket: Path) -> None:
+    """Tell the processes where the embedded broker really listens."""
+    os.environ["DATACENTER__BROKER__URL"] = f"redis+socket://{socket}"

@@ -1,0 +1,30 @@
+"""How a command can fail: in one or two lines that say what, why and the cure, and with its exit code."""
+
+from enum import IntEnum
+from typing import ClassVar
+
+
+class ExitCode(IntEnum):
+    """What programs that call the CLI can rely on."""
+
+    DONE = 0
+    FAILED = 1
+    WRONG_USE = 2
+    UNREACHABLE = 3
+
+
+class CommandFailed(Exception):
+    """The work was begun and could not be brought to its end."""
+
+    exit_code: ClassVar[ExitCode] = ExitCode.FAILED
+
+    def __init__(self, what: str, *, cure: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.cure = cure
+
+
+class WrongUse(CommandFailed):
+    """The command cannot be carried out as it was given."""
+
+    exit_code = ExitCode.WRONG_USE

@@ -1,0 +1,91 @@
+"""`datacenter export`: the files with some labels out of several datasets, as one archive."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from datacenter.cli.connection import connect
+from datacenter.cli.display import count, labels, size
+from datacenter.cli.downloads import fetch
+from datacenter.cli.following import follow, took
+from datacenter.cli.output import JsonOption, console, print_json
+from datacenter.cli.progress import meter
+from datacenter.cli.selecting import ExcludeOption, LabelOption, RequireOption, WaitOption, label_filter
+from datacenter.client import Export, Job, Preview
+
+
+def export(
+    context: typer.Context,
+    datasets: Annotated[list[str], typer.Argument(metavar="DATASET…", help="Names or ids.")],
+    label: LabelOption = None,
+    require_label: RequireOption = None,
+    exclude_label: ExcludeOption = None,
+    label_format: Annotated[
+        str | None,
+        typer.Option("--format", help="How labels are written: jsonl, csv, coco, voc, yolo, folders."),
+    ] = None,
+    table_format: Annotated[
+        str | None, typer.Option(help="How tables are written: parquet, csv, jsonl.")
+    ] = None,
+    archive: Annotated[str | None, typer.Option(help="zip or tar.")] = None,
+    compression: Annotated[str | None, typer.Option(help="none or deflate.")] = None,
+    storage: Annotated[
+        str | None, typer.Option(help="Where the archive is kept; default: the server's.")
+    ] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Download it to this file.")] = None,
+    preview: Annotated[bool, typer.Option("--preview", help="Only tell what it would hold.")] = False,
+    wait: WaitOption = True,
+    as_json: JsonOption = False,
+) -> None:
+    """Export a selection by label over datasets as one archive."""
+    chosen = label_filter(label, require_label, exclude_label)
+    with connect(context) as client:
+        ids = [client.datasets.find(name).id for name in datasets]
+        if preview:
+            _preview(client.exports.preview(ids, labels=chosen), as_json)
+            return
+        with meter(as_json=as_json) as shown:
+            made, job = client.exports.create(
+                ids,
+                labels=chosen,
+                label_format=label_format,
+                table_format=table_format,
+                archive=archive,
+                compression=compression,
+                storage=storage,
+            )
+            if wait or output:
+                job = follow(client, job, shown)
+                made = client.exports.get(made.id)
+            if output:
+                download = follow(client, client.downloads.of_export(made.id), shown)
+                fetch(client, client.downloads.of_job(download), output, shown)
+    if as_json:
+        print_json({"export": made, "job": job, "file": str(output) if output else None})
+        return
+    _tell(made, job, output, waited=wait)
+
+
+def _preview(found: Preview, as_json: bool) -> None:
+    if as_json:
+        print_json(found)
+        return
+    console().print(f"{count(found.files, 'file')}, {size(found.size_bytes)}")
+    console().print(f"labels: {labels(found.labels, most=10)}", style="dim", markup=False, soft_wrap=True)
+
+
+def _tell(made: Export, job: Job, output: Path | None, *, waited: bool) -> None:
+    if output:
+        console().print(
+            f"exported {count(made.files, 'file')} to {output}: {size(made.size_bytes)} {took(job)}",
+            markup=False,
+            soft_wrap=True,
+        )
+    elif waited:
+        console().print(
+            f"exported {count(made.files, 'file')}, {size(made.size_bytes)} {took(job)}", soft_wrap=True
+        )
+        console().print(f"fetch it with: datacenter download --export {made.id}", style="dim", soft_wrap=True)
+    else:
+        console().print(f"exporting; follow it with: datacenter jobs watch {job.id}", soft_wrap=True)

@@ -1,0 +1,31 @@
+"""Following a job to its end, and what its end means for the command."""
+
+from datacenter.cli.display import duration, safe
+from datacenter.cli.errors import CommandFailed
+from datacenter.cli.progress import Meter
+from datacenter.client import Client, Job
+
+
+class JobFailed(CommandFailed):
+    """A job ended in FAILURE or REVOKED."""
+
+    def __init__(self, job: Job) -> None:
+        reason = f"{job.error.code}: {safe(job.error.message)}" if job.error else "it was cancelled"
+        entry = f" (in {safe(job.error.entry)})" if job.error and job.error.entry else ""
+        super().__init__(f"the {job.kind} failed: {reason}{entry}", cure=f"datacenter jobs retry {job.id}")
+        self.job = job
+
+
+def follow(client: Client, job: Job, meter: Meter) -> Job:
+    """Show a job's progress until it is finished. Raises: JobFailed."""
+    finished = client.jobs.wait(job, on_progress=meter.job)
+    if not finished.succeeded:
+        raise JobFailed(finished)
+    return finished
+
+
+def took(job: Job) -> str:
+    """`in 1.2 s`, from the request to the end."""
+    if job.created_at is None or job.finished_at is None:
+        return ""
+    return f"in {duration((job.finished_at - job.created_at).total_seconds())}"

@@ -1,0 +1,110 @@
+"""`datacenter datasets import`: from an archive on this machine, or from a storage of the server."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from datacenter.cli.connection import connect
+from datacenter.cli.display import count, labels, size
+from datacenter.cli.errors import CommandFailed, WrongUse
+from datacenter.cli.following import follow, took
+from datacenter.cli.output import JsonOption, console, print_json
+from datacenter.cli.progress import Meter, meter
+from datacenter.cli.selecting import WaitOption
+from datacenter.client import Client, ClientError, Problem
+
+
+def import_dataset(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="The new dataset's name.")],
+    archive: Annotated[
+        Path | None, typer.Argument(help="A zip, tar, tar.gz or tar.zst on this machine.", show_default=False)
+    ] = None,
+    source: Annotated[
+        str | None, typer.Option("--from", help="A storage of the server to import from.")
+    ] = None,
+    key: Annotated[str | None, typer.Option(help="With --from: an archive there.")] = None,
+    prefix: Annotated[str | None, typer.Option(help="With --from: all objects whose names start so.")] = None,
+    table: Annotated[str | None, typer.Option(help="With --from: a table, database.table.")] = None,
+    query: Annotated[str | None, typer.Option(help="With --from: one SELECT.")] = None,
+    storage: Annotated[
+        str | None, typer.Option(help="Where the dataset is kept; default: the server's.")
+    ] = None,
+    label_format: Annotated[
+        str | None,
+        typer.Option(
+            help="Where labels come from: folders, csv, jsonl, none …; default: the server finds out."
+        ),
+    ] = None,
+    name_encoding: Annotated[
+        str | None, typer.Option(help="How file names are written if not in UTF-8 or GB18030.")
+    ] = None,
+    description: Annotated[str | None, typer.Option(help="What it is.")] = None,
+    tag: Annotated[list[str] | None, typer.Option(help="A tag; repeat it for several.")] = None,
+    resume: Annotated[
+        str | None, typer.Option(metavar="UPLOAD", help="Go on with a broken upload of ARCHIVE.")
+    ] = None,
+    wait: WaitOption = True,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a dataset of an archive, a prefix, a table or a query."""
+    wanted = {"key": key, "prefix": prefix, "table": table, "query": query}
+    chosen = {name: value for name, value in wanted.items() if value is not None}
+    if (archive is None) == (source is None) or (source is not None) != (len(chosen) == 1):
+        raise WrongUse(
+            "an import needs ARCHIVE, or --from STORAGE with one of --key, --prefix, --table, --query",
+            cure="datacenter datasets import --help",
+        )
+    with connect(context) as client, meter(as_json=as_json) as shown:
+        place = (
+            {"storage": source, **chosen}
+            if source
+            else {"upload": _upload(client, name, archive, resume, shown)}
+        )
+        dataset, job = client.datasets.create(
+            name,
+            place,
+            storage=storage,
+            label_format=label_format,
+            name_encoding=name_encoding,
+            description=description,
+            tags=tag or (),
+        )
+        if wait:
+            job = follow(client, job, shown)
+            dataset = client.datasets.get(dataset.id)
+    if as_json:
+        print_json({"dataset": dataset, "job": job})
+    elif wait:
+        console().print(
+            f"imported [bold]{dataset.name}[/]: {count(dataset.files, 'file')}, {size(dataset.size_bytes)} {took(job)}",
+            soft_wrap=True,
+        )
+        console().print(
+            f"labels: {labels(dataset.labels, most=10)}", style="dim", markup=False, soft_wrap=True
+        )
+    else:
+        console().print(f"importing; follow it with: datacenter jobs watch {job.id}", soft_wrap=True)
+
+
+def _upload(client: Client, name: str, archive: Path | None, resume: str | None, shown: Meter) -> str:
+    assert archive is not None
+    if not archive.is_file():
+        raise WrongUse(
+            f"{archive} is not a file", cure="name an archive, or import from a storage with --from"
+        )
+    upload_id = resume or client.uploads.begin(archive)
+    try:
+        client.uploads.resume(
+            upload_id, archive, on_progress=lambda done, total: shown.transfer("upload", done, total)
+        )
+    except Problem:
+        raise
+    except (ClientError, KeyboardInterrupt) as error:
+        what = "the upload was interrupted" if isinstance(error, KeyboardInterrupt) else str(error)
+        raise CommandFailed(
+            f"{what}; what arrived is kept",
+            cure=f"datacenter datasets import {name} {archive} --resume {upload_id}",
+        ) from error
+    return upload_id

@@ -1,0 +1,127 @@
+"""`datacenter …`: puts the commands together, one file a noun, and turns every failure into lines and an exit code."""
+
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from datacenter.cli import datasets, jobs, storages, tokens
+from datacenter.cli.connection import DEFAULT_HOME
+from datacenter.cli.downloads import download
+from datacenter.cli.errors import CommandFailed, ExitCode
+from datacenter.cli.exports import export
+from datacenter.cli.following import JobFailed
+from datacenter.cli.output import print_json
+from datacenter.cli.serve import migrate, serve
+from datacenter.cli.up import up
+from datacenter.client import ClientError, Problem, ServerUnreachable
+from datacenter.errors import DataCentreError
+
+INTERRUPTED = 130
+"""What a shell expects of a program that Ctrl-C ended."""
+SERVER_ERROR = 500
+
+app = typer.Typer(
+    name="datacenter",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["--help", "-h"]},
+)
+app.command("up")(up)
+app.command("serve")(serve)
+app.command("migrate")(migrate)
+app.add_typer(datasets.app, name="datasets")
+app.command("export")(export)
+app.command("download")(download)
+app.add_typer(jobs.app, name="jobs")
+app.add_typer(storages.app, name="storages")
+app.add_typer(tokens.app, name="tokens")
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        try:
+            typer.echo(f"datacenter {version('datacenter')}")
+        except PackageNotFoundError:
+            typer.echo("datacenter, not installed")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    context: typer.Context,
+    home: Annotated[
+        Path,
+        typer.Option(help="The home of a running `datacenter up` to speak to.", envvar="DATACENTER_HOME"),
+    ] = DEFAULT_HOME,
+    show_version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Datasets on the company's storages, and the jobs that work on them.
+
+    DATACENTER_URL and DATACENTER_TOKEN name the server; without them it is the one that `datacenter up` runs here.
+    """
+    context.obj = home
+
+
+def main() -> None:
+    """The program. Exit codes: 0 done, 1 the job failed, 2 wrong use, 3 server not reachable."""
+    try:
+        app()
+    except (CommandFailed, ClientError, DataCentreError) as error:
+        what, cure, code = _explain(error)
+        if "--json" in sys.argv:
+            _report_json(error)
+        _report(what, cure)
+        sys.exit(code)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        # Whoever read the output has enough; what Python would still flush has no reader.
+        sys.stdout = None
+        sys.exit(ExitCode.FAILED)
+
+
+def _explain(error: CommandFailed | ClientError | DataCentreError) -> tuple[str, str, ExitCode]:
+    if isinstance(error, CommandFailed):
+        return error.what, error.cure, error.exit_code
+    if isinstance(error, ServerUnreachable):
+        return str(error), "is it running, and is DATACENTER_URL right?", ExitCode.UNREACHABLE
+    if isinstance(error, Problem) and error.status >= SERVER_ERROR:
+        return (
+            f"the server failed: {error} ({error.code})",
+            "try again; the server's log says more",
+            ExitCode.FAILED,
+        )
+    if isinstance(error, Problem):
+        return (
+            f"{error} ({error.code})",
+            "set DATACENTER_TOKEN to a valid token" if error.status == 401 else "",
+            ExitCode.WRONG_USE,
+        )
+    return str(error), "", ExitCode.WRONG_USE if isinstance(error, DataCentreError) else ExitCode.FAILED
+
+
+def _report(what: str, cure: str) -> None:
+    console = Console(stderr=True, highlight=False)
+    console.print(Text.assemble(("error: ", "bold red"), what), soft_wrap=True)
+    if cure:
+        console.print(Text(cure, style="dim"), soft_wrap=True)
+
+
+def _report_json(error: CommandFailed | ClientError | DataCentreError) -> None:
+    if isinstance(error, JobFailed):
+        print_json({"job": error.job})
+    else:
+        code = error.code if isinstance(error, (Problem, DataCentreError)) else type(error).__name__
+        print_json({"error": {"code": code, "message": str(error)}})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,157 @@
+"""How long work is shown: bars on a terminal, a line now and then elsewhere, nothing beside JSON."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from rich.console import Console
+from rich.progress import BarColumn, Task, TaskID, TextColumn
+from rich.progress import Progress as Bars
+from rich.progress import ProgressColumn as BarsColumn
+from rich.text import Text
+
+from datacenter.cli.display import size
+from datacenter.client import Job
+
+LINE_SECONDS = 5.0
+
+
+class Meter(Protocol):
+    """Is told how far things are."""
+
+    def transfer(self, what: str, done: int, total: int | None) -> None:
+        """Bytes of an upload or a download."""
+
+    def job(self, job: Job) -> None:
+        """A job as it was just seen."""
+
+
+@contextmanager
+def meter(*, as_json: bool) -> Iterator[Meter]:
+    """The meter that fits where the output goes. It speaks on stderr; stdout is for the result."""
+    console = Console(stderr=True, highlight=False)
+    if as_json:
+        yield SilentMeter()
+    elif console.is_terminal:
+        with Bars(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=None),
+            Amount(),
+            console=console,
+            expand=True,
+        ) as bars:
+            yield BarMeter(bars)
+    else:
+        yield LineMeter(console)
+
+
+class SilentMeter:
+    """Says nothing."""
+
+    def transfer(self, what: str, done: int, total: int | None) -> None:
+        """Nothing."""
+
+    def job(self, job: Job) -> None:
+        """Nothing."""
+
+
+class LineMeter:
+    """A line when something new begins and every few seconds after that."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._last = ""
+        self._spoke_at = 0.0
+
+    def transfer(self, what: str, done: int, total: int | None) -> None:
+        self._say(what, _of(size(done), size(total) if total is not None else None), finished=done == total)
+
+    def job(self, job: Job) -> None:
+        amounts = ", ".join(part for part in (_files(job), _bytes(job)) if part)
+        self._say(_phase(job), amounts, finished=job.finished)
+
+    def _say(self, what: str, amounts: str, *, finished: bool) -> None:
+        now = time.monotonic()
+        if what != self._last or finished or now - self._spoke_at >= LINE_SECONDS:
+            self._last, self._spoke_at = what, now
+            self._console.print(f"{what}: {amounts}" if amounts else what, soft_wrap=True, markup=False)
+
+
+class BarMeter:
+    """A bar for each transfer and each job."""
+
+    def __init__(self, bars: Bars) -> None:
+        self._bars = bars
+        self._tasks: dict[str, TaskID] = {}
+
+    def transfer(self, what: str, done: int, total: int | None) -> None:
+        self._show(what, what, done, total, _of(size(done), size(total) if total is not None else None))
+
+    def job(self, job: Job) -> None:
+        # Bytes move more evenly than files; a delete has none to move.
+        seen = job.progress
+        done, total = (
+            (seen.bytes_done, seen.bytes_total) if seen.bytes_total else (seen.files_done, seen.files_total)
+        )
+        if job.succeeded:
+            done, total = total or 1, total or 1
+        amounts = "  ".join(part for part in (_files(job), _bytes(job)) if part)
+        self._show(job.id, _phase(job), done, total or None, amounts, by_bytes=bool(seen.bytes_total))
+
+    def _show(
+        self, key: str, what: str, done: int, total: int | None, amounts: str, *, by_bytes: bool = True
+    ) -> None:
+        if key not in self._tasks:
+            self._tasks[key] = self._bars.add_task(what, total=None, amounts="", by_bytes=by_bytes)
+        self._bars.update(
+            self._tasks[key],
+            description=f"{what:<9}",
+            completed=done,
+            total=total,
+            amounts=amounts,
+            by_bytes=by_bytes,
+        )
+
+
+class Amount(BarsColumn):
+    """Files, bytes and, while it runs, the speed."""
+
+    def render(self, task: Task) -> Text:
+        """One line of text."""
+        speed = task.speed or task.finished_speed
+        shown = f"  {size(int(speed))}/s" if speed and task.fields["by_bytes"] and not task.finished else ""
+        return Text(f"{task.fields['amounts']}{shown}", style="dim")
+
+
+def _phase(job: Job) -> str:
+    if job.state in {"PENDING", "RECEIVED"}:
+        return "waiting"
+    if job.state == "RETRY":
+        return "retrying"
+    return job.progress.phase or job.kind
+
+
+def _files(job: Job) -> str:
+    seen = job.progress
+    if not (seen.files_done or seen.files_total):
+        return ""
+    return (
+        _of(f"{seen.files_done:,}", f"{seen.files_total:,}" if seen.files_total is not None else None)
+        + " files"
+    )
+
+
+def _bytes(job: Job) -> str:
+    seen = job.progress
+    if not (seen.bytes_done or seen.bytes_total):
+        return ""
+    return _of(size(seen.bytes_done), size(seen.bytes_total) if seen.bytes_total is not None else None)
+
+
+def _of(done: str, total: str | None) -> str:
+    """`1.2/3.4 MiB`: the unit once when it is the same."""
+    if total is None:
+        return done
+    number, _, unit = done.partition(" ")
+    return f"{number}/{total}" if unit and total.endswith(f" {unit}") else f"{done}/{total}"
