@@ -16,8 +16,8 @@ from datacenter.client.errors import ClientError, Problem, ServerUnreachable
 PREFIX = "/api/v1"
 COME_AGAIN = {429, 502, 503, 504}
 IN_FLIGHT = "IDEMPOTENCY_IN_FLIGHT"
-REPEATABLE = {"GET", "HEAD", "PUT", "PATCH", "POST"}
-"""POST is among them because each carries an Idempotency-Key; a DELETE that got through would answer 404."""
+CHANGES = {"POST", "PATCH", "DELETE"}
+"""Each carries an Idempotency-Key: if it got through, repeating it gives the same answer and changes nothing."""
 TIMEOUT = httpx.Timeout(60, connect=5)
 
 
@@ -80,7 +80,7 @@ class Calls:
         headers: Mapping[str, str] | None = None,
         under_way: bool = False,
     ) -> httpx.Response:
-        """The whole answer of a call that is repeated while the server is away; every POST can be repeated safely."""
+        """The whole answer of a call that is repeated while the server is away; every one can be, safely."""
         repeats = self.patience.repeats_under_way if under_way else self.patience.repeats
         request = self.http.build_request(
             method,
@@ -94,7 +94,7 @@ class Calls:
             try:
                 response = self.http.send(request)
             except httpx.TransportError as error:
-                if last or not (method in REPEATABLE or isinstance(error, httpx.ConnectError)):
+                if last:
                     raise unreachable(self.http, error) from error
                 self.patience.rest(repeat)
                 continue
@@ -134,7 +134,7 @@ class Calls:
     def headers(self, method: str) -> dict[str, str]:
         """The headers every call carries."""
         sent = {"Authorization": f"Bearer {self._token}"} if self._token else {}
-        if method == "POST":
+        if method in CHANGES:
             sent["Idempotency-Key"] = str(uuid.uuid4())
         return sent
 

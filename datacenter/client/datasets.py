@@ -153,5 +153,4 @@ class Datasets:
 
     def restore(self, dataset_id: str) -> Dataset:
         """Take a delete back within its grace period."""
-        self._calls.json("POST", f"/datasets/{dataset_id}/restore")
-        return self.get(dataset_id)
+        return read(Dataset, self._calls.json("POST", f"/datasets/{dataset_id}/restore"))

@@ -44,7 +44,7 @@ class FileEntry:
 
     path: str
     size_bytes: int
-    crc32: int | str | None = None
+    crc32: int | None = None
     media_type: str = ""
     labels: tuple[str, ...] = ()
     annotation: Any = None

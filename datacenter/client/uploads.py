@@ -83,7 +83,7 @@ class Uploads:
         """One request; the offset the server has afterwards, however it ended."""
         stop = min(size, offset + REQUEST_BYTES)
         headers = {
-            **self._calls.headers("PATCH"),
+            **self._calls.headers("HEAD"),
             **VERSION,
             "Upload-Offset": str(offset),
             "Content-Type": "application/offset+octet-stream",

@@ -94,6 +94,7 @@ class Centre:
         for child in self._children():
             status = child.died()
             if status is not None:
+                self._show_logs()
                 if child.keeps_dying():
                     raise _failure(child, "keeps dying")
                 self._say(f"{child.name} died ({_reason(status)}) and is started again; see {child.log}")

@@ -1,5 +1,6 @@
 """A whole `datacenter up`, from the lock on its home to the last line it prints."""
 
+import os
 import signal
 from pathlib import Path
 
@@ -13,10 +14,12 @@ from datacenter.cli.embedded.home import Home, write_private
 
 END_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 LABEL_CELLS = 10
+PRIVATE = 0o077
 
 
 def run(home: Home, *, port: int | None, verbose: bool) -> None:
     """Run the data centre of this home until a signal ends it; nothing runs afterwards."""
+    os.umask(PRIVATE)  # for the processes too: logs, database and files are the owner's alone
     home.prepare()
     with home.locked(), valkey.socket_path(home) as socket:
         try:
@@ -33,7 +36,10 @@ def _run(home: Home, socket: Path, port: int | None, verbose: bool) -> None:
         readiness.point_at_broker(socket)
     url, token = readiness.url_of(settings), readiness.prepare_database(home, settings)
     centre = Centre(
-        home, socket=socket if embedded else None, say=lambda line: console.print(Text(line)), verbose=verbose
+        home,
+        socket=socket if embedded else None,
+        say=lambda line: console.print(Text(line), soft_wrap=True),
+        verbose=verbose,
     )
     signals = EndSignals()
     try:

