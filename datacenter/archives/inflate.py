@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from isal import igzip_lib, isal_zlib
 
+from datacenter.archives.byte_feed import slices
 from datacenter.archives.errors import ArchiveRejected
 from datacenter.archives.limits import MIB
 from datacenter.archives.source import Source, read_exactly
@@ -75,7 +76,7 @@ def _ranges(source: Source, start: int, stop: int, read_bytes: int) -> Iterator[
 
 def _inflated(packed: Iterator[bytes], row: Row) -> Iterator[bytes]:
     decompressor = isal_zlib.decompressobj(_RAW_DEFLATE)
-    for data in packed:
+    for data in slices(packed):
         rest = data
         while rest and not decompressor.eof:
             try:
