@@ -1,0 +1,176 @@
+"""Uploads: an archive that arrives in pieces, each kept as soon as it is answered, until it is complete."""
+
+from datetime import timedelta
+from typing import Any, cast
+
+from sqlalchemy import CursorResult, delete, select, update
+from sqlalchemy.orm import Session
+
+from datacenter.database import new_id, now
+from datacenter.datasets.models import Upload
+from datacenter.datasets.resources import Resources
+from datacenter.errors import Conflict, Gone, Invalid, NotFound, TooLarge
+from storage_adapters.contract import Buffer, Part, Storage
+
+
+def begin(
+    session: Session,
+    resources: Resources,
+    *,
+    project_id: str,
+    filename: str,
+    size_bytes: int,
+    storage: str | None = None,
+) -> Upload:
+    """Begin an upload of exactly `size_bytes`; one of zero bytes is complete at once.
+
+    If the transaction fails, the storage keeps an empty unfinished upload, which the sweep removes.
+
+    Raises:
+        TooLarge, Invalid
+    """
+    limit = resources.settings.limits.upload_bytes
+    if size_bytes > limit:
+        raise TooLarge(f"Upload-Length: {size_bytes} bytes; at most {limit} are taken", field="Upload-Length")
+    if size_bytes < 0:
+        raise Invalid("Upload-Length: it must not be negative", field="Upload-Length")
+    upload_id = new_id()
+    key = f"uploads/{upload_id}/archive"
+    name = storage or resources.storages.default_name
+    opened = resources.storages.open(name)
+    time = now(session)
+    upload = Upload(
+        id=upload_id,
+        project_id=project_id,
+        storage=name,
+        key=key,
+        storage_upload_id=opened.begin_upload(key),
+        filename=filename,
+        size_bytes=size_bytes,
+        offset_bytes=0,
+        parts=[],
+        completed=False,
+        created_at=time,
+        expires_at=time + timedelta(seconds=resources.settings.lifetimes.upload_seconds),
+    )
+    if size_bytes == 0:
+        part = opened.upload_part(key, upload.storage_upload_id, 1, 0, [])
+        opened.complete_upload(key, upload.storage_upload_id, [part])
+        upload.completed = True
+    session.add(upload)
+    session.flush()
+    return upload
+
+
+def find(session: Session, project_id: str, upload_id: str) -> Upload:
+    """Raises: NotFound; Gone when it has expired."""
+    upload = session.get(Upload, upload_id)
+    if upload is None or upload.project_id != project_id:
+        raise NotFound(f"there is no upload {upload_id}")
+    if upload.expires_at <= now(session) and upload.job_id is None:
+        raise Gone(f"upload {upload_id} has expired")
+    return upload
+
+
+def append(
+    resources: Resources, project_id: str, upload_id: str, *, offset_bytes: int, data: Buffer
+) -> Upload:
+    """Write `data` at the offset, then move the offset past it; the last byte completes the upload.
+
+    A crash in between is harmless: the row still has the old offset, and the client sends the bytes again.
+
+    Raises:
+        NotFound, Gone
+        Conflict: the upload's offset is another one, or was moved by somebody else meanwhile.
+        TooLarge: the data would go past the announced size.
+    """
+    with resources.database.reading() as session:
+        upload = find(session, project_id, upload_id)
+    if upload.offset_bytes != offset_bytes:
+        raise _elsewhere(upload.offset_bytes)
+    if len(data) > upload.size_bytes - offset_bytes:
+        raise TooLarge(f"the upload was announced with {upload.size_bytes} bytes; more were sent")
+    storage = resources.storages.open(upload.storage)
+    if len(data):
+        kept = [_part(row) for row in upload.parts]
+        number = kept[-1].number + 1 if kept else 1
+        part = storage.upload_part(upload.key, upload.storage_upload_id, number, offset_bytes, [data])
+        parts = [_row(each) for each in _joined(storage, kept, part)]
+        upload = resources.database.run(lambda session: _advance(session, upload, parts, len(data)))
+    return settle(resources, upload)
+
+
+def settle(resources: Resources, upload: Upload) -> Upload:
+    """Complete an upload whose last byte has arrived, also one whose server died just before it did so."""
+    if upload.completed or upload.offset_bytes < upload.size_bytes:
+        return upload
+    storage = resources.storages.open(upload.storage)
+    storage.complete_upload(upload.key, upload.storage_upload_id, [_part(row) for row in upload.parts])
+    return resources.database.run(lambda session: _mark_complete(session, upload.id))
+
+
+def remove(resources: Resources, project_id: str, upload_id: str) -> None:
+    """Forget an upload and its bytes. It is gone for everybody before its bytes are; the sweep finishes a crashed removal.
+
+    Raises:
+        NotFound, Gone
+        Conflict: an import has been asked to read it.
+    """
+    upload = resources.database.run(lambda session: _expire(session, project_id, upload_id))
+    storage = resources.storages.open(upload.storage)
+    storage.abort_upload(upload.key, upload.storage_upload_id)
+    for outcome in storage.delete_prefix(f"uploads/{upload.id}/"):
+        if outcome.error:
+            raise outcome.error
+    resources.database.run(lambda session: session.execute(delete(Upload).where(Upload.id == upload.id)))
+
+
+def _advance(session: Session, upload: Upload, parts: list[dict[str, Any]], length: int) -> Upload:
+    moved = session.execute(
+        update(Upload)
+        .where(Upload.id == upload.id, Upload.offset_bytes == upload.offset_bytes)
+        .values(offset_bytes=upload.offset_bytes + length, parts=parts)
+    )
+    row = session.get(Upload, upload.id)
+    if row is None:
+        raise NotFound(f"there is no upload {upload.id}")
+    if cast(CursorResult[Any], moved).rowcount == 0:
+        raise _elsewhere(row.offset_bytes)
+    return row
+
+
+def _mark_complete(session: Session, upload_id: str) -> Upload:
+    row = session.get(Upload, upload_id)
+    if row is None:
+        raise NotFound(f"there is no upload {upload_id}")
+    row.completed = True
+    return row
+
+
+def _expire(session: Session, project_id: str, upload_id: str) -> Upload:
+    locked = select(Upload).where(Upload.id == upload_id).with_for_update()
+    session.scalars(locked).one_or_none()
+    upload = find(session, project_id, upload_id)
+    if upload.job_id is not None:
+        raise Conflict(f"upload {upload_id} is being read by job {upload.job_id}")
+    upload.expires_at = now(session)
+    return upload
+
+
+def _joined(storage: Storage, kept: list[Part], part: Part) -> list[Part]:
+    """What has arrived as parts. Where parts are written in place it is one part, so the row does not grow with the upload."""
+    if not storage.capabilities.positioned_writes or not kept:
+        return [*kept, part]
+    return [Part(number=part.number, offset=0, length=part.offset + part.length, tag=part.tag)]
+
+
+def _elsewhere(offset_bytes: int) -> Conflict:
+    return Conflict(f"Upload-Offset: the upload is at {offset_bytes}", field="Upload-Offset")
+
+
+def _part(row: dict[str, Any]) -> Part:
+    return Part(number=row["number"], offset=row["offset"], length=row["length"], tag=row["tag"])
+
+
+def _row(part: Part) -> dict[str, Any]:
+    return {"number": part.number, "offset": part.offset, "length": part.length, "tag": part.tag}
