@@ -1,0 +1,102 @@
+"""The web application: made from settings and resources, nothing global."""
+
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from importlib.metadata import version
+
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+
+from datacenter.datasets.resources import Resources, open_resources
+from datacenter.settings import Settings
+from datacenter.web import (
+    dataset_files,
+    dataset_labels,
+    datasets,
+    downloads,
+    events,
+    exports,
+    health,
+    jobs,
+    links,
+    metrics,
+    problems,
+    reference,
+    storages,
+    tus,
+)
+from datacenter.web.body_limit import BodyLimit
+from datacenter.web.calls import API
+from datacenter.web.envelope import Envelope
+from datacenter.web.openapi import describe
+
+ROUTERS = (
+    tus.router,
+    datasets.router,
+    dataset_files.router,
+    dataset_labels.router,
+    exports.router,
+    downloads.router,
+    links.router,
+    jobs.router,
+    events.router,
+    storages.router,
+    health.router,
+    metrics.router,
+    reference.router,
+)
+TAGS = [
+    {"name": "uploads", "description": "Archives that arrive in pieces (tus 1.0)."},
+    {"name": "datasets", "description": "Import, look, label, delete, restore."},
+    {"name": "files", "description": "What a dataset holds."},
+    {"name": "exports", "description": "A selection by label over datasets, as one archive."},
+    {"name": "downloads", "description": "Links to archives."},
+    {"name": "jobs", "description": "The slow work: watch, cancel, retry."},
+    {"name": "storages", "description": "Where the files lie."},
+    {"name": "health", "description": "For whoever runs this server."},
+]
+
+
+def create_app(settings: Settings, resources: Resources | None = None) -> FastAPI:
+    """The application on the given resources, or on its own, which it closes when it ends."""
+    opened = resources or open_resources(settings)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        if resources is None:
+            opened.close()
+
+    app = FastAPI(
+        title="datacenter",
+        version=version("datacenter"),
+        description="Owns machine-learning datasets; what takes time is a job that workers do.",
+        openapi_url=f"{API}/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        openapi_tags=TAGS,
+        redirect_slashes=False,
+        lifespan=lifespan,
+        generate_unique_id_function=_operation_id,
+        telemetry={"tracing": False, "metrics": False},
+    )
+    app.state.resources = opened
+    app.state.metrics = metrics.Metrics(opened.database)
+    app.state.stopping = threading.Event()
+    # The last one added is the outermost.
+    app.add_middleware(BodyLimit, limit_bytes=settings.web.body_bytes, exempt=tus.PATH)
+    app.add_middleware(tus.MethodOverride)
+    app.add_middleware(Envelope, observer=app.state.metrics)
+    problems.install(app)
+    for router in ROUTERS:
+        app.include_router(router)
+    app.openapi = partial(describe, app)  # type: ignore[method-assign]  # FastAPI's documented way to complete the document
+    return app
+
+
+def _operation_id(route: APIRoute) -> str:
+    """`datasets_create`: short names for the functions of generated clients."""
+    module = route.endpoint.__module__.rsplit(".", 1)[-1]
+    return f"{module}_{route.endpoint.__name__}"

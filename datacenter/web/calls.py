@@ -1,0 +1,179 @@
+"""A call: who asks for what, its transaction, its Idempotency-Key, and the doorbell after the commit."""
+
+import hashlib
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Annotated, cast
+
+from fastapi import Depends, Header, Request
+from fastapi.responses import JSONResponse, Response
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from pydantic import BaseModel
+from sqlalchemy.orm import Session
+from starlette.background import BackgroundTask
+
+from datacenter.access.tokens import Caller, authenticate
+from datacenter.datasets.resources import Resources
+from datacenter.errors import Unauthenticated
+from datacenter.ledger import idempotency
+from datacenter.ledger.idempotency import Answer, KeyedRequest
+from datacenter.ledger.models import Job
+from datacenter.ledger.outbox import ring_committed
+
+API = "/api/v1"
+BEARER = HTTPBearer(auto_error=False, description="An API token, as `Authorization: Bearer dc_…`.")
+
+IdempotencyHeader = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=255,
+        description="The same request with the same key is done once; its answer is given again for a day.",
+    ),
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What a change answers; `job_id` is the job to ring for once it is committed."""
+
+    status: int
+    body: BaseModel | None
+    location: str | None = None
+    job_id: str | None = None
+
+    def answer(self) -> Answer:
+        """The same as it is kept under an Idempotency-Key."""
+        body = self.body.model_dump(mode="json") if self.body else None
+        return Answer(
+            status=self.status, body=body, headers={"Location": self.location} if self.location else {}
+        )
+
+
+Keep = Callable[[Session, Outcome], None]
+
+
+def started(body: BaseModel, job: Job) -> Outcome:
+    """202 with the address of the job."""
+    return Outcome(status=202, body=body, location=f"{API}/jobs/{job.id}", job_id=job.id)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """An authenticated request."""
+
+    resources: Resources
+    caller: Caller
+    base_url: str
+
+    @property
+    def project_id(self) -> str:
+        """The project that the token acts for: every use case is told it, and none sees another's rows."""
+        return self.caller.project_id
+
+    @property
+    def secret(self) -> str:
+        """What links and cursors are sealed with."""
+        return self.resources.settings.web.secret_key.get_secret_value()
+
+    def reading(self) -> AbstractContextManager[Session]:
+        """A session that changes nothing."""
+        return self.resources.database.reading()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change(Call):
+    """An authenticated request that changes something."""
+
+    keyed: KeyedRequest | None
+
+    def commit(self, change: Callable[[Session], Outcome]) -> Response:
+        """Run `change` in one transaction with its Idempotency-Key; ring after the commit. A replay changes nothing."""
+
+        def work(session: Session) -> Outcome | Answer:
+            if self.keyed and (earlier := idempotency.claim(session, self.keyed)):
+                return earlier
+            outcome = change(session)
+            self._keep(session, outcome)
+            return outcome
+
+        return self._respond(self.resources.database.run(work))
+
+    def perform(self, work: Callable[[Keep], Outcome]) -> Response:
+        """For a change of several transactions: `work` calls what it is given in the last of them.
+
+        Whoever sends the same key meanwhile is told that it is in flight.
+        """
+        keyed, database = self.keyed, self.resources.database
+        if keyed and (earlier := database.run(lambda session: idempotency.claim(session, keyed))):
+            return self._respond(earlier)
+        try:
+            return self._respond(work(self._keep))
+        except BaseException:
+            if keyed:
+                database.run(lambda session: idempotency.release(session, keyed))
+            raise
+
+    def _keep(self, session: Session, outcome: Outcome) -> None:
+        if self.keyed:
+            session.flush()
+            idempotency.keep(session, self.keyed, outcome.answer())
+
+    def _respond(self, result: Outcome | Answer) -> Response:
+        answer = result.answer() if isinstance(result, Outcome) else result
+        response = (
+            Response(status_code=answer.status, headers=answer.headers)
+            if answer.body is None
+            else JSONResponse(answer.body, answer.status, headers=answer.headers)
+        )
+        if isinstance(result, Outcome) and result.job_id:
+            # After the answer is sent: a broker that is slow or away delays nobody, the relay rings for what is missed.
+            response.background = BackgroundTask(
+                ring_committed, self.resources.database, self.resources.doorbell, result.job_id
+            )
+        return response
+
+
+def resources_of(request: Request) -> Resources:
+    """The resources that the application was made with."""
+    return cast(Resources, request.app.state.resources)
+
+
+def base_url_of(request: Request, resources: Resources) -> str:
+    """What links begin with."""
+    return (resources.settings.web.public_url or str(request.base_url)).rstrip("/")
+
+
+def authorized(
+    request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)]
+) -> Call:
+    """Dependency: the caller behind the bearer token. Raises: Unauthenticated."""
+    if credentials is None:
+        raise Unauthenticated("Authorization: a bearer token is needed")
+    resources = resources_of(request)
+    with resources.database.reading() as session:
+        caller = authenticate(session, credentials.credentials)
+    return Call(resources=resources, caller=caller, base_url=base_url_of(request, resources))
+
+
+Authorized = Annotated[Call, Depends(authorized)]
+
+
+async def changing(request: Request, call: Authorized, key: IdempotencyHeader = None) -> Change:
+    """Dependency: an authenticated request with its Idempotency-Key, which stands for method, address and body."""
+    return change_of(call, request, key, await request.body())
+
+
+def change_of(call: Call, request: Request, key: str | None, content: bytes) -> Change:
+    """A change whose key stands for `content` at this address."""
+    keyed = None
+    if key is not None:
+        address = f"{request.method} {request.url.path}?{request.url.query}\n".encode()
+        digest = hashlib.sha256(address + content).hexdigest()
+        keyed = KeyedRequest(project_id=call.project_id, key=key, sha256=digest)
+    return Change(resources=call.resources, caller=call.caller, base_url=call.base_url, keyed=keyed)
+
+
+Changing = Annotated[Change, Depends(changing)]

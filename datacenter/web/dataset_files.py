@@ -1,0 +1,109 @@
+"""The files of a dataset: the listing, the bytes of one, the manifest."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+
+from datacenter.datasets import files, records
+from datacenter.datasets.files import FileEntry
+from datacenter.web.calls import API, Authorized
+from datacenter.web.disposition import attachment
+from datacenter.web.openapi import BYTES, problems
+from datacenter.web.pages import DEFAULT_ITEMS, Cursors, CursorText, Limit
+from datacenter.web.schemas.files import FileObject
+from datacenter.web.schemas.page import Page
+from datacenter.web.streams import Representation, cut, respond
+
+PARQUET = "application/vnd.apache.parquet"
+Version = Annotated[int | None, Query(ge=1, description="The newest one if left out.")]
+router = APIRouter(prefix=f"{API}/datasets/{{dataset_id}}", tags=["files"])
+
+
+@router.get("/files", responses=problems(404, 409), summary="List files")
+def list_all(
+    dataset_id: str,
+    call: Authorized,
+    label: Annotated[str | None, Query(max_length=255)] = None,
+    prefix: Annotated[str, Query(max_length=1024, description="The start of their paths.")] = "",
+    version: Version = None,
+    limit: Limit = DEFAULT_ITEMS,
+    cursor: CursorText = None,
+) -> Page[FileObject]:
+    """In the order of their paths."""
+    with call.reading() as session:
+        dataset, row = records.find_version(session, call.project_id, dataset_id, version)
+    cursors = Cursors(secret=call.secret, list_name=f"files/{dataset_id}")
+    after = cursors.read(cursor) or ""
+    found = files.list_files(
+        call.resources, dataset, row, label=label, prefix=prefix, after_path=after, limit=limit + 1
+    )
+    items = [_file_object(entry) for entry in found[:limit]]
+    return cursors.page(found, limit, lambda entry: entry.path, items)
+
+
+@router.head("/files/{path:path}", include_in_schema=False)
+@router.get(
+    "/files/{path:path}",
+    response_class=Response,
+    responses={**problems(404, 409, 416), **BYTES},
+    summary="Read a file",
+)
+def read(dataset_id: str, path: str, request: Request, call: Authorized, version: Version = None) -> Response:
+    """The bytes; Range, If-Range, If-None-Match and HEAD are served."""
+    with call.reading() as session:
+        dataset, row = records.find_version(session, call.project_id, dataset_id, version)
+    entry = files.find_file(call.resources, dataset, row, path)
+    headers = {"Cache-Control": "private, no-cache", "Content-Security-Policy": "sandbox"}
+    shown = _is_safe_to_show(entry.media_type)
+    if not shown:
+        headers["Content-Disposition"] = attachment(path.rsplit("/", 1)[-1])
+    return respond(
+        request,
+        Representation(
+            size_bytes=entry.size_bytes,
+            etag=f'"{entry.crc32:08x}-{entry.size_bytes:x}"',
+            media_type=entry.media_type if shown else "application/octet-stream",
+            headers=headers,
+            read=lambda start, stop: files.read_file(call.resources, dataset, row, path, start, stop),
+        ),
+    )
+
+
+@router.get(
+    "/manifest",
+    response_class=Response,
+    responses={**problems(404, 409), 200: {"content": {PARQUET: {}}, "description": "Parquet"}},
+    summary="Read the manifest",
+)
+def manifest(dataset_id: str, request: Request, call: Authorized, version: Version = None) -> Response:
+    """A Parquet row per file with the keys of the objects, for programs that read those themselves."""
+    with call.reading() as session:
+        dataset, row = records.find_version(session, call.project_id, dataset_id, version)
+    size_bytes, chunks = files.read_manifest(call.resources, dataset, row)
+    name = f"{dataset.name}-v{row.version}.parquet"
+    return respond(
+        request,
+        Representation(
+            size_bytes=size_bytes,
+            etag=f'"{dataset.id}-{row.version}"',
+            media_type=PARQUET,
+            headers={"Cache-Control": "private, no-cache", "Content-Disposition": attachment(name)},
+            read=lambda start, stop: cut(chunks, start, stop),
+        ),
+    )
+
+
+def _file_object(entry: FileEntry) -> FileObject:
+    return FileObject(
+        path=entry.path,
+        size_bytes=entry.size_bytes,
+        crc32=entry.crc32,
+        media_type=entry.media_type,
+        labels=entry.labels,
+        annotation=entry.annotation,
+    )
+
+
+def _is_safe_to_show(media_type: str) -> bool:
+    """A browser runs nothing in these; an SVG may hold a script."""
+    return media_type.startswith("image/") and "svg" not in media_type

@@ -1,0 +1,74 @@
+"""The envelope of every exchange: a request id, security headers, the counts for metrics, and no stack trace for anybody."""
+
+import logging
+import re
+import time
+from typing import Protocol
+
+import uuid_utils
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from datacenter.web.problems import unexpected
+
+REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+"""A client's own id is taken over if it can do no harm in a log or a header."""
+log = logging.getLogger(__name__)
+
+
+class ExchangeObserver(Protocol):
+    """Is told of every finished exchange."""
+
+    def observe(self, *, method: str, route: str, status: int, seconds: float) -> None:
+        """`route` is the pattern, never the path: a metric per id would have no end."""
+
+
+class Envelope:
+    """ASGI middleware, the outermost of ours, so that not even a crash goes out without it."""
+
+    def __init__(self, app: ASGIApp, observer: ExchangeObserver) -> None:
+        self._app = app
+        self._observer = observer
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = _request_id(Headers(scope=scope))
+        status = 0
+        began = time.perf_counter()
+
+        async def send_in_envelope(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-ID"] = request_id
+                headers["X-Content-Type-Options"] = "nosniff"
+                headers.setdefault("Referrer-Policy", "no-referrer")
+                headers.setdefault("X-Frame-Options", "DENY")
+                headers.setdefault("Cache-Control", "no-store")
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_in_envelope)
+        except Exception:
+            log.exception("request %s failed: %s %s", request_id, scope["method"], scope["path"])
+            if status:
+                raise  # the answer has begun: breaking the connection is the only way to say that it is not whole
+            await unexpected()(scope, receive, send_in_envelope)
+        finally:
+            self._observer.observe(
+                method=scope["method"] if scope["method"] in METHODS else "OTHER",
+                route=getattr(scope.get("route"), "path", "unmatched"),
+                status=status,
+                seconds=time.perf_counter() - began,
+            )
+
+
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+def _request_id(headers: Headers) -> str:
+    given = headers.get("x-request-id", "")
+    return given if REQUEST_ID.fullmatch(given) else str(uuid_utils.uuid7())

@@ -1,0 +1,85 @@
+"""Jobs: list, show, cancel, retry."""
+
+from collections.abc import Callable
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+from sqlalchemy.orm import Session
+
+from datacenter.datasets import records
+from datacenter.ledger import ledger
+from datacenter.ledger.models import Job
+from datacenter.ledger.states import JobKind, JobState
+from datacenter.web.calls import API, Authorized, Change, Changing, Outcome, started
+from datacenter.web.objects import job_object, job_objects
+from datacenter.web.openapi import problems
+from datacenter.web.pages import DEFAULT_ITEMS, Cursors, CursorText, Limit
+from datacenter.web.schemas.jobs import JobObject, JobStarted
+from datacenter.web.schemas.page import Page
+
+router = APIRouter(prefix=f"{API}/jobs", tags=["jobs"])
+
+
+@router.get("", summary="List jobs")
+def list_all(
+    call: Authorized,
+    kind: JobKind | None = None,
+    state: JobState | None = None,
+    dataset: Annotated[str | None, Query(description="The id of a dataset that the job is about.")] = None,
+    limit: Limit = DEFAULT_ITEMS,
+    cursor: CursorText = None,
+) -> Page[JobObject]:
+    """Newest first."""
+    cursors = Cursors(secret=call.secret, list_name="jobs")
+    with call.reading() as session:
+        rows = ledger.list_jobs(
+            session,
+            call.project_id,
+            kind=kind,
+            state=state,
+            dataset_id=dataset,
+            before_id=cursors.read(cursor),
+            limit=limit + 1,
+        )
+        items = job_objects(session, call, rows[:limit])
+    return cursors.page(rows, limit, lambda row: row.id, items)
+
+
+@router.get("/{job_id}", responses=problems(404), summary="Show a job")
+def show(job_id: str, call: Authorized) -> JobObject:
+    """State, progress, error and result."""
+    with call.reading() as session:
+        return job_object(session, call, ledger.find_job(session, call.project_id, job_id))
+
+
+@router.post(
+    "/{job_id}/cancel",
+    status_code=202,
+    response_model=JobStarted,
+    responses=problems(404, 409),
+    summary="Cancel a job",
+)
+def cancel(job_id: str, call: Changing) -> Response:
+    """It stops within a batch, and what it made so far is removed. 409 when it has already ended."""
+    return _move(call, lambda session: ledger.request_cancel(session, call.project_id, job_id))
+
+
+@router.post(
+    "/{job_id}/retry",
+    status_code=202,
+    response_model=JobStarted,
+    responses=problems(404, 409),
+    summary="Retry a job",
+)
+def retry(job_id: str, call: Changing) -> Response:
+    """A job that ended in FAILURE or REVOKED goes on from its last checkpoint. 409 in every other state."""
+    return _move(call, lambda session: records.retry(session, call.project_id, job_id))
+
+
+def _move(call: Change, move: Callable[[Session], Job]) -> Response:
+    def change(session: Session) -> Outcome:
+        job = move(session)
+        session.flush()
+        return started(JobStarted(job=job_object(session, call, job)), job)
+
+    return call.commit(change)

@@ -1,0 +1,35 @@
+"""Signed links: whoever holds one may fetch its archive until it expires; no token is needed."""
+
+from fastapi import APIRouter, Request, Response
+
+from datacenter.datasets import downloads
+from datacenter.web.calls import resources_of
+from datacenter.web.disposition import attachment
+from datacenter.web.openapi import BYTES, problems
+from datacenter.web.streams import Representation, respond
+
+router = APIRouter(tags=["downloads"])
+
+
+@router.head("/d/{token}", include_in_schema=False)
+@router.get(
+    "/d/{token}",
+    response_class=Response,
+    responses={**problems(403, 410, 416), **BYTES},
+    summary="Fetch an archive by its link",
+)
+def fetch(token: str, request: Request) -> Response:
+    """The bytes of the archive; Range, If-Range, ETag and HEAD are served, so a broken transfer can be resumed."""
+    resources = resources_of(request)
+    with resources.database.reading() as session:
+        download, archive = downloads.resolve(session, resources, token)
+    return respond(
+        request,
+        Representation(
+            size_bytes=archive.size_bytes,
+            etag=f'"{archive.etag}"',
+            media_type=archive.media_type,
+            headers={"Cache-Control": "no-store", "Content-Disposition": attachment(download.filename)},
+            read=lambda start, stop: downloads.read(resources, download, archive, start, stop),
+        ),
+    )

@@ -1,0 +1,155 @@
+"""Problems: the one table from error class to HTTP status, and the `application/problem+json` that clients read."""
+
+import logging
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from starlette.exceptions import HTTPException
+
+from datacenter.errors import (
+    Conflict,
+    DataCentreError,
+    Gone,
+    Invalid,
+    KeyReused,
+    LinkInvalid,
+    NotFound,
+    TooLarge,
+    Unauthenticated,
+)
+from storage_adapters.errors import InvalidKey, NotSupported, StorageError, StorageFull, StorageUnavailable
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER_SECONDS = 5
+
+STATUS: dict[type[Exception], int] = {
+    Unauthenticated: 401,
+    LinkInvalid: 403,
+    NotFound: 404,
+    Conflict: 409,
+    Gone: 410,
+    TooLarge: 413,
+    Invalid: 422,
+    KeyReused: 422,
+    InvalidKey: 422,
+    NotSupported: 422,
+    StorageError: 502,
+    StorageUnavailable: 503,
+    StorageFull: 507,
+    DataCentreError: 500,
+}
+"""The entry of the nearest base class counts."""
+
+log = logging.getLogger(__name__)
+
+
+def install(app: FastAPI) -> None:
+    """Answer every refusal of `app` with a problem."""
+    app.add_exception_handler(DataCentreError, _domain)
+    app.add_exception_handler(StorageError, _domain)
+    app.add_exception_handler(RequestValidationError, _validation)
+    app.add_exception_handler(HTTPException, _http)
+    for error in (OperationalError, InterfaceError, PoolTimeout):
+        app.add_exception_handler(error, _database_away)
+
+
+def problem(
+    status: int,
+    code: str,
+    detail: str,
+    *,
+    title: str | None = None,
+    headers: Mapping[str, str] | None = None,
+    **members: Any,
+) -> JSONResponse:
+    """One problem as a response; `code` is what programs compare, `detail` what people read."""
+    body = {
+        "type": f"urn:datacenter:problem:{code.lower().replace('_', '-')}",
+        "title": title or HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "code": code,
+        **members,
+    }
+    return JSONResponse(body, status, headers=headers, media_type=MEDIA_TYPE)
+
+
+def unexpected() -> JSONResponse:
+    """The problem of a mistake of ours; what it was stands in the log under the request's id."""
+    return problem(500, "INTERNAL", "the server made a mistake; its log has it under the X-Request-ID")
+
+
+def status_of(error: Exception) -> int:
+    """The HTTP status of a domain or storage error."""
+    return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
+
+
+def _domain(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, DataCentreError | StorageError)
+    status = status_of(error)
+    headers = {}
+    if status == HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = "Bearer"
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        log.error("%s %s: %s", request.method, request.url.path, error, exc_info=error)
+    title = (type(error).__doc__ or "").strip().split("\n")[0]
+    if isinstance(error, StorageError) and status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        # An adapter's words about its system may hold addresses and names of the installation.
+        return problem(
+            status, error.code, f"the storage could not do it ({error.code})", title=title, headers=headers
+        )
+    members = (
+        {"errors": [{"field": error.field, "reason": error.detail}]}
+        if isinstance(error, DataCentreError) and error.field and status == HTTPStatus.UNPROCESSABLE_ENTITY
+        else {}
+    )
+    return problem(status, error.code, error.detail, title=title, headers=headers, **members)
+
+
+def _validation(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    errors = [{"field": _field(each["loc"]), "reason": each["msg"]} for each in error.errors()]
+    detail = "; ".join(f"{each['field']}: {each['reason']}" for each in errors)
+    return problem(422, Invalid.code, detail, title="The request cannot be used as it is.", errors=errors)
+
+
+def _field(location: tuple[int | str, ...]) -> str:
+    """`("body", "source", "upload")` → `source.upload`; the whole body is `body`."""
+    names = [str(part) for part in location[1:] if part != "__root__"]
+    return ".".join(names) or str(location[0])
+
+
+def _http(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    phrase = HTTPStatus(error.status_code).phrase
+    code = {404: NotFound.code, 413: TooLarge.code}.get(error.status_code, phrase.upper().replace(" ", "_"))
+    detail = error.detail if error.detail != phrase else _DETAILS.get(error.status_code, phrase)
+    return problem(error.status_code, code, detail, headers=error.headers)
+
+
+_DETAILS = {
+    404: "there is nothing at this address",
+    405: "this address does not take this method; the Allow header names those it takes",
+}
+
+
+def _database_away(request: Request, error: Exception) -> JSONResponse:
+    log.error("%s %s: the database failed", request.method, request.url.path, exc_info=error)
+    if isinstance(error, DBAPIError) and _is_schema_missing(error):
+        detail = "the database has no tables of this version; run `datacenter migrate`"
+    else:
+        detail = "the database does not answer; try again"
+    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+    return problem(503, "DATABASE_UNAVAILABLE", detail, headers=headers)
+
+
+def _is_schema_missing(error: DBAPIError) -> bool:
+    return "no such table" in str(error.orig)

@@ -1,0 +1,142 @@
+"""Datasets, their versions and labels."""
+
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from datacenter.datasets.models import DatasetState
+from datacenter.web.schemas.base import Answer, Request, Time
+from datacenter.web.schemas.jobs import JobObject, JobStartingRequest
+
+MOST_PATHS = 100_000
+MOST_LABELS = 1_000
+SOURCES = (
+    {"upload"},
+    {"storage", "key"},
+    {"storage", "prefix"},
+    {"storage", "table"},
+    {"storage", "query"},
+)
+
+
+def _printable(value: str) -> str:
+    if any(ord(character) < 32 or 0x7F <= ord(character) <= 0x9F for character in value):
+        raise ValueError("control characters are not allowed")
+    if any(0xD800 <= ord(character) <= 0xDFFF for character in value):
+        raise ValueError("half of a surrogate pair is not a character")
+    return value
+
+
+Name = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_printable)]
+Label = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_printable)]
+Tags = Annotated[list[Label], Field(max_length=100)]
+Description = Annotated[str, Field(max_length=10_000)]
+
+
+class Source(Request):
+    """Where the files come from: `{upload}`, `{storage, key}`, `{storage, prefix}`, `{storage, table}` or `{storage, query}`."""
+
+    upload: str | None = None
+    storage: str | None = None
+    key: str | None = None
+    prefix: str | None = None
+    table: str | None = None
+    query: str | None = None
+
+    @model_validator(mode="after")
+    def _one_shape(self) -> Self:
+        given = {name for name in self.model_fields_set if getattr(self, name) is not None}
+        if given not in SOURCES:
+            raise ValueError(
+                "give upload, or storage with one of key, prefix, table, query; "
+                f"here is {' and '.join(sorted(given)) or 'nothing'}"
+            )
+        return self
+
+
+class NewDatasetRequest(JobStartingRequest):
+    """An import."""
+
+    name: Name
+    source: Source
+    storage: str | None = Field(
+        None, description="The storage that will hold the files; the default one if left out."
+    )
+    label_format: str | None = Field(None, max_length=32, description="Found out if left out.")
+    name_encoding: str | None = Field(
+        None, max_length=32, description="Tried for names that are neither UTF-8 nor GB18030."
+    )
+    description: Description = ""
+    tags: Tags = Field(default_factory=list)
+
+
+class DatasetChange(Request):
+    """What is given is changed."""
+
+    name: Name | None = None
+    description: Description | None = None
+    tags: Tags | None = None
+
+
+class DatasetObject(Answer):
+    """A named collection of files in its newest version."""
+
+    id: str
+    project: str
+    name: str
+    kind: str
+    state: DatasetState
+    version: int
+    storage: str
+    files: int
+    size_bytes: int
+    labels: dict[str, int]
+    description: str
+    tags: list[str]
+    created_at: Time
+    updated_at: Time
+
+
+class DatasetStarted(Answer):
+    """A dataset that is being imported, and the job that does it."""
+
+    dataset: DatasetObject
+    job: JobObject
+
+
+class VersionObject(Answer):
+    """One immutable state of a dataset."""
+
+    version: int
+    files: int
+    size_bytes: int
+    comment: str
+    created_at: Time
+
+
+class SelectionRequest(Request):
+    """Files by path, by label, by the start of their paths; those that fit all of what is given."""
+
+    paths: list[str] | None = Field(None, min_length=1, max_length=MOST_PATHS)
+    labels: list[Label] | None = Field(None, min_length=1, max_length=MOST_LABELS)
+    prefix: str | None = None
+
+    @model_validator(mode="after")
+    def _some_way(self) -> Self:
+        if self.paths is None and self.labels is None and self.prefix is None:
+            raise ValueError("give paths, labels or prefix")
+        return self
+
+
+class LabelChange(Request):
+    """Labels to add to and to remove from the selected files."""
+
+    select: SelectionRequest
+    add: list[Label] = Field(default_factory=list, max_length=MOST_LABELS)
+    remove: list[Label] = Field(default_factory=list, max_length=MOST_LABELS)
+
+    @model_validator(mode="after")
+    def _something_to_do(self) -> Self:
+        if not self.add and not self.remove:
+            raise ValueError("give labels to add or to remove")
+        return self

@@ -1,0 +1,30 @@
+"""Downloads: the right to fetch one archive until it expires."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from datacenter.datasets.models import Delivery
+from datacenter.web.schemas.base import Answer, Time
+from datacenter.web.schemas.exports import LabelFilterRequest
+from datacenter.web.schemas.jobs import JobStartingRequest
+
+
+class NewDownloadRequest(JobStartingRequest):
+    """A link to be made. `archive` builds the archive first, `stream` serves it as it is read."""
+
+    delivery: Delivery = Delivery.ARCHIVE
+    labels: LabelFilterRequest = LabelFilterRequest()
+    archive: Literal["zip", "tar"] = "zip"
+    expires_in: int | None = Field(None, ge=1, description="Seconds the link is good for.")
+
+
+class DownloadObject(Answer):
+    """A link; `url` is null when its archive is gone."""
+
+    id: str
+    url: str | None
+    filename: str
+    size_bytes: int
+    expires_at: Time
+    delivery: Delivery

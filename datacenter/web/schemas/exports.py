@@ -1,0 +1,71 @@
+"""Exports: a selection by label over datasets, as one archive."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from datacenter.datasets.models import ArchiveState
+from datacenter.web.schemas.base import Answer, Request, Time
+from datacenter.web.schemas.datasets import MOST_LABELS, Label
+from datacenter.web.schemas.jobs import JobObject, JobStartingRequest
+
+MOST_DATASETS = 1_000
+
+
+class DatasetChoice(Request):
+    """A dataset, in its newest version unless one is named."""
+
+    id: str
+    version: int | None = Field(None, ge=1)
+
+
+class LabelFilterRequest(Request):
+    """Files with one of `any`, every one of `all` and none of `none`; an empty part asks for nothing."""
+
+    any: list[Label] = Field(default_factory=list, max_length=MOST_LABELS)
+    all: list[Label] = Field(default_factory=list, max_length=MOST_LABELS)
+    none: list[Label] = Field(default_factory=list, max_length=MOST_LABELS)
+
+
+class ExportContent(Request):
+    """What an export holds and how."""
+
+    datasets: list[DatasetChoice] = Field(min_length=1, max_length=MOST_DATASETS)
+    labels: LabelFilterRequest = LabelFilterRequest()
+    label_format: Literal["jsonl", "csv", "coco", "voc", "yolo", "folders"] = "jsonl"
+    table_format: Literal["parquet", "csv", "jsonl"] = "parquet"
+    archive: Literal["zip", "tar"] = "zip"
+    compression: Literal["none", "deflate"] = "none"
+    storage: str | None = Field(None, description="The storage that will hold the archive.")
+
+
+class NewExportRequest(ExportContent, JobStartingRequest):
+    """An export to be built."""
+
+
+class PreviewObject(Answer):
+    """What an export would hold."""
+
+    files: int
+    size_bytes: int
+    labels: dict[str, int]
+
+
+class ExportObject(Answer):
+    """One archive over datasets, and the job that builds it; sizes are 0 until it is laid out."""
+
+    id: str
+    state: ArchiveState
+    files: int
+    size_bytes: int
+    filename: str
+    job_id: str
+    created_at: Time
+    expires_at: Time
+
+
+class ExportStarted(Answer):
+    """An export that is being built, and the job that does it."""
+
+    export: ExportObject
+    job: JobObject

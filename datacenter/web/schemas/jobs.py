@@ -1,0 +1,85 @@
+"""Jobs as a client sees them."""
+
+from typing import Any, Literal
+
+from pydantic import AnyHttpUrl, AwareDatetime, Field
+
+from datacenter.ledger.options import JobOptions
+from datacenter.ledger.states import JobKind, JobState
+from datacenter.web.schemas.base import Answer, Request, Time
+
+MOST_JOBS_AWAITED = 100
+MOST_WEBHOOKS = 10
+
+
+class Webhook(Request):
+    """A URL that is told how the job ended."""
+
+    url: AnyHttpUrl
+    on: list[Literal["SUCCESS", "FAILURE"]] = Field(
+        default_factory=lambda: list[Literal["SUCCESS", "FAILURE"]](("SUCCESS", "FAILURE")), min_length=1
+    )
+
+
+class JobStartingRequest(Request):
+    """What every request that starts a job may say about it."""
+
+    not_before: AwareDatetime | None = Field(None, description="The job waits until this time.")
+    after: list[str] = Field(
+        default_factory=list, max_length=MOST_JOBS_AWAITED, description="Jobs that must have succeeded first."
+    )
+    notify: list[Webhook] = Field(default_factory=list, max_length=MOST_WEBHOOKS)
+    priority: int = Field(0, ge=-100, le=100, description="Higher is served first.")
+
+    def job_options(self) -> JobOptions:
+        """The same as the ledger takes it."""
+        return JobOptions(
+            not_before=self.not_before,
+            after=tuple(self.after),
+            notify=tuple(hook.model_dump(mode="json") for hook in self.notify),
+            priority=self.priority,
+        )
+
+
+class Progress(Answer):
+    """How far a job is; totals are null until they are known."""
+
+    phase: str
+    files_done: int
+    files_total: int | None
+    bytes_done: int
+    bytes_total: int | None
+
+
+class JobError(Answer):
+    """Why a job failed; `entry` names the offending entry of an archive."""
+
+    code: str
+    message: str
+    entry: str | None
+
+
+class JobObject(Answer):
+    """One request for slow work."""
+
+    id: str
+    kind: JobKind
+    state: JobState
+    dataset_ids: list[str]
+    progress: Progress
+    attempts: int
+    error: JobError | None
+    result: dict[str, Any] | None
+    priority: int
+    not_before: Time | None
+    after: list[str]
+    created_at: Time
+    started_at: Time | None
+    finished_at: Time | None
+    cancel_requested_at: Time | None
+
+
+class JobStarted(Answer):
+    """The job that a request started."""
+
+    job: JobObject

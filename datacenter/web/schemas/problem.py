@@ -1,0 +1,21 @@
+"""The body of every refusal (RFC 9457)."""
+
+from datacenter.web.schemas.base import Answer
+
+
+class FieldError(Answer):
+    """One field and what is wrong with it."""
+
+    field: str
+    reason: str
+
+
+class Problem(Answer):
+    """Why a request was refused. `code` is stable; `detail` names the field and the cure."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    errors: list[FieldError] | None = None

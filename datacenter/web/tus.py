@@ -1,0 +1,184 @@
+"""Uploads by the tus 1.0 protocol: creation, creation-with-upload, termination and expiration."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request, Response
+from sqlalchemy.orm import Session
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from datacenter.datasets import uploads
+from datacenter.datasets.models import Upload
+from datacenter.errors import TooLarge
+from datacenter.web import tus_headers
+from datacenter.web.calls import (
+    API,
+    Authorized,
+    Call,
+    IdempotencyHeader,
+    Outcome,
+    change_of,
+    resources_of,
+)
+from datacenter.web.openapi import problems
+
+PATH = f"{API}/uploads"
+BUFFER_BYTES = 8 << 20
+"""What is gathered before it is written, and lost at most when this server dies."""
+OCTETS = {"requestBody": {"content": {tus_headers.CONTENT_TYPE: {"schema": {"format": "binary"}}}}}
+
+
+def _speaks_tus(request: Request) -> None:
+    if request.headers.get("Tus-Resumable") != tus_headers.VERSION:
+        raise HTTPException(
+            412,
+            f"Tus-Resumable: this server speaks {tus_headers.VERSION}",
+            headers={"Tus-Version": tus_headers.VERSION, "Tus-Resumable": tus_headers.VERSION},
+        )
+
+
+Tus = Annotated[None, Depends(_speaks_tus)]
+router = APIRouter(prefix=PATH, tags=["uploads"])
+
+
+@router.options("", status_code=204, response_class=Response, summary="What this tus server can do")
+def capabilities(request: Request) -> Response:
+    """Version, extensions and the largest upload."""
+    limit = resources_of(request).settings.limits.upload_bytes
+    return Response(status_code=204, headers=tus_headers.server_headers(limit))
+
+
+@router.post(
+    "",
+    status_code=201,
+    response_class=Response,
+    responses=problems(412, 413),
+    openapi_extra=OCTETS,
+    summary="Begin an upload",
+)
+async def create(request: Request, call: Authorized, _: Tus, key: IdempotencyHeader = None) -> Response:
+    """Needs Upload-Length; the first bytes may come along."""
+    size_bytes = tus_headers.number(request.headers, "Upload-Length")
+    name = tus_headers.filename(request.headers)
+    change = change_of(call, request, key, f"{size_bytes} {name}".encode())
+
+    def begin(session: Session) -> Outcome:
+        upload = uploads.begin(
+            session, call.resources, project_id=call.project_id, filename=name, size_bytes=size_bytes
+        )
+        return Outcome(status=201, body=None, location=f"{PATH}/{upload.id}")
+
+    response = await run_in_threadpool(change.commit, begin)
+    upload_id = response.headers["Location"].rsplit("/", 1)[-1]
+    upload = await run_in_threadpool(_find, call, upload_id)
+    if request.headers.get("Content-Type") == tus_headers.CONTENT_TYPE and upload.offset_bytes == 0:
+        upload = await _receive(request, call, upload, 0)
+    response.headers.update(tus_headers.upload_headers(upload))
+    return response
+
+
+@router.head(
+    "/{upload_id}",
+    response_class=Response,
+    responses=problems(404, 410, 412),
+    summary="How far is an upload?",
+)
+def show(upload_id: str, call: Authorized, _: Tus) -> Response:
+    """Upload-Offset is where the next PATCH begins."""
+    upload = uploads.settle(call.resources, _find(call, upload_id))
+    headers = {
+        **tus_headers.upload_headers(upload),
+        **tus_headers.metadata(upload.filename),
+        "Upload-Length": str(upload.size_bytes),
+        "Cache-Control": "no-store",
+    }
+    return Response(status_code=200, headers=headers)
+
+
+@router.patch(
+    "/{upload_id}",
+    status_code=204,
+    response_class=Response,
+    responses=problems(404, 409, 410, 412, 413, 415),
+    openapi_extra=OCTETS,
+    summary="Send bytes",
+)
+async def append(upload_id: str, request: Request, call: Authorized, _: Tus) -> Response:
+    """From Upload-Offset on, as many as there are; what has arrived is kept also when the connection breaks."""
+    if request.headers.get("Content-Type") != tus_headers.CONTENT_TYPE:
+        raise HTTPException(415, f"Content-Type: it must be {tus_headers.CONTENT_TYPE}")
+    offset_bytes = tus_headers.number(request.headers, "Upload-Offset")
+    upload = await run_in_threadpool(_find, call, upload_id)
+    upload = await _receive(request, call, upload, offset_bytes)
+    return Response(status_code=204, headers=tus_headers.upload_headers(upload))
+
+
+@router.delete(
+    "/{upload_id}",
+    status_code=204,
+    response_class=Response,
+    responses=problems(404, 409, 410, 412),
+    summary="Give an upload up",
+)
+def remove(upload_id: str, call: Authorized, _: Tus) -> Response:
+    """Its bytes are removed. 409 when an import reads it."""
+    uploads.remove(call.resources, call.project_id, upload_id)
+    return Response(status_code=204, headers={"Tus-Resumable": tus_headers.VERSION})
+
+
+async def _receive(request: Request, call: Call, upload: Upload, offset_bytes: int) -> Upload:
+    announced = request.headers.get("Content-Length", "0")
+    if announced.isdecimal() and int(announced) > upload.size_bytes - offset_bytes >= 0:
+        raise TooLarge(f"the upload was announced with {upload.size_bytes} bytes; this would make more")
+    arrived = False
+    async for buffer in _gathered(request):
+        arrived = True
+        upload = await run_in_threadpool(_append, call, upload.id, offset_bytes, buffer)
+        offset_bytes += len(buffer)
+    if not arrived:
+        upload = await run_in_threadpool(_append, call, upload.id, offset_bytes, b"")
+    return upload
+
+
+async def _gathered(request: Request) -> AsyncIterator[bytes]:
+    """The body in buffers of one size, so that the storage gets few large writes; the last one is what is left."""
+    chunks: list[bytes] = []
+    size_bytes = 0
+    try:
+        async for chunk in request.stream():
+            chunks.append(chunk)
+            size_bytes += len(chunk)
+            if size_bytes >= BUFFER_BYTES:
+                yield b"".join(chunks)
+                chunks, size_bytes = [], 0
+    except ClientDisconnect:
+        # Nobody reads the answer any more, but the client comes back and asks how far it got.
+        pass
+    if chunks:
+        yield b"".join(chunks)
+
+
+def _append(call: Call, upload_id: str, offset_bytes: int, data: bytes) -> Upload:
+    return uploads.append(call.resources, call.project_id, upload_id, offset_bytes=offset_bytes, data=data)
+
+
+def _find(call: Call, upload_id: str) -> Upload:
+    with call.reading() as session:
+        return uploads.find(session, call.project_id, upload_id)
+
+
+class MethodOverride:
+    """ASGI middleware: the protocol lets a client behind a narrow proxy say PATCH or DELETE in a POST."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["method"] == "POST" and scope["path"].startswith(f"{PATH}/"):
+            wanted = dict(scope["headers"]).get(b"x-http-method-override", b"").decode("latin-1").upper()
+            if wanted in {"PATCH", "DELETE", "HEAD"}:
+                scope = {**scope, "method": wanted}
+        await self._app(scope, receive, send)

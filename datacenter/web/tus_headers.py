@@ -1,0 +1,68 @@
+"""The headers of the tus 1.0 protocol, read and checked (https://tus.io/protocols/resumable-upload)."""
+
+import base64
+from collections.abc import Mapping
+
+from datacenter.datasets.models import Upload
+from datacenter.errors import Invalid
+
+VERSION = "1.0.0"
+EXTENSIONS = "creation,creation-with-upload,termination,expiration"
+CONTENT_TYPE = "application/offset+octet-stream"
+MOST_DIGITS = 19
+FILENAME_CHARACTERS = 255
+
+
+def server_headers(limit_bytes: int) -> dict[str, str]:
+    """What OPTIONS tells about this server."""
+    return {
+        "Tus-Resumable": VERSION,
+        "Tus-Version": VERSION,
+        "Tus-Extension": EXTENSIONS,
+        "Tus-Max-Size": str(limit_bytes),
+    }
+
+
+def upload_headers(upload: Upload) -> dict[str, str]:
+    """How far an upload is, and until when it can be continued."""
+    headers = {"Tus-Resumable": VERSION, "Upload-Offset": str(upload.offset_bytes)}
+    if not upload.completed:
+        headers["Upload-Expires"] = upload.expires_at.strftime("%a, %d %b %Y %H:%M:%S GMT")
+    return headers
+
+
+def number(headers: Mapping[str, str], name: str) -> int:
+    """A header that must be a whole number. Raises: Invalid."""
+    text = headers.get(name, "")
+    if not (text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS):
+        raise Invalid(f"{name}: a whole number is needed", field=name)
+    return int(text)
+
+
+def filename(headers: Mapping[str, str]) -> str:
+    """`filename` of Upload-Metadata (key, space, base64 of the value; pairs separated by commas), or nothing.
+
+    Raises:
+        Invalid
+    """
+    found = ""
+    for pair in filter(None, map(str.strip, headers.get("Upload-Metadata", "").split(","))):
+        key, _, encoded = pair.partition(" ")
+        if key == "filename":
+            try:
+                found = base64.b64decode(encoded.strip(), validate=True).decode()
+            except ValueError as error:
+                raise Invalid(
+                    "Upload-Metadata: filename must be the base64 of a UTF-8 name", field="Upload-Metadata"
+                ) from error
+    if len(found) > FILENAME_CHARACTERS:
+        raise Invalid(
+            f"Upload-Metadata: filename has more than {FILENAME_CHARACTERS} characters",
+            field="Upload-Metadata",
+        )
+    return found
+
+
+def metadata(name: str) -> dict[str, str]:
+    """The Upload-Metadata that HEAD gives back."""
+    return {"Upload-Metadata": f"filename {base64.b64encode(name.encode()).decode()}"} if name else {}

@@ -1,0 +1,114 @@
+"""The web application on a real server in a thread, with SQLite, a directory and a doorbell that only listens."""
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from datacenter.access.tokens import create_token, ensure_project
+from datacenter.database import Base, Database
+from datacenter.datasets.resources import Resources
+from datacenter.ledger.doorbell import Doorbell
+from datacenter.settings import BrokerSettings, Settings
+from datacenter.storages.registered import Storages
+from datacenter.web.server import build_server
+
+TUS = {"Tus-Resumable": "1.0.0"}
+
+
+class ListeningDoorbell(Doorbell):
+    """Remembers who rang."""
+
+    def __init__(self) -> None:
+        super().__init__(BrokerSettings())
+        self.rings: list[tuple[str, str]] = []
+
+    def ring(self, queue: str, job_id: str) -> None:
+        self.rings.append((queue, job_id))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Web:
+    """A running server and one client of it."""
+
+    url: str
+    resources: Resources
+    doorbell: ListeningDoorbell
+    project_id: str
+    token: str
+    client: httpx.Client
+
+    def token_of(self, project: str) -> str:
+        """A token for another project."""
+        with self.resources.database.transaction() as session:
+            return create_token(session, ensure_project(session, project).id, "test")[1]
+
+    def upload(self, data: bytes, filename: str = "YS56aXA=") -> str:
+        """A finished upload's id; `filename` is base64."""
+        headers = {**TUS, "Upload-Length": str(len(data)), "Upload-Metadata": f"filename {filename}"}
+        headers["Content-Type"] = "application/offset+octet-stream"
+        response = self.client.post("/api/v1/uploads", headers=headers, content=data)
+        assert response.status_code == 201, response.text
+        return response.headers["Location"].rsplit("/", 1)[-1]
+
+    def new_dataset(self, name: str, **more: Any) -> dict[str, Any]:
+        """The body of a request that imports an upload."""
+        return {"name": name, "source": {"upload": self.upload(b"PK")}, **more}
+
+
+@pytest.fixture(scope="module")
+def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
+    home: Path = tmp_path_factory.mktemp("web")
+    (home / "nas").mkdir()
+    settings = Settings(
+        database={"url": f"sqlite:///{home}/test.db"},
+        storages={
+            "default": {
+                "kind": "nas",
+                "url": f"nas://{home}/nas",
+            },
+            "lake": {
+                "kind": "memory",
+                "url": "memory://user:canary@lake?key=canary",
+                "options": {"secret_key": "canary", "region": "x"},
+            },
+        },
+        web={"port": 0, "secret_key": "s" * 32, "body_bytes": 10_000},
+        limits={"upload_bytes": 64 << 20},
+    )
+    doorbell = ListeningDoorbell()
+    resources = Resources(
+        settings=settings,
+        database=Database(settings.database),
+        storages=Storages(settings),
+        doorbell=doorbell,
+    )
+    Base.metadata.create_all(resources.database.engine)
+    with resources.database.transaction() as session:
+        project = ensure_project(session, "default")
+        _, token = create_token(session, project.id, "test")
+    ready = threading.Event()
+    address: list[str] = []
+    server = build_server(settings, resources, lambda url: (address.append(url), ready.set()))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    assert ready.wait(10)
+    with httpx.Client(
+        base_url=address[0], headers={"Authorization": f"Bearer {token}"}, timeout=30
+    ) as client:
+        yield Web(
+            url=address[0],
+            resources=resources,
+            doorbell=doorbell,
+            project_id=project.id,
+            token=token,
+            client=client,
+        )
+    server.stop()
+    thread.join(15)
+    assert not thread.is_alive()
+    resources.close()

@@ -1,0 +1,97 @@
+"""Refusals: one shape, a stable code, the field and the reason, and nothing of the inside."""
+
+import httpx
+import pytest
+
+
+def _check(response: httpx.Response, status: int, code: str) -> dict:
+    assert response.status_code == status, response.text
+    assert response.headers["Content-Type"] == "application/problem+json"
+    problem = response.json()
+    assert set(problem) >= {"type", "title", "status", "detail", "code"}
+    assert (problem["status"], problem["code"]) == (status, code)
+    assert "Traceback" not in response.text
+    return problem
+
+
+def test_an_unknown_address_is_a_problem(web) -> None:
+    for path in ("/", "/api/v1/projects", "/api/v1/uploads/multipart/x/complete", "/api/v1/datasets/"):
+        _check(web.client.get(path), 404, "NOT_FOUND")
+
+
+def test_a_wrong_method_is_a_problem_that_names_the_right_ones(web) -> None:
+    response = web.client.put("/api/v1/datasets/1")
+    _check(response, 405, "METHOD_NOT_ALLOWED")
+    assert "GET" in response.headers["Allow"]
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"name": "x"}, "source"),
+        ({"name": "x", "source": {"upload": "1"}, "colour": 1}, "colour"),
+        ({"name": "x", "source": {"upload": "1", "more": 1}}, "source.more"),
+        ({"name": "x", "source": {}}, "source"),
+        ({"name": "x", "source": {"upload": "1", "prefix": "p"}}, "source"),
+        ({"name": "", "source": {"upload": "1"}}, "name"),
+        ({"name": "a\nb", "source": {"upload": "1"}}, "name"),
+        ({"name": "x" * 256, "source": {"upload": "1"}}, "name"),
+        ({"name": "x", "source": {"upload": "1"}, "priority": 1000}, "priority"),
+        ({"name": "x", "source": {"upload": "1"}, "not_before": "2026-01-01T00:00:00"}, "not_before"),
+        ({"name": "x", "source": {"upload": "1"}, "notify": [{"url": "ftp://x", "on": []}]}, "notify.0.url"),
+        ({"name": "x", "source": {"upload": "1"}, "storage": "nowhere"}, "storage"),
+        ([1], "body"),
+    ],
+)
+def test_a_body_that_cannot_be_used_names_the_field(web, body, field: str) -> None:
+    problem = _check(web.client.post("/api/v1/datasets", json=body), 422, "INVALID")
+    assert field in [error["field"] for error in problem["errors"]]
+    assert all(error["reason"] for error in problem["errors"])
+    assert field in problem["detail"]
+
+
+def test_what_is_not_json_is_a_problem(web) -> None:
+    headers = {"Content-Type": "application/json"}
+    _check(web.client.post("/api/v1/datasets", content=b"{", headers=headers), 422, "INVALID")
+
+
+@pytest.mark.parametrize("query", ["limit=0", "limit=1001", "limit=x", "cursor=zzzz", "state=NONE"])
+def test_a_query_that_cannot_be_used_names_the_field(web, query: str) -> None:
+    problem = _check(web.client.get(f"/api/v1/datasets?{query}"), 422, "INVALID")
+    assert problem["errors"][0]["field"] == query.split("=")[0]
+
+
+def test_a_body_over_the_limit_is_refused_whether_it_announces_itself_or_not(web) -> None:
+    big = b'"' + b"x" * 20_000 + b'"'
+    headers = {"Content-Type": "application/json"}
+    _check(web.client.post("/api/v1/datasets", content=big, headers=headers), 413, "TOO_LARGE")
+    chunks = (big[at : at + 1000] for at in range(0, len(big), 1000))
+    _check(web.client.post("/api/v1/datasets", content=chunks, headers=headers), 413, "TOO_LARGE")
+
+
+def test_a_mistake_of_ours_is_told_without_its_inside(web, monkeypatch, caplog) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("canary")
+
+    monkeypatch.setattr("datacenter.ledger.ledger.find_job", fail)
+    response = web.client.get("/api/v1/jobs/1", headers={"X-Request-ID": "mine-1"})
+    _check(response, 500, "INTERNAL")
+    assert "canary" not in response.text
+    assert response.headers["X-Request-ID"] == "mine-1"
+    assert "mine-1" in caplog.text
+
+
+def test_every_answer_carries_an_id_and_forbids_guessing_its_type(web) -> None:
+    for path in ("/healthz", "/nowhere", "/api/v1/datasets"):
+        response = web.client.get(path, headers={"X-Request-ID": "bad id\twith spaces"})
+        assert response.headers["X-Content-Type-Options"] == "nosniff"
+        assert " " not in response.headers["X-Request-ID"]
+
+
+def test_a_name_that_is_taken_is_a_conflict(web) -> None:
+    assert web.client.post("/api/v1/datasets", json=web.new_dataset("twice")).status_code == 202
+    _check(web.client.post("/api/v1/datasets", json=web.new_dataset("twice")), 409, "NAME_TAKEN")
+
+
+def test_a_link_that_nobody_signed_is_refused(web) -> None:
+    _check(httpx.get(f"{web.url}/d/forged"), 403, "LINK_INVALID")

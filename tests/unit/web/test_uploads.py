@@ -1,0 +1,119 @@
+"""Uploads under faults: whatever dies in between, the client repeats from the offset it is told."""
+
+import pytest
+
+from datacenter.datasets import uploads
+from datacenter.datasets.models import Upload
+from datacenter.errors import Conflict, Gone
+
+DATA = b"0123456789"
+
+
+def _begin(web, storage: str = "default", size: int = len(DATA)) -> Upload:
+    with web.resources.database.transaction() as session:
+        return uploads.begin(
+            session,
+            web.resources,
+            project_id=web.project_id,
+            filename="a.zip",
+            size_bytes=size,
+            storage=storage,
+        )
+
+
+def _append(web, upload: Upload, offset: int, data: bytes) -> Upload:
+    return uploads.append(web.resources, web.project_id, upload.id, offset_bytes=offset, data=data)
+
+
+def _find(web, upload: Upload) -> Upload:
+    with web.resources.database.reading() as session:
+        return uploads.find(session, web.project_id, upload.id)
+
+
+def _stored(web, upload: Upload) -> bytes:
+    with web.resources.storages.open(upload.storage).fs.open(upload.key, "rb") as file:
+        return file.read()
+
+
+class _Died(Exception):
+    """The process ended here."""
+
+
+def _die(*_: object) -> None:
+    raise _Died
+
+
+@pytest.mark.parametrize("storage", ["default", "lake"])
+def test_a_crash_after_the_bytes_are_written_and_before_the_row_moves_is_harmless(
+    web, monkeypatch, storage: str
+) -> None:
+    upload = _begin(web, storage)
+    with monkeypatch.context() as patch:
+        patch.setattr(uploads, "_advance", _die)
+        with pytest.raises(_Died):
+            _append(web, upload, 0, DATA[:7])
+    assert _find(web, upload).offset_bytes == 0
+    assert _append(web, upload, 0, DATA).completed
+    assert _stored(web, upload) == DATA
+
+
+@pytest.mark.parametrize("storage", ["default", "lake"])
+def test_a_crash_before_or_after_the_completion_is_mended_by_looking(web, monkeypatch, storage: str) -> None:
+    for method in ("settle", "_mark_complete"):
+        upload = _begin(web, storage)
+        with monkeypatch.context() as patch:
+            patch.setattr(uploads, method, _die)
+            with pytest.raises(_Died):
+                _append(web, upload, 0, DATA)
+        left = _find(web, upload)
+        assert (left.offset_bytes, left.completed) == (10, False)
+        response = web.client.head(f"/api/v1/uploads/{upload.id}", headers={"Tus-Resumable": "1.0.0"})
+        assert response.headers["Upload-Offset"] == "10"
+        assert _find(web, upload).completed
+        assert _stored(web, upload) == DATA
+
+
+def test_of_two_writers_at_one_offset_one_wins(web, monkeypatch) -> None:
+    upload = _begin(web)
+    advance = uploads._advance
+
+    def after_another(session, row, parts, length):
+        session.query(Upload).filter_by(id=upload.id).update({"offset_bytes": 3})
+        return advance(session, row, parts, length)
+
+    monkeypatch.setattr(uploads, "_advance", after_another)
+    with pytest.raises(Conflict) as refused:
+        _append(web, upload, 0, DATA[:5])
+    assert refused.value.field == "Upload-Offset"
+
+
+def test_repeating_the_last_piece_of_a_complete_upload_is_a_conflict(web) -> None:
+    upload = _begin(web)
+    _append(web, upload, 0, DATA)
+    with pytest.raises(Conflict):
+        _append(web, upload, 5, DATA[5:])
+    assert _stored(web, upload) == DATA
+
+
+def test_an_expired_upload_is_gone(web) -> None:
+    upload = _begin(web)
+    with web.resources.database.transaction() as session:
+        row = session.get_one(Upload, upload.id)
+        row.expires_at = row.created_at
+    with pytest.raises(Gone):
+        _find(web, upload)
+    response = web.client.head(f"/api/v1/uploads/{upload.id}", headers={"Tus-Resumable": "1.0.0"})
+    assert response.status_code == 410
+
+
+def test_removing_an_upload_again_after_a_crash_leaves_it_to_the_sweep(web, monkeypatch) -> None:
+    upload = _begin(web)
+    storage = web.resources.storages.open("default")
+    with monkeypatch.context() as patch:
+        patch.setattr(type(storage), "abort_upload", _die)
+        with pytest.raises(_Died):
+            uploads.remove(web.resources, web.project_id, upload.id)
+    with pytest.raises(Gone):
+        _find(web, upload)
+    with web.resources.database.reading() as session:
+        assert session.get(Upload, upload.id) is not None
