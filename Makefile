@@ -1,0 +1,52 @@
+# The one door: `make` alone lists what there is.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help setup demo run test test-real check bench format lock clean
+
+PYTHON_FILES := datacenter jobs storage_adapters tests examples benchmarks
+BIN := .venv/bin
+READY := .venv/.ready
+
+help: ## this list
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
+
+# Made again when what it is made from changes, and only then.
+$(READY): pyproject.toml requirements.lock tools/setup.sh
+	@tools/setup.sh
+	@touch $@
+
+setup: $(READY) ## virtual environment in .venv with the pinned dependencies
+
+demo: $(READY) ## the whole way once: import, export, download, delete, each step checked
+	@$(BIN)/python examples/demo.py
+
+run: $(READY) ## a data centre on this machine; ARGS="--home DIR --port N"
+	@$(BIN)/datacenter up $(ARGS)
+
+test: $(READY) ## every test that needs no root and no server; ARGS="-k delete"
+	@$(BIN)/python -m pytest -q -m "not real" $(ARGS)
+
+test-real: $(READY) ## the acceptance suite on MariaDB, RabbitMQ and Redis, and tests of real programs
+	@tests/services/install.sh
+	@PYTHONPATH=tests $(BIN)/python -m services.run_matrix
+
+check: $(READY) ## ruff, mypy, import-linter
+	@$(BIN)/ruff check $(PYTHON_FILES)
+	@$(BIN)/ruff format --check $(PYTHON_FILES)
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+bench: $(READY) ## side by side with other programs, prints ratios
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+format: $(READY) ## rewrite the code as `make check` wants it
+	@$(BIN)/ruff check --fix $(PYTHON_FILES)
+	@$(BIN)/ruff format $(PYTHON_FILES)
+
+lock: ## requirements.lock anew from pyproject.toml (needs uv)
+	@tools/lock.sh
+
+clean: ## remove the virtual environment and every cache
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis dist *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

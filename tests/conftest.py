@@ -1,0 +1,14 @@
+"""For every test: shared test code is importable, and hypothesis does not depend on the speed of the machine."""
+
+import os
+import sys
+from pathlib import Path
+
+from hypothesis import settings
+
+# Importlib mode leaves sys.path alone; modules that several tests share lie in this directory.
+sys.path.insert(0, str(Path(__file__).parent))
+
+settings.register_profile("laptop", deadline=None, max_examples=50)
+settings.register_profile("ci", deadline=None, max_examples=50, derandomize=True, print_blob=True)
+settings.load_profile("ci" if os.environ.get("CI") == "true" else "laptop")
