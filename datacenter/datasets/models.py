@@ -138,6 +138,8 @@ class Archive(Base):
     size_bytes: Mapped[int] = mapped_column(BigInteger, default=0)
     etag: Mapped[str] = mapped_column(String(64), default="")
     dataset_ids: Mapped[list[str]] = mapped_column(JSON, default=list)
+    job_id: Mapped[str] = mapped_column(String(36))
+    """The job that was first to build it; others that want the same archive wait for this one."""
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
 
@@ -155,6 +157,18 @@ class Archive(Base):
     def members_key(self) -> str:
         """The member table: a Parquet row per member in archive order."""
         return f"{self.prefix}members.parquet"
+
+
+class Litter(Base):
+    """Stored bytes that nothing refers to any more from `due_at` on; the sweep removes them, then this row."""
+
+    __tablename__ = "litter"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    storage: Mapped[str] = mapped_column(String(64))
+    prefix: Mapped[str] = mapped_column(String(512))
+    """Ends in `/`; everything under it goes."""
+    due_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
 
 
 class Export(Base):

@@ -1,8 +1,9 @@
 """What every use case stands on: settings, database, storages, doorbell."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from datacenter.database import Database
+from datacenter.datasets.layouts import LayoutCache
 from datacenter.ledger.doorbell import Doorbell
 from datacenter.settings import Settings
 from datacenter.storages.registered import Storages
@@ -16,6 +17,7 @@ class Resources:
     database: Database
     storages: Storages
     doorbell: Doorbell
+    layouts: LayoutCache = field(default_factory=LayoutCache)
 
     def close(self) -> None:
         """Close every connection."""

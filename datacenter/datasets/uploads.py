@@ -86,10 +86,7 @@ def append(
     """
     with resources.database.reading() as session:
         upload = find(session, project_id, upload_id)
-    if upload.offset_bytes != offset_bytes:
-        raise _elsewhere(upload.offset_bytes)
-    if len(data) > upload.size_bytes - offset_bytes:
-        raise TooLarge(f"the upload was announced with {upload.size_bytes} bytes; more were sent")
+    check_piece(upload, offset_bytes, len(data))
     storage = resources.storages.open(upload.storage)
     if len(data):
         kept = [_part(row) for row in upload.parts]
@@ -98,6 +95,14 @@ def append(
         parts = [_row(each) for each in _joined(storage, kept, part)]
         upload = resources.database.run(lambda session: _advance(session, upload, parts, len(data)))
     return settle(resources, upload)
+
+
+def check_piece(upload: Upload, offset_bytes: int, length: int) -> None:
+    """Whether a piece may come next. Raises: Conflict (it begins elsewhere), TooLarge."""
+    if upload.offset_bytes != offset_bytes:
+        raise _elsewhere(upload.offset_bytes)
+    if length > upload.size_bytes - offset_bytes:
+        raise TooLarge(f"the upload was announced with {upload.size_bytes} bytes; this would make more")
 
 
 def settle(resources: Resources, upload: Upload) -> Upload:

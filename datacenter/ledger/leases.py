@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from datacenter.database import now
@@ -63,8 +63,9 @@ class ShardPlan:
 class Totals:
     """What a job will have done when it is done."""
 
-    files: int
-    size_bytes: int
+    files: int | None
+    size_bytes: int | None
+    """None where only the end of the work will tell."""
 
 
 def claim(session: Session, queue: str, owner: str, lease: timedelta) -> Claim | None:
@@ -84,7 +85,7 @@ def claim(session: Session, queue: str, owner: str, lease: timedelta) -> Claim |
     shard.state, shard.owner = ShardState.LEASED, owner
     shard.token += 1
     shard.lease_expires_at = moment + lease
-    if shard.step is not Step.UNDO and job.state != JobState.STARTED:
+    if shard.step != Step.UNDO and job.state != JobState.STARTED:
         move(job, JobState.STARTED)
     job.started_at = job.started_at or moment
     job.phase = _phase(shard.step, job.phase)
@@ -112,7 +113,7 @@ def extend(session: Session, held: Claim, lease: timedelta, *, files: int, size_
     shard.lease_expires_at = now(session) + lease
     _progress(session, shard, files, size_bytes)
     job = session.get_one(Job, held.job_id)
-    return job.outcome is not None and held.step is not Step.UNDO
+    return job.outcome is not None and held.step != Step.UNDO
 
 
 def complete_plan(
@@ -124,7 +125,7 @@ def complete_plan(
     if _heading_for_its_end(session, job):
         return
     job.files_total, job.bytes_total, job.phase = totals.files, totals.size_bytes, phase
-    count = _insert(session, job, shard, plans)
+    count = _insert(session, job, plans, first=1)
     job.open_shards = count
     if count:
         add_ring(session, job, count)
@@ -144,6 +145,18 @@ def complete_shard(
     job.open_shards -= 1
     if job.open_shards == 0:
         add_step(session, job, Step.FINISH)
+
+
+def complete_wave(session: Session, held: Claim, plans: Iterable[ShardPlan]) -> None:
+    """Commit further shards that a finish has asked for; it runs again after the last of them. Raises: LeaseLost."""
+    shard, job = _fenced(session, held), _locked(session, held)
+    shard.state = ShardState.DONE
+    if _heading_for_its_end(session, job):
+        return
+    done = (Shard.job_id == job.id, Shard.step == Step.RUN)
+    first = (session.scalar(select(func.max(Shard.number)).where(*done)) or 0) + 1
+    job.open_shards = _insert(session, job, plans, first)
+    add_ring(session, job, job.open_shards)
 
 
 def complete_finish(session: Session, held: Claim, result: dict[str, Any], publish: Publish) -> None:
@@ -186,14 +199,6 @@ def hand_back(session: Session, held: Claim) -> None:
     add_ring(session, job, 1)
 
 
-def postpone(session: Session, held: Claim, delay: timedelta) -> None:
-    """Return a shard that has to wait for something; it does not count as an attempt. Raises: LeaseLost."""
-    shard, job = _fenced(session, held), _locked(session, held)
-    if _heading_for_its_end(session, job, shard):
-        return
-    shard.state, shard.not_before = ShardState.WAITING, now(session) + delay
-
-
 def fail(
     session: Session,
     held: Claim,
@@ -226,16 +231,16 @@ def count_failure(
     shard.attempts += 1
     shard.error = error
     job.attempts = max(job.attempts, shard.attempts)
-    if job.outcome is not None and shard.step is not Step.UNDO:
+    if job.outcome is not None and shard.step != Step.UNDO:
         shard.state = ShardState.WAITING if job.checkpoint else ShardState.DROPPED
         wind_down(session, job)
     elif retryable and shard.attempts < settings.attempts:
         shard.state = ShardState.WAITING
         shard.not_before = now(session) + backoff(settings, shard.attempts)
-        if shard.step is not Step.UNDO:
+        if shard.step != Step.UNDO:
             job.error = error
             move(job, JobState.RETRY)
-    elif shard.step is Step.UNDO:
+    elif shard.step == Step.UNDO:
         _end_unclean(session, job, shard, error, publish)
     else:
         shard.state = ShardState.FAILED
@@ -260,22 +265,22 @@ def _end_unclean(session: Session, job: Job, shard: Shard, error: dict[str, Any]
     end(session, job, job.outcome)
 
 
-def _insert(session: Session, job: Job, plan: Shard, plans: Iterable[ShardPlan]) -> int:
+def _insert(session: Session, job: Job, plans: Iterable[ShardPlan], first: int) -> int:
     precedence = -job.priority
     rank = next_rank(session, job.queue, precedence, job.project_id)
     rows: list[dict[str, Any]] = []
-    number = 0
-    for number, item in enumerate(plans, start=1):
+    count = 0
+    for count, item in enumerate(plans, start=1):
         rows.append(
             {
                 "job_id": job.id,
                 "project_id": job.project_id,
                 "queue": job.queue,
                 "step": Step.RUN,
-                "number": number,
+                "number": first + count - 1,
                 "state": ShardState.READY,
                 "precedence": precedence,
-                "rank": rank + number - 1,
+                "rank": rank + count - 1,
                 "spec": item.spec,
                 "attempts": 0,
                 "token": 0,
@@ -288,11 +293,11 @@ def _insert(session: Session, job: Job, plan: Shard, plans: Iterable[ShardPlan])
             rows = []
     if rows:
         session.execute(Shard.__table__.insert(), rows)  # type: ignore[attr-defined]  # a mapped class's table
-    return number
+    return count
 
 
 def _heading_for_its_end(session: Session, job: Job, shard: Shard | None = None) -> bool:
-    if job.outcome is None or (shard is not None and shard.step is Step.UNDO):
+    if job.outcome is None or (shard is not None and shard.step == Step.UNDO):
         return False
     if shard is not None:
         shard.state = ShardState.WAITING if job.checkpoint else ShardState.DROPPED
@@ -304,7 +309,7 @@ def _heading_for_its_end(session: Session, job: Job, shard: Shard | None = None)
 def _progress(session: Session, shard: Shard, files: int, size_bytes: int) -> None:
     more_files = max(0, files - shard.files_done)
     more_bytes = max(0, size_bytes - shard.bytes_done)
-    if shard.step is not Step.RUN or not (more_files or more_bytes):
+    if shard.step != Step.RUN or not (more_files or more_bytes):
         return
     shard.files_done += more_files
     shard.bytes_done += more_bytes

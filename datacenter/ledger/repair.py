@@ -25,7 +25,7 @@ def wake_due(session: Session) -> int:
     )
     shards = session.scalars(due).all()
     for shard in shards:
-        make_ready(session, shard, in_line=shard.attempts == 0 and shard.step is Step.PLAN)
+        make_ready(session, shard, in_line=shard.attempts == 0 and shard.step == Step.PLAN)
         session.flush()
         add_ring(session, session.get_one(Job, shard.job_id), 1)
     return len(shards)
@@ -57,7 +57,7 @@ def queues_with_work(session: Session) -> dict[str, int]:
 def _count_lost(session: Session, shard: Shard, job: Job, settings: LedgerSettings) -> None:
     last = shard.attempts + 1 >= settings.attempts
     detail = f"worker {shard.owner} went silent {shard.attempts + 1} times: killed, probably out of memory"
-    if last or (job.outcome is not None and shard.step is not Step.UNDO):
+    if last or (job.outcome is not None and shard.step != Step.UNDO):
         # A shard that kills its workers would do so again: there is nothing to continue from.
         count_failure(
             session, shard, job, settings, error_record("WORKER_LOST", detail), False, lambda _: None

@@ -2,11 +2,10 @@
 
 import threading
 
-from storage_adapters.registry import open_storage
-
 from datacenter.errors import Invalid
 from datacenter.settings import Settings, StorageSettings
 from storage_adapters.contract import Storage
+from storage_adapters.registry import open_storage
 
 
 class Storages:

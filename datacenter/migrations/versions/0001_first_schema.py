@@ -28,6 +28,7 @@ def upgrade() -> None:
         sa.Column("size_bytes", sa.BigInteger(), nullable=False),
         sa.Column("etag", sa.String(length=64), nullable=False),
         sa.Column("dataset_ids", sa.JSON(), nullable=False),
+        sa.Column("job_id", sa.String(length=36), nullable=False),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.Column("expires_at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
@@ -160,8 +161,18 @@ def upgrade() -> None:
     )
     op.create_index("label_counts_by_label", "label_counts", ["label", "dataset_id"], unique=False)
     op.create_table(
+        "litter",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("storage", sa.String(length=64), nullable=False),
+        sa.Column("prefix", sa.String(length=512), nullable=False),
+        sa.Column("due_at", UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        **MYSQL,
+    )
+    op.create_index(op.f("ix_litter_due_at"), "litter", ["due_at"], unique=False)
+    op.create_table(
         "outbox",
-        sa.Column("id", RowId, autoincrement=True, nullable=False),
+        sa.Column("id", ROW_ID, autoincrement=True, nullable=False),
         sa.Column("kind", sa.String(length=16), nullable=False),
         sa.Column("queue", sa.String(length=32), nullable=False),
         sa.Column("job_id", sa.String(length=36), nullable=False),
@@ -221,7 +232,7 @@ def upgrade() -> None:
     op.create_index(op.f("ix_job_dependencies_after_id"), "job_dependencies", ["after_id"], unique=False)
     op.create_table(
         "shards",
-        sa.Column("id", RowId, autoincrement=True, nullable=False),
+        sa.Column("id", ROW_ID, autoincrement=True, nullable=False),
         sa.Column("job_id", sa.String(length=36), nullable=False),
         sa.Column("project_id", sa.String(length=36), nullable=False),
         sa.Column("queue", sa.String(length=32), nullable=False),
@@ -285,6 +296,8 @@ def downgrade() -> None:
     op.drop_table("projects")
     op.drop_index(op.f("ix_outbox_due_at"), table_name="outbox")
     op.drop_table("outbox")
+    op.drop_index(op.f("ix_litter_due_at"), table_name="litter")
+    op.drop_table("litter")
     op.drop_index("label_counts_by_label", table_name="label_counts")
     op.drop_table("label_counts")
     op.drop_index("jobs_by_state", table_name="jobs")

@@ -1,0 +1,107 @@
+"""Archives: the same selection of the same versions is one archive, built once and shared until it expires."""
+
+import hashlib
+from datetime import datetime, timedelta
+from typing import Any
+
+import orjson
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from datacenter.database import now
+from datacenter.datasets.models import Archive, ArchiveState
+from datacenter.datasets.selection import LabelFilter, SelectedVersion, Selection
+from datacenter.errors import Invalid
+from datacenter.ledger.models import Job
+from datacenter.ledger.states import FINISHED
+
+FORMATS = {"zip": ("zip", "application/zip"), "tar": ("tar", "application/x-tar")}
+"""Archive format → file name suffix, media type."""
+LABEL_FORMATS = ("jsonl", "csv")
+
+
+def request_record(
+    selection: Selection, *, archive: str, label_format: str, compression: str, storage: str
+) -> dict[str, Any]:
+    """All that decides an archive's bytes and place, as JSON.
+
+    Raises: Invalid, naming the field.
+    """
+    if archive not in FORMATS:
+        raise Invalid(f"archive: {archive!r} is not one of {', '.join(FORMATS)}", field="archive")
+    if label_format not in LABEL_FORMATS:
+        known = ", ".join(LABEL_FORMATS)
+        raise Invalid(f"label_format: {label_format!r} cannot be exported; use {known}", field="label_format")
+    if compression not in ("none", "deflate"):
+        raise Invalid("compression: use none or deflate", field="compression")
+    if compression == "deflate" and archive != "zip":
+        raise Invalid(
+            "compression: deflate goes with archive zip; a tar is laid out uncompressed", field="compression"
+        )
+    labels = selection.labels
+    return {
+        "versions": [
+            {name: getattr(version, name) for name in SelectedVersion.__dataclass_fields__}
+            for version in sorted(selection.versions, key=lambda version: version.name.encode())
+        ],
+        "labels": {
+            "any": sorted(set(labels.any)),
+            "all": sorted(set(labels.all)),
+            "none": sorted(set(labels.none)),
+        },
+        "archive": archive,
+        "label_format": label_format,
+        "compression": compression,
+        "storage": storage,
+    }
+
+
+def selection_of(request: dict[str, Any]) -> Selection:
+    """The selection that `request_record` wrote down."""
+    labels = {name: tuple(values) for name, values in request["labels"].items()}
+    versions = tuple(SelectedVersion(**version) for version in request["versions"])
+    return Selection(versions=versions, labels=LabelFilter(**labels))
+
+
+def find_or_plan(
+    session: Session, project_id: str, request: dict[str, Any], *, name: str, job_id: str, lifetime: timedelta
+) -> tuple[Archive, list[str]]:
+    """The archive of this request, and the jobs that are building it already."""
+    fingerprint = hashlib.sha256(orjson.dumps(request, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    moment = now(session)
+    alive = (
+        Archive.project_id == project_id,
+        Archive.fingerprint == fingerprint,
+        Archive.state != ArchiveState.EXPIRED,
+        Archive.expires_at > moment,
+    )
+    archive = session.scalars(select(Archive).where(*alive).with_for_update()).first()
+    if archive is not None:
+        archive.expires_at = max(archive.expires_at, moment + lifetime)
+        builder = session.get(Job, archive.job_id)
+        if builder is None or builder.state in FINISHED:
+            archive.job_id = job_id
+            return archive, []
+        return archive, [builder.id]
+    suffix, media_type = FORMATS[request["archive"]]
+    archive = Archive(
+        project_id=project_id,
+        fingerprint=fingerprint,
+        state=ArchiveState.PLANNED,
+        storage=request["storage"],
+        request=request,
+        filename=f"{name}.{suffix}",
+        media_type=media_type,
+        dataset_ids=[version["dataset_id"] for version in request["versions"]],
+        job_id=job_id,
+        created_at=moment,
+        expires_at=moment + lifetime,
+    )
+    session.add(archive)
+    session.flush()
+    return archive, []
+
+
+def is_alive(archive: Archive, moment: datetime) -> bool:
+    """Whether an archive may still be fetched."""
+    return archive.state != ArchiveState.EXPIRED and archive.expires_at > moment

@@ -1,0 +1,179 @@
+"""Downloads: an archive to be fetched by a link, built first or laid out and served as it is read."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from datacenter.database import new_id, now
+from datacenter.datasets import exports
+from datacenter.datasets.archives import find_or_plan, is_alive, request_record
+from datacenter.datasets.links import check_link, sign_link
+from datacenter.datasets.members import ArchiveReader
+from datacenter.datasets.models import Archive, ArchiveState, Dataset, Delivery, Download
+from datacenter.datasets.resources import Resources
+from datacenter.datasets.selection import LabelFilter
+from datacenter.errors import Gone, Invalid, NotFound
+from datacenter.ledger import ledger
+from datacenter.ledger.models import Job
+from datacenter.ledger.options import JobOptions
+from datacenter.ledger.states import JobKind
+from storage_adapters.contract import ByteRange
+
+CHUNK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class DownloadRequest:
+    """What a request for a link says."""
+
+    delivery: Delivery
+    labels: LabelFilter = field(default_factory=LabelFilter)
+    archive: str = "zip"
+    expires_in: timedelta | None = None
+
+
+def create_for_dataset(
+    session: Session,
+    resources: Resources,
+    project_id: str,
+    dataset_id: str,
+    request: DownloadRequest,
+    options: JobOptions,
+) -> tuple[Download, Job]:
+    """Add a download of a dataset's newest version and the job that makes it ready.
+
+    Raises: NotFound, DatasetNotReady, Invalid.
+    """
+    selection = exports.select_versions(session, project_id, [(dataset_id, None)], request.labels)
+    version = selection.versions[0]
+    record = request_record(
+        selection, archive=request.archive, label_format="jsonl", compression="none", storage=version.storage
+    )
+    job_id = new_id()
+    lifetime = timedelta(seconds=resources.settings.lifetimes.archive_seconds)
+    archive, builders = find_or_plan(
+        session, project_id, record, name=version.name, job_id=job_id, lifetime=lifetime
+    )
+    return _create(session, resources, project_id, archive, request, options, job_id, builders)
+
+
+def create_for_export(
+    session: Session,
+    resources: Resources,
+    project_id: str,
+    export_id: str,
+    request: DownloadRequest,
+    options: JobOptions,
+) -> tuple[Download, Job]:
+    """Add a download of an export's archive. Raises: NotFound, Gone, Invalid."""
+    if request.labels != LabelFilter():
+        raise Invalid("labels: an export is already selected; leave them out", field="labels")
+    export, archive = exports.find_living(session, project_id, export_id)
+    if request.delivery == Delivery.STREAM and archive.request["compression"] != "none":
+        raise Invalid("delivery: a compressed export can only be fetched as archive", field="delivery")
+    return _create(session, resources, project_id, archive, request, options, new_id(), [export.job_id])
+
+
+def find(session: Session, project_id: str, download_id: str) -> tuple[Download, Archive]:
+    """A download that can be fetched. Raises: NotFound, Gone."""
+    download = session.get(Download, download_id)
+    if download is None or download.project_id != project_id:
+        raise NotFound(f"there is no download {download_id}")
+    return download, _fetchable(session, download)
+
+
+def link(resources: Resources, download: Download, archive: Archive, base_url: str) -> str:
+    """A link that needs no token and works until the download expires."""
+    storage = resources.storages.open(archive.storage)
+    if download.delivery == Delivery.ARCHIVE and storage.capabilities.presign:
+        seconds = resources.settings.lifetimes.link_seconds
+        return storage.presign(archive.key, "GET", timedelta(seconds=seconds))
+    return f"{base_url.rstrip('/')}/d/{sign_link(resources.settings.web.secret_key, download)}"
+
+
+def resolve(session: Session, resources: Resources, token: str) -> tuple[Download, Archive]:
+    """What a signed link stands for. Raises: LinkInvalid (altered), Gone (expired, or its dataset was deleted)."""
+    download_id, project_id = check_link(resources.settings.web.secret_key, token, now(session))
+    download = session.get(Download, download_id)
+    if download is None or download.project_id != project_id:
+        raise Gone("the link's download has expired; ask for a new one")
+    return download, _fetchable(session, download)
+
+
+def read(
+    resources: Resources, download: Download, archive: Archive, start: int, stop: int
+) -> Iterator[bytes]:
+    """Bytes `start` to `stop` of the archive, which need not exist yet for `stream`."""
+    storage = resources.storages.open(archive.storage)
+    if archive.state == ArchiveState.READY:
+        return storage.read_ranges(
+            ByteRange(key=archive.key, offset=at, length=min(CHUNK_BYTES, stop - at))
+            for at in range(start, stop, CHUNK_BYTES)
+        )
+    return ArchiveReader(resources, archive).read(start, stop)
+
+
+def _create(
+    session: Session,
+    resources: Resources,
+    project_id: str,
+    archive: Archive,
+    request: DownloadRequest,
+    options: JobOptions,
+    job_id: str,
+    builders: list[str],
+) -> tuple[Download, Job]:
+    lifetimes = resources.settings.lifetimes
+    lifetime = request.expires_in or timedelta(seconds=lifetimes.link_seconds)
+    ceiling = timedelta(seconds=lifetimes.link_ceiling_seconds)
+    if not timedelta(0) < lifetime <= ceiling:
+        seconds = int(ceiling.total_seconds())
+        raise Invalid(f"expires_in: use 1 to {seconds} seconds", field="expires_in")
+    moment = now(session)
+    archive.expires_at = max(archive.expires_at, moment + lifetime)
+    download = Download(
+        id=new_id(),
+        project_id=project_id,
+        archive_id=archive.id,
+        delivery=request.delivery,
+        filename=archive.filename,
+        job_id=job_id,
+        created_at=moment,
+        expires_at=moment + lifetime,
+    )
+    session.add(download)
+    job = ledger.enqueue(
+        session,
+        project_id=project_id,
+        kind=JobKind.DOWNLOAD,
+        payload={
+            "archive_id": archive.id,
+            "download_id": download.id,
+            "delivery": request.delivery.value,
+        },
+        dataset_ids=archive.dataset_ids,
+        options=options,
+        after_any_end=builders if request.delivery == Delivery.ARCHIVE else [],
+        job_id=job_id,
+    )
+    return download, job
+
+
+def _fetchable(session: Session, download: Download) -> Archive:
+    archive = session.get_one(Archive, download.archive_id)
+    moment = now(session)
+    if download.expires_at <= moment or not is_alive(archive, moment):
+        raise Gone("the download has expired; ask for a new one")
+    if archive.state == ArchiveState.PLANNED:
+        raise Gone("the download is not ready; wait for its job")
+    if archive.state == ArchiveState.READY:
+        return archive
+    if download.delivery == Delivery.ARCHIVE:
+        raise Gone("the download is not ready; wait for its job")
+    living = select(func.count()).select_from(Dataset).where(Dataset.id.in_(archive.dataset_ids))
+    if session.scalar(living) != len(archive.dataset_ids):
+        raise Gone("a dataset of this download was deleted")
+    return archive

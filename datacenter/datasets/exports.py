@@ -1,0 +1,140 @@
+"""Exports: files and labels selected by label across datasets, as one archive."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from datacenter.database import new_id, now
+from datacenter.datasets.archives import find_or_plan, is_alive, request_record
+from datacenter.datasets.models import Archive, Export
+from datacenter.datasets.records import find_version
+from datacenter.datasets.resources import Resources
+from datacenter.datasets.selection import LabelFilter, SelectedVersion, Selection, totals_of
+from datacenter.errors import Gone, Invalid, NotFound
+from datacenter.ledger import ledger
+from datacenter.ledger.models import Job
+from datacenter.ledger.options import JobOptions
+from datacenter.ledger.states import JobKind
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportRequest:
+    """What a request to export says; a dataset without a version means its newest."""
+
+    datasets: tuple[tuple[str, int | None], ...]
+    labels: LabelFilter = field(default_factory=LabelFilter)
+    label_format: str = "jsonl"
+    table_format: str = "parquet"
+    archive: str = "zip"
+    compression: str = "none"
+    storage: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preview:
+    """What an export would hold; bytes are those of the files, without the archive's own."""
+
+    files: int
+    size_bytes: int
+    labels: dict[str, int]
+
+
+def preview(resources: Resources, project_id: str, request: ExportRequest) -> Preview:
+    """Count what an export would hold. Raises: NotFound, DatasetNotReady, Invalid."""
+    with resources.database.reading() as session:
+        selection = select_versions(session, project_id, request.datasets, request.labels)
+    totals = totals_of(resources, selection)
+    return Preview(
+        files=totals.files, size_bytes=totals.size_bytes, labels=dict(sorted(totals.labels.items()))
+    )
+
+
+def create(
+    session: Session, resources: Resources, project_id: str, request: ExportRequest, options: JobOptions
+) -> tuple[Export, Archive, Job]:
+    """Add an export and the job that builds its archive, or waits for the one that builds it already.
+
+    Raises: NotFound, DatasetNotReady, Invalid.
+    """
+    selection = select_versions(session, project_id, request.datasets, request.labels)
+    storage = request.storage or resources.storages.default_name
+    resources.storages.describe(storage)
+    record = request_record(
+        selection,
+        archive=request.archive,
+        label_format=request.label_format,
+        compression=request.compression,
+        storage=storage,
+    )
+    job_id, name = new_id(), "-".join(version.name for version in selection.versions)[:100]
+    lifetime = timedelta(seconds=resources.settings.lifetimes.archive_seconds)
+    archive, builders = find_or_plan(session, project_id, record, name=name, job_id=job_id, lifetime=lifetime)
+    export = Export(
+        id=new_id(), project_id=project_id, archive_id=archive.id, job_id=job_id, created_at=now(session)
+    )
+    session.add(export)
+    job = ledger.enqueue(
+        session,
+        project_id=project_id,
+        kind=JobKind.EXPORT,
+        payload={"archive_id": archive.id, "export_id": export.id},
+        dataset_ids=archive.dataset_ids,
+        options=options,
+        after_any_end=builders,
+        job_id=job_id,
+    )
+    return export, archive, job
+
+
+def find(session: Session, project_id: str, export_id: str) -> tuple[Export, Archive]:
+    """An export with its archive, which may have expired. Raises: NotFound."""
+    export = session.get(Export, export_id)
+    if export is None or export.project_id != project_id:
+        raise NotFound(f"there is no export {export_id}")
+    return export, session.get_one(Archive, export.archive_id)
+
+
+def find_living(session: Session, project_id: str, export_id: str) -> tuple[Export, Archive]:
+    """An export whose archive can still be fetched. Raises: NotFound, Gone."""
+    export, archive = find(session, project_id, export_id)
+    if not is_alive(archive, now(session)):
+        raise Gone("the export's archive has expired; make the export again")
+    return export, archive
+
+
+def list_exports(
+    session: Session, project_id: str, *, after_id: str | None = None, limit: int
+) -> list[tuple[Export, Archive]]:
+    """The project's exports, newest first."""
+    query = select(Export, Archive).join(Archive, Archive.id == Export.archive_id)
+    query = query.where(Export.project_id == project_id)
+    if after_id is not None:
+        query = query.where(Export.id < after_id)
+    rows = session.execute(query.order_by(Export.id.desc()).limit(limit))
+    return [(export, archive) for export, archive in rows]
+
+
+def select_versions(
+    session: Session, project_id: str, datasets: Sequence[tuple[str, int | None]], labels: LabelFilter
+) -> Selection:
+    """Pin the versions that are selected from. Raises: NotFound, DatasetNotReady, Invalid."""
+    if not datasets:
+        raise Invalid("datasets: name at least one", field="datasets")
+    if len({dataset_id for dataset_id, _ in datasets}) != len(datasets):
+        raise Invalid("datasets: each can be named once", field="datasets")
+    versions = []
+    for dataset_id, wanted in datasets:
+        dataset, version = find_version(session, project_id, dataset_id, wanted)
+        versions.append(
+            SelectedVersion(
+                dataset_id=dataset.id,
+                name=dataset.name,
+                version=version.version,
+                storage=dataset.storage,
+                manifest_key=version.manifest_key,
+            )
+        )
+    return Selection(versions=tuple(versions), labels=labels)

@@ -1,0 +1,143 @@
+"""The manifest: the complete list of a version's files, one immutable Parquet object, sorted by path."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from datacenter.datasets.models import dataset_prefix
+from datacenter.storages.object_file import ObjectReader, ObjectWriter
+from storage_adapters.contract import Storage
+
+SCHEMA = pa.schema(
+    [
+        pa.field("path", pa.string(), nullable=False),
+        pa.field("size_bytes", pa.int64(), nullable=False),
+        pa.field("crc32", pa.uint32(), nullable=False),
+        pa.field("media_type", pa.string(), nullable=False),
+        pa.field("labels", pa.list_(pa.string()), nullable=False),
+        pa.field("annotation", pa.string()),
+        pa.field("key", pa.string(), nullable=False),
+        pa.field("offset", pa.int64(), nullable=False),
+        pa.field("length", pa.int64(), nullable=False),
+        pa.field("compression", pa.string()),
+    ]
+)
+"""`annotation` is JSON text. A file's bytes are `length` bytes of the object `key` from `offset`."""
+ROW_GROUP = 16_384
+
+
+def manifest_key(dataset_id: str, version: int, unique: str) -> str:
+    """Where a version's manifest lies; `unique` keeps two writers of one version apart."""
+    return f"{dataset_prefix(dataset_id)}manifests/{version:06d}-{unique}.parquet"
+
+
+@dataclass(kw_only=True)
+class ManifestTotals:
+    """What is counted while a manifest is written."""
+
+    files: int = 0
+    size_bytes: int = 0
+    labels: dict[str, int] = field(default_factory=dict)
+
+    def add(self, rows: pa.Table) -> None:
+        """Count some rows."""
+        self.files += rows.num_rows
+        self.size_bytes += pc.sum(rows["size_bytes"]).as_py() or 0
+        for entry in pc.value_counts(pc.list_flatten(rows["labels"])).to_pylist():
+            label = entry["values"]
+            self.labels[label] = self.labels.get(label, 0) + entry["counts"]
+
+
+def write_rows(storage: Storage, key: str, schema: pa.Schema, rows: Iterable[pa.Table]) -> None:
+    """Write tables as one Parquet object, a row group each; it appears whole or not at all."""
+    with ObjectWriter(storage, key) as sink, pq.ParquetWriter(sink, schema, compression="zstd") as writer:
+        for table in rows:
+            if table.num_rows:
+                writer.write_table(table.cast(schema), row_group_size=max(1, table.num_rows))
+
+
+def write_manifest(storage: Storage, key: str, rows: Iterable[pa.Table]) -> ManifestTotals:
+    """Write sorted rows as a manifest and count them."""
+    totals = ManifestTotals()
+
+    def counted() -> Iterator[pa.Table]:
+        for table in regroup(rows):
+            totals.add(table)
+            yield table
+
+    write_rows(storage, key, SCHEMA, counted())
+    return totals
+
+
+def regroup(rows: Iterable[pa.Table], size: int = ROW_GROUP) -> Iterator[pa.Table]:
+    """The same rows in tables of `size` rows each, the last one smaller."""
+    held: list[pa.Table] = []
+    count = 0
+    for table in rows:
+        held.append(table)
+        count += table.num_rows
+        if count >= size:
+            joined = pa.concat_tables(held)
+            full = count - count % size
+            for start in range(0, full, size):
+                yield joined.slice(start, size).combine_chunks()
+            held, count = [joined.slice(full)], count - full
+    if count:
+        yield pa.concat_tables(held).combine_chunks()
+
+
+@contextmanager
+def open_rows(storage: Storage, key: str) -> Iterator[pq.ParquetFile]:
+    """A Parquet object of the storage, opened for reading row groups. Raises: ObjectMissing."""
+    with ObjectReader(storage, key) as source, pq.ParquetFile(source) as file:
+        yield file
+
+
+def read_rows(storage: Storage, key: str, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+    """The rows of a Parquet object, one row group at a time."""
+    with open_rows(storage, key) as file:
+        for group in range(file.num_row_groups):
+            yield file.read_row_group(group, columns=columns)
+
+
+def merge_sorted(streams: Iterable[Iterator[pa.Table]], by: str = "path") -> Iterator[pa.Table]:
+    """Merge streams of tables, each sorted by `by`, into one sorted stream; holds one table of each stream.
+
+    In every round all rows up to the smallest of the streams' last values are complete: they are sorted
+    together and handed on. Equal values come out side by side.
+    """
+    heads: list[tuple[pa.Table, Iterator[pa.Table]]] = [
+        (table, stream) for stream in streams if (table := _next(stream)) is not None
+    ]
+    while heads:
+        limit = min(table[by][-1].as_py().encode() for table, _ in heads).decode()
+        ready: list[pa.Table] = []
+        waiting: list[tuple[pa.Table, Iterator[pa.Table]]] = []
+        for table, stream in heads:
+            upto = pc.sum(pc.less_equal(table[by], limit)).as_py()
+            ready.append(table.slice(0, upto))
+            rest = table.slice(upto) if upto < table.num_rows else _next(stream)
+            if rest is not None:
+                waiting.append((rest, stream))
+        heads = waiting
+        joined = pa.concat_tables(ready)
+        yield joined if len(ready) == 1 else joined.sort_by(by)
+
+
+def _next(stream: Iterator[pa.Table]) -> pa.Table | None:
+    return next((table for table in stream if table.num_rows), None)
+
+
+def group_bounds(file: pq.ParquetFile, column: str = "path") -> list[tuple[Any, Any]]:
+    """The least and greatest value of a column in each row group, from the file's statistics."""
+    index = file.schema_arrow.get_field_index(column)
+    bounds = []
+    for group in range(file.num_row_groups):
+        statistics = file.metadata.row_group(group).column(index).statistics
+        bounds.append((statistics.min, statistics.max))
+    return bounds

@@ -1,0 +1,212 @@
+"""The member table: the files of one archive in archive order, from which every byte of it can be made."""
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import accumulate, groupby
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from datacenter.archives.crc import crc32
+from datacenter.archives.layout import Request
+from datacenter.datasets.archives import selection_of
+from datacenter.datasets.manifest import open_rows, regroup, write_rows
+from datacenter.datasets.models import Archive
+from datacenter.datasets.resources import Resources
+from datacenter.datasets.selection import selected_rows
+from datacenter.formats.manifest_lines import MANIFEST_FILENAME, manifest_lines
+from datacenter.formats.registry import writer_for
+from datacenter.storages.object_file import ObjectWriter
+from storage_adapters.contract import ByteRange, Storage
+from storage_adapters.errors import ObjectChanged
+
+SCHEMA = pa.schema(
+    [
+        pa.field("path", pa.string(), nullable=False),
+        pa.field("size_bytes", pa.int64(), nullable=False),
+        pa.field("crc32", pa.uint32(), nullable=False),
+        pa.field("stored_size", pa.int64(), nullable=False),
+        pa.field("method", pa.uint16(), nullable=False),
+        pa.field("storage", pa.string(), nullable=False),
+        pa.field("key", pa.string(), nullable=False),
+        pa.field("offset", pa.int64(), nullable=False),
+    ]
+)
+"""A member's stored content is `stored_size` bytes of the object `key` from `offset`; `method` is that of the zip."""
+STORED = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Piece:
+    """The CRC-32 of some bytes of a member that was read in several pieces."""
+
+    member: int
+    start: int
+    stop: int
+    crc32: int
+
+
+class Sidecar:
+    """A list that travels in the archive beside the files: written while the member table is."""
+
+    def __init__(self, storage: Storage, key: str, filename: str) -> None:
+        self._writer = ObjectWriter(storage, key)
+        self._key = key
+        self._filename = filename
+        self._crc32 = 0
+
+    def write(self, data: bytes) -> None:
+        self._crc32 = crc32(data, self._crc32)
+        self._writer.write(data)
+
+    def close(self, storage_name: str) -> dict[str, Any]:
+        """Publish the list; returns its row of the member table."""
+        self._writer.close()
+        size = self._writer.size_bytes
+        return {
+            "path": self._filename,
+            "size_bytes": size,
+            "crc32": self._crc32,
+            "stored_size": size,
+            "method": STORED,
+            "storage": storage_name,
+            "key": self._key,
+            "offset": 0,
+        }
+
+    def abort(self) -> None:
+        self._writer.abort()
+
+
+def write_members(resources: Resources, archive: Archive, key: str, check: Callable[[], None]) -> None:
+    """Write the member table and the lists that travel with the files; the same archive gives the same bytes.
+
+    `check` is called at every batch and may raise to stop.
+    """
+    storage = resources.storages.open(archive.storage)
+    writer = writer_for(archive.request["label_format"])
+    labels = Sidecar(storage, f"{archive.prefix}labels", writer.filename)
+    manifest = Sidecar(storage, f"{archive.prefix}manifest", MANIFEST_FILENAME)
+
+    def rows() -> Iterator[pa.Table]:
+        labels.write(writer.head())
+        for table in selected_rows(resources, selection_of(archive.request)):
+            check()
+            for batch in table.combine_chunks().to_batches():
+                labels.write(writer.rows(batch.select(["path", "labels", "annotation"])))
+                manifest.write(manifest_lines(batch))
+            yield _members(table)
+        labels.write(writer.tail())
+        own = [labels.close(archive.storage), manifest.close(archive.storage)]
+        yield pa.Table.from_pylist(own, schema=SCHEMA)
+
+    try:
+        write_rows(storage, key, SCHEMA, regroup(rows()))
+    except BaseException:
+        labels.abort()
+        manifest.abort()
+        raise
+
+
+def _members(table: pa.Table) -> pa.Table:
+    methods = pa.array(np.zeros(table.num_rows, np.uint16))
+    columns = {
+        "path": table["path"],
+        "size_bytes": table["size_bytes"],
+        "crc32": table["crc32"],
+        "stored_size": table["length"],
+        "method": methods,
+        "storage": table["storage"],
+        "key": table["key"],
+        "offset": table["offset"],
+    }
+    return pa.table(columns).cast(SCHEMA)
+
+
+class ArchiveReader:
+    """Makes any bytes of an archive from the stored objects, and checks every member's CRC-32 on the way.
+
+    Raises `ObjectChanged` where an object is not what the manifest says, so that no wrong archive is finished.
+    """
+
+    def __init__(self, resources: Resources, archive: Archive) -> None:
+        self._resources = resources
+        self._archive = archive
+        self._storage = resources.storages.open(archive.storage)
+        self.layout = resources.layouts.get(self._storage, archive)
+        self.pieces: list[Piece] = []
+        """Members of which only a part was read, for whoever has the other parts."""
+
+    def read(self, start: int, stop: int) -> Iterator[bytes | memoryview]:
+        """Bytes `start` to `stop` of the archive."""
+        with open_rows(self._storage, self._archive.members_key) as file:
+            table = _MemberRows(file)
+            yield from self.layout.read(start, stop, lambda requests: self._fetch(table, requests))
+
+    def _fetch(self, table: "_MemberRows", requests: list[Request]) -> Iterator[bytes]:
+        check = _CrcCheck(self.pieces)
+        rows = ((table.row(member), (member, start, stop)) for member, start, stop in requests)
+        for name, run in groupby(rows, key=lambda row: row[0]["storage"]):
+            wanted = list(run)
+            ranges = (
+                ByteRange(key=row["key"], offset=row["offset"] + start, length=stop - start)
+                for row, (_, start, stop) in wanted
+            )
+            data = self._resources.storages.open(name).read_ranges(ranges)
+            for (row, request), piece in zip(wanted, data, strict=True):
+                check.add(row, request, piece)
+                yield piece
+        check.finish()
+
+
+class _CrcCheck:
+    """Follows the bytes of one member after another and compares what is whole."""
+
+    def __init__(self, pieces: list[Piece]) -> None:
+        self._pieces = pieces
+        self._open: Piece | None = None
+
+    def add(self, row: dict[str, Any], request: Request, data: bytes) -> None:
+        member, start, stop = request
+        if row["method"] != STORED:
+            return
+        before = self._open
+        if before is not None and (before.member, before.stop) == (member, start):
+            first, value = before.start, crc32(data, before.crc32)
+        else:
+            self.finish()
+            first, value = start, crc32(data)
+        self._open = Piece(member=member, start=first, stop=stop, crc32=value)
+        if (first, stop) == (0, row["stored_size"]):
+            self._open = None
+            if value != row["crc32"]:
+                raise ObjectChanged(
+                    f"the bytes of {row['path']!r} are not those that were imported", key=row["key"]
+                )
+
+    def finish(self) -> None:
+        if self._open is not None:
+            self._pieces.append(self._open)
+            self._open = None
+
+
+class _MemberRows:
+    """Rows of a member table by number, a row group at a time."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+        counts = (file.metadata.row_group(group).num_rows for group in range(file.num_row_groups))
+        self._starts = [0, *accumulate(counts)]
+        self._group = -1
+        self._columns: list[list[Any]] = []
+
+    def row(self, member: int) -> dict[str, Any]:
+        """The row of a member; cheapest when asked for in order."""
+        group = bisect_right(self._starts, member) - 1
+        if group != self._group:
+            self._columns = [column.to_pylist() for column in self._file.read_row_group(group).columns]
+            self._group = group
+        at = member - self._starts[group]
+        return {name: column[at] for name, column in zip(SCHEMA.names, self._columns, strict=True)}

@@ -1,0 +1,266 @@
+"""Dataset records: create with an import job, look, change what people wrote about them."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from datacenter.database import is_duplicate, new_id, now
+from datacenter.datasets.models import (
+    Dataset,
+    DatasetState,
+    DatasetVersion,
+    DeletedDataset,
+    LabelCount,
+    Upload,
+)
+from datacenter.datasets.resources import Resources
+from datacenter.errors import Conflict, DatasetNotReady, Invalid, NameTaken, NotFound
+from datacenter.ledger import ledger
+from datacenter.ledger.models import Job
+from datacenter.ledger.options import JobOptions
+from datacenter.ledger.states import JobKind
+
+LABEL_FORMATS = ("folders", "csv", "jsonl")
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewDataset:
+    """What a request to import says; `source` is one of the forms of the REST interface."""
+
+    name: str
+    source: dict[str, Any]
+    storage: str | None = None
+    label_format: str | None = None
+    name_encoding: str | None = None
+    description: str = ""
+    tags: tuple[str, ...] = ()
+
+
+def create(
+    session: Session, resources: Resources, project_id: str, new: NewDataset, options: JobOptions
+) -> tuple[Dataset, Job]:
+    """Add a dataset in state IMPORTING and the job that fills it.
+
+    Raises:
+        NameTaken, NotFound (the upload), Conflict (the upload is not complete or is taken), Invalid.
+    """
+    storage = new.storage or resources.storages.default_name
+    resources.storages.describe(storage)
+    if new.label_format is not None and new.label_format not in LABEL_FORMATS:
+        known = ", ".join(LABEL_FORMATS)
+        raise Invalid(
+            f"label_format: {new.label_format!r} cannot be imported; use {known}", field="label_format"
+        )
+    moment = now(session)
+    dataset = Dataset(
+        id=new_id(),
+        project_id=project_id,
+        name=new.name,
+        state=DatasetState.IMPORTING,
+        storage=storage,
+        description=new.description,
+        tags=list(new.tags),
+        created_at=moment,
+        updated_at=moment,
+    )
+    session.add(dataset)
+    _flush_name(session, new.name)
+    job_id = new_id()
+    payload = {
+        "dataset_id": dataset.id,
+        "storage": storage,
+        "source": _archive_source(session, resources, project_id, new.source, job_id),
+        "label_format": new.label_format,
+        "name_encoding": new.name_encoding,
+    }
+    job = ledger.enqueue(
+        session,
+        project_id=project_id,
+        kind=JobKind.IMPORT,
+        payload=payload,
+        dataset_ids=[dataset.id],
+        options=options,
+        job_id=job_id,
+    )
+    return dataset, job
+
+
+def _archive_source(
+    session: Session, resources: Resources, project_id: str, source: dict[str, Any], job_id: str
+) -> dict[str, Any]:
+    """Where the archive lies: a completed upload, which from now on belongs to the job, or a key of a storage."""
+    if "upload" in source:
+        upload = session.get(Upload, source["upload"], with_for_update=True)
+        if upload is None or upload.project_id != project_id:
+            raise NotFound(f"source.upload: there is no upload {source['upload']}", field="source.upload")
+        if not upload.completed:
+            arrived = f"{upload.offset_bytes} of {upload.size_bytes} bytes have arrived"
+            raise Conflict(f"source.upload: the upload is not complete, {arrived}", field="source.upload")
+        if upload.job_id is not None and upload.job_id != job_id:
+            raise Conflict(f"source.upload: job {upload.job_id} imports it already", field="source.upload")
+        upload.job_id = job_id
+        return {
+            "storage": upload.storage,
+            "key": upload.key,
+            "filename": upload.filename,
+            "upload": upload.id,
+        }
+    if "key" in source:
+        resources.storages.describe(source["storage"])
+        name = source["key"].rsplit("/", 1)[-1]
+        return {"storage": source["storage"], "key": source["key"], "filename": name}
+    raise Invalid(
+        "source: this release imports archives: {upload} or {storage, key}; prefixes, tables and queries come later",
+        field="source",
+    )
+
+
+def retry(session: Session, project_id: str, job_id: str) -> Job:
+    """Let a job go on; the dataset of an import is IMPORTING again.
+
+    Raises: NotFound, JobNotRetryable, Conflict (its dataset was deleted).
+    """
+    job = ledger.retry(session, project_id, job_id)
+    if job.kind == JobKind.IMPORT:
+        dataset = session.get(Dataset, job.payload["dataset_id"])
+        if dataset is None:
+            raise Conflict("the dataset of this job was deleted; import it anew")
+        dataset.state = DatasetState.IMPORTING
+    return job
+
+
+def list_datasets(
+    session: Session,
+    project_id: str,
+    *,
+    q: str | None = None,
+    label: str | None = None,
+    tag: str | None = None,
+    state: DatasetState | None = None,
+    after_id: str | None = None,
+    limit: int,
+) -> list[Dataset]:
+    """The project's datasets, newest first; `state=DELETING` lists those that can still be restored."""
+    if state == DatasetState.DELETING:
+        return _restorable(session, project_id, after_id, limit)
+    query = select(Dataset).where(Dataset.project_id == project_id).order_by(Dataset.id.desc()).limit(limit)
+    if q:
+        query = query.where(func.lower(Dataset.name).contains(q.lower(), autoescape=True))
+    if label is not None:
+        query = query.join(LabelCount, LabelCount.dataset_id == Dataset.id).where(LabelCount.label == label)
+    if state is not None:
+        query = query.where(Dataset.state == state)
+    if after_id is not None:
+        query = query.where(Dataset.id < after_id)
+    if tag is None:
+        return list(session.scalars(query))
+    # Tags are a short JSON list, which the databases search in different ways: they are looked at here.
+    found: list[Dataset] = []
+    for dataset in session.scalars(query.limit(None).execution_options(yield_per=500)):
+        if tag in dataset.tags:
+            found.append(dataset)
+        if len(found) == limit:
+            break
+    return found
+
+
+def find(session: Session, project_id: str, dataset_id: str) -> Dataset:
+    """Raises: NotFound."""
+    dataset = session.get(Dataset, dataset_id)
+    if dataset is None or dataset.project_id != project_id:
+        raise NotFound(f"there is no dataset {dataset_id}")
+    return dataset
+
+
+def labels_of(session: Session, dataset_ids: Collection[str]) -> dict[str, dict[str, int]]:
+    """Files by label of each dataset's newest version."""
+    counts: dict[str, dict[str, int]] = {dataset_id: {} for dataset_id in dataset_ids}
+    query = select(LabelCount).where(LabelCount.dataset_id.in_(dataset_ids)).order_by(LabelCount.label)
+    for row in session.scalars(query):
+        counts[row.dataset_id][row.label] = row.files
+    return counts
+
+
+def update(
+    session: Session,
+    project_id: str,
+    dataset_id: str,
+    *,
+    name: str | None = None,
+    description: str | None = None,
+    tags: tuple[str, ...] | None = None,
+) -> Dataset:
+    """Change what people wrote about a dataset; None leaves a field as it is. Raises: NotFound, NameTaken."""
+    dataset = find(session, project_id, dataset_id)
+    if name is not None:
+        dataset.name = name
+    if description is not None:
+        dataset.description = description
+    if tags is not None:
+        dataset.tags = list(tags)
+    dataset.updated_at = now(session)
+    _flush_name(session, dataset.name)
+    return dataset
+
+
+def list_versions(
+    session: Session, project_id: str, dataset_id: str, *, after_version: int | None = None, limit: int
+) -> list[DatasetVersion]:
+    """A dataset's versions, newest first. Raises: NotFound."""
+    find(session, project_id, dataset_id)
+    query = select(DatasetVersion).where(DatasetVersion.dataset_id == dataset_id)
+    if after_version is not None:
+        query = query.where(DatasetVersion.version < after_version)
+    return list(session.scalars(query.order_by(DatasetVersion.version.desc()).limit(limit)))
+
+
+def find_version(
+    session: Session, project_id: str, dataset_id: str, version: int | None = None
+) -> tuple[Dataset, DatasetVersion]:
+    """A version of a dataset, the newest if none is named. Raises: NotFound, DatasetNotReady."""
+    dataset = find(session, project_id, dataset_id)
+    if dataset.version == 0:
+        raise DatasetNotReady(f"dataset {dataset.name} is {dataset.state}; it has no files yet")
+    row = session.get(DatasetVersion, (dataset_id, version or dataset.version))
+    if row is None:
+        raise NotFound(f"dataset {dataset.name} has no version {version}", field="version")
+    return dataset, row
+
+
+def _flush_name(session: Session, name: str) -> None:
+    try:
+        session.flush()
+    except IntegrityError as error:
+        if not is_duplicate(error):
+            raise
+        raise NameTaken(
+            f"name: there is a dataset {name!r} already; choose another name", field="name"
+        ) from error
+
+
+def _restorable(session: Session, project_id: str, after_id: str | None, limit: int) -> list[Dataset]:
+    query = select(DeletedDataset).where(
+        DeletedDataset.project_id == project_id, DeletedDataset.restore_until > now(session)
+    )
+    if after_id is not None:
+        query = query.where(DeletedDataset.id < after_id)
+    rows = session.scalars(query.order_by(DeletedDataset.id.desc()).limit(limit))
+    return [from_record(row.record, DatasetState.DELETING) for row in rows]
+
+
+def to_record(dataset: Dataset) -> dict[str, Any]:
+    """A dataset's row as JSON, to be kept while it can be restored."""
+    columns = Dataset.__table__.columns.keys()
+    record = {name: getattr(dataset, name) for name in columns}
+    return record | {name: record[name].isoformat() for name in ("created_at", "updated_at")}
+
+
+def from_record(record: dict[str, Any], state: DatasetState) -> Dataset:
+    """The row that `to_record` kept, in another state."""
+    times = {name: datetime.fromisoformat(record[name]) for name in ("created_at", "updated_at")}
+    return Dataset(**(record | times | {"state": state}))

@@ -1,0 +1,1 @@
+"""The parts of building an archive, which export and download share."""

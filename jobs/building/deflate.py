@@ -1,0 +1,110 @@
+"""Deflate the members of a zip before it is laid out: the sizes are known only afterwards."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from isal import isal_zlib
+
+from datacenter.archives.crc import crc32
+from datacenter.datasets.manifest import open_rows, read_rows, regroup, write_rows
+from datacenter.datasets.members import SCHEMA
+from datacenter.datasets.models import Archive
+from datacenter.ledger.leases import ShardPlan, Totals
+from datacenter.storages.object_file import ObjectWriter
+from jobs.contract import JobContext, Plan
+from storage_adapters.contract import ByteRange, Storage
+from storage_adapters.errors import ObjectChanged
+
+DEFLATED = 8
+LEVEL = 1
+RAW = -15
+READ_BYTES = 1 << 20
+
+
+def plain_key(archive: Archive) -> str:
+    """The member table before deflating."""
+    return f"{archive.prefix}plain.parquet"
+
+
+def plan_spans(job: JobContext, archive: Archive) -> Plan:
+    """Cut the members into spans of about one part each, by their plain sizes."""
+    storage = job.resources.storages.open(archive.storage)
+    with open_rows(storage, plain_key(archive)) as file:
+        sizes = file.read(columns=["size_bytes"])["size_bytes"].to_numpy()
+    spans = _spans(sizes, job.resources.settings.shards.part_bytes, job.resources.settings.shards.files)
+    specs = [{"span": number, "first": first, "last": last} for number, (first, last) in enumerate(spans)]
+    # Every byte is worked on twice: deflated, then written into the archive.
+    totals = Totals(files=2 * len(sizes), size_bytes=None)
+    return Plan(shards=[ShardPlan(spec=spec) for spec in specs], totals=totals, phase="compressing")
+
+
+def deflate_span(job: JobContext, archive: Archive, spec: dict[str, Any]) -> dict[str, Any]:
+    """Deflate members into one object, and write their rows of the member table as a fragment."""
+    storage = job.resources.storages.open(archive.storage)
+    key = f"{archive.prefix}deflated/{spec['span']:06d}"
+    with open_rows(storage, plain_key(archive)) as file:
+        rows = _slice(file, spec["first"], spec["last"]).to_pylist()
+    with ObjectWriter(storage, key) as sink:
+        for row in rows:
+            offset = sink.tell()
+            for piece in _deflated(job, row):
+                sink.write(piece)
+            row |= {
+                "stored_size": sink.tell() - offset,
+                "method": DEFLATED,
+                "storage": archive.storage,
+                "key": key,
+                "offset": offset,
+            }
+            job.report(files=1, size_bytes=row["size_bytes"])
+    write_rows(storage, f"{key}.parquet", SCHEMA, [pa.Table.from_pylist(rows, schema=SCHEMA)])
+    return {"fragment": f"{key}.parquet"}
+
+
+def join_members(job: JobContext, archive: Archive, results: Iterable[dict[str, Any]]) -> None:
+    """Write the member table from which the deflated archive is laid out."""
+    storage = job.resources.storages.open(archive.storage)
+    tables = (table for result in results for table in read_rows(storage, result["fragment"]))
+    write_rows(storage, archive.members_key, SCHEMA, regroup(tables))
+
+
+def _deflated(job: JobContext, row: dict[str, Any]) -> Iterator[bytes]:
+    storage: Storage = job.resources.storages.open(row["storage"])
+    stop = row["offset"] + row["stored_size"]
+    ranges = (
+        ByteRange(key=row["key"], offset=start, length=min(READ_BYTES, stop - start))
+        for start in range(row["offset"], stop, READ_BYTES)
+    )
+    compressor = isal_zlib.compressobj(LEVEL, isal_zlib.DEFLATED, RAW)
+    value = 0
+    for data in storage.read_ranges(ranges):
+        value = crc32(data, value)
+        yield compressor.compress(data)
+    if value != row["crc32"]:
+        raise ObjectChanged(f"the bytes of {row['path']!r} are not those that were imported", key=row["key"])
+    yield compressor.flush()
+
+
+def _spans(sizes: Any, most_bytes: int, most_files: int) -> Iterator[tuple[int, int]]:
+    ends = np.cumsum(sizes)
+    first = 0
+    while first < len(sizes):
+        before = int(ends[first - 1]) if first else 0
+        by_bytes = int(np.searchsorted(ends, before + most_bytes, "right"))
+        last = min(len(sizes), first + most_files, max(by_bytes, first + 1))
+        yield first, last
+        first = last
+
+
+def _slice(file: Any, first: int, last: int) -> pa.Table:
+    """Rows [first, last) of a member table, reading only the row groups they lie in."""
+    tables, start = [], 0
+    for group in range(file.num_row_groups):
+        stop = start + file.metadata.row_group(group).num_rows
+        if start < last and stop > first:
+            table = file.read_row_group(group)
+            tables.append(table.slice(max(0, first - start), min(last, stop) - max(first, start)))
+        start = stop
+    return pa.concat_tables(tables)

@@ -1,0 +1,117 @@
+"""Write an archive in parts, many workers at once, and publish it only when every byte of it is right."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from datacenter.archives.crc import crc32_combine
+from datacenter.datasets.manifest import open_rows
+from datacenter.datasets.members import ArchiveReader, Piece
+from datacenter.datasets.models import Archive
+from datacenter.ledger.leases import ShardPlan
+from jobs.contract import JobContext
+from storage_adapters.contract import Buffer, Part, Storage
+from storage_adapters.errors import ObjectChanged
+
+WRITE_BYTES = 4 << 20
+
+
+def plan_parts(job: JobContext, archive: Archive) -> list[ShardPlan]:
+    """Begin the upload and cut the archive into parts, one a shard."""
+    storage = job.resources.storages.open(archive.storage)
+    layout = job.resources.layouts.get(storage, archive)
+    capabilities = storage.capabilities
+    parts = layout.parts(
+        job.resources.settings.shards.part_bytes,
+        capabilities.minimum_part_bytes,
+        min(capabilities.maximum_parts, 10_000),
+    )
+    upload_id = storage.begin_upload(archive.key)
+    return [
+        ShardPlan(spec={"upload": upload_id, "part": part.number, "start": part.start, "stop": part.stop})
+        for part in parts
+    ]
+
+
+def write_part(job: JobContext, archive: Archive, spec: dict[str, Any]) -> dict[str, Any]:
+    """Write one part; the same part again gives the same bytes."""
+    storage = job.resources.storages.open(archive.storage)
+    reader = ArchiveReader(job.resources, archive)
+    first, last = reader.layout.members(spec["start"], spec["stop"])
+    chunks = _watched(job, reader.read(spec["start"], spec["stop"]))
+    part = storage.upload_part(archive.key, spec["upload"], spec["part"], spec["start"], chunks)
+    begun_before = first < last and reader.layout.member_offset(first) < spec["start"]
+    job.report(files=last - first - begun_before)
+    return {
+        "upload": spec["upload"],
+        "part": [part.number, part.offset, part.length, part.tag],
+        "pieces": [[piece.member, piece.start, piece.stop, piece.crc32] for piece in reader.pieces],
+    }
+
+
+def complete(job: JobContext, archive: Archive, results: Iterator[dict[str, Any]]) -> None:
+    """Check the members that were cut, then let the archive appear under its key.
+
+    Raises: ObjectChanged when the archive would not match its manifest; it never appears then.
+    """
+    storage = job.resources.storages.open(archive.storage)
+    parts: list[Part] = []
+    pieces: list[Piece] = []
+    upload_id = ""
+    for result in results:
+        if "part" not in result:
+            continue
+        number, offset, length, tag = result["part"]
+        parts.append(Part(number=number, offset=offset, length=length, tag=tag))
+        pieces += [Piece(member=m, start=a, stop=b, crc32=crc) for m, a, b, crc in result["pieces"]]
+        upload_id = result["upload"]
+    _check_cut_members(storage, archive, pieces)
+    info = storage.complete_upload(archive.key, upload_id, parts)
+    expected = job.resources.layouts.get(storage, archive).size_bytes
+    if info.size_bytes != expected:
+        raise ObjectChanged(
+            f"the archive has {info.size_bytes} bytes where {expected} were laid out", key=archive.key
+        )
+    storage.flush()
+
+
+def abort(storage: Storage, archive: Archive) -> None:
+    """Forget every upload of the archive's key."""
+    for upload in storage.list_uploads(archive.prefix):
+        storage.abort_upload(upload.key, upload.upload_id)
+
+
+def _watched(job: JobContext, chunks: Iterable[Buffer]) -> Iterator[bytes]:
+    """Join small chunks for the storage and report them."""
+    held: list[Buffer] = []
+    size = 0
+    for chunk in chunks:
+        held.append(chunk)
+        size += len(chunk)
+        if size >= WRITE_BYTES:
+            job.report(size_bytes=size)
+            yield b"".join(held)
+            held, size = [], 0
+    if held:
+        job.report(size_bytes=size)
+        yield b"".join(held)
+
+
+def _check_cut_members(storage: Storage, archive: Archive, pieces: list[Piece]) -> None:
+    by_member: dict[int, list[Piece]] = defaultdict(list)
+    for piece in pieces:
+        by_member[piece.member].append(piece)
+    if not by_member:
+        return
+    with open_rows(storage, archive.members_key) as file:
+        rows = file.read(columns=["path", "stored_size", "crc32"])
+    for member, parts in sorted(by_member.items()):
+        whole, at = 0, 0
+        for piece in sorted(parts, key=lambda piece: piece.start):
+            if piece.start != at:
+                break
+            whole = crc32_combine(whole, piece.crc32, piece.stop - piece.start)
+            at = piece.stop
+        row = rows.slice(member, 1).to_pylist()[0]
+        if (at, whole) != (row["stored_size"], row["crc32"]):
+            raise ObjectChanged(f"the bytes of {row['path']!r} are not those that were imported")

@@ -1,0 +1,53 @@
+"""The Celery side of a worker: hears rings, and lets the engine look into the ledger."""
+
+import functools
+import os
+import socket
+
+from celery import Celery
+from celery.signals import worker_shutting_down
+from kombu import Queue
+
+from datacenter.datasets.resources import open_resources
+from datacenter.ledger.doorbell import RING_TASK, broker_queue, broker_settings
+from datacenter.settings import Settings
+from jobs.engine import Engine
+from jobs.registry import runners
+from jobs.stopping import StopFlag
+
+
+def create_app(settings: Settings, queues: list[str], stop: StopFlag) -> Celery:
+    """A Celery application whose one task serves the given queues.
+
+    Rings are acknowledged as soon as they are heard: what was rung for is in the ledger, and a lost ring is
+    made good by the sweep. So no ring is held while a shard runs, whatever the broker's timeouts are.
+    """
+    app = Celery("datacenter", broker=settings.broker.url, set_as_current=False)
+    app.conf.update(broker_settings(settings.broker))
+    app.conf.update(
+        task_queues=[Queue(broker_queue(settings.broker.prefix, queue)) for queue in queues],
+        worker_prefetch_multiplier=1,
+        worker_hijack_root_logger=False,
+        worker_redirect_stdouts=False,
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        worker_send_task_events=False,
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+        worker_max_tasks_per_child=2_000,
+    )
+
+    @functools.cache
+    def engine(process_id: int) -> Engine:
+        owner = f"{socket.gethostname()}:{process_id}"
+        resources = open_resources(settings)
+        return Engine(resources, runners(), owner, stopping=stop.is_raised, must_stop=stop.grace_is_over)
+
+    @app.task(name=RING_TASK, ignore_result=True)
+    def ring(queue: str, job_id: str) -> None:
+        engine(os.getpid()).work(queue)
+
+    @worker_shutting_down.connect(weak=False)
+    def stop_claiming(**_: object) -> None:
+        stop.raise_()
+
+    return app

@@ -1,0 +1,120 @@
+"""What a job kind is: plan → shards → finish, and undo when it will not succeed."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Protocol
+
+from sqlalchemy.orm import Session
+
+from datacenter.datasets.resources import Resources
+from datacenter.errors import LeaseLost
+from datacenter.ledger.leases import Claim, Publish, ShardPlan, Totals
+from datacenter.ledger.states import JobKind
+
+
+class Stopped(Exception):
+    """The job was cancelled, or another of its shards failed for good."""
+
+
+class ShuttingDown(Exception):
+    """This worker is stopping; the shard goes back unharmed."""
+
+
+def publish_nothing(_: Session) -> None:
+    """For an ending that changes no row but the job's own."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """A job's shards, in the same order each time it is planned, and what they come to in all."""
+
+    shards: Iterable[ShardPlan]
+    totals: Totals
+    phase: str
+    """What progress calls the work of the shards."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ending:
+    """What a finish or an undo leaves: the job's result, and the rows that change in the same transaction."""
+
+    result: dict[str, Any] | None
+    publish: Publish = publish_nothing
+
+
+@dataclass(frozen=True, kw_only=True)
+class NextWave:
+    """A finish that has learned what else is to be done; it runs again after these shards."""
+
+    shards: Iterable[ShardPlan]
+
+
+@dataclass(kw_only=True)
+class JobContext:
+    """One leased shard in the hands of a runner: what to do, what to do it with, and a line to the ledger."""
+
+    held: Claim
+    resources: Resources
+    stopping: Callable[[], bool]
+    files: int = 0
+    size_bytes: int = 0
+    touched: float = field(default_factory=time.monotonic)
+    lost: bool = False
+    stopped: bool = False
+
+    @property
+    def job_id(self) -> str:
+        return self.held.job_id
+
+    @property
+    def project_id(self) -> str:
+        return self.held.project_id
+
+    @property
+    def payload(self) -> dict[str, Any]:
+        """What the request asked for."""
+        return self.held.payload
+
+    def report(self, *, files: int = 0, size_bytes: int = 0) -> None:
+        """Add to this attempt's progress and stop if the shard should stop; see `check`."""
+        self.files += files
+        self.size_bytes += size_bytes
+        self.check()
+
+    def check(self) -> None:
+        """Say that the work goes on; called at least once a batch, or the lease runs out.
+
+        Raises:
+            LeaseLost: another worker has the shard.
+            Stopped: the job was cancelled or has failed.
+            ShuttingDown: this worker is to end now.
+        """
+        self.touched = time.monotonic()
+        if self.lost:
+            raise LeaseLost(f"shard {self.held.number} of job {self.job_id} was given to another worker")
+        if self.stopped:
+            raise Stopped
+        if self.stopping():
+            raise ShuttingDown
+
+
+class JobRunner(Protocol):
+    """The code of one kind. Every method can run twice, the second time beside a first that was given up."""
+
+    kind: ClassVar[JobKind]
+
+    def plan(self, job: JobContext) -> Plan:
+        """Split the job into shards, deterministically."""
+
+    def run_shard(self, job: JobContext, spec: dict[str, Any]) -> dict[str, Any]:
+        """Do one shard; the small result reaches `finish`."""
+
+    def finish(self, job: JobContext, results: Iterator[dict[str, Any]]) -> Ending | NextWave:
+        """Join what the shards did, in the order of their numbers; the ending publishes it in one transaction."""
+
+    def undo(self, job: JobContext) -> Ending:
+        """Remove whatever the job has made; runs after cancel and after a failure that no retry can mend."""
+
+    def interrupted(self, session: Session, payload: dict[str, Any]) -> None:
+        """Mark what the job was about as failed while its work is kept for `retry`."""

@@ -1,0 +1,121 @@
+"""Delete: remove every object of a dataset, then what is left under its prefix, and report what would not go."""
+
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+from sqlalchemy.orm import Session
+
+from datacenter.datasets.deletion import forget
+from datacenter.datasets.manifest import open_rows
+from datacenter.datasets.models import DatasetVersion, dataset_prefix
+from datacenter.errors import DataCentreError
+from datacenter.ledger.leases import ShardPlan, Totals
+from datacenter.ledger.states import JobKind
+from jobs.contract import Ending, JobContext, Plan
+from storage_adapters.contract import DeleteOutcome, Storage
+
+MOST_EXAMPLES = 20
+
+
+class LeftoversRemain(DataCentreError):
+    """Some objects of a deleted dataset could not be removed; `retry` goes on with them."""
+
+    code = "LEFTOVERS"
+
+
+class DeleteDataset:
+    """The record is gone already. All versions of a dataset share its objects, so the newest manifest names them."""
+
+    kind: ClassVar[JobKind] = JobKind.DELETE
+
+    def plan(self, job: JobContext) -> Plan:
+        version = _newest_version(job)
+        if version is None:
+            return Plan(shards=[], totals=Totals(files=0, size_bytes=0), phase="deleting")
+        with open_rows(_storage(job), version.manifest_key) as file:
+            groups = range(file.num_row_groups)
+        specs = ({"manifest": version.manifest_key, "row_group": group} for group in groups)
+        return Plan(
+            shards=(ShardPlan(spec=spec) for spec in specs),
+            totals=Totals(files=version.files, size_bytes=version.size_bytes),
+            phase="deleting",
+        )
+
+    def run_shard(self, job: JobContext, spec: dict[str, Any]) -> dict[str, Any]:
+        storage = _storage(job)
+        with open_rows(storage, spec["manifest"]) as file:
+            rows = file.read_row_group(spec["row_group"], columns=["key", "length"])
+        sizes = dict(zip(rows["key"].to_pylist(), rows["length"].to_pylist(), strict=True))
+        failures = Failures()
+        for outcome in storage.delete(sizes):
+            failures.add(outcome)
+            job.report(files=1, size_bytes=sizes[outcome.key])
+        return failures.report()
+
+    def finish(self, job: JobContext, results: Iterator[dict[str, Any]]) -> Ending:
+        """Sweep the prefix: manifests, staging, unfinished uploads, and whatever the shards could not remove.
+
+        Raises: LeftoversRemain, naming some of what is left.
+        """
+        for _ in results:
+            job.check()
+        storage, prefix = _storage(job), dataset_prefix(job.payload["dataset_id"])
+        for upload in storage.list_uploads(prefix):
+            storage.abort_upload(upload.key, upload.upload_id)
+        left = Failures()
+        for outcome in storage.delete_prefix(prefix):
+            left.add(outcome)
+            job.check()
+        if left.count:
+            first = left.examples[0]
+            raise LeftoversRemain(
+                f"{left.count} objects could not be removed, first {first['key']}: {first['message']}"
+            )
+        dataset_id = job.payload["dataset_id"]
+        return Ending(
+            result={"dataset": dataset_id, "leftovers": 0},
+            publish=lambda session: forget(session, dataset_id),
+        )
+
+    def undo(self, job: JobContext) -> Ending:
+        """A delete is never taken back; what is left is counted, and `retry` removes it."""
+        left = 0
+        examples: list[str] = []
+        for info in _storage(job).list_objects(dataset_prefix(job.payload["dataset_id"])):
+            left += 1
+            if len(examples) < MOST_EXAMPLES:
+                examples.append(info.key)
+        return Ending(result={"dataset": job.payload["dataset_id"], "leftovers": left, "examples": examples})
+
+    def interrupted(self, session: Session, payload: dict[str, Any]) -> None:
+        """Nothing: the record is gone, and the ledger keeps what is still to be removed."""
+
+
+class Failures:
+    """Counts the objects that could not be removed; a failure that may pass is raised, to be tried again."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.examples: list[dict[str, str]] = []
+
+    def add(self, outcome: DeleteOutcome) -> None:
+        error = outcome.error
+        if error is None:
+            return
+        if error.retryable:
+            raise error
+        self.count += 1
+        if len(self.examples) < MOST_EXAMPLES:
+            self.examples.append({"key": outcome.key, "code": error.code, "message": error.detail})
+
+    def report(self) -> dict[str, Any]:
+        return {"failed": self.count, "examples": self.examples}
+
+
+def _storage(job: JobContext) -> Storage:
+    return job.resources.storages.open(job.payload["storage"])
+
+
+def _newest_version(job: JobContext) -> DatasetVersion | None:
+    with job.resources.database.reading() as session:
+        return session.get(DatasetVersion, (job.payload["dataset_id"], job.payload["version"]))

@@ -1,0 +1,40 @@
+"""Download: a link to an archive, which is built first (`archive`) or served as it is read (`stream`)."""
+
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+from sqlalchemy.orm import Session
+
+from datacenter.datasets.models import Delivery
+from datacenter.ledger.states import JobKind
+from jobs.building import archive as building
+from jobs.contract import Ending, JobContext, NextWave, Plan
+
+
+class DownloadArchive:
+    """A stream only needs the layout, so its link is there as soon as the plan is."""
+
+    kind: ClassVar[JobKind] = JobKind.DOWNLOAD
+
+    def plan(self, job: JobContext) -> Plan:
+        return building.plan(job, building.find_archive(job), write=_write(job))
+
+    def run_shard(self, job: JobContext, spec: dict[str, Any]) -> dict[str, Any]:
+        return building.run_shard(job, building.find_archive(job), spec)
+
+    def finish(self, job: JobContext, results: Iterator[dict[str, Any]]) -> Ending | NextWave:
+        ending = building.finish(job, building.find_archive(job), results, write=_write(job))
+        if isinstance(ending, NextWave):
+            return ending
+        download = {"id": job.payload["download_id"]}
+        return Ending(result={"download": download, **(ending.result or {})}, publish=ending.publish)
+
+    def undo(self, job: JobContext) -> Ending:
+        return building.undo(job, building.find_archive(job))
+
+    def interrupted(self, session: Session, payload: dict[str, Any]) -> None:
+        """Nothing: an archive that is not laid out or READY cannot be fetched."""
+
+
+def _write(job: JobContext) -> bool:
+    return bool(job.payload["delivery"] == Delivery.ARCHIVE)

@@ -1,0 +1,44 @@
+"""From an exception to the job's error: one table."""
+
+from dataclasses import dataclass
+
+import structlog
+from sqlalchemy.exc import OperationalError
+
+from datacenter.archives.errors import ArchiveRejected
+from datacenter.errors import DataCentreError
+from datacenter.formats.errors import LabelsInvalid
+from storage_adapters.errors import StorageError
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """Why an attempt failed, in words and a stable code; `retryable` says whether another may succeed."""
+
+    code: str
+    message: str
+    entry: str | None = None
+    retryable: bool = False
+
+
+def describe(error: BaseException) -> Failure:
+    """The failure that an exception stands for; an unknown one is ours, and is tried again a bounded number of times."""
+    match error:
+        case ArchiveRejected() | LabelsInvalid():
+            return Failure(code=error.code, message=error.detail, entry=error.entry)
+        case StorageError():
+            entry = error.key
+            return Failure(code=error.code, message=error.detail, entry=entry, retryable=error.retryable)
+        case DataCentreError():
+            return Failure(code=error.code, message=error.detail, retryable=error.retryable)
+        case OperationalError():
+            message = "the database did not answer; the worker's log has the details"
+            return Failure(code="DATABASE_UNAVAILABLE", message=message, retryable=True)
+        case MemoryError():
+            return Failure(code="OUT_OF_MEMORY", message="the worker ran out of memory", retryable=True)
+        case _:
+            log.error("unexpected error in a shard", exc_info=error)
+            message = f"unexpected {type(error).__name__} in the worker; its log has the details"
+            return Failure(code="INTERNAL", message=message, retryable=True)

@@ -1,0 +1,168 @@
+"""Import: an archive becomes a dataset, file by file, without ever being unpacked to a local disk."""
+
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+import pyarrow as pa
+from sqlalchemy import update
+from sqlalchemy.orm import Session
+
+from datacenter.archives.detect import detect_format
+from datacenter.archives.limits import Limits
+from datacenter.database import now
+from datacenter.datasets.labelling import publish_labels
+from datacenter.datasets.manifest import ManifestTotals, manifest_key, merge_sorted, read_rows, write_manifest
+from datacenter.datasets.models import (
+    Dataset,
+    DatasetState,
+    DatasetVersion,
+    Litter,
+    Upload,
+    dataset_prefix,
+)
+from datacenter.formats.errors import LabelsInvalid
+from datacenter.ledger.leases import ShardPlan, Totals
+from datacenter.ledger.states import JobKind
+from datacenter.storages.object_file import ObjectSource
+from jobs.contract import Ending, JobContext, Plan
+from jobs.importing.staging import Staging
+from jobs.importing.tar_import import import_tar
+from jobs.importing.zip_import import import_zip_shard, plan_zip
+
+HEAD_BYTES = 1024
+
+
+class ImportDataset:
+    """Zip: read the directory, split by byte range, import spans side by side. Tar: one pass. Then publish a version."""
+
+    kind: ClassVar[JobKind] = JobKind.IMPORT
+
+    def plan(self, job: JobContext) -> Plan:
+        staging, source = _staging(job), _source(job)
+        archive_format = detect_format(source.read(0, HEAD_BYTES), job.payload["source"]["filename"])
+        if archive_format == "zip":
+            return plan_zip(job, source, staging, _limits(job))
+        # A tar has no index: one shard reads it front to back, and progress counts the bytes of the archive.
+        spec = {"format": archive_format}
+        totals = Totals(files=None, size_bytes=source.size_bytes)
+        return Plan(shards=[ShardPlan(spec=spec)], totals=totals, phase="importing")
+
+    def run_shard(self, job: JobContext, spec: dict[str, Any]) -> dict[str, Any]:
+        staging, source = _staging(job), _source(job)
+        if "row_group" in spec:
+            return import_zip_shard(job, source, staging, _limits(job), spec["row_group"])
+        return import_tar(job, source, staging, _limits(job), spec["format"])
+
+    def finish(self, job: JobContext, results: Iterator[dict[str, Any]]) -> Ending:
+        staging = _staging(job)
+        dataset_id = job.payload["dataset_id"]
+        fragments: list[str] = []
+        warnings: list[str] = []
+        for result in results:
+            fragments += result["fragments"]
+            warnings += result.get("warnings", ())
+        key = manifest_key(dataset_id, 1, job.job_id[-12:])
+        rows = _checked(job, merge_sorted(read_rows(staging.storage, fragment) for fragment in fragments))
+        totals = write_manifest(staging.storage, key, rows)
+        _check_labels(job, totals)
+        staging.storage.flush()
+        summary = staging.read_summary()
+        result = {
+            "dataset": dataset_id,
+            "version": 1,
+            "files": totals.files,
+            "size_bytes": totals.size_bytes,
+            "warnings": (summary["warnings"] + warnings)[:100],
+            "label_file": summary["label_file"],
+        }
+        return Ending(result=result, publish=lambda session: _publish(session, job, staging, key, totals))
+
+    def undo(self, job: JobContext) -> Ending:
+        """Remove every object that was made; the upload stays until it expires, so that it can be imported anew."""
+        staging = _staging(job)
+        for outcome in staging.storage.delete_prefix(dataset_prefix(job.payload["dataset_id"])):
+            if outcome.error is not None:
+                raise outcome.error
+        return Ending(result=None, publish=lambda session: self._failed(session, job.payload))
+
+    def interrupted(self, session: Session, payload: dict[str, Any]) -> None:
+        _mark_failed(session, payload["dataset_id"])
+
+    def _failed(self, session: Session, payload: dict[str, Any]) -> None:
+        _mark_failed(session, payload["dataset_id"])
+        upload = session.get(Upload, payload["source"].get("upload") or "")
+        if upload is not None:
+            upload.job_id = None
+
+
+def _staging(job: JobContext) -> Staging:
+    payload = job.payload
+    storage = job.resources.storages.open(payload["storage"])
+    return Staging(storage=storage, dataset_id=payload["dataset_id"], job_id=job.job_id)
+
+
+def _source(job: JobContext) -> ObjectSource:
+    source = job.payload["source"]
+    return ObjectSource(job.resources.storages.open(source["storage"]), source["key"])
+
+
+def _limits(job: JobContext) -> Limits:
+    limits = job.resources.settings.limits
+    return Limits(
+        entries=limits.entries,
+        entry_bytes=limits.entry_bytes,
+        total_bytes=limits.total_bytes,
+        path_bytes=limits.path_bytes,
+        segment_bytes=limits.segment_bytes,
+        depth=limits.depth,
+        index_bytes=limits.index_bytes,
+    )
+
+
+def _checked(job: JobContext, tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
+    for table in tables:
+        job.check()
+        yield table
+
+
+def _check_labels(job: JobContext, totals: ManifestTotals) -> None:
+    most = job.resources.settings.limits.labels
+    if len(totals.labels) > most:
+        detail = f"the archive gives {len(totals.labels)} different labels; a dataset can have {most}"
+        raise LabelsInvalid("TOO_MANY_LABELS", detail)
+
+
+def _publish(session: Session, job: JobContext, staging: Staging, key: str, totals: ManifestTotals) -> None:
+    """The one moment at which anything of the import becomes visible."""
+    moment = now(session)
+    dataset_id, source = job.payload["dataset_id"], job.payload["source"]
+    session.add(
+        DatasetVersion(
+            dataset_id=dataset_id,
+            version=1,
+            manifest_key=key,
+            files=totals.files,
+            size_bytes=totals.size_bytes,
+            comment=f"imported from {source['filename'] or source['key']}"[:255],
+            created_at=moment,
+        )
+    )
+    publish_labels(session, dataset_id, totals.labels)
+    values = {
+        "state": DatasetState.READY,
+        "version": 1,
+        "files": totals.files,
+        "size_bytes": totals.size_bytes,
+        "updated_at": moment,
+    }
+    session.execute(update(Dataset).where(Dataset.id == dataset_id).values(**values))
+    session.add(Litter(storage=job.payload["storage"], prefix=staging.prefix, due_at=moment))
+    upload = session.get(Upload, source.get("upload") or "")
+    if upload is not None:
+        session.delete(upload)
+        session.add(Litter(storage=upload.storage, prefix=upload.key.rpartition("/")[0] + "/", due_at=moment))
+
+
+def _mark_failed(session: Session, dataset_id: str) -> None:
+    waiting = (Dataset.id == dataset_id, Dataset.state == DatasetState.IMPORTING)
+    session.execute(update(Dataset).where(*waiting).values(state=DatasetState.FAILED))

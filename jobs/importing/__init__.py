@@ -1,0 +1,1 @@
+"""The parts of an import: staging, and one file per archive format."""

@@ -1,0 +1,96 @@
+"""Staging: what an import keeps on the storage between its steps, and where its objects come to lie."""
+
+import mimetypes
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import orjson
+import pyarrow as pa
+
+from datacenter.datasets.manifest import SCHEMA, write_rows
+from datacenter.datasets.models import dataset_prefix
+from storage_adapters.contract import ByteRange, NewObject, Storage
+
+FOLDER_FILES = 1_000
+SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,8}$")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Staging:
+    """The places of one import job. Keys depend on the job and on numbers alone, so a repeated shard meets itself."""
+
+    storage: Storage
+    dataset_id: str
+    job_id: str
+
+    @property
+    def prefix(self) -> str:
+        """Plan and fragments; swept once the version is published."""
+        return f"{dataset_prefix(self.dataset_id)}staging/{self.job_id}/"
+
+    @property
+    def plan_key(self) -> str:
+        return f"{self.prefix}plan.parquet"
+
+    def fragment_key(self, number: int, piece: int = 0) -> str:
+        return f"{self.prefix}fragment-{number:06d}-{piece:06d}.parquet"
+
+    def object_key(self, number: int, path: str) -> str:
+        """Opaque, so that no name of an archive ever becomes one of the storage's; the suffix is for people."""
+        folder = number // FOLDER_FILES
+        return f"{dataset_prefix(self.dataset_id)}objects/{folder:06d}/{number:09d}{suffix(path)}"
+
+    def write_fragment(self, key: str, rows: pa.Table) -> None:
+        """Write manifest rows, sorted by path, to be merged by the finish."""
+        write_rows(self.storage, key, SCHEMA, [rows.sort_by("path")])
+
+    def write_summary(self, summary: dict[str, Any]) -> None:
+        """Keep what the plan learned for the finish."""
+        whole = NewObject(key=f"{self.prefix}summary.json", data=orjson.dumps(summary))
+        for outcome in self.storage.put_many([whole]):
+            if outcome.error is not None:
+                raise outcome.error
+
+    def read_summary(self) -> dict[str, Any]:
+        key = f"{self.prefix}summary.json"
+        length = self.storage.stat(key).size_bytes
+        data = b"".join(self.storage.read_ranges([ByteRange(key=key, offset=0, length=length)]))
+        summary: dict[str, Any] = orjson.loads(data)
+        return summary
+
+
+def manifest_rows(
+    *, paths: Any, sizes: Any, crcs: Any, labels: Any, annotations: Any, keys: Iterable[str]
+) -> pa.Table:
+    """Manifest rows of files that are whole objects of their own."""
+    names = paths.to_pylist() if hasattr(paths, "to_pylist") else paths
+    rows = len(names)
+    columns = {
+        "path": paths,
+        "size_bytes": sizes,
+        "crc32": crcs,
+        "media_type": [media_type(suffix(name).lower()) for name in names],
+        "labels": labels,
+        "annotation": annotations,
+        "key": list(keys),
+        "offset": np.zeros(rows, np.int64),
+        "length": sizes,
+        "compression": pa.nulls(rows, pa.string()),
+    }
+    return pa.table(columns, schema=SCHEMA)
+
+
+def suffix(path: str) -> str:
+    """The path's file name suffix if it is a plain one, else nothing."""
+    found = SUFFIX.search(path)
+    return found.group() if found else ""
+
+
+@lru_cache(maxsize=4096)
+def media_type(name_suffix: str) -> str:
+    """The media type that a suffix stands for."""
+    return mimetypes.guess_type(f"file{name_suffix}")[0] or "application/octet-stream"

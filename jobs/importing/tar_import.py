@@ -1,0 +1,139 @@
+"""Import of a tar, tar.gz or tar.zst: one pass with concurrent puts, since a tar has no index."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from datacenter.archives.decompress import TarFormat, decompressed
+from datacenter.archives.limits import Limits
+from datacenter.archives.member import Member
+from datacenter.archives.tar_stream import TarReader, read_tar
+from datacenter.datasets.manifest import read_rows
+from datacenter.formats.apply import LabelJoin
+from datacenter.formats.detect import LabelFile
+from datacenter.formats.folders import folder_labels
+from datacenter.formats.registry import reader_for
+from datacenter.storages.object_file import ObjectSource
+from jobs.contract import JobContext
+from jobs.importing.labels import find_lists
+from jobs.importing.put import put_members
+from jobs.importing.staging import Staging, manifest_rows
+
+FRAGMENT_FILES = 16_384
+
+
+def import_tar(
+    job: JobContext, source: ObjectSource, staging: Staging, limits: Limits, archive_format: TarFormat
+) -> dict[str, Any]:
+    """Store every file, write manifest rows as fragments, and give the rows their labels at the end."""
+    reader = read_tar(
+        decompressed(_counted(job, source), archive_format, limits),
+        limits,
+        name_encoding=job.payload["name_encoding"],
+    )
+    recorder = Recorder(staging)
+    put_members(job, staging.storage, recorder.watch(reader), recorder.place, count_bytes=False)
+    label_file, lists = find_lists(_all_paths(staging, recorder.fragments), job.payload["label_format"])
+    warnings = list(reader.warnings)
+    label_join = _label_join(staging, recorder.fragments, label_file)
+    for fragment in recorder.fragments:
+        job.check()
+        _label(staging, fragment, label_join, lists)
+    if label_file is not None and label_join is not None and label_join.unknown:
+        warnings.append(
+            f"{label_file.path} names {label_join.unknown} files that the archive does not have, "
+            f"first {label_join.first_unknown!r}"
+        )
+    staging.write_summary({"warnings": [], "label_file": label_file.path if label_file else None})
+    staging.storage.flush()
+    return {"fragments": recorder.fragments, "warnings": warnings}
+
+
+class Recorder:
+    """Follows the members of a tar past the puts and writes down what they were, a fragment at a time."""
+
+    def __init__(self, staging: Staging) -> None:
+        self._staging = staging
+        self._rows: list[tuple[str, int, int, str]] = []
+        self._count = 0
+        self.fragments: list[str] = []
+
+    def place(self, member: Member) -> str:
+        """The key of a member."""
+        return self._staging.object_key(member.index, member.path)
+
+    def watch(self, reader: TarReader) -> Iterator[Member]:
+        """The same members; one is written down when the next is asked for, when its CRC is known."""
+        for member in reader:
+            yield member
+            self._rows.append((member.path, member.size_bytes, member.crc32, self.place(member)))
+            if len(self._rows) == FRAGMENT_FILES:
+                self._flush()
+        if self._rows:
+            self._flush()
+
+    def _flush(self) -> None:
+        paths, sizes, crcs, keys = zip(*self._rows, strict=True)
+        fragment = self._staging.fragment_key(1, len(self.fragments))
+        empty = pa.array([[] for _ in paths], pa.list_(pa.string()))
+        rows = manifest_rows(
+            paths=pa.array(paths, pa.string()),
+            sizes=pa.array(sizes, pa.int64()),
+            crcs=pa.array(crcs, pa.uint32()),
+            labels=empty,
+            annotations=pa.nulls(len(paths), pa.string()),
+            keys=keys,
+        )
+        self._staging.write_fragment(fragment, rows)
+        self.fragments.append(fragment)
+        self._rows = []
+
+
+def _counted(job: JobContext, source: ObjectSource) -> Iterator[bytes]:
+    for chunk in source.stream():
+        job.report(size_bytes=len(chunk))
+        yield chunk
+
+
+def _all_paths(staging: Staging, fragments: list[str]) -> Any:
+    chunks = [
+        chunk
+        for fragment in fragments
+        for table in read_rows(staging.storage, fragment, ["path"])
+        for chunk in table["path"].chunks
+    ]
+    return pa.concat_arrays(chunks) if chunks else pa.array([], pa.string())
+
+
+def _label_join(staging: Staging, fragments: list[str], label_file: LabelFile | None) -> LabelJoin | None:
+    if label_file is None:
+        return None
+    for fragment in fragments:
+        for table in read_rows(staging.storage, fragment, ["path", "key"]):
+            for key in table["key"].filter(pc.equal(table["path"], label_file.path)).to_pylist():
+                content = ObjectSource(staging.storage, key).stream()
+                return LabelJoin(reader_for(label_file.format)(content, label_file.base))
+    raise AssertionError(f"{label_file.path} was found among the paths and has no row")
+
+
+def _label(staging: Staging, fragment: str, label_join: LabelJoin | None, lists: list[str]) -> None:
+    """Rewrite a fragment with labels, and remove the objects of the lists that are no files of the dataset."""
+    table = next(read_rows(staging.storage, fragment))
+    is_list = pc.is_in(table["path"], value_set=pa.array(lists, pa.string()))
+    dropped = table["key"].filter(is_list).to_pylist()
+    table = table.filter(pc.invert(is_list))
+    paths = pa.concat_arrays(table["path"].chunks)
+    labels, annotations = (
+        label_join.apply(paths)
+        if label_join is not None
+        else (folder_labels(paths), pa.nulls(len(paths), pa.string()))
+    )
+    columns = table.column_names
+    table = table.set_column(columns.index("labels"), table.schema.field("labels"), labels)
+    table = table.set_column(columns.index("annotation"), table.schema.field("annotation"), annotations)
+    staging.write_fragment(fragment, table)
+    for outcome in staging.storage.delete(dropped):
+        if outcome.error is not None:
+            raise outcome.error

@@ -1,0 +1,121 @@
+"""Import of a zip: the directory is read once and split by byte range; each shard reads its span of the archive."""
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from datacenter.archives.limits import Limits
+from datacenter.archives.zip_index import read_zip_index
+from datacenter.archives.zip_span import read_zip_span
+from datacenter.datasets.manifest import open_rows
+from datacenter.ledger.leases import ShardPlan, Totals
+from datacenter.storages.object_file import ObjectSource, ObjectWriter
+from jobs.contract import JobContext, Plan
+from jobs.importing.labels import apply, find_lists
+from jobs.importing.put import put_members
+from jobs.importing.staging import Staging, manifest_rows
+
+
+def plan_zip(job: JobContext, source: ObjectSource, staging: Staging, limits: Limits) -> Plan:
+    """Check the whole structure, find the labels, and write the plan: a row group of the plan file is a shard."""
+    index = read_zip_index(source, limits, name_encoding=job.payload["name_encoding"])
+    entries = index.entries
+    job.check()
+    is_file = pc.invert(entries["is_directory"])
+    paths = entries["path"].filter(is_file).combine_chunks()
+    paths = pa.concat_arrays(paths.chunks) if isinstance(paths, pa.ChunkedArray) else paths
+    label_file, lists = find_lists(paths, job.payload["label_format"])
+    content: Iterator[bytes] = iter(())
+    if label_file is not None:
+        at = pc.index(entries["path"], label_file.path).as_py()
+        content = _content(source, entries.slice(at, 1), limits)
+    labelled = apply(paths, label_file, lists, content)
+    job.check()
+    bounds = _bounds(entries, job.resources.settings.shards.files, job.resources.settings.shards.size_bytes)
+    files, size_bytes = _write_plan(staging, entries, is_file, labelled, bounds)
+    warnings = [*index.warnings, *labelled.warnings]
+    staging.write_summary({"warnings": warnings, "label_file": labelled.label_file})
+    return Plan(
+        shards=[ShardPlan(spec={"row_group": group}) for group in range(len(bounds) - 1)],
+        totals=Totals(files=files, size_bytes=size_bytes),
+        phase="importing",
+    )
+
+
+def import_zip_shard(
+    job: JobContext, source: ObjectSource, staging: Staging, limits: Limits, group: int
+) -> dict[str, Any]:
+    """Read one span of the archive, store its files, and write their manifest rows as a fragment."""
+    with open_rows(staging.storage, staging.plan_key) as plan:
+        entries = plan.read_row_group(group)
+        first = sum(plan.metadata.row_group(before).num_rows for before in range(group))
+    kept = entries["kept"].to_pylist()
+    paths = entries["path"].to_pylist()
+    keys = [staging.object_key(first + row, path) for row, path in enumerate(paths)]
+    members = read_zip_span(source, entries, limits)
+    stored = (member for member in members if kept[member.index])
+    put_members(job, staging.storage, stored, lambda member: keys[member.index], count_bytes=True)
+    files = entries.filter(entries["kept"])
+    if not files.num_rows:
+        return {"fragments": []}
+    fragment = staging.fragment_key(group)
+    rows = manifest_rows(
+        paths=files["path"].combine_chunks(),
+        sizes=files["size_bytes"],
+        crcs=files["crc32"],
+        labels=files["labels"],
+        annotations=files["annotation"],
+        keys=[key for key, keep in zip(keys, kept, strict=True) if keep],
+    )
+    staging.write_fragment(fragment, rows)
+    staging.storage.flush()
+    return {"fragments": [fragment]}
+
+
+def _content(source: ObjectSource, entry: pa.Table, limits: Limits) -> Iterator[bytes]:
+    for member in read_zip_span(source, entry, limits):
+        if member.data is not None:
+            yield bytes(member.data)
+        elif member.chunks is not None:
+            yield from member.chunks
+
+
+def _bounds(entries: pa.Table, most_files: int, most_bytes: int) -> list[int]:
+    """Rows at which shards begin, and the end: a shard closes when it is full of files or of archive bytes."""
+    ends = entries["end_offset"].to_numpy()
+    bounds = [0]
+    while bounds[-1] < entries.num_rows:
+        start = bounds[-1]
+        base = ends[start - 1] if start else entries["header_offset"][0].as_py()
+        by_bytes = int(np.searchsorted(ends, base + most_bytes, "right"))
+        bounds.append(min(entries.num_rows, start + most_files, max(by_bytes, start + 1)))
+    return bounds
+
+
+def _write_plan(
+    staging: Staging, entries: pa.Table, is_file: Any, labelled: Any, bounds: list[int]
+) -> tuple[int, int]:
+    """Write the entries with their labels; returns the files and bytes that the dataset will have."""
+    kept = np.zeros(entries.num_rows, np.bool_)
+    kept[np.flatnonzero(is_file.to_numpy())[labelled.keep.to_numpy(zero_copy_only=False)]] = True
+    rank = np.cumsum(kept) - 1
+    schema = (
+        entries.schema.append(pa.field("kept", pa.bool_()))
+        .append(pa.field("labels", pa.list_(pa.string())))
+        .append(pa.field("annotation", pa.string()))
+    )
+    with ObjectWriter(staging.storage, staging.plan_key) as sink, pq.ParquetWriter(sink, schema) as writer:
+        for start, stop in pairwise(bounds):
+            rows = pa.array(np.where(kept[start:stop], rank[start:stop], -1), mask=~kept[start:stop])
+            part = entries.slice(start, stop - start)
+            part = part.append_column("kept", pa.array(kept[start:stop]))
+            part = part.append_column("labels", labelled.labels.take(rows))
+            part = part.append_column("annotation", labelled.annotations.take(rows))
+            writer.write_table(part.cast(schema), row_group_size=stop - start)
+    sizes = entries["size_bytes"].to_numpy()
+    return int(kept.sum()), int(sizes[kept].sum())

@@ -1,0 +1,59 @@
+"""Relay: rings that were committed and not sent, work whose time has come, and webhooks."""
+
+import httpx
+import structlog
+from sqlalchemy import select
+
+from datacenter.database import now
+from datacenter.datasets.resources import Resources
+from datacenter.ledger.doorbell import BrokerUnavailable
+from datacenter.ledger.models import Job, OutboxMessage
+from datacenter.ledger.outbox import put_off, relay
+from datacenter.ledger.repair import BATCH, wake_due
+
+NOTIFY_ATTEMPTS = 10
+NOTIFY_BATCH = 20
+log = structlog.get_logger(__name__)
+
+
+def relay_once(resources: Resources) -> None:
+    """Wake what is due and send what is in the outbox; a broker that is down is met again the next time."""
+    while resources.database.run(wake_due) == BATCH:
+        pass
+    try:
+        while relay(resources.database, resources.doorbell):
+            pass
+    except BrokerUnavailable as error:
+        log.warning("broker unavailable", reason=error.detail)
+    notify_once(resources)
+
+
+def notify_once(resources: Resources) -> None:
+    """Tell webhooks of ended jobs; one that does not answer is tried again with growing pauses."""
+    with resources.database.reading() as session:
+        due = (OutboxMessage.kind == "notify", OutboxMessage.due_at <= now(session))
+        messages = list(session.scalars(select(OutboxMessage).where(*due).limit(NOTIFY_BATCH)))
+    for message in messages:
+        delivered = _deliver(resources, message)
+        with resources.database.transaction() as session:
+            row = session.get(OutboxMessage, message.id)
+            if row is None:
+                continue
+            if delivered or row.attempts + 1 >= NOTIFY_ATTEMPTS:
+                session.delete(row)
+            else:
+                put_off(row, session)
+
+
+def _deliver(resources: Resources, message: OutboxMessage) -> bool:
+    with resources.database.reading() as session:
+        job = session.get(Job, message.job_id)
+    if job is None:
+        return True
+    body = {"job": job.id, "kind": job.kind, "state": job.state, "error": job.error}
+    try:
+        answer = httpx.post(message.payload["url"], json=body, timeout=5, follow_redirects=False)
+    except httpx.HTTPError as error:
+        log.warning("webhook not delivered", job_id=job.id, reason=type(error).__name__)
+        return False
+    return answer.is_success

@@ -1,0 +1,57 @@
+"""The command `datacenter-scheduler`: relay and sweep. Two of them do no harm; one is enough."""
+
+import signal
+import sys
+import threading
+import time
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from datacenter.datasets.resources import Resources, open_resources
+from datacenter.errors import SettingsInvalid
+from datacenter.logs import configure_logs
+from datacenter.migrations import require_schema
+from datacenter.settings import load_settings
+from jobs.relay import relay_once
+from jobs.sweep import sweep_once
+
+log = structlog.get_logger(__name__)
+
+
+def run(resources: Resources, stop: threading.Event) -> None:
+    """Relay and sweep in turn until told to stop; a database that is away is met again later."""
+    settings = resources.settings.ledger
+    swept = float("-inf")
+    while not stop.is_set():
+        try:
+            relay_once(resources)
+            if time.monotonic() - swept >= settings.sweep_seconds:
+                sweep_once(resources)
+                swept = time.monotonic()
+        except SQLAlchemyError as error:
+            log.warning("database unavailable", reason=str(error))
+        stop.wait(settings.relay_seconds)
+
+
+def main() -> None:
+    """Entry point of the command."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        settings = load_settings()
+        configure_logs(settings)
+        resources = open_resources(settings)
+        require_schema(resources.database)
+    except SettingsInvalid as error:
+        print(f"datacenter-scheduler: {error.detail}", file=sys.stderr)
+        raise SystemExit(2) from error
+    try:
+        run(resources, stop)
+    finally:
+        resources.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,128 @@
+"""Sweep: the periodic repair of whatever a crash, or time, has left."""
+
+from datetime import timedelta
+
+import structlog
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
+
+from datacenter.database import now
+from datacenter.datasets.models import Archive, ArchiveState, Download, Export, Litter, Upload
+from datacenter.datasets.resources import Resources
+from datacenter.ledger.doorbell import BrokerUnavailable
+from datacenter.ledger.models import IdempotencyKey, Job
+from datacenter.ledger.moves import add_step
+from datacenter.ledger.repair import BATCH, queues_with_work, take_back_expired
+from datacenter.ledger.states import FINISHED, JobState, Step
+from datacenter.settings import LifetimeSettings
+from storage_adapters.errors import StorageError
+
+MOST_RINGS = 8
+log = structlog.get_logger(__name__)
+
+
+def sweep_once(resources: Resources) -> None:
+    """Everything that is due, once; every part can run twice, and beside another sweep."""
+    database, settings = resources.database, resources.settings
+    while database.run(lambda session: take_back_expired(session, settings.ledger)) == BATCH:
+        pass
+    _ring_for_waiting_work(resources)
+    database.run(lambda session: undo_old_checkpoints(session, settings.ledger.checkpoint_seconds))
+    database.run(expire_archives)
+    database.run(expire_uploads)
+    database.run(lambda session: forget_the_old(session, settings.lifetimes))
+    remove_litter(resources)
+
+
+def _ring_for_waiting_work(resources: Resources) -> None:
+    with resources.database.reading() as session:
+        waiting = queues_with_work(session)
+    try:
+        for queue, count in waiting.items():
+            for _ in range(min(count, MOST_RINGS)):
+                resources.doorbell.ring(queue, "")
+    except BrokerUnavailable as error:
+        log.warning("broker unavailable", reason=error.detail)
+
+
+def undo_old_checkpoints(session: Session, keep_seconds: float) -> None:
+    """Clean up after failed jobs that nobody has retried."""
+    before = now(session) - timedelta(seconds=keep_seconds)
+    old = (Job.state == JobState.FAILURE, Job.finished_at < before, Job.checkpoint)
+    for job in session.scalars(select(Job).where(*old).limit(BATCH).with_for_update(skip_locked=True)):
+        job.checkpoint, job.outcome = False, JobState.FAILURE
+        add_step(session, job, Step.UNDO)
+
+
+def expire_archives(session: Session) -> None:
+    """Turn archives whose time is over into litter, unless a job is still about them."""
+    over = (Archive.state != ArchiveState.EXPIRED, Archive.expires_at < now(session))
+    for archive in session.scalars(
+        select(Archive).where(*over).limit(BATCH).with_for_update(skip_locked=True)
+    ):
+        if _is_in_use(session, archive):
+            continue
+        archive.state = ArchiveState.EXPIRED
+        session.add(Litter(storage=archive.storage, prefix=archive.prefix, due_at=now(session)))
+
+
+def expire_uploads(session: Session) -> None:
+    """Turn uploads that nobody finished or imported into litter."""
+    over = Upload.expires_at < now(session)
+    for upload in session.scalars(select(Upload).where(over).limit(BATCH).with_for_update(skip_locked=True)):
+        job = session.get(Job, upload.job_id) if upload.job_id else None
+        if job is not None and job.state not in FINISHED:
+            continue
+        prefix = upload.key.rpartition("/")[0] + "/"
+        session.add(Litter(storage=upload.storage, prefix=prefix, due_at=now(session)))
+        session.delete(upload)
+
+
+def forget_the_old(session: Session, lifetimes: LifetimeSettings) -> None:
+    """Remove rows that nobody needs any more: answers, links, ended jobs."""
+    moment = now(session)
+    replayed_until = moment - timedelta(seconds=lifetimes.idempotency_seconds)
+    session.execute(delete(IdempotencyKey).where(IdempotencyKey.created_at < replayed_until))
+    ended_before = moment - timedelta(seconds=lifetimes.job_seconds)
+    session.execute(delete(Download).where(Download.expires_at < ended_before))
+    expired = select(Archive.id).where(
+        Archive.state == ArchiveState.EXPIRED, Archive.expires_at < ended_before
+    )
+    session.execute(delete(Export).where(Export.archive_id.in_(expired)))
+    old = (Job.state.in_(FINISHED), Job.finished_at < ended_before, ~Job.checkpoint)
+    ids = session.scalars(select(Job.id).where(*old).limit(BATCH)).all()
+    session.execute(delete(Job).where(Job.id.in_(ids)))
+
+
+def remove_litter(resources: Resources) -> None:
+    """Remove stored bytes that nothing refers to; what would not go stays on the list."""
+    with resources.database.reading() as session:
+        due = list(session.scalars(select(Litter).where(Litter.due_at <= now(session)).limit(BATCH)))
+    for litter in due:
+        try:
+            gone = _remove(resources, litter)
+        except StorageError as error:
+            log.warning("litter stays", storage=litter.storage, prefix=litter.prefix, reason=error.detail)
+            gone = False
+        resources.database.run(lambda session, litter=litter, gone=gone: _settle(session, litter, gone))  # type: ignore[misc]  # the defaults only bind the loop's values
+
+
+def _remove(resources: Resources, litter: Litter) -> bool:
+    storage = resources.storages.open(litter.storage)
+    for upload in storage.list_uploads(litter.prefix):
+        storage.abort_upload(upload.key, upload.upload_id)
+    failed = sum(outcome.error is not None for outcome in storage.delete_prefix(litter.prefix))
+    return failed == 0
+
+
+def _settle(session: Session, litter: Litter, gone: bool) -> None:
+    if gone:
+        session.execute(delete(Litter).where(Litter.id == litter.id))
+    else:
+        later = now(session) + timedelta(minutes=5)
+        session.execute(update(Litter).where(Litter.id == litter.id).values(due_at=later))
+
+
+def _is_in_use(session: Session, archive: Archive) -> bool:
+    builder = session.get(Job, archive.job_id)
+    return builder is not None and builder.state not in FINISHED

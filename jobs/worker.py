@@ -1,0 +1,72 @@
+"""The command `datacenter-worker`: a pod that serves some queues."""
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from datacenter.database import Database
+from datacenter.errors import SettingsInvalid
+from datacenter.ledger.states import JobKind
+from datacenter.logs import configure_logs
+from datacenter.migrations import require_schema
+from datacenter.settings import Settings, load_settings
+from jobs.celery_app import create_app
+from jobs.stopping import StopFlag
+
+QUEUES = [kind.value for kind in JobKind]
+
+
+def work(
+    queues: Annotated[str, typer.Option(help="Queues to serve, separated by commas.")] = ",".join(QUEUES),
+    concurrency: Annotated[int, typer.Option(min=1, help="Processes, each with one shard at a time.")] = (
+        os.cpu_count() or 1
+    ),
+) -> None:
+    """Serve queues until told to stop; SIGTERM finishes or hands back what is held and exits 0."""
+    wanted = [name.strip() for name in queues.split(",") if name.strip()]
+    unknown = sorted(set(wanted) - set(QUEUES))
+    if unknown or not wanted:
+        _refuse(
+            f"--queues: there is no queue {', '.join(unknown) or 'given'}; queues are {', '.join(QUEUES)}"
+        )
+    settings = _settings()
+    configure_logs(settings)
+    app = create_app(settings, wanted, StopFlag())
+    app.worker_main(
+        [
+            "worker",
+            f"--queues={','.join(f'{settings.broker.prefix}.{name}' for name in wanted)}",
+            f"--concurrency={concurrency}",
+            "--pool=prefork",
+            "--without-gossip",
+            "--without-mingle",
+            "--loglevel=WARNING",
+        ]
+    )
+
+
+def _settings() -> Settings:
+    try:
+        settings = load_settings()
+        database = Database(settings.database)
+        require_schema(database)
+        database.close()
+    except SettingsInvalid as error:
+        _refuse(error.detail)
+    return settings
+
+
+def _refuse(reason: str) -> None:
+    print(f"datacenter-worker: {reason}", file=sys.stderr)
+    raise SystemExit(2)
+
+
+def main() -> None:
+    """Entry point of the command."""
+    typer.run(work)
+
+
+if __name__ == "__main__":
+    main()
