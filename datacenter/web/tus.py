@@ -12,7 +12,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from datacenter.datasets import uploads
 from datacenter.datasets.models import Upload
-from datacenter.errors import TooLarge
 from datacenter.web import tus_headers
 from datacenter.web.calls import (
     API,
@@ -130,9 +129,11 @@ def remove(upload_id: str, call: Authorized, _: Tus) -> Response:
 
 
 async def _receive(request: Request, call: Call, upload: Upload, offset_bytes: int) -> Upload:
-    announced = request.headers.get("Content-Length", "0")
-    if announced.isdecimal() and int(announced) > upload.size_bytes - offset_bytes >= 0:
-        raise TooLarge(f"the upload was announced with {upload.size_bytes} bytes; this would make more")
+    announced = "Content-Length" in request.headers
+    # Refused before the bytes travel, if the client says how many there are.
+    uploads.check_piece(
+        upload, offset_bytes, tus_headers.number(request.headers, "Content-Length") if announced else 0
+    )
     arrived = False
     async for buffer in _gathered(request):
         arrived = True

@@ -71,9 +71,10 @@ def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
                 "kind": "nas",
                 "url": f"nas://{home}/nas",
             },
-            "lake": {
-                "kind": "memory",
-                "url": "memory://user:canary@lake?key=canary",
+            "lake": {"kind": "memory", "url": f"memory://{home}"},
+            "bucket": {
+                "kind": "cos",
+                "url": "cos://user:canary@host/bucket?key=canary",
                 "options": {"secret_key": "canary", "region": "x"},
             },
         },

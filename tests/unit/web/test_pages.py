@@ -20,10 +20,10 @@ def test_an_altered_cursor_is_refused(position: str, place: int, character: str)
     cursor = LIST.write(position)
     at = place % len(cursor)
     altered = cursor[:at] + character + cursor[at + 1 :]
-    try:
-        assert LIST.read(altered) == position
-    except Invalid as error:
-        assert error.field == "cursor"
+    if altered == cursor:
+        return
+    with pytest.raises(Invalid):
+        LIST.read(altered)
 
 
 @pytest.mark.parametrize("cursor", ["", "x", "!!!!", "AAAA", "\x00", "é" * 20])
