@@ -14,6 +14,7 @@ from datacenter.archives.limits import MIB, Limits
 TarFormat: TypeAlias = Literal["tar", "tar.gz", "tar.zst"]
 
 _GZIP = 31
+_GZIP_START = b"\x1f"
 _HEADER_BYTES_AN_ENTRY = 4096
 _BadGzip: type[Exception] = igzip_lib.IsalError  # type: ignore[assignment]  # its stubs declare an instance
 
@@ -43,22 +44,19 @@ def _plain(chunks: Iterator[bytes], archive_format: TarFormat) -> Iterator[bytes
 def _gunzip(chunks: Iterator[bytes]) -> Iterator[bytes]:
     """Every gzip member in turn; zeros after the last are padding."""
     decompressor = isal_zlib.decompressobj(_GZIP)
-    is_first = True
     for rest in slices(chunks):
         while rest:
             if decompressor.eof:
                 rest = rest.lstrip(b"\0")
                 if not rest:
                     break
-                decompressor, is_first = isal_zlib.decompressobj(_GZIP), False
+                if not rest.startswith(_GZIP_START):
+                    raise ArchiveRejected("BAD_ARCHIVE", "there is data after the gzip stream; pack it again")
+                decompressor = isal_zlib.decompressobj(_GZIP)
             try:
                 piece = decompressor.decompress(rest, MIB)
             except _BadGzip as error:
-                if is_first:
-                    raise _corrupt("gzip") from error
-                raise ArchiveRejected(
-                    "BAD_ARCHIVE", "there is data after the gzip stream, or it is damaged"
-                ) from error
+                raise _corrupt("gzip") from error
             if piece:
                 yield piece
             rest = decompressor.unused_data if decompressor.eof else decompressor.unconsumed_tail
@@ -79,6 +77,12 @@ def _unzstd(chunks: Iterator[bytes]) -> Iterator[bytes]:
         except OSError as error:
             if packed.failure is not None:
                 raise packed.failure from None
+            if "too much memory" in str(
+                error
+            ):  # zstd's own words; without them it would only be called damaged
+                raise ArchiveRejected(
+                    "UNSUPPORTED", "the zstd window is above 128 MiB; pack it with less"
+                ) from error
             raise _corrupt("zstd") from error
         if not piece:
             return

@@ -95,7 +95,7 @@ def _twin_warnings(names: "pa.ChunkedArray[Any]") -> list[str]:
     # Twins can look the same, so the example shows what is not ASCII as escapes.
     pair = " and ".join(escaped_name(name.encode("ascii", "backslashreplace")) for name in example)
     return [
-        f"{twins} names differ from another only in case or Unicode form, such as {pair}; "
+        f"names that differ from another only in case or Unicode form: {twins}, such as {pair}; "
         "a case-insensitive storage cannot hold both"
     ]
 

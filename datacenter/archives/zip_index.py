@@ -169,5 +169,5 @@ def _ratio_warnings(entries: pa.Table, limits: Limits) -> list[str]:
         return []
     example = escaped_name(entries["path"][int(np.argmax(high))].as_py())
     return [
-        f"{int(high.sum())} files are more than {limits.ratio_warning} times larger than packed, such as {example}"
+        f"files more than {limits.ratio_warning} times larger than packed: {int(high.sum())}, such as {example}"
     ]
