@@ -104,12 +104,14 @@ def manifest_batch(count: int) -> pa.RecordBatch:
             "media_type": ["image/png"] * count,
             "labels": pa.array([["cat", f"class {n % 100}"] for n in range(count)], pa.list_(pa.string())),
             "annotation": pa.array(['{"box": [1, 2]}' if n % 2 else None for n in range(count)], pa.string()),
+            "dataset": ["digits"] * count,
+            "version": pa.array([3] * count, pa.int32()),
         }
     )
 
 
 def test_manifest_lines_say_what_every_file_is_and_where_it_is_from() -> None:
-    lines = manifest_lines(manifest_batch(2), dataset="digits", version=3).decode().splitlines()
+    lines = manifest_lines(manifest_batch(2)).decode().splitlines()
     assert json.loads(lines[1]) == {
         "path": "train/class/图片_0000001.png",
         "size_bytes": 1,
@@ -125,13 +127,13 @@ def test_manifest_lines_say_what_every_file_is_and_where_it_is_from() -> None:
 
 def test_manifest_lines_name_the_source_where_a_file_was_renamed() -> None:
     renamed = manifest_batch(1).append_column("source_path", pa.array(["old.png"]))
-    assert json.loads(manifest_lines(renamed, dataset="d", version=1))["source_path"] == "old.png"
+    assert json.loads(manifest_lines(renamed))["source_path"] == "old.png"
 
 
 def test_writing_takes_a_few_microseconds_a_row() -> None:
     whole = manifest_batch(50_000)
     began = time.process_time()
-    manifest_lines(whole, dataset="digits", version=3)
+    manifest_lines(whole)
     middle = time.process_time()
     writer_for("jsonl").rows(whole.select(["path", "labels", "annotation"]))
     ended = time.process_time()
