@@ -36,6 +36,8 @@ SCHEMA = pa.schema(
 )
 """A member's stored content is `stored_size` bytes of the object `key` from `offset`; `method` is that of the zip."""
 STORED = 0
+SIDECARS = 2
+"""The last members of every archive are its labels and its manifest."""
 
 
 @dataclass(frozen=True, kw_only=True)

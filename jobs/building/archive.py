@@ -7,7 +7,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from datacenter.database import now
-from datacenter.datasets.members import write_members
+from datacenter.datasets.members import SIDECARS, write_members
 from datacenter.datasets.models import Archive, ArchiveState, Download, Export, Litter
 from datacenter.ledger.leases import Totals
 from datacenter.ledger.models import Job
@@ -35,7 +35,7 @@ def plan(job: JobContext, archive: Archive, *, write: bool) -> Plan:
     layout = job.resources.layouts.get(job.resources.storages.open(archive.storage), archive)
     return Plan(
         shards=parts.plan_parts(job, archive),
-        totals=Totals(files=layout.files, size_bytes=layout.size_bytes),
+        totals=Totals(files=layout.files - SIDECARS, size_bytes=layout.size_bytes),
         phase="writing the archive",
     )
 
@@ -60,14 +60,15 @@ def finish(
         parts.complete(job, archive, iter(found))
     layout = job.resources.layouts.get(storage, archive)
     state = ArchiveState.READY if write else ArchiveState.LAID_OUT
-    values = {"files": layout.files, "size_bytes": layout.size_bytes, "etag": archive.fingerprint[:32]}
+    files = layout.files - SIDECARS
+    values = {"files": files, "size_bytes": layout.size_bytes, "etag": archive.fingerprint[:32]}
 
     def publish(session: Session) -> None:
         session.execute(update(Archive).where(Archive.id == archive.id).values(**values))
         ready = (Archive.id == archive.id, Archive.state != ArchiveState.READY)
         session.execute(update(Archive).where(*ready).values(state=state))
 
-    result = {"files": layout.files, "size_bytes": layout.size_bytes, "filename": archive.filename}
+    result = {"files": files, "size_bytes": layout.size_bytes, "filename": archive.filename}
     return Ending(result=result, publish=publish)
 
 

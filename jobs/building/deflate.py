@@ -9,7 +9,7 @@ from isal import isal_zlib
 
 from datacenter.archives.crc import crc32
 from datacenter.datasets.manifest import open_rows, read_rows, regroup, write_rows
-from datacenter.datasets.members import SCHEMA
+from datacenter.datasets.members import SCHEMA, SIDECARS
 from datacenter.datasets.models import Archive
 from datacenter.ledger.leases import ShardPlan, Totals
 from datacenter.storages.object_file import ObjectWriter
@@ -35,8 +35,8 @@ def plan_spans(job: JobContext, archive: Archive) -> Plan:
         sizes = file.read(columns=["size_bytes"])["size_bytes"].to_numpy()
     spans = _spans(sizes, job.resources.settings.shards.part_bytes, job.resources.settings.shards.files)
     specs = [{"span": number, "first": first, "last": last} for number, (first, last) in enumerate(spans)]
-    # Every byte is worked on twice: deflated, then written into the archive.
-    totals = Totals(files=2 * len(sizes), size_bytes=None)
+    # Files count when they are written into the archive; only then are its bytes known.
+    totals = Totals(files=len(sizes) - SIDECARS, size_bytes=None)
     return Plan(shards=[ShardPlan(spec=spec) for spec in specs], totals=totals, phase="compressing")
 
 
@@ -58,7 +58,7 @@ def deflate_span(job: JobContext, archive: Archive, spec: dict[str, Any]) -> dic
                 "key": key,
                 "offset": offset,
             }
-            job.report(files=1, size_bytes=row["size_bytes"])
+            job.check()
     write_rows(storage, f"{key}.parquet", SCHEMA, [pa.Table.from_pylist(rows, schema=SCHEMA)])
     return {"fragment": f"{key}.parquet"}
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from datacenter.archives.crc import crc32_combine
 from datacenter.datasets.manifest import open_rows
-from datacenter.datasets.members import ArchiveReader, Piece
+from datacenter.datasets.members import SIDECARS, ArchiveReader, Piece
 from datacenter.datasets.models import Archive
 from datacenter.ledger.leases import ShardPlan
 from jobs.contract import JobContext
@@ -41,7 +41,8 @@ def write_part(job: JobContext, archive: Archive, spec: dict[str, Any]) -> dict[
     chunks = _watched(job, reader.read(spec["start"], spec["stop"]))
     part = storage.upload_part(archive.key, spec["upload"], spec["part"], spec["start"], chunks)
     begun_before = first < last and reader.layout.member_offset(first) < spec["start"]
-    job.report(files=last - first - begun_before)
+    files = reader.layout.files - SIDECARS
+    job.report(files=max(0, min(last, files) - min(first + begun_before, files)))
     return {
         "upload": spec["upload"],
         "part": [part.number, part.offset, part.length, part.tag],

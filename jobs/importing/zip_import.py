@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from datacenter.archives.limits import Limits
-from datacenter.archives.zip_index import read_zip_index
+from datacenter.archives.zip_index import ENTRY_SCHEMA, read_zip_index
 from datacenter.archives.zip_span import read_zip_span
 from datacenter.datasets.manifest import open_rows
 from datacenter.ledger.leases import ShardPlan, Totals
@@ -57,7 +57,7 @@ def import_zip_shard(
     kept = entries["kept"].to_pylist()
     paths = entries["path"].to_pylist()
     keys = [staging.object_key(first + row, path) for row, path in enumerate(paths)]
-    members = read_zip_span(source, entries, limits)
+    members = read_zip_span(source, entries.select(ENTRY_SCHEMA.names), limits)
     stored = (member for member in members if kept[member.index])
     put_members(job, staging.storage, stored, lambda member: keys[member.index], count_bytes=True)
     files = entries.filter(entries["kept"])
