@@ -52,8 +52,13 @@ class MemoryFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec publ
     def rm_file(self, path: str) -> None:
         path = self._strip_protocol(path)
         with self._state.lock:
-            if self._state.objects.pop(path, None) is None and not self.isdir(path):
+            if self._state.objects.pop(path, None) is None:
                 raise FileNotFoundError(path)
+
+    def rm(self, path: str | list[str], recursive: bool = False, maxdepth: int | None = None) -> None:
+        for found in self.expand_path(path, recursive=recursive, maxdepth=maxdepth):
+            if self.isfile(found):  # a directory goes with the last key that runs through it
+                self.rm_file(found)
 
     def cp_file(self, path1: str, path2: str, **options: Any) -> None:
         with self.open(path1, "rb") as source, self.open(path2, "wb") as target:

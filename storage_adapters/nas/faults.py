@@ -25,18 +25,26 @@ ERRORS: Mapping[int, type[StorageError]] = {
     errno.EROFS: PermissionDenied,
     errno.ENAMETOOLONG: InvalidKey,
     errno.EILSEQ: InvalidKey,  # the file system refuses the characters of the name
-    errno.ENOTDIR: InvalidKey,  # a segment is an object or a symbolic link
-    errno.EISDIR: InvalidKey,  # the key is a directory
+    errno.ENOTDIR: InvalidKey,
+    errno.EISDIR: InvalidKey,
     errno.ENOTEMPTY: InvalidKey,
     errno.ELOOP: InvalidKey,
 }
 """Everything else (EIO, ESTALE, ETIMEDOUT, EHOSTDOWN, EMFILE …) may pass: `StorageUnavailable`."""
 
+WORDS: Mapping[int, str] = {
+    errno.ENOTDIR: "A segment of the key is an object, or a symbolic link, which is never followed.",
+    errno.EISDIR: "The key is a directory of other objects.",
+    errno.ENOTEMPTY: "The key is a directory of other objects.",
+    errno.ELOOP: "The key is a symbolic link, which is never followed.",
+}
+"""Where the system's own words would not tell a person what to change."""
+
 
 def translate(error: OSError, key: str | None = None) -> StorageError:
-    """The storage error for what the operating system said, with its words as the detail."""
+    """The storage error for what the operating system said."""
     kind = ERRORS.get(error.errno or 0, StorageUnavailable)
-    fault = kind(error.strerror or str(error), key=key)
+    fault = kind(WORDS.get(error.errno or 0) or error.strerror or str(error), key=key)
     fault.__cause__ = error
     return fault
 

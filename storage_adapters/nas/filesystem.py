@@ -116,6 +116,10 @@ class NasFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec publish
         os.makedirs(os.path.dirname(place), exist_ok=True)
         if mode == "ab":
             return open(place, "ab")
+        if os.path.isdir(place):
+            raise IsADirectoryError(path)
+        if "x" in mode and os.path.lexists(place):
+            raise FileExistsError(path)  # the writer finds out again when it publishes; this is only sooner
         staging = os.path.dirname(place) if self.staging is None else os.path.join(self.root, self.staging)
         os.makedirs(staging, exist_ok=True)
         return WholeFileWriter(place, staging=staging, exclusive="x" in mode, autocommit=autocommit)

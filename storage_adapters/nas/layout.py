@@ -1,8 +1,5 @@
 """Layout: where a NAS storage keeps objects, and its own area that no listing shows."""
 
-import os
-import secrets
-
 from storage_adapters.errors import InvalidKey
 from storage_adapters.keys import check_key
 
@@ -24,16 +21,3 @@ def split_key(key: str) -> tuple[str, str]:
     if key == RESERVED or key.startswith(f"{RESERVED}/"):
         raise InvalidKey(f"Keys under {RESERVED}/ belong to the storage.", key=key)
     return directory, name
-
-
-class StagingNames:
-    """Names that no other process, thread or call uses in the staging area."""
-
-    def __init__(self) -> None:
-        self._token = f"{os.getpid()}-{secrets.token_hex(8)}"
-        self._count = 0
-
-    def next(self) -> str:
-        """A new name; one thread uses an instance."""
-        self._count += 1
-        return f"{self._token}-{self._count}"

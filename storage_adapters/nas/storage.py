@@ -3,9 +3,11 @@
 import ctypes
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
+from uuid import uuid4
 
 from storage_adapters.batches import cut_batches, run_batches
 from storage_adapters.contract import (
@@ -27,8 +29,10 @@ from storage_adapters.nas.clearing import as_text, files_under, remove_directori
 from storage_adapters.nas.directories import Directories
 from storage_adapters.nas.faults import translate, translate_write, translated
 from storage_adapters.nas.filesystem import NasFileSystem
-from storage_adapters.nas.layout import STAGING, StagingNames, split_key
+from storage_adapters.nas.filling import size_of
+from storage_adapters.nas.layout import STAGING, split_key
 from storage_adapters.nas.listing import list_tree
+from storage_adapters.nas.staging import Staging
 from storage_adapters.options import OptionValue, read_options
 
 _ITEMS_AT_ONCE = 64
@@ -38,11 +42,11 @@ _CLEARING_PASSES = 3
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NasOptions:
-    """`durable`: `flush` waits for the disk. `threads`: calls to the file system at once in one method.
-    `create`: make the root directory if it is missing."""
+    """`durable`: `flush` waits for the disk. `threads`: how many calls go to the file system at once
+    where it is slow to answer (a local one is used from one thread). `create`: make the root directory if it is missing."""
 
     durable: bool = False
-    threads: int = 2
+    threads: int = 8
     create: bool = True
 
 
@@ -63,6 +67,7 @@ class NasStorage:
     def __init__(self, root: str, options: NasOptions | None = None) -> None:
         self._root = root
         self._options = options or NasOptions()
+        self._tidied = False
 
     @classmethod
     def from_url(cls, url: str, options: Mapping[str, OptionValue]) -> "NasStorage":
@@ -85,7 +90,7 @@ class NasStorage:
         return NasFileSystem(root=self._root, staging=STAGING)
 
     def check(self) -> Health:
-        key = f"datacenter-check-{StagingNames().next()}"
+        key = f"datacenter-check-{uuid4().hex}"
         try:
             for outcome in self.put_many([NewObject(key=key, data=b"check")]):
                 if outcome.error is not None:
@@ -123,13 +128,16 @@ class NasStorage:
 
     def put_many(self, objects: Iterable[NewObject]) -> Iterator[PutOutcome]:
         batches = cut_batches(
-            objects, max_items=_ITEMS_AT_ONCE, max_bytes=_BYTES_AT_ONCE, size_bytes=lambda new: len(new.data)
+            objects,
+            max_items=_ITEMS_AT_ONCE,
+            max_bytes=_BYTES_AT_ONCE,
+            size_bytes=lambda new: size_of(new.data),
         )
         return run_batches(self._put_batch, batches, threads=self._options.threads)
 
     def put_if_absent(self, key: str, data: Buffer) -> ObjectInfo:
         with Directories(self._root) as directories, translated(key):
-            objects.put_new_object(directories, StagingNames(), key, data)
+            Staging(directories).put_new(key, data)
             return objects.stat_object(directories, key)
 
     def delete(self, keys: Iterable[str]) -> Iterator[DeleteOutcome]:
@@ -151,7 +159,7 @@ class NasStorage:
 
     def copy(self, source: str, target: str) -> ObjectInfo:
         with Directories(self._root) as directories, translated(target):
-            objects.copy_object(directories, StagingNames(), source, target)
+            Staging(directories).copy(source, target)
             return objects.stat_object(directories, target)
 
     def presign(self, key: str, method: Literal["GET", "PUT"], expires_in: timedelta) -> str:
@@ -201,19 +209,27 @@ class NasStorage:
                 raise translate(OSError(code, os.strerror(code)))
 
     def _put_batch(self, batch: list[NewObject]) -> list[PutOutcome]:
-        names = StagingNames()
         outcomes = []
         with Directories(self._root) as directories:
+            staging = Staging(directories)
+            self._tidy_once(staging)
             for new in batch:
                 fault: StorageError | None = None
                 try:
-                    objects.put_object(directories, names, new.key, new.data)
+                    staging.put(new.key, new.data)
                 except StorageError as error:
                     fault = error
                 except OSError as error:
                     fault = translate_write(error, new.key)
-                outcomes.append(PutOutcome(key=new.key, size_bytes=objects.size_of(new.data), error=fault))
+                outcomes.append(PutOutcome(key=new.key, size_bytes=size_of(new.data), error=fault))
         return outcomes
+
+    def _tidy_once(self, staging: Staging) -> None:
+        """Before the first put of this instance, remove what killed writers left; a failure is no reason not to put."""
+        if not self._tidied:
+            self._tidied = True
+            with suppress(OSError):
+                staging.remove_abandoned()
 
     def _read_batch(self, batch: list[ByteRange]) -> list[bytes]:
         with Directories(self._root) as directories:

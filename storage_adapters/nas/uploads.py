@@ -3,14 +3,17 @@
 import os
 import secrets
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from storage_adapters.contract import Buffer, ByteRange, ObjectInfo, Part, PendingUpload
 from storage_adapters.errors import ObjectMissing, UploadInvalid, UploadMissing
 from storage_adapters.nas.directories import Directories
 from storage_adapters.nas.faults import translated
+from storage_adapters.nas.filling import copy_bytes, size_of, write_all
 from storage_adapters.nas.layout import UPLOADS, split_key
-from storage_adapters.nas.objects import copy_bytes, open_object, publish, size_of, stat_object, write_all
+from storage_adapters.nas.objects import open_object, stat_object
+from storage_adapters.nas.staging import publish
 
 _KEY = "key"
 _DATA = "data"
@@ -92,7 +95,7 @@ def complete_upload(directories: Directories, key: str, upload_id: str, parts: I
         raise UploadInvalid(f"The parts add up to {size} bytes, but {written} were written.", key=key)
     with translated(key):
         try:
-            publish(directories, _area(upload_id), _DATA, key)
+            publish(directories, _area(upload_id), _DATA, *split_key(key))
         except FileNotFoundError:
             return _published(directories, key, size)  # another call published it just now
     abort_upload(directories, upload_id)
@@ -101,21 +104,14 @@ def complete_upload(directories: Directories, key: str, upload_id: str, parts: I
 
 def abort_upload(directories: Directories, upload_id: str) -> None:
     """Remove what there is of the upload."""
-    with translated():
-        try:
-            here = directories.find(_area(upload_id))
-        except FileNotFoundError:
-            return
+    with translated(), suppress(FileNotFoundError, UploadMissing):
+        area = _area(upload_id)
+        here = directories.find(area)
         for name in (_DATA, _KEY):  # the key last: as long as it is there the upload is listed
-            try:
+            with suppress(FileNotFoundError):
                 os.unlink(name, dir_fd=here)
-            except FileNotFoundError:
-                continue
-        directories.forget(_area(upload_id))
-        try:
-            os.rmdir(upload_id, dir_fd=directories.find(UPLOADS))
-        except FileNotFoundError:
-            return
+        # Over NFS a file that another client holds open keeps the directory; the next call removes it.
+        directories.remove(area)
 
 
 def list_uploads(root: str, prefix: str) -> Iterator[PendingUpload]:

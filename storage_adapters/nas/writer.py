@@ -15,10 +15,6 @@ class WholeFileWriter(io.BufferedWriter):
     """
 
     def __init__(self, place: str, *, staging: str, exclusive: bool, autocommit: bool) -> None:
-        if exclusive and os.path.lexists(place):
-            raise FileExistsError(place)
-        if os.path.isdir(place):
-            raise IsADirectoryError(place)
         self._place = place
         self._temporary = os.path.join(staging, f".{secrets.token_hex(8)}.part")
         self._exclusive = exclusive
