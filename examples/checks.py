@@ -53,7 +53,7 @@ def archive_matches(path: Path, expected: Mapping[str, bytes]) -> int:
             data = archive.read(row["path"])
             require(data == expected[row["path"]], f"{row['path']} in {path.name} has other bytes")
             require(
-                (row["size_bytes"], row["crc32"]) == (len(data), zlib.crc32(data)),
+                (row["size_bytes"], row["crc32"]) == (len(data), f"{zlib.crc32(data):08x}"),
                 f"{row['path']}: wrong size or CRC-32",
             )
     return len(rows)

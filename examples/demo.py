@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 from account import Account, Step
@@ -181,16 +182,16 @@ def main() -> int:
         with tempfile.TemporaryDirectory(prefix="datacenter-demo-") as directory:
             desk = Path(directory)
             first, second = make_sources(desk)
-            began = time.perf_counter()
-            with running(desk / "home") as up, up.client() as client:
-                with account.step(f"a data centre is up at {up.url}") as step:
-                    step.found(
-                        f"{', '.join(up.processes())}: each a process of its own, in {time.perf_counter() - began:.1f} s"
-                    )
+            with ExitStack() as stack:
+                with account.step("started a data centre of its own") as step:
+                    up = stack.enter_context(running(desk / "home"))
+                    client = stack.enter_context(up.client())
+                    step.found(f"{', '.join(up.processes())}: a process each; REST at {up.url}")
                 Demonstration(account, up, client, desk).run(first, second)
-            with account.step("stopped it") as step:
-                require(left_running(up.home) == [], "processes are still running")
-                step.found("nothing runs any more")
+                with account.step("stopped it") as step:
+                    stack.close()
+                    require(left_running(up.home) == [], "processes are still running")
+                    step.found("no process is left")
         require(not desk.exists(), f"{desk} is still there")
     except (Mismatch, CommandFailed, ClientError) as error:
         account.failed(str(error))

@@ -15,6 +15,14 @@ from datacenter.cli.display import size
 from datacenter.client import Job
 
 LINE_SECONDS = 5.0
+DONE = {"import": "imported", "export": "exported", "download": "prepared", "delete": "deleted"}
+STATES = {
+    "FAILURE": "failed",
+    "REVOKED": "cancelled",
+    "RETRY": "retrying",
+    "PENDING": "waiting",
+    "RECEIVED": "waiting",
+}
 
 
 class Meter(Protocol):
@@ -61,7 +69,8 @@ class LineMeter:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._last = ""
+        self._what = ""
+        self._line = ""
         self._spoke_at = 0.0
 
     def transfer(self, what: str, done: int, total: int | None) -> None:
@@ -73,9 +82,10 @@ class LineMeter:
 
     def _say(self, what: str, amounts: str, *, finished: bool) -> None:
         now = time.monotonic()
-        if what != self._last or finished or now - self._spoke_at >= LINE_SECONDS:
-            self._last, self._spoke_at = what, now
-            self._console.print(f"{what}: {amounts}" if amounts else what, soft_wrap=True, markup=False)
+        line = f"{what}: {amounts}" if amounts else what
+        if line != self._line and (what != self._what or finished or now - self._spoke_at >= LINE_SECONDS):
+            self._what, self._line, self._spoke_at = what, line, now
+            self._console.print(line, soft_wrap=True, markup=False)
 
 
 class BarMeter:
@@ -125,11 +135,9 @@ class Amount(BarsColumn):
 
 
 def _phase(job: Job) -> str:
-    if job.state in {"PENDING", "RECEIVED"}:
-        return "waiting"
-    if job.state == "RETRY":
-        return "retrying"
-    return job.progress.phase or job.kind
+    if job.succeeded:
+        return DONE.get(job.kind, "done")
+    return STATES.get(job.state) or job.progress.phase or job.kind
 
 
 def _files(job: Job) -> str:
