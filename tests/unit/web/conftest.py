@@ -2,12 +2,14 @@
 
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from workbench import Workbench
 
 from datacenter.access.tokens import create_token, ensure_project
 from datacenter.database import Base, Database
@@ -92,24 +94,62 @@ def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
     with resources.database.transaction() as session:
         project = ensure_project(session, "default")
         _, token = create_token(session, project.id, "test")
+    with serving(resources) as url:
+        headers = {"Authorization": f"Bearer {token}"}
+        with httpx.Client(base_url=url, headers=headers, timeout=30) as client:
+            yield Web(
+                url=url,
+                resources=resources,
+                doorbell=doorbell,
+                project_id=project.id,
+                token=token,
+                client=client,
+            )
+    resources.close()
+
+
+@contextmanager
+def serving(resources: Resources) -> Iterator[str]:
+    """The address of a server on these resources, in a thread; it has stopped afterwards."""
     ready = threading.Event()
     address: list[str] = []
-    server = build_server(settings, resources, lambda url: (address.append(url), ready.set()))
+    server = build_server(resources.settings, resources, lambda url: (address.append(url), ready.set()))
     thread = threading.Thread(target=server.run)
     thread.start()
-    assert ready.wait(10)
-    with httpx.Client(
-        base_url=address[0], headers={"Authorization": f"Bearer {token}"}, timeout=30
-    ) as client:
-        yield Web(
-            url=address[0],
-            resources=resources,
-            doorbell=doorbell,
-            project_id=project.id,
-            token=token,
-            client=client,
-        )
-    server.stop()
-    thread.join(15)
-    assert not thread.is_alive()
-    resources.close()
+    try:
+        assert ready.wait(10)
+        yield address[0]
+    finally:
+        server.stop()
+        thread.join(15)
+        assert not thread.is_alive()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Served:
+    """A data centre whose jobs are done by `bench.work()`, and a client of it."""
+
+    bench: Workbench
+    client: httpx.Client
+
+    def done(self, response: httpx.Response) -> dict[str, Any]:
+        """The finished job that an accepted request started."""
+        assert response.status_code == 202, response.text
+        self.bench.work()
+        job: dict[str, Any] = self.client.get(response.headers["Location"]).json()
+        assert job["state"] == "SUCCESS", job["error"]
+        return job
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    bench = Workbench(tmp_path_factory.mktemp("served"))
+    with bench.database.transaction() as session:
+        _, token = create_token(session, bench.project_id, "test")
+    settings = bench.resources.settings
+    on_free_port = settings.model_copy(update={"web": settings.web.model_copy(update={"port": 0})})
+    with serving(replace(bench.resources, settings=on_free_port)) as url:
+        headers = {"Authorization": f"Bearer {token}"}
+        with httpx.Client(base_url=url, headers=headers, timeout=30) as client:
+            yield Served(bench=bench, client=client)
+    bench.close()
