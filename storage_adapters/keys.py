@@ -33,8 +33,8 @@ def check_prefix(prefix: str) -> str:
     Raises:
         InvalidKey: no key starts like this.
     """
-    if prefix:
-        check_key(prefix.removesuffix("/") if prefix.endswith("/") else prefix.rpartition("/")[0] or "any")
+    if "/" in prefix:
+        check_key(prefix.rpartition("/")[0])
     return prefix
 
 

@@ -28,14 +28,20 @@ def remove_directories(root: str, directory: str) -> bool:
 
     Returns whether the directory is gone; what somebody put there meanwhile stays.
     """
-    with Directories(root) as directories, translated(directory):
+    with translated(directory):
         gone = False
         for path in _directories_under(root, directory):
-            gone = directories.remove(path)
+            gone = _remove(root, path)
         parent = directory.rpartition("/")[0]
-        while gone and "/" in parent and directories.remove(parent):
+        while gone and "/" in parent and _remove(root, parent):
             parent = parent.rpartition("/")[0]
     return gone
+
+
+def _remove(root: str, directory: str) -> bool:
+    # Opened anew each time: a tree of any number of directories must not need as many descriptors.
+    with Directories(root) as directories:
+        return directories.remove(directory)
 
 
 def _directories_under(root: str, directory: str) -> Iterator[str]:

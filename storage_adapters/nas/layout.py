@@ -18,6 +18,11 @@ def split_key(key: str) -> tuple[str, str]:
     """
     check_key(key)
     directory, _, name = key.rpartition("/")
-    if key == RESERVED or key.startswith(f"{RESERVED}/"):
+    if is_reserved(key):
         raise InvalidKey(f"Keys under {RESERVED}/ belong to the storage.", key=key)
     return directory, name
+
+
+def is_reserved(path: str) -> bool:
+    """Whether the path lies in the storage's own area."""
+    return path.startswith(RESERVED) and (path + "/").startswith(f"{RESERVED}/")

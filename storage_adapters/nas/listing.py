@@ -8,7 +8,7 @@ from itertools import islice
 from storage_adapters.contract import ObjectInfo
 from storage_adapters.nas.directories import Directories
 from storage_adapters.nas.faults import translate
-from storage_adapters.nas.layout import RESERVED
+from storage_adapters.nas.layout import RESERVED, is_reserved
 from storage_adapters.nas.objects import describe
 
 NAMES_AT_ONCE = 100_000
@@ -23,6 +23,8 @@ def list_tree(root: str, prefix: str, start_after: str) -> Iterator[ObjectInfo]:
     `a-b` comes before `a/b`, and that before `a0`. No directory stays open between two results.
     """
     directory, _, stem = prefix.rpartition("/")
+    if is_reserved(directory):
+        return
     if start_after.endswith("/"):
         start_after += (
             "\0"  # no key lies between the two, and a directory that was passed never ends like this

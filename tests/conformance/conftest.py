@@ -27,9 +27,6 @@ class Place:
 PLACES: Mapping[str, Callable[[Path], Place]] = {
     "memory": lambda _folder: Place(kind="memory", url=f"memory://{uuid4()}", options={}),
     "nas": lambda folder: Place(kind="nas", url=f"nas://{folder}/storage", options={}),
-    "nas durable": lambda folder: Place(
-        kind="nas", url=f"{folder}/storage", options={"durable": True, "threads": 1}
-    ),
 }
 
 

@@ -62,19 +62,3 @@ class TestPipeWithOwnRoot(OwnRoot, AbstractPipeTests):
 
 class TestCopyWithAbsolutePaths(AbsolutePaths, AbstractCopyTests):
     """Copying between paths."""
-
-
-class TestGetWithAbsolutePaths(AbsolutePaths, AbstractGetTests):
-    """Downloading."""
-
-
-class TestPutWithAbsolutePaths(AbsolutePaths, AbstractPutTests):
-    """Uploading."""
-
-
-class TestOpenWithAbsolutePaths(AbsolutePaths, AbstractOpenTests):
-    """Opening for exclusive writing."""
-
-
-class TestPipeWithAbsolutePaths(AbsolutePaths, AbstractPipeTests):
-    """Writing whole files exclusively."""

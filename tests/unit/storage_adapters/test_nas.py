@@ -1,0 +1,485 @@
+"""What only a NAS storage promises: nothing leaves the root, nothing is left behind, and what a full disk does."""
+
+import errno
+import os
+import subprocess
+import sys
+import time
+from multiprocessing import get_context
+from pathlib import Path
+from threading import Event, Thread
+
+import pytest
+
+from storage_adapters.contract import ByteRange, NewObject, Part
+from storage_adapters.errors import (
+    InvalidKey,
+    NotSupported,
+    ObjectMissing,
+    PermissionDenied,
+    StorageFull,
+    StorageUnavailable,
+)
+from storage_adapters.nas import NasStorage, clearing, listing
+from storage_adapters.nas.faults import translate
+
+STAGING = ".datacenter/staging"
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return tmp_path / "root"
+
+
+@pytest.fixture
+def storage(root: Path) -> NasStorage:
+    return NasStorage.from_url(str(root), {})
+
+
+def put(storage: NasStorage, *keys: str, data: bytes = b"x") -> None:
+    for outcome in storage.put_many(NewObject(key=key, data=data) for key in keys):
+        assert outcome.error is None
+
+
+def keys_of(storage: NasStorage, prefix: str = "") -> list[str]:
+    return [info.key for info in storage.list_objects(prefix)]
+
+
+def test_no_operation_follows_a_symbolic_link(storage: NasStorage, root: Path, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "secret").write_bytes(b"secret")
+    (root / "link").symlink_to(outside)
+    (root / "file").symlink_to(outside / "secret")
+
+    for key in ("link/secret", "file"):
+        with pytest.raises(ObjectMissing):
+            storage.stat(key)
+        with pytest.raises(ObjectMissing):
+            list(storage.read_ranges([ByteRange(key=key, offset=0, length=1)]))
+    assert keys_of(storage) == keys_of(storage, "link/") == []
+    outcomes = list(storage.put_many([NewObject(key="link/new", data=b"x")]))
+    assert isinstance(outcomes[0].error, InvalidKey)
+    list(storage.delete(["link/secret"]))
+    list(storage.delete_prefix("link/"))
+    with pytest.raises(PermissionError):
+        storage.fs.cat_file("link/secret")
+    with pytest.raises(PermissionError):
+        storage.fs.cat_file("../outside/secret")
+    put(storage, "file", data=b"an object now")
+
+    assert {path.name: path.read_bytes() for path in outside.iterdir()} == {"secret": b"secret"}
+
+
+def test_deleting_a_prefix_removes_links_and_names_that_no_key_can_be(
+    storage: NasStorage, root: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "kept").write_bytes(b"x")
+    put(storage, "d/s/1")
+    (root / "d/s/link").symlink_to(tmp_path)
+    os.mkfifo(root / "d/s/fifo")
+    Path(os.fsdecode(bytes(root) + b"/d/s/\xff\xfe")).write_bytes(b"")
+
+    assert keys_of(storage) == ["d/s/1"]
+    outcomes = list(storage.delete_prefix("d/s/"))
+
+    assert all(outcome.error is None for outcome in outcomes)
+    assert sorted(outcome.key.encode() for outcome in outcomes)[:3] == [b"d/s/1", b"d/s/fifo", b"d/s/link"]
+    assert sorted(path.name for path in root.iterdir()) == [".datacenter", "d"]
+    assert (tmp_path / "kept").exists()
+
+
+def test_deleting_a_prefix_removes_emptied_parents_but_not_the_first_level(
+    storage: NasStorage, root: Path
+) -> None:
+    put(storage, "a/b/c/d/1", "a/b2/1")
+    list(storage.delete_prefix("a/b/c/d/"))
+    assert sorted(path.name for path in (root / "a").iterdir()) == ["b2"]
+    list(storage.delete_prefix("a/b2/"))
+    assert list((root / "a").iterdir()) == []
+    list(storage.delete_prefix("a/"))
+    assert [path.name for path in root.iterdir()] == [".datacenter"]
+
+
+def test_the_storages_own_area_is_hidden_and_cannot_be_named(storage: NasStorage, root: Path) -> None:
+    storage.begin_upload("k")
+    put(storage, "a")
+    assert (root / ".datacenter/uploads").is_dir()
+    assert keys_of(storage) == ["a"]
+    assert storage.fs.ls("", detail=False) == ["a"]
+    for key in (".datacenter", ".datacenter/x", f"{STAGING}/x"):
+        assert isinstance(next(storage.put_many([NewObject(key=key, data=b"")])).error, InvalidKey)
+        assert isinstance(next(storage.delete([key])).error, InvalidKey)
+        with pytest.raises(InvalidKey):
+            storage.stat(key)
+    with pytest.raises(InvalidKey):
+        list(storage.delete_prefix(".datacenter/"))
+    assert keys_of(storage, ".datacenter/") == []
+    put(storage, "d/.datacenter/x")
+
+
+def test_a_key_cannot_be_an_object_and_a_directory(storage: NasStorage) -> None:
+    put(storage, "a", "b/c")
+    outcomes = list(storage.put_many([NewObject(key="a/b", data=b""), NewObject(key="b", data=b"")]))
+    assert [type(outcome.error) for outcome in outcomes] == [InvalidKey, InvalidKey]
+    assert keys_of(storage) == ["a", "b/c"]
+
+
+@pytest.mark.parametrize(
+    ("number", "kind"),
+    [
+        (errno.ENOSPC, StorageFull),
+        (errno.EDQUOT, StorageFull),
+        (errno.EROFS, PermissionDenied),
+        (errno.EACCES, PermissionDenied),
+        (errno.EIO, StorageUnavailable),
+        (errno.ESTALE, StorageUnavailable),
+        (errno.ENAMETOOLONG, InvalidKey),
+        (errno.ENOENT, ObjectMissing),
+    ],
+)
+def test_an_error_number_becomes_an_error_of_the_contract(number: int, kind: type[Exception]) -> None:
+    fault = translate(OSError(number, os.strerror(number)), "k")
+    assert type(fault) is kind
+    assert (fault.key, bool(fault.detail)) == ("k", True)
+    assert fault.retryable == (kind in {StorageFull, StorageUnavailable})
+
+
+def test_a_full_disk_is_reported_and_leaves_nothing_behind(
+    storage: NasStorage, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(storage, "before")
+    write = os.write
+
+    def write_until_full(file: int, data: bytes) -> int:
+        if len(data) > 4:
+            write(file, data[:4])
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write(file, data)
+
+    monkeypatch.setattr(os, "write", write_until_full)
+    new = [
+        NewObject(key="small", data=b"1234"),
+        NewObject(key="large", data=b"12345"),
+        NewObject(key="s2", data=b""),
+    ]
+    outcomes = {outcome.key: outcome.error for outcome in storage.put_many(new)}
+    assert isinstance(outcomes["large"], StorageFull)
+    assert outcomes["small"] is outcomes["s2"] is None
+    with pytest.raises(StorageFull):
+        storage.put_if_absent("large", b"12345")
+    assert list((root / STAGING).iterdir()) == []
+    assert keys_of(storage) == ["before", "s2", "small"]
+
+
+@pytest.mark.real
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system needs root")
+def test_a_really_full_disk_is_reported_and_recovers(tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)], check=True)
+    try:
+        storage = NasStorage.from_url(f"{disk}/root", {})
+        new = (NewObject(key=f"d/{number}", data=bytes(100_000)) for number in range(20))
+        faults = [outcome.error for outcome in storage.put_many(new)]
+        assert any(isinstance(fault, StorageFull) for fault in faults)
+        upload_id = storage.begin_upload("u")
+        with pytest.raises(StorageFull):
+            storage.upload_part("u", upload_id, 1, 0, [bytes(600_000)] * 2)
+        for upload in storage.list_uploads(""):
+            storage.abort_upload(upload.key, upload.upload_id)
+        assert all(outcome.error is None for outcome in storage.delete_prefix("d/"))
+        assert os.listdir(disk / "root" / STAGING) == []
+        put(storage, "d/again", data=bytes(500_000))
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_a_delete_that_fails_is_reported_and_the_rest_go_on(
+    storage: NasStorage, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = [f"d/s/{number}" for number in range(200)]
+    put(storage, *keys)
+    unlink = os.unlink
+
+    def refuse_one(name: str, **options: int) -> None:
+        if name == "77":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        unlink(name, **options)
+
+    monkeypatch.setattr(os, "unlink", refuse_one)
+    for outcomes in (list(storage.delete(keys)), list(storage.delete_prefix("d/s/"))):
+        failed = [outcome for outcome in outcomes if outcome.error is not None]
+        assert [outcome.key for outcome in failed] == ["d/s/77"]
+        assert isinstance(failed[0].error, PermissionDenied)
+    assert keys_of(storage) == ["d/s/77"]
+    monkeypatch.undo()
+    assert [outcome.error for outcome in storage.delete_prefix("d/s/")] == [None]
+
+
+def test_a_root_that_vanished_is_unavailable_and_not_empty(storage: NasStorage, root: Path) -> None:
+    put(storage, "a")
+    root.rename(root.with_name("elsewhere"))
+    for call in (lambda: storage.stat("a"), lambda: keys_of(storage), lambda: list(storage.delete(["a"]))):
+        with pytest.raises(StorageUnavailable):
+            call()
+    assert not storage.check().ok
+
+
+def test_what_killed_writers_left_is_removed_after_a_day(storage: NasStorage, root: Path) -> None:
+    put(storage, "a")
+    old, fresh = root / STAGING / "old", root / STAGING / "fresh"
+    old.touch()
+    fresh.touch()
+    os.utime(old, (0, time.time() - 90_000))
+    put(NasStorage.from_url(str(root), {}), "b")
+    assert not old.exists()
+    assert fresh.exists()
+
+
+def test_a_file_system_without_hard_links_has_no_conditional_put(
+    storage: NasStorage, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_arguments: object, **_options: object) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(os, "link", refuse)
+    with pytest.raises(NotSupported, match="hard links"):
+        storage.put_if_absent("k", b"x")
+    assert list((root / STAGING).iterdir()) == []
+
+
+def test_a_link_whose_answer_was_lost_counts_as_made(
+    storage: NasStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = os.link
+
+    def lose_the_answer(*arguments: str, **options: int) -> None:
+        link(*arguments, **options)
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+
+    monkeypatch.setattr(os, "link", lose_the_answer)
+    assert storage.put_if_absent("k", b"x").size_bytes == 1
+
+
+def test_copying_works_where_the_kernel_cannot_copy(
+    storage: NasStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_arguments: int) -> int:
+        raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+
+    monkeypatch.setattr(os, "copy_file_range", refuse)
+    data = bytes(range(256)) * 9000
+    put(storage, "a", data=data)
+    storage.copy("a", "b")
+    assert storage.fs.cat_file("b") == data
+
+
+def test_a_directory_larger_than_one_run_is_listed_in_order(
+    storage: NasStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "NAMES_AT_ONCE", 7)
+    monkeypatch.setattr(listing, "STATS_AT_ONCE", 3)
+    keys = [f"d/{number:02}{rest}" for number in range(30) for rest in ("", "-", "0", "_/a", "_/b")]
+    put(storage, *keys)
+    assert keys_of(storage) == sorted(keys)
+    for key in sorted(keys):
+        assert [info.key for info in storage.list_objects("d/", start_after=key)] == [
+            k for k in sorted(keys) if k > key
+        ]
+
+
+def test_a_resumed_listing_reads_only_the_directories_that_are_left(
+    storage: NasStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(storage, *(f"d/{first}/{second}" for first in range(10) for second in range(10)))
+    opened: list[str] = []
+    original = listing._read_names
+
+    def counting(root: str, directory: str, stem: str, passed: str) -> list[str]:
+        opened.append(directory)
+        return original(root, directory, stem, passed)
+
+    monkeypatch.setattr(listing, "_read_names", counting)
+    assert len(list(storage.list_objects("d/", start_after="d/7/5"))) == 24
+    assert opened == ["d", "d/7", "d/8", "d/9"]
+
+
+def test_a_very_deep_key_is_stored_listed_and_removed(storage: NasStorage, root: Path) -> None:
+    key = "/".join("d" * 200)
+    put(storage, key)
+    assert keys_of(storage) == [key]
+    assert [outcome.key for outcome in storage.delete_prefix("d/")] == [key]
+    assert [path.name for path in root.iterdir()] == [".datacenter"]
+
+
+def test_an_object_put_behind_a_running_clearing_is_cleared_too(
+    storage: NasStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(storage, "d/s/1")
+    remove = clearing.remove_directories
+    late = iter(["d/s/late", "d/s/x/later"])
+
+    def put_behind(root: str, directory: str) -> bool:
+        key = next(late, None)
+        if key is not None:
+            put(storage, key)
+        return remove(root, directory)
+
+    monkeypatch.setattr("storage_adapters.nas.storage.remove_directories", put_behind)
+    assert sorted(outcome.key for outcome in storage.delete_prefix("d/s/")) == [
+        "d/s/1",
+        "d/s/late",
+        "d/s/x/later",
+    ]
+    assert keys_of(storage) == []
+
+
+def test_puts_succeed_while_another_process_removes_their_directories(
+    storage: NasStorage, root: Path
+) -> None:
+    script = (
+        "import sys; from storage_adapters.nas import NasStorage; s = NasStorage.from_url(sys.argv[1], {})\n"
+        "while True: list(s.delete_prefix('race/a/b/'))"
+    )
+    remover = subprocess.Popen([sys.executable, "-c", script, str(root)])
+    try:
+        stop = time.monotonic() + 1.5
+        while time.monotonic() < stop:
+            for number in range(20):
+                put(storage, f"race/a/b/c/{number}/k")
+    finally:
+        remover.kill()
+        remover.wait()
+
+
+def write_one_part(root: str, upload_id: str, number: int) -> Part:
+    size = 1_000_003
+    data = [bytes([number]) * 1000] * 1000 + [b"end"]
+    return NasStorage.from_url(root, {}).upload_part("k", upload_id, number, (number - 1) * size, data)
+
+
+def test_parts_come_from_several_processes_at_once(storage: NasStorage, root: Path) -> None:
+    upload_id = storage.begin_upload("k")
+    with get_context("spawn").Pool(2) as pool:
+        parts = pool.starmap(write_one_part, [(str(root), upload_id, number) for number in (4, 2, 1, 3)])
+    storage.complete_upload("k", upload_id, parts)
+    assert storage.fs.cat_file("k") == b"".join(
+        bytes([number]) * 1_000_000 + b"end" for number in (1, 2, 3, 4)
+    )
+
+
+def test_a_killed_writer_leaves_an_upload_that_is_listed_and_no_object(
+    storage: NasStorage, root: Path
+) -> None:
+    script = (
+        "import os, signal, sys; from storage_adapters.nas import NasStorage; s = NasStorage.from_url(sys.argv[1], {})\n"
+        "i = s.begin_upload('d/k'); s.upload_part('d/k', i, 1, 0, [b'x']); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    assert subprocess.run([sys.executable, "-c", script, str(root)], check=False).returncode == -9
+    (upload,) = storage.list_uploads("d/")
+    assert keys_of(storage) == []
+    storage.abort_upload(upload.key, upload.upload_id)
+    assert os.listdir(root / ".datacenter/uploads") == []
+
+
+def test_a_written_file_appears_when_it_is_closed_and_not_after_an_error(
+    storage: NasStorage, root: Path
+) -> None:
+    fs = storage.fs
+    with fs.open("d/k", "wb") as file:
+        file.write(b"whole")
+        assert not fs.exists("d/k")
+    assert fs.cat_file("d/k") == b"whole"
+
+    def interrupted() -> None:
+        with fs.open("d/k", "wb") as file:
+            file.write(b"half")
+            raise ConnectionError
+
+    with pytest.raises(ConnectionError):
+        interrupted()
+    forgotten = fs.open("d/k", "wb")
+    forgotten.write(b"half")
+    del forgotten
+    assert fs.cat_file("d/k") == b"whole"
+    assert list((root / STAGING).iterdir()) == []
+
+
+def test_files_of_a_transaction_appear_together_or_not_at_all(storage: NasStorage) -> None:
+    fs = storage.fs
+    with fs.transaction:
+        fs.pipe_file("a", b"1")
+        fs.pipe_file("b", b"2")
+        assert not fs.exists("a")
+    assert fs.cat_file("a") + fs.cat_file("b") == b"12"
+
+    def failing() -> None:
+        with fs.transaction:
+            fs.pipe_file("c", b"3")
+            raise ConnectionError
+
+    with pytest.raises(ConnectionError):
+        failing()
+    assert not fs.exists("c")
+
+
+def test_of_two_exclusive_writers_the_second_fails(storage: NasStorage) -> None:
+    first, second = storage.fs.open("k", "xb"), storage.fs.open("k", "xb")
+    first.write(b"first")
+    second.write(b"second")
+    first.close()
+    with pytest.raises(FileExistsError):
+        second.close()
+    assert storage.fs.cat_file("k") == b"first"
+
+
+def test_flush_waits_for_the_disk_when_it_must_be_durable(root: Path) -> None:
+    storage = NasStorage.from_url(str(root), {"durable": True})
+    put(storage, "a")
+    storage.flush()
+    root.rename(root.with_name("elsewhere"))
+    with pytest.raises(StorageUnavailable):
+        storage.flush()
+
+
+def test_one_instance_serves_several_threads(storage: NasStorage) -> None:
+    stop, faults = Event(), []
+
+    def work(name: str) -> None:
+        keys = [f"{name}/{number}" for number in range(50)]
+        put(storage, *keys, data=name.encode())
+        wanted = [ByteRange(key=key, offset=0, length=len(name)) for key in keys]
+        assert list(storage.read_ranges(wanted)) == [name.encode()] * 50
+        assert keys_of(storage, f"{name}/") == sorted(keys)
+        assert all(outcome.error is None for outcome in storage.delete_prefix(f"{name}/"))
+
+    def loop(name: str) -> None:
+        try:
+            while not stop.is_set():
+                work(name)
+        except BaseException as fault:  # noqa: BLE001  # whatever it is, the test reports it
+            faults.append(fault)
+
+    threads = [Thread(target=loop, args=(f"t{number}",)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    stop.wait(0.7)
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert faults == []
+    assert keys_of(storage) == []
+
+
+def test_no_descriptor_stays_open(storage: NasStorage) -> None:
+    before = os.listdir("/proc/self/fd")
+    put(storage, *(f"d/{number % 5}/{number}" for number in range(200)))
+    next(storage.list_objects("d/"))
+    next(storage.read_ranges([ByteRange(key="d/0/0", offset=0, length=1)] * 1000))
+    with pytest.raises(ObjectMissing):
+        storage.stat("d/0/none")
+    upload_id = storage.begin_upload("u")
+    storage.complete_upload("u", upload_id, [storage.upload_part("u", upload_id, 1, 0, [b"x"])])
+    list(storage.delete_prefix("d/"))
+    assert sorted(os.listdir("/proc/self/fd")) == sorted(before)
