@@ -35,7 +35,7 @@ check: $(READY) ## ruff, mypy, import-linter
 	@$(BIN)/ruff check $(PYTHON_FILES)
 	@$(BIN)/ruff format --check $(PYTHON_FILES)
 	@$(BIN)/mypy
-	@$(BIN)/lint-imports
+	@$(BIN)/lint-imports --no-logo
 
 bench: $(READY) ## side by side with other programs, prints ratios
 	@$(BIN)/python -m benchmarks $(ARGS)
