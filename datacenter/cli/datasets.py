@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from datacenter.cli.connection import connect
-from datacenter.cli.display import ago, count, labels, moment, safe, size
+from datacenter.cli.display import ago, count, label_names, moment, safe, size
 from datacenter.cli.errors import WrongUse
 from datacenter.cli.following import follow, took
 from datacenter.cli.imports import import_dataset
@@ -50,7 +50,7 @@ def list_datasets(
             print_json_list(found)
             return
         rows = (
-            (d.name, d.state, f"{d.files:,}", size(d.size_bytes), labels(d.labels), ago(d.created_at))
+            (d.name, d.state, f"{d.files:,}", size(d.size_bytes), label_names(d.labels), ago(d.created_at))
             for d in found
         )
         print_table(

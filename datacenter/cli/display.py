@@ -53,8 +53,7 @@ def ago(moment: datetime | None, now: datetime | None = None) -> str:
     if abs(seconds) < 1:
         return "now"
     _, divisor, unit = next(age for age in AGES if abs(seconds) < age[0])
-    text = f"{abs(seconds) // divisor:.0f} {unit}"
-    return f"{text} ago" if seconds > 0 else f"in {text}"
+    return f"{seconds // divisor:.0f} {unit} ago" if seconds > 0 else f"in {-seconds / divisor:.0f} {unit}"
 
 
 def moment(value: datetime | None) -> str:
@@ -86,11 +85,17 @@ def cut(text: str, cells: int) -> str:
     return _cells(text, front) + ELLIPSIS + _cells(text[::-1], back)[::-1]
 
 
-def labels(counts: Mapping[str, int], most: int = 3) -> str:
+def labels(counts: Mapping[str, int], most: int) -> str:
     """The most frequent labels with their counts, and how many more there are."""
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     shown = ", ".join(f"{safe(label)} ({files:,})" for label, files in ordered[:most])
     return f"{shown} and {len(ordered) - most} more" if len(ordered) > most else shown or "-"
+
+
+def label_names(counts: Mapping[str, int], most: int = 3) -> str:
+    """The most frequent labels, and how many more there are: `cat, dog, fox +4`."""
+    ordered = sorted(counts, key=lambda label: (-counts[label], label))
+    return ", ".join(ordered[:most]) + (f" +{len(ordered) - most}" if len(ordered) > most else "") or "-"
 
 
 def _cells(text: str, cells: int) -> str:

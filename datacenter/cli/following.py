@@ -12,7 +12,9 @@ class JobFailed(CommandFailed):
     def __init__(self, job: Job) -> None:
         reason = f"{job.error.code}: {safe(job.error.message)}" if job.error else "it was cancelled"
         entry = f" (in {safe(job.error.entry)})" if job.error and job.error.entry else ""
-        super().__init__(f"the {job.kind} failed: {reason}{entry}", cure=f"datacenter jobs retry {job.id}")
+        super().__init__(
+            f"the {job.kind} failed: {reason}{entry}", cure=f"to try again: datacenter jobs retry {job.id}"
+        )
         self.job = job
 
 

@@ -1,5 +1,6 @@
 """`datacenter datasets import`: from an archive on this machine, or from a storage of the server."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -57,11 +58,7 @@ def import_dataset(
             cure="datacenter datasets import --help",
         )
     with connect(context) as client, meter(as_json=as_json) as shown:
-        place = (
-            {"storage": source, **chosen}
-            if source
-            else {"upload": _upload(client, name, archive, resume, shown)}
-        )
+        place = {"storage": source, **chosen} if source else _uploaded(client, name, archive, resume, shown)
         dataset, job = client.datasets.create(
             name,
             place,
@@ -88,11 +85,18 @@ def import_dataset(
         console().print(f"importing; follow it with: datacenter jobs watch {job.id}", soft_wrap=True)
 
 
-def _upload(client: Client, name: str, archive: Path | None, resume: str | None, shown: Meter) -> str:
-    assert archive is not None
+def _uploaded(
+    client: Client, name: str, archive: Path | None, resume: str | None, shown: Meter
+) -> dict[str, str]:
+    assert archive is not None, "either an archive or a storage is given"
     if not archive.is_file():
         raise WrongUse(
             f"{archive} is not a file", cure="name an archive, or import from a storage with --from"
+        )
+    if any(dataset.name == name for dataset in client.datasets.list(q=name)):
+        # The server would refuse it too, but only after all of it was uploaded.
+        raise WrongUse(
+            f"there is a dataset named {name!r} already", cure="choose another name, or delete that one first"
         )
     upload_id = resume or client.uploads.begin(archive)
     try:
@@ -103,8 +107,6 @@ def _upload(client: Client, name: str, archive: Path | None, resume: str | None,
         raise
     except (ClientError, KeyboardInterrupt) as error:
         what = "the upload was interrupted" if isinstance(error, KeyboardInterrupt) else str(error)
-        raise CommandFailed(
-            f"{what}; what arrived is kept",
-            cure=f"datacenter datasets import {name} {archive} --resume {upload_id}",
-        ) from error
-    return upload_id
+        again = shlex.join(["datacenter", "datasets", "import", name, str(archive), "--resume", upload_id])
+        raise CommandFailed(f"{what}; what arrived is kept", cure=f"go on with: {again}") from error
+    return {"upload": upload_id}

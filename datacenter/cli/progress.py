@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Task, TaskID, TextColumn
 from rich.progress import Progress as Bars
 from rich.progress import ProgressColumn as BarsColumn
+from rich.table import Column
 from rich.text import Text
 
 from datacenter.cli.display import size
@@ -44,8 +45,8 @@ def meter(*, as_json: bool) -> Iterator[Meter]:
     elif console.is_terminal:
         with Bars(
             TextColumn("{task.description}"),
-            BarColumn(bar_width=None),
-            Amount(),
+            BarColumn(bar_width=None, table_column=Column(ratio=1)),
+            Amount(table_column=Column(no_wrap=True, justify="right")),
             console=console,
             expand=True,
         ) as bars:
