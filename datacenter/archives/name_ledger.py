@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -13,13 +14,13 @@ from datacenter.archives.limits import Limits
 
 # Sorts before every character a path may hold, so that a directory is followed by what is in it.
 _SEPARATOR = "\x01"
-_PAIRS_AT_ONCE = 65_536
+_NAMES_AT_ONCE = 65_536
 
 
 class NameLedger:
     """Collects paths in batches and compares them once at the end.
 
-    Holds the paths themselves (bounded by `limits.index_bytes`) and, during `check`, a sorted order of them.
+    Holds the paths themselves (bounded by `limits.index_bytes`) and, during `check`, a second copy to sort by.
     """
 
     def __init__(self, limits: Limits) -> None:
@@ -57,8 +58,8 @@ def _neighbours(names: "pa.ChunkedArray[Any]") -> Iterator[tuple["pa.Array[Any]"
     """Every pair of names that follow each other in order, in batches (firsts, seconds)."""
     keys = pc.replace_substring(names, "/", _SEPARATOR).cast(pa.binary())
     order = pc.sort_indices(keys)
-    for start in range(0, len(keys) - 1, _PAIRS_AT_ONCE):
-        batch = one_chunk(keys.take(order.slice(start, _PAIRS_AT_ONCE + 1)))
+    for start in range(0, len(keys) - 1, _NAMES_AT_ONCE):
+        batch = one_chunk(keys.take(order.slice(start, _NAMES_AT_ONCE + 1)))
         yield batch.slice(0, len(batch) - 1), batch.slice(1)
 
 
@@ -82,22 +83,39 @@ def _check_neighbours(first: "pa.Array[Any]", second: "pa.Array[Any]") -> None:
 
 
 def _twin_warnings(names: "pa.ChunkedArray[Any]") -> list[str]:
-    """A warning where names differ only in case or in how their accents are encoded."""
-    compute: Any = pc  # the published type information lacks utf8_normalize
-    files = names.filter(pc.invert(pc.ends_with(names, "/")))
-    folded = compute.utf8_normalize(compute.utf8_lower(files), "NFC")
-    twins = len(folded) - compute.count_distinct(folded).as_py()
+    """A warning where names of files differ only in case or in how their accents are encoded."""
+    hashes = np.concatenate([np.zeros(0, np.int64), *map(_folded_hashes, _slices(names))])
+    values, counts = np.unique(hashes, return_counts=True)
+    twins = len(hashes) - len(values)
     if not twins:
         return []
-    counts = compute.value_counts(folded)
-    repeated = counts.filter(compute.greater(counts.field("counts"), 1)).field("values").slice(0, 1)
-    example = texts(files.filter(compute.is_in(folded, value_set=repeated)).slice(0, 2))
+    repeated = values[counts > 1][:1]
+    examples: list[str] = []
+    for batch in _slices(names):
+        examples += texts(_files(batch).filter(pa.array(_folded_hashes(batch) == repeated)))
     # Twins can look the same, so the example shows what is not ASCII as escapes.
-    pair = " and ".join(escaped_name(name.encode("ascii", "backslashreplace")) for name in example)
+    pair = " and ".join(escaped_name(name.encode("ascii", "backslashreplace")) for name in examples[:2])
     return [
         f"names that differ from another only in case or Unicode form: {twins}, such as {pair}; "
         "a case-insensitive storage cannot hold both"
     ]
+
+
+def _folded_hashes(names: "pa.Array[Any]") -> npt.NDArray[np.int64]:
+    """Eight bytes for each name of a file instead of a second copy of it; equal ones are twins."""
+    compute: Any = pc  # the published type information lacks utf8_normalize
+    folded = compute.utf8_normalize(compute.utf8_lower(_files(names)), "NFC")
+    return np.fromiter(map(hash, texts(folded)), np.int64, len(folded))
+
+
+def _files(names: "pa.Array[Any]") -> "pa.Array[Any]":
+    return names.filter(pc.invert(pc.ends_with(names, "/")))
+
+
+def _slices(names: "pa.ChunkedArray[Any]") -> Iterator["pa.Array[Any]"]:
+    for chunk in names.chunks:
+        for start in range(0, len(chunk), _NAMES_AT_ONCE):
+            yield chunk.slice(start, _NAMES_AT_ONCE)
 
 
 def _shown(key: bytes) -> bytes:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+from numpy.lib.recfunctions import repack_fields
 
 from datacenter.archives.errors import ArchiveRejected
 from datacenter.archives.source import Source, read_exactly
@@ -24,6 +25,7 @@ class DirectoryBatch:
     """Records in the order of the directory, with zip64 values filled in."""
 
     records: npt.NDArray[np.void]
+    """Fields flags, method, crc32 and external."""
     names: pa.BinaryArray
     sizes: npt.NDArray[np.int64]
     compressed_sizes: npt.NDArray[np.int64]
@@ -85,7 +87,7 @@ def _batch(data: bytes, starts: list[int]) -> DirectoryBatch:
     columns = {name: records[name].astype(np.int64) for name in ("size", "compressed_size", "offset")}
     unicode_paths = _read_extras(data, starts, records, columns)
     return DirectoryBatch(
-        records=records,
+        records=repack_fields(records[["flags", "method", "crc32", "external"]]),
         names=_names(data, starts, records),
         sizes=columns["size"],
         compressed_sizes=columns["compressed_size"],
