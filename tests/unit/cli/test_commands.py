@@ -1,0 +1,178 @@
+"""Commands: what they print, for people and for programs, and the exit codes they promise."""
+
+import os
+import socket
+
+import pytest
+
+DATASET = {
+    "id": "01a20000-0000-7000-8000-000000000001",
+    "name": "digits",
+    "state": "READY",
+    "files": 1797,
+    "size_bytes": 2019828,
+    "labels": {"3": 183, "7": 179},
+    "created_at": "2026-11-01T10:00:00Z",
+}
+JOB = {"id": "01a20000-0000-7000-8000-00000000000b", "kind": "import", "state": "SUCCESS"}
+FAILED = {
+    **JOB,
+    "state": "FAILURE",
+    "error": {"code": "CORRUPT", "message": "a checksum differs", "entry": "a\x1b.png"},
+}
+
+
+def test_a_list_is_a_table_for_people(run, server):
+    server["GET /datasets"] = {"items": [DATASET], "next": None}
+
+    shown = run("datasets", "list")
+
+    assert shown.code == 0
+    heading, row = shown.out.splitlines()
+    assert heading.split() == ["NAME", "STATE", "FILES", "SIZE", "LABELS", "CREATED"]
+    assert row.startswith("digits  READY  1,797  1.9 MiB  3, 7")
+
+
+def test_a_list_is_one_json_document_for_programs(run, server):
+    server["GET /datasets"] = {"items": [DATASET, DATASET], "next": None}
+
+    shown = run("datasets", "list", "--json")
+
+    assert [item["name"] for item in shown.json()] == ["digits", "digits"]
+    assert shown.json()[0]["created_at"] == "2026-11-01T10:00:00Z"
+    assert shown.err == ""
+
+
+def test_an_empty_list_says_what_to_do_and_is_an_empty_array_for_programs(run, server):
+    server["GET /datasets"] = {"items": [], "next": None}
+
+    assert "datacenter datasets import NAME ARCHIVE" in run("datasets", "list").out
+    assert run("datasets", "list", "--json").json() == []
+
+
+def test_a_job_that_succeeds_exits_with_0(run, server):
+    server[f"GET /jobs/{JOB['id']}"] = JOB
+
+    assert run("jobs", "watch", JOB["id"]).code == 0
+
+
+def test_a_job_that_fails_exits_with_1_and_says_why_in_two_lines(run, server):
+    server[f"GET /jobs/{JOB['id']}"] = FAILED
+
+    ended = run("jobs", "watch", JOB["id"])
+
+    assert ended.code == 1
+    assert ended.err.splitlines()[-2:] == [
+        "error: the import failed: CORRUPT: a checksum differs (in a\\x1b.png)",
+        f"to try again: datacenter jobs retry {JOB['id']}",
+    ]
+
+
+def test_a_job_that_fails_is_in_the_json_too(run, server):
+    server[f"GET /jobs/{JOB['id']}"] = FAILED
+
+    ended = run("jobs", "watch", JOB["id"], "--json")
+
+    assert ended.code == 1
+    assert ended.json()["job"]["error"]["code"] == "CORRUPT"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("datasets", "nonsense"),
+        ("datasets", "import", "digits"),
+        ("datasets", "import", "digits", "a.zip", "--from", "nas", "--key", "b.zip"),
+        ("datasets", "import", "digits", "--from", "nas"),
+        ("datasets", "import", "digits", "/there/is/no/such.zip"),
+        ("datasets", "label", "digits", "--prefix", ""),
+        ("datasets", "label", "digits", "--add", "x"),
+        ("datasets", "show", "nothing"),
+        ("download",),
+        ("jobs", "show", "nothing"),
+    ],
+)
+def test_wrong_use_exits_with_2_and_never_with_a_traceback(run, server, arguments):
+    server["GET /datasets"] = {"items": [], "next": None}
+
+    ended = run(*arguments)
+
+    assert ended.code == 2
+    assert ended.err
+    assert "Traceback" not in ended.err
+
+
+def test_a_server_that_is_not_there_exits_with_3(run, monkeypatch):
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("DATACENTER_URL", f"http://127.0.0.1:{unused.getsockname()[1]}")
+        ended = run("datasets", "list")
+
+    assert ended.code == 3
+    assert "Connection refused" in ended.err
+
+
+def test_no_server_at_all_exits_with_3_and_says_how_to_start_one(run, monkeypatch, tmp_path):
+    monkeypatch.delenv("DATACENTER_URL", raising=False)
+
+    ended = run("--home", str(tmp_path), "datasets", "list")
+
+    assert ended.code == 3
+    assert "datacenter up" in ended.err
+
+
+def test_a_home_with_a_running_data_centre_is_used_when_the_environment_names_none(
+    run, server, monkeypatch, tmp_path
+):
+    (tmp_path / "url").write_text(os.environ["DATACENTER_URL"] + "\n")
+    (tmp_path / "token").write_text("dc_secret\n")
+    monkeypatch.delenv("DATACENTER_URL")
+    monkeypatch.delenv("DATACENTER_TOKEN")
+    server["GET /datasets"] = {"items": [DATASET], "next": None}
+
+    assert "digits" in run("--home", str(tmp_path), "datasets", "list").out
+
+
+def test_a_server_that_fails_exits_with_1(run, server):
+    server["GET /storages"] = (500, {"code": "INTERNAL", "detail": "it broke"})
+
+    ended = run("storages", "list", "--json")
+
+    assert ended.code == 1
+    assert ended.json() == {"error": {"code": "INTERNAL", "message": "it broke"}}
+
+
+def test_a_refused_request_names_the_field(run, server):
+    errors = [{"field": "labels.any", "reason": "is empty"}]
+    server["GET /datasets"] = {"items": [DATASET], "next": None}
+    server[f"GET /datasets/{DATASET['id']}"] = DATASET
+    server["POST /exports/preview"] = (422, {"code": "INVALID", "detail": "wrong", "errors": errors})
+
+    ended = run("export", "digits", "--preview")
+
+    assert ended.code == 2
+    assert ended.err == "error: labels.any: is empty (INVALID)\n"
+
+
+def test_a_taken_name_is_refused_before_anything_is_uploaded(run, server, tmp_path):
+    server["GET /datasets"] = {"items": [DATASET], "next": None}
+    archive = tmp_path / "a.zip"
+    archive.write_bytes(b"x")
+
+    ended = run("datasets", "import", "digits", str(archive))
+
+    assert ended.code == 2
+    assert "there is a dataset named 'digits' already" in ended.err
+
+
+def test_a_delete_by_a_program_asks_nothing_and_tells_the_job(run, server):
+    server["GET /datasets"] = {"items": [DATASET], "next": None}
+    server[f"GET /datasets/{DATASET['id']}"] = DATASET
+    server[f"DELETE /datasets/{DATASET['id']}"] = (
+        202,
+        {"job": {**JOB, "kind": "delete", "state": "PENDING"}},
+    )
+
+    ended = run("datasets", "delete", "digits", "--no-wait", "--json")
+
+    assert ended.json()["job"]["kind"] == "delete"
