@@ -3,11 +3,11 @@
 from datetime import timedelta
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, delete, select, update
+from sqlalchemy import CursorResult, update
 from sqlalchemy.orm import Session
 
 from datacenter.database import new_id, now
-from datacenter.datasets.models import Upload
+from datacenter.datasets.models import Litter, Upload
 from datacenter.datasets.resources import Resources
 from datacenter.errors import Conflict, Gone, Invalid, NotFound, TooLarge
 from storage_adapters.contract import Buffer, Part, Storage
@@ -22,9 +22,7 @@ def begin(
     size_bytes: int,
     storage: str | None = None,
 ) -> Upload:
-    """Begin an upload of exactly `size_bytes`; one of zero bytes is complete at once.
-
-    If the transaction fails, the storage keeps an empty unfinished upload, which the sweep removes.
+    """Begin an upload of exactly `size_bytes`; the storage hears of it with the first byte, or `settle` if there is none.
 
     Raises:
         TooLarge, Invalid
@@ -34,17 +32,15 @@ def begin(
         raise TooLarge(f"Upload-Length: {size_bytes} bytes; at most {limit} are taken", field="Upload-Length")
     if size_bytes < 0:
         raise Invalid("Upload-Length: it must not be negative", field="Upload-Length")
-    upload_id = new_id()
-    key = f"uploads/{upload_id}/archive"
     name = storage or resources.storages.default_name
-    opened = resources.storages.open(name)
-    time = now(session)
+    resources.storages.describe(name)
+    upload_id, time = new_id(), now(session)
     upload = Upload(
         id=upload_id,
         project_id=project_id,
         storage=name,
-        key=key,
-        storage_upload_id=opened.begin_upload(key),
+        key=f"uploads/{upload_id}/archive",
+        storage_upload_id="",
         filename=filename,
         size_bytes=size_bytes,
         offset_bytes=0,
@@ -53,10 +49,6 @@ def begin(
         created_at=time,
         expires_at=time + timedelta(seconds=resources.settings.lifetimes.upload_seconds),
     )
-    if size_bytes == 0:
-        part = opened.upload_part(key, upload.storage_upload_id, 1, 0, [])
-        opened.complete_upload(key, upload.storage_upload_id, [part])
-        upload.completed = True
     session.add(upload)
     session.flush()
     return upload
@@ -89,6 +81,7 @@ def append(
     check_piece(upload, offset_bytes, len(data))
     storage = resources.storages.open(upload.storage)
     if len(data):
+        upload = _opened(resources, storage, upload)
         kept = [_part(row) for row in upload.parts]
         number = kept[-1].number + 1 if kept else 1
         part = storage.upload_part(upload.key, upload.storage_upload_id, number, offset_bytes, [data])
@@ -110,24 +103,48 @@ def settle(resources: Resources, upload: Upload) -> Upload:
     if upload.completed or upload.offset_bytes < upload.size_bytes:
         return upload
     storage = resources.storages.open(upload.storage)
-    storage.complete_upload(upload.key, upload.storage_upload_id, [_part(row) for row in upload.parts])
+    upload = _opened(resources, storage, upload)
+    parts = [_part(row) for row in upload.parts]
+    # Not every storage publishes an upload without any part.
+    parts = parts or [storage.upload_part(upload.key, upload.storage_upload_id, 1, 0, [])]
+    storage.complete_upload(upload.key, upload.storage_upload_id, parts)
     return resources.database.run(lambda session: _mark_complete(session, upload.id))
 
 
-def remove(resources: Resources, project_id: str, upload_id: str) -> None:
-    """Forget an upload and its bytes. It is gone for everybody before its bytes are; the sweep finishes a crashed removal.
+def remove(session: Session, project_id: str, upload_id: str) -> None:
+    """Forget an upload; the sweep removes its bytes.
 
     Raises:
         NotFound, Gone
         Conflict: an import has been asked to read it.
     """
-    upload = resources.database.run(lambda session: _expire(session, project_id, upload_id))
-    storage = resources.storages.open(upload.storage)
-    storage.abort_upload(upload.key, upload.storage_upload_id)
-    for outcome in storage.delete_prefix(f"uploads/{upload.id}/"):
-        if outcome.error:
-            raise outcome.error
-    resources.database.run(lambda session: session.execute(delete(Upload).where(Upload.id == upload.id)))
+    _locked(session, upload_id)
+    upload = find(session, project_id, upload_id)
+    if upload.job_id is not None:
+        raise Conflict(f"upload {upload_id} is being read by job {upload.job_id}")
+    session.add(Litter(storage=upload.storage, prefix=f"uploads/{upload.id}/", due_at=now(session)))
+    session.delete(upload)
+
+
+def _opened(resources: Resources, storage: Storage, upload: Upload) -> Upload:
+    """The upload with its counterpart at the storage, begun with the first byte and not with the row.
+
+    So every upload of the storage lies under the key of a row, and expires with it whatever crashes in between.
+    """
+    if upload.storage_upload_id:
+        return upload
+    begun = storage.begin_upload(upload.key)
+    opened = resources.database.run(lambda session: _remember(session, upload.id, begun))
+    if opened.storage_upload_id != begun:
+        storage.abort_upload(upload.key, begun)
+    return opened
+
+
+def _remember(session: Session, upload_id: str, storage_upload_id: str) -> Upload:
+    """Keep the storage's id unless another request was first."""
+    row = _locked(session, upload_id)
+    row.storage_upload_id = row.storage_upload_id or storage_upload_id
+    return row
 
 
 def _advance(session: Session, upload: Upload, parts: list[dict[str, Any]], length: int) -> Upload:
@@ -136,30 +153,23 @@ def _advance(session: Session, upload: Upload, parts: list[dict[str, Any]], leng
         .where(Upload.id == upload.id, Upload.offset_bytes == upload.offset_bytes)
         .values(offset_bytes=upload.offset_bytes + length, parts=parts)
     )
-    row = session.get(Upload, upload.id)
-    if row is None:
-        raise NotFound(f"there is no upload {upload.id}")
+    row = _locked(session, upload.id)
     if cast(CursorResult[Any], moved).rowcount == 0:
         raise _elsewhere(row.offset_bytes)
     return row
 
 
 def _mark_complete(session: Session, upload_id: str) -> Upload:
-    row = session.get(Upload, upload_id)
-    if row is None:
-        raise NotFound(f"there is no upload {upload_id}")
+    row = _locked(session, upload_id)
     row.completed = True
     return row
 
 
-def _expire(session: Session, project_id: str, upload_id: str) -> Upload:
-    locked = select(Upload).where(Upload.id == upload_id).with_for_update()
-    session.scalars(locked).one_or_none()
-    upload = find(session, project_id, upload_id)
-    if upload.job_id is not None:
-        raise Conflict(f"upload {upload_id} is being read by job {upload.job_id}")
-    upload.expires_at = now(session)
-    return upload
+def _locked(session: Session, upload_id: str) -> Upload:
+    row = session.get(Upload, upload_id, with_for_update=True)
+    if row is None:
+        raise NotFound(f"there is no upload {upload_id}")
+    return row
 
 
 def _joined(storage: Storage, kept: list[Part], part: Part) -> list[Part]:

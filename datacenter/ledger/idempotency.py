@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, cast
+from typing import Any
 
-from sqlalchemy import CursorResult, delete, insert, update
+from sqlalchemy import delete, insert, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -84,12 +84,6 @@ def release(session: Session, request: KeyedRequest) -> None:
             IdempotencyKey.status == IN_FLIGHT,
         )
     )
-
-
-def forget(session: Session, lifetime: timedelta) -> int:
-    """Forget the answers that are older than `lifetime`; returns how many."""
-    old = delete(IdempotencyKey).where(IdempotencyKey.created_at < now(session) - lifetime)
-    return cast(CursorResult[Any], session.execute(old)).rowcount
 
 
 def _row(request: KeyedRequest) -> dict[str, Any]:

@@ -1,16 +1,18 @@
 """Problems: the one table from error class to HTTP status, and the `application/problem+json` that clients read."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from datacenter.errors import (
     Conflict,
@@ -49,8 +51,9 @@ STATUS: dict[type[Exception], int] = {
 log = logging.getLogger(__name__)
 
 
-def install(app: FastAPI) -> None:
-    """Answer every refusal of `app` with a problem."""
+def install(app: FastAPI, routers: Iterable[APIRouter]) -> None:
+    """Answer every refusal of `app`, which consists of these routers, with a problem."""
+    app.state.routes = [route for router in routers for route in router.routes]
     app.add_exception_handler(DataCentreError, _domain)
     app.add_exception_handler(StorageError, _domain)
     app.add_exception_handler(RequestValidationError, _validation)
@@ -127,12 +130,22 @@ def _field(location: tuple[int | str, ...]) -> str:
     return ".".join(names) or str(location[0])
 
 
-def _http(_: Request, error: Exception) -> JSONResponse:
+def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
+    headers = dict(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = ", ".join(sorted(_allowed(request)))
     phrase = HTTPStatus(error.status_code).phrase
     code = {404: NotFound.code, 413: TooLarge.code}.get(error.status_code, phrase.upper().replace(" ", "_"))
     detail = error.detail if error.detail != phrase else _DETAILS.get(error.status_code, phrase)
-    return problem(error.status_code, code, detail, headers=error.headers)
+    return problem(error.status_code, code, detail, headers=headers)
+
+
+def _allowed(request: Request) -> set[str]:
+    """The methods of every route at this address; the router itself names only those of the first."""
+    routes: list[APIRoute] = request.app.state.routes
+    here = (route for route in routes if route.matches(request.scope)[0] is not Match.NONE)
+    return {method for route in here for method in route.methods or ()}
 
 
 _DETAILS = {

@@ -73,7 +73,9 @@ async def create(request: Request, call: Authorized, _: Tus, key: IdempotencyHea
     response = await run_in_threadpool(change.commit, begin)
     upload_id = response.headers["Location"].rsplit("/", 1)[-1]
     upload = await run_in_threadpool(_find, call, upload_id)
-    if request.headers.get("Content-Type") == tus_headers.CONTENT_TYPE and upload.offset_bytes == 0:
+    if upload.size_bytes == 0:
+        upload = await run_in_threadpool(uploads.settle, call.resources, upload)
+    elif request.headers.get("Content-Type") == tus_headers.CONTENT_TYPE and upload.offset_bytes == 0:
         upload = await _receive(request, call, upload, 0)
     response.headers.update(tus_headers.upload_headers(upload))
     return response
@@ -124,7 +126,7 @@ async def append(upload_id: str, request: Request, call: Authorized, _: Tus) -> 
 )
 def remove(upload_id: str, call: Authorized, _: Tus) -> Response:
     """Its bytes are removed. 409 when an import reads it."""
-    uploads.remove(call.resources, call.project_id, upload_id)
+    call.resources.database.run(lambda session: uploads.remove(session, call.project_id, upload_id))
     return Response(status_code=204, headers={"Tus-Resumable": tus_headers.VERSION})
 
 

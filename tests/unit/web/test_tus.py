@@ -9,6 +9,7 @@ import pytest
 from tusclient import client as tus_client
 
 from datacenter.datasets.models import Upload
+from jobs.sweep import remove_litter
 
 TUS = {"Tus-Resumable": "1.0.0"}
 OCTETS = {**TUS, "Content-Type": "application/offset+octet-stream"}
@@ -140,6 +141,7 @@ def test_an_upload_that_is_given_up_is_gone_with_its_bytes(web) -> None:
     assert web.client.delete(location, headers=TUS).status_code == 204
     assert web.client.head(location, headers=TUS).status_code == 404
     assert web.client.delete(location, headers=TUS).status_code == 404
+    remove_litter(web.resources)
     storage = web.resources.storages.open("default")
     prefix = f"uploads/{location.rsplit('/', 1)[-1]}/"
     assert not list(storage.list_uploads(prefix))

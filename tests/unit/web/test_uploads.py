@@ -4,7 +4,8 @@ import pytest
 
 from datacenter.datasets import uploads
 from datacenter.datasets.models import Upload
-from datacenter.errors import Conflict, Gone
+from datacenter.errors import Conflict, Gone, NotFound
+from jobs.sweep import remove_litter
 
 DATA = b"0123456789"
 
@@ -106,14 +107,51 @@ def test_an_expired_upload_is_gone(web) -> None:
     assert response.status_code == 410
 
 
-def test_removing_an_upload_again_after_a_crash_leaves_it_to_the_sweep(web, monkeypatch) -> None:
-    upload = _begin(web)
-    storage = web.resources.storages.open("default")
+@pytest.mark.parametrize("storage", ["default", "lake"])
+def test_whatever_crashes_every_byte_at_the_storage_lies_under_a_row(web, monkeypatch, storage: str) -> None:
+    upload = _begin(web, storage)
     with monkeypatch.context() as patch:
-        patch.setattr(type(storage), "abort_upload", _die)
+        patch.setattr(uploads, "_remember", _die)
         with pytest.raises(_Died):
-            uploads.remove(web.resources, web.project_id, upload.id)
-    with pytest.raises(Gone):
+            _append(web, upload, 0, DATA)
+    assert _append(web, upload, 0, DATA[:5]).offset_bytes == 5
+    opened = web.resources.storages.open(storage)
+    assert len(list(opened.list_uploads(f"uploads/{upload.id}/"))) == 2  # one of them is what died
+
+
+def test_of_two_first_pieces_one_begins_the_upload(web, monkeypatch) -> None:
+    upload = _begin(web)
+    remember = uploads._remember
+
+    def after_another(session, upload_id: str, storage_upload_id: str) -> Upload:
+        other = web.resources.storages.open("default").begin_upload(upload.key)
+        remember(session, upload_id, other)
+        return remember(session, upload_id, storage_upload_id)
+
+    monkeypatch.setattr(uploads, "_remember", after_another)
+    assert _append(web, upload, 0, DATA).completed
+    assert _stored(web, upload) == DATA
+    assert not list(web.resources.storages.open("default").list_uploads(f"uploads/{upload.id}/"))
+
+
+def test_a_removed_upload_is_gone_at_once_and_its_bytes_with_the_next_sweep(web) -> None:
+    upload = _begin(web)
+    _append(web, upload, 0, DATA[:5])
+    web.resources.database.run(lambda session: uploads.remove(session, web.project_id, upload.id))
+    with pytest.raises(NotFound):
         _find(web, upload)
-    with web.resources.database.reading() as session:
-        assert session.get(Upload, upload.id) is not None
+    remove_litter(web.resources)
+    assert not list(web.resources.storages.open("default").list_uploads(f"uploads/{upload.id}/"))
+
+
+def test_a_piece_that_arrives_after_the_removal_is_not_kept(web, monkeypatch) -> None:
+    upload = _begin(web)
+    advance = uploads._advance
+
+    def after_removal(session, row, parts, length):
+        uploads.remove(session, web.project_id, upload.id)
+        return advance(session, row, parts, length)
+
+    monkeypatch.setattr(uploads, "_advance", after_removal)
+    with pytest.raises(NotFound):
+        _append(web, upload, 0, DATA)
