@@ -3,7 +3,6 @@
 Source: POSIX.1-2024, pax, "ustar Interchange Format"; GNU tar manual, "Basic Tar Format".
 """
 
-import re
 from typing import NamedTuple
 
 from isal import isal_zlib
@@ -13,7 +12,6 @@ from datacenter.archives.errors import ArchiveRejected
 BLOCK = 512
 
 _CHECKSUM = slice(148, 156)
-_OCTAL = re.compile(rb" *([0-7]*)[ \0]*")
 _POSIX_MAGIC = b"ustar\x00"
 _INT64_MAX = 2**63 - 1
 _SPACES = 8 * ord(" ")
@@ -32,14 +30,20 @@ def has_checksum(block: bytes) -> bool:
     stored = _octal(block[_CHECKSUM])
     if stored is None:
         return False
-    # Adler-32 of 256 bytes holds their plain sum in its lower half (255 * 256 + 1 stays below its modulus), and
-    # is twenty times faster than a sum in Python.
-    total = (isal_zlib.adler32(block[:256]) & 0xFFFF) + (isal_zlib.adler32(block[256:]) & 0xFFFF) - 2
-    if total - sum(block[_CHECKSUM]) + _SPACES == stored:
+    total = _sum(block[:256]) + _sum(block[256:]) - _sum(block[_CHECKSUM]) + _SPACES
+    if total == stored:
         return True
     # Some old programs summed signed bytes.
     high = sum(byte >= 0x80 for byte in block[: _CHECKSUM.start] + block[_CHECKSUM.stop :])
-    return total - sum(block[_CHECKSUM]) + _SPACES - 256 * high == stored
+    return total - 256 * high == stored
+
+
+def _sum(data: bytes) -> int:
+    """The sum of at most 256 bytes.
+
+    Adler-32 holds it in its lower half (255 * 256 + 1 stays below its modulus), twenty times faster than Python adds.
+    """
+    return (isal_zlib.adler32(data) & 0xFFFF) - 1
 
 
 def parse_header(block: bytes) -> TarHeader:
@@ -80,5 +84,8 @@ def _size(field: bytes, name: bytes) -> int:
 
 
 def _octal(field: bytes) -> int | None:
-    match = _OCTAL.fullmatch(field)
-    return int(match[1] or b"0", 8) if match else None
+    digits = field.lstrip(b" ").rstrip(b" \0")
+    if not digits:
+        return 0
+    # `int` alone would also take signs, underscores and prefixes.
+    return int(digits, 8) if digits.isdigit() and b"8" not in digits and b"9" not in digits else None

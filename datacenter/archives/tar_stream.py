@@ -21,6 +21,7 @@ _MOST_HEADERS_A_FILE = 8
 _NAMES_AT_ONCE = 16_384
 _MOST_PADDING_BYTES = 16 * MIB
 _ZERO_BLOCK = bytes(BLOCK)
+_NO_OVERRIDES = PaxOverrides()
 
 
 def read_tar(
@@ -106,11 +107,11 @@ class TarReader(Iterator[Member]):
     def _next_entry(self, *, is_first: bool) -> tuple[str, int, bool] | None:
         """Path, size and whether it is a directory, from all headers of one entry; None at the end."""
         path: bytes | None = None
-        pax = PaxOverrides()
+        pax = _NO_OVERRIDES
         for _ in range(_MOST_HEADERS_A_FILE):
             header = self._header(is_first=is_first)
             if header is None:
-                if path is not None or pax != PaxOverrides():
+                if path is not None or pax != _NO_OVERRIDES:
                     raise ArchiveRejected(
                         "CORRUPT", "the archive ends between a header and its file; upload it again"
                     )
@@ -121,7 +122,7 @@ class TarReader(Iterator[Member]):
             elif header.kind in (_PAX, _SOLARIS_PAX):
                 pax = read_pax(self._extension(header, MOST_PAX_BYTES))
             elif header.kind == _GLOBAL_PAX:
-                if read_pax(self._extension(header, MOST_PAX_BYTES)) != PaxOverrides():
+                if read_pax(self._extension(header, MOST_PAX_BYTES)) != _NO_OVERRIDES:
                     raise ArchiveRejected(
                         "BAD_ARCHIVE", "one header names or sizes all files; pack the archive again"
                     )
