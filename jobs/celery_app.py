@@ -5,8 +5,7 @@ import os
 import socket
 
 from celery import Celery
-from celery.signals import worker_shutting_down
-from kombu import Queue
+from celery.signals import setup_logging, worker_shutting_down
 
 from datacenter.datasets.resources import open_resources
 from datacenter.ledger.doorbell import RING_TASK, broker_queue, broker_settings
@@ -25,7 +24,7 @@ def create_app(settings: Settings, queues: list[str], stop: StopFlag) -> Celery:
     app = Celery("datacenter", broker=settings.broker.url, set_as_current=False)
     app.conf.update(broker_settings(settings.broker))
     app.conf.update(
-        task_queues=[Queue(broker_queue(settings.broker.prefix, queue)) for queue in queues],
+        task_queues=[broker_queue(settings.broker.prefix, queue) for queue in queues],
         worker_prefetch_multiplier=1,
         worker_hijack_root_logger=False,
         worker_redirect_stdouts=False,
@@ -45,6 +44,10 @@ def create_app(settings: Settings, queues: list[str], stop: StopFlag) -> Celery:
     @app.task(name=RING_TASK, ignore_result=True)
     def ring(queue: str, job_id: str) -> None:
         engine(os.getpid()).work(queue)
+
+    @setup_logging.connect(weak=False)
+    def keep_logs(**_: object) -> None:
+        """Celery sets up no logs of its own where somebody listens here: ours are set up already."""
 
     @worker_shutting_down.connect(weak=False)
     def stop_claiming(**_: object) -> None:

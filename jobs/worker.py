@@ -2,9 +2,11 @@
 
 import os
 import sys
+import warnings
 from typing import Annotated
 
 import typer
+from celery.exceptions import SecurityWarning
 
 from datacenter.database import Database
 from datacenter.errors import SettingsInvalid
@@ -34,8 +36,11 @@ def work(
     settings = _settings()
     configure_logs(settings)
     app = create_app(settings, wanted, StopFlag())
-    app.worker_main(
+    # Running as root is the pod's affair; what Celery warns of is pickle, which no message here may be.
+    warnings.simplefilter("ignore", SecurityWarning)
+    app.start(
         [
+            "--quiet",
             "worker",
             f"--queues={','.join(f'{settings.broker.prefix}.{name}' for name in wanted)}",
             f"--concurrency={concurrency}",

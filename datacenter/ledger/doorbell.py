@@ -1,10 +1,10 @@
 """The doorbell: one small message that tells a queue's workers to look into the ledger."""
 
 from celery import Celery
+from kombu import Exchange, Queue
 from kombu.exceptions import OperationalError
 
 from datacenter.errors import DataCentreError
-from datacenter.ledger.states import JobKind
 from datacenter.settings import BrokerSettings
 
 RING_TASK = "datacenter.ring"
@@ -45,9 +45,10 @@ class Doorbell:
         self._celery.close()
 
 
-def broker_queue(prefix: str, queue: str) -> str:
-    """A queue's name at the broker."""
-    return f"{prefix}.{queue}"
+def broker_queue(prefix: str, queue: str) -> Queue:
+    """A queue as both ends declare it at the broker."""
+    name = f"{prefix}.{queue}"
+    return Queue(name, Exchange(prefix, type="direct"), routing_key=name)
 
 
 def broker_settings(settings: BrokerSettings) -> dict[str, object]:
@@ -59,7 +60,7 @@ def broker_settings(settings: BrokerSettings) -> dict[str, object]:
         "accept_content": ["json"],
         "task_ignore_result": True,
         "task_create_missing_queues": True,
-        "task_default_queue": broker_queue(settings.prefix, JobKind.IMPORT),
+        "task_default_queue": f"{settings.prefix}.default",
         # A publish is confirmed, else RabbitMQ may drop it without a word.
         "broker_transport_options": {"confirm_publish": True} if amqp else timeouts,
         "broker_connection_timeout": 2,
