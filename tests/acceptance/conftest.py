@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from datacenter.client import Client
 from datacenter.ledger.states import JobKind
 
 DATABASE_VARIABLE = "DATACENTER_TEST_DATABASE_URL"
+RESTART_SECONDS = 30
 BROKER_VARIABLE = "DATACENTER_TEST_BROKER_URL"
 IMPATIENT = {
     "DATACENTER__LEDGER__LEASE_SECONDS": "2",
@@ -57,8 +59,12 @@ class Centre:
         return self.running.environment()
 
     def pid(self, name: str) -> int:
-        """The process `web`, `worker`, `scheduler` or `valkey` as it is now."""
-        return self.running.processes()[name]
+        """The process `web`, `worker`, `scheduler` or `valkey`; while it is being started again, the one to come."""
+        end = time.monotonic() + RESTART_SECONDS
+        while (found := self.running.processes().get(name)) is None:
+            assert time.monotonic() < end, f"{name} is not started again"
+            time.sleep(0.02)
+        return found
 
     def worker_children(self) -> list[int]:
         """The worker's child processes, which do the work."""

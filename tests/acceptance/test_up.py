@@ -10,11 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import httpx
-import pytest
 
 from datacenter.cli.embedded.background import left_running, running
 from datacenter.cli.embedded.child import Child
 from datacenter.cli.embedded.home import Home
+from datacenter.client import Client
 
 UP = [sys.executable, "-m", "datacenter.cli", "up", "--port", "0"]
 
@@ -42,48 +42,35 @@ def test_a_second_up_on_the_same_home_is_refused_in_clear_words(centre):
     assert httpx.get(f"{centre.url}/readyz").is_success
 
 
-@pytest.mark.parametrize("name", ["web", "worker", "scheduler"])
-def test_a_process_that_is_killed_is_started_again(own_centre, name):
-    before = own_centre.pid(name)
+def test_processes_that_are_killed_are_started_again(own_centre):
+    before = {name: own_centre.pid(name) for name in ("web", "worker", "scheduler")}
 
-    os.kill(before, signal.SIGKILL)
+    for pid in before.values():
+        os.kill(pid, signal.SIGKILL)
 
-    eventually(lambda: own_centre.pid(name) != before)
+    eventually(lambda: all(own_centre.pid(name) != pid for name, pid in before.items()))
     eventually(lambda: is_ready(own_centre.url))
 
 
-def test_a_second_start_finds_data_and_token_again(tmp_path: Path):
-    home = tmp_path / "home"
-    with running(home) as first, first.client() as client:
-        upload = client.uploads.begin(Path(__file__))
-        token = first.token
-
-    with running(home) as second, second.client() as client:
-        assert second.token == token
-        assert client.uploads.offset(upload) == 0
-
-
-def test_nothing_outlives_an_up_that_was_killed(tmp_path: Path):
-    home = Home.at(tmp_path / "home")
+def test_nothing_outlives_an_up_that_was_killed_and_the_next_start_finds_data_and_token_again(tmp_path: Path):
+    home = Home.at(tmp_path / ("too-long-for-a-socket-" * 8))
     home.root.mkdir()
     up = Child("up", [*UP, "--home", str(home.root)], tmp_path / "up.log")
     up.start()
     eventually(home.url_file.exists)
+    token = home.token_file.read_text().strip()
+    with Client(home.url_file.read_text().strip(), token) as client:
+        upload = client.uploads.begin(Path(__file__))
     assert len(left_running(home)) >= 3
 
     os.kill(up.pid, signal.SIGKILL)
 
     eventually(lambda: left_running(home) == [])
-    up.died()
-
-
-def test_a_home_with_a_path_too_long_for_a_socket_works(tmp_path: Path):
-    home = tmp_path / ("long" * 30)
-
-    with running(home) as up:
-        assert is_ready(up.url)
-
-    assert left_running(up.home) == []
+    assert up.died() == -signal.SIGKILL
+    with running(home.root) as second, second.client() as client:
+        assert second.token == token
+        assert client.uploads.offset(upload) == 0
+    assert left_running(home) == []
 
 
 def test_settings_that_cannot_work_are_refused_with_the_file_to_correct(tmp_path: Path):
