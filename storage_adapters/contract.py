@@ -151,7 +151,10 @@ class Storage(Protocol):
     def upload_part(
         self, key: str, upload_id: str, number: int, offset: int, chunks: Iterable[Buffer]
     ) -> Part:
-        """Write one part; the same number again replaces it. `offset` is the part's place in the finished object."""
+        """Write one part; the same number again replaces it. `offset` is the part's place in the finished object.
+
+        Raises: UploadMissing.
+        """
 
     def copy_part(self, key: str, upload_id: str, number: int, offset: int, source: ByteRange) -> Part:
         """Like `upload_part` with bytes of an object of this storage, copied there. Raises: NotSupported."""
@@ -160,6 +163,8 @@ class Storage(Protocol):
         """Publish the object atomically; the parts must follow one another without a gap.
 
         Completing an upload again, after it was completed, returns the object it made.
+
+        Raises: UploadInvalid (a gap, or a part that was not written), UploadMissing.
         """
 
     def abort_upload(self, key: str, upload_id: str) -> None:

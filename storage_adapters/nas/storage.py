@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Literal
 from uuid import uuid4
 
@@ -24,14 +25,16 @@ from storage_adapters.contract import (
 )
 from storage_adapters.errors import ConfigurationInvalid, NotSupported, StorageError
 from storage_adapters.keys import check_directory, check_prefix
-from storage_adapters.nas import objects, uploads
-from storage_adapters.nas.clearing import as_text, files_under, remove_directories
+from storage_adapters.nas import uploads
+from storage_adapters.nas.bulk import clear_batch, delete_batch, put_batch, read_batch
+from storage_adapters.nas.clearing import files_under, remove_directories
 from storage_adapters.nas.directories import Directories
-from storage_adapters.nas.faults import translate, translate_write, translated
+from storage_adapters.nas.faults import translate, translated
 from storage_adapters.nas.filesystem import NasFileSystem
 from storage_adapters.nas.filling import size_of
 from storage_adapters.nas.layout import STAGING, split_key
 from storage_adapters.nas.listing import list_tree
+from storage_adapters.nas.objects import stat_object
 from storage_adapters.nas.staging import Staging
 from storage_adapters.options import OptionValue, read_options
 
@@ -112,7 +115,7 @@ class NasStorage:
 
     def stat(self, key: str) -> ObjectInfo:
         with Directories(self._root) as directories:
-            return objects.stat_object(directories, key)
+            return stat_object(directories, key)
 
     def list_objects(self, prefix: str, *, start_after: str = "") -> Iterator[ObjectInfo]:
         return list_tree(self._root, check_prefix(prefix), start_after)
@@ -124,25 +127,26 @@ class NasStorage:
             max_bytes=_BYTES_AT_ONCE,
             size_bytes=lambda wanted: wanted.length,
         )
-        return run_batches(self._read_batch, batches, threads=self._options.threads)
+        return run_batches(partial(read_batch, self._root), batches, threads=self._options.threads)
 
     def put_many(self, objects: Iterable[NewObject]) -> Iterator[PutOutcome]:
+        self._tidy_once()
         batches = cut_batches(
             objects,
             max_items=_ITEMS_AT_ONCE,
             max_bytes=_BYTES_AT_ONCE,
             size_bytes=lambda new: size_of(new.data),
         )
-        return run_batches(self._put_batch, batches, threads=self._options.threads)
+        return run_batches(partial(put_batch, self._root), batches, threads=self._options.threads)
 
     def put_if_absent(self, key: str, data: Buffer) -> ObjectInfo:
         with Directories(self._root) as directories, translated(key):
             Staging(directories).put_new(key, data)
-            return objects.stat_object(directories, key)
+            return stat_object(directories, key)
 
     def delete(self, keys: Iterable[str]) -> Iterator[DeleteOutcome]:
         batches = cut_batches(keys, max_items=_ITEMS_AT_ONCE)
-        return run_batches(self._delete_batch, batches, threads=self._options.threads)
+        return run_batches(partial(delete_batch, self._root), batches, threads=self._options.threads)
 
     def delete_prefix(self, prefix: str) -> Iterator[DeleteOutcome]:
         directory = check_directory(prefix)
@@ -150,7 +154,9 @@ class NasStorage:
         for _ in range(_CLEARING_PASSES):
             failed = False
             paths = cut_batches(files_under(self._root, directory), max_items=_ITEMS_AT_ONCE)
-            for outcome in run_batches(self._clear_batch, paths, threads=self._options.threads):
+            for outcome in run_batches(
+                partial(clear_batch, self._root), paths, threads=self._options.threads
+            ):
                 failed = failed or outcome.error is not None
                 yield outcome
             # Without a failure, what keeps a directory was put there behind our back: clear that too.
@@ -160,7 +166,7 @@ class NasStorage:
     def copy(self, source: str, target: str) -> ObjectInfo:
         with Directories(self._root) as directories, translated(target):
             Staging(directories).copy(source, target)
-            return objects.stat_object(directories, target)
+            return stat_object(directories, target)
 
     def presign(self, key: str, method: Literal["GET", "PUT"], expires_in: timedelta) -> str:
         raise NotSupported("A NAS serves no URLs.", key=key)
@@ -208,57 +214,9 @@ class NasStorage:
                 code = ctypes.get_errno()
                 raise translate(OSError(code, os.strerror(code)))
 
-    def _put_batch(self, batch: list[NewObject]) -> list[PutOutcome]:
-        outcomes = []
-        with Directories(self._root) as directories:
-            staging = Staging(directories)
-            self._tidy_once(staging)
-            for new in batch:
-                fault: StorageError | None = None
-                try:
-                    staging.put(new.key, new.data)
-                except StorageError as error:
-                    fault = error
-                except OSError as error:
-                    fault = translate_write(error, new.key)
-                outcomes.append(PutOutcome(key=new.key, size_bytes=size_of(new.data), error=fault))
-        return outcomes
-
-    def _tidy_once(self, staging: Staging) -> None:
-        """Before the first put of this instance, remove what killed writers left; a failure is no reason not to put."""
+    def _tidy_once(self) -> None:
+        """Before the first put of this instance, remove what killed writers left; failing is no reason not to put."""
         if not self._tidied:
             self._tidied = True
-            with suppress(OSError):
-                staging.remove_abandoned()
-
-    def _read_batch(self, batch: list[ByteRange]) -> list[bytes]:
-        with Directories(self._root) as directories:
-            return [objects.read_object(directories, wanted) for wanted in batch]
-
-    def _delete_batch(self, batch: list[str]) -> list[DeleteOutcome]:
-        outcomes = []
-        with Directories(self._root) as directories:
-            for key in batch:
-                fault: StorageError | None = None
-                try:
-                    split_key(key)
-                    objects.remove_file(directories, key)
-                except StorageError as error:
-                    fault = error
-                except OSError as error:
-                    fault = translate(error, key)
-                outcomes.append(DeleteOutcome(key=key, error=fault))
-        return outcomes
-
-    def _clear_batch(self, batch: list[str]) -> list[DeleteOutcome]:
-        """Like `_delete_batch` for paths that were found, which may be names that no key can be."""
-        outcomes = []
-        with Directories(self._root) as directories:
-            for path in batch:
-                fault: StorageError | None = None
-                try:
-                    objects.remove_file(directories, path)
-                except OSError as error:
-                    fault = translate(error, path)
-                outcomes.append(DeleteOutcome(key=as_text(path), error=fault))
-        return outcomes
+            with suppress(OSError, StorageError), Directories(self._root) as directories:
+                Staging(directories).remove_abandoned()
