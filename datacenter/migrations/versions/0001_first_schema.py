@@ -276,6 +276,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("sha256"),
+        **MYSQL,
     )
 
 
