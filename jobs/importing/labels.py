@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from datacenter.formats.apply import LabelJoin
 from datacenter.formats.detect import LabelFile, find_label_file
 from datacenter.formats.folders import folder_labels
+from datacenter.formats.limits import LabelLimits
 from datacenter.formats.manifest_lines import MANIFEST_FILENAME
 from datacenter.formats.registry import reader_for
 
@@ -34,7 +35,9 @@ def find_lists(paths: Any, wanted: str | None) -> tuple[LabelFile | None, list[s
     return label_file, [label_file.path, label_file.base + MANIFEST_FILENAME]
 
 
-def apply(paths: Any, label_file: LabelFile | None, lists: list[str], chunks: Iterator[bytes]) -> Labelled:
+def apply(
+    paths: Any, label_file: LabelFile | None, lists: list[str], chunks: Iterator[bytes], most_labels: int
+) -> Labelled:
     """Give every path its labels; `chunks` is the label file's content. Raises: LabelsInvalid."""
     if label_file is None:
         keep = pa.array([True] * len(paths), pa.bool_())
@@ -43,7 +46,7 @@ def apply(paths: Any, label_file: LabelFile | None, lists: list[str], chunks: It
             keep=keep, labels=folder_labels(paths), annotations=annotations, label_file=None, warnings=[]
         )
     keep = pc.invert(pc.is_in(paths, value_set=pa.array(lists, pa.string())))
-    join = LabelJoin(reader_for(label_file.format)(chunks, label_file.base))
+    join = LabelJoin(reader_for(label_file.format)(chunks, label_file.base, LabelLimits(labels=most_labels)))
     labels, annotations = join.apply(paths.filter(keep))
     warnings = []
     if join.unknown:

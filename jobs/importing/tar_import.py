@@ -14,6 +14,7 @@ from datacenter.datasets.manifest import read_rows
 from datacenter.formats.apply import LabelJoin
 from datacenter.formats.detect import LabelFile
 from datacenter.formats.folders import folder_labels
+from datacenter.formats.limits import LabelLimits
 from datacenter.formats.registry import reader_for
 from datacenter.storages.object_file import ObjectSource
 from jobs.contract import JobContext
@@ -37,7 +38,8 @@ def import_tar(
     put_members(job, staging.storage, recorder.watch(reader), recorder.place, count_bytes=False)
     label_file, lists = find_lists(_all_paths(staging, recorder.fragments), job.payload["label_format"])
     warnings = list(reader.warnings)
-    label_join = _label_join(staging, recorder.fragments, label_file)
+    most_labels = job.resources.settings.limits.labels
+    label_join = _label_join(staging, recorder.fragments, label_file, most_labels)
     for fragment in recorder.fragments:
         job.check()
         _label(staging, fragment, label_join, lists)
@@ -107,14 +109,17 @@ def _all_paths(staging: Staging, fragments: list[str]) -> Any:
     return pa.concat_arrays(chunks) if chunks else pa.array([], pa.string())
 
 
-def _label_join(staging: Staging, fragments: list[str], label_file: LabelFile | None) -> LabelJoin | None:
+def _label_join(
+    staging: Staging, fragments: list[str], label_file: LabelFile | None, most_labels: int
+) -> LabelJoin | None:
     if label_file is None:
         return None
     for fragment in fragments:
         for table in read_rows(staging.storage, fragment, ["path", "key"]):
             for key in table["key"].filter(pc.equal(table["path"], label_file.path)).to_pylist():
                 content = ObjectSource(staging.storage, key).stream()
-                return LabelJoin(reader_for(label_file.format)(content, label_file.base))
+                limits = LabelLimits(labels=most_labels)
+                return LabelJoin(reader_for(label_file.format)(content, label_file.base, limits))
     raise AssertionError(f"{label_file.path} was found among the paths and has no row")
 
 

@@ -34,7 +34,8 @@ def plan_zip(job: JobContext, source: ObjectSource, staging: Staging, limits: Li
     if label_file is not None:
         at = pc.index(entries["path"], label_file.path).as_py()
         content = _content(source, entries.slice(at, 1), limits)
-    labelled = apply(paths, label_file, lists, content)
+    most_labels = job.resources.settings.limits.labels
+    labelled = apply(paths, label_file, lists, content, most_labels)
     job.check()
     bounds = _bounds(entries, job.resources.settings.shards.files, job.resources.settings.shards.size_bytes)
     files, size_bytes = _write_plan(staging, entries, is_file, labelled, bounds)
