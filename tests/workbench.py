@@ -96,9 +96,8 @@ class Workbench:
         engine = engine or self.engine()
         for _ in range(rounds):
             self.database.run(wake_due)
-            if not sum(engine.work(kind.value) for kind in JobKind):
-                if not self._waiting():
-                    return
+            if not sum(engine.work(kind.value) for kind in JobKind) and not self._waiting():
+                return
 
     def _waiting(self) -> bool:
         from sqlalchemy import func, select
@@ -122,7 +121,13 @@ class Workbench:
                 storage=None,
             )
         for start in range(0, len(data), 1 << 20):
-            append(self.resources, self.project_id, upload.id, offset_bytes=start, data=data[start : start + (1 << 20)])
+            append(
+                self.resources,
+                self.project_id,
+                upload.id,
+                offset_bytes=start,
+                data=data[start : start + (1 << 20)],
+            )
         return upload.id
 
     def submit_import(
@@ -134,7 +139,9 @@ class Workbench:
         with self.database.transaction() as session:
             return records.create(session, self.resources, self.project_id, new, JobOptions())
 
-    def imported(self, data: bytes, name: str | None = None, filename: str = "data.zip", **fields: Any) -> Dataset:
+    def imported(
+        self, data: bytes, name: str | None = None, filename: str = "data.zip", **fields: Any
+    ) -> Dataset:
         """A dataset made of an archive."""
         dataset, job = self.submit_import(data, name, filename, **fields)
         self.work()
