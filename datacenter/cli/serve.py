@@ -13,7 +13,10 @@ def serve() -> None:
 
 def migrate() -> None:
     """Bring the database to the schema of this release."""
-    from datacenter.migrations import migrate as run  # only this command pays for loading Alembic
+    from datacenter.cli.databases import told_in_words  # only this command pays for loading Alembic
+    from datacenter.migrations import migrate as run
     from datacenter.settings import load_settings
 
-    typer.echo(f"the database has schema {run(load_settings().database)}")
+    settings = load_settings().database
+    with told_in_words(settings):
+        typer.echo(f"the database has schema {run(settings)}")

@@ -16,19 +16,20 @@ def create(
     as_json: JsonOption = False,
 ) -> None:
     """Make a token; it is shown this once. Needs the server's settings (DATACENTER_CONFIG), not a server."""
-    from datacenter.access.tokens import (
-        create_token,
-        ensure_project,
-    )  # no other command talks to the database
+    # Imported here because no other command pays for loading the database layer.
+    from datacenter.access.tokens import create_token, ensure_project
+    from datacenter.cli.databases import told_in_words
     from datacenter.database import Database
     from datacenter.migrations import require_schema
     from datacenter.settings import load_settings
 
-    database = Database(load_settings().database)
+    settings = load_settings().database
+    database = Database(settings)
     try:
-        require_schema(database)
-        with database.transaction() as session:
-            token, secret = create_token(session, ensure_project(session, project).id, name)
+        with told_in_words(settings):
+            require_schema(database)
+            with database.transaction() as session:
+                token, secret = create_token(session, ensure_project(session, project).id, name)
     finally:
         database.close()
     if as_json:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import kombu
 import pytest
+import redis
 from sqlalchemy import create_engine, make_url, text
 
 from datacenter.cli.embedded.background import Running, left_running, running
@@ -129,9 +130,15 @@ def _on_server(url: str, statement: str) -> None:
 
 
 def _remove_queues(url: str, prefix: str) -> None:
+    if url.startswith("redis"):
+        with redis.Redis.from_url(url) as server:
+            for key in server.scan_iter(f"*{prefix}*"):
+                server.delete(key)
+        return
     with kombu.Connection(url) as connection, connection.channel() as channel:
         for kind in JobKind:
             channel.queue_delete(f"{prefix}.{kind}")
+        channel.exchange_delete(prefix)
 
 
 def _children(pid: int) -> list[int]:

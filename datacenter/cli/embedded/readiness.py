@@ -5,6 +5,7 @@ import socket
 from pathlib import Path
 
 from datacenter.access.tokens import authenticate, create_token, ensure_project
+from datacenter.cli.databases import told_in_words
 from datacenter.cli.embedded.home import Home, write_private
 from datacenter.cli.errors import WrongUse
 from datacenter.database import Database
@@ -52,8 +53,12 @@ def url_of(settings: Settings) -> str:
 
 def prepare_database(home: Home, settings: Settings) -> str:
     """The schema of this release, the project, and the home's token, which is made anew if the database lost it."""
-    migrate(settings.database)
-    database = Database(settings.database)
+    with told_in_words(settings.database):
+        migrate(settings.database)
+        return _token(home, Database(settings.database))
+
+
+def _token(home: Home, database: Database) -> str:
     try:
         with database.transaction() as session:
             known = home.token_file.read_text().strip() if home.token_file.exists() else ""
