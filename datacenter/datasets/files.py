@@ -9,6 +9,8 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from datacenter.archives.arrow_bytes import one_chunk
+from datacenter.datasets.columns import Column, Mask
 from datacenter.datasets.manifest import group_bounds, open_rows
 from datacenter.datasets.models import Dataset, DatasetVersion
 from datacenter.datasets.resources import Resources
@@ -87,7 +89,7 @@ def read_manifest(
 
 
 def _matching(rows: pa.Table, label: str | None, prefix: str, after_path: str) -> pa.Table:
-    mask = pc.greater(rows["path"], after_path)
+    mask = pc.greater(rows["path"], pa.scalar(after_path))
     if prefix:
         mask = pc.and_(mask, pc.starts_with(rows["path"], prefix))
     if label is not None:
@@ -95,10 +97,9 @@ def _matching(rows: pa.Table, label: str | None, prefix: str, after_path: str) -
     return rows.filter(mask)
 
 
-def has_label(labels: pa.ChunkedArray, wanted: list[str]) -> pa.Array:
+def has_label(labels: Column, wanted: list[str]) -> Mask:
     """Which rows have at least one of the wanted labels."""
-    lists = labels.combine_chunks()
-    lists = lists.chunk(0) if isinstance(lists, pa.ChunkedArray) else lists
+    lists = one_chunk(labels)
     hits = pc.filter(
         pc.list_parent_indices(lists),
         pc.is_in(pc.list_flatten(lists), value_set=pa.array(wanted, pa.string())),
@@ -112,7 +113,7 @@ def _row(resources: Resources, dataset: Dataset, version: DatasetVersion, path: 
         for group, (least, greatest) in enumerate(group_bounds(file)):
             if least <= path <= greatest:
                 rows = file.read_row_group(group)
-                for row in rows.filter(pc.equal(rows["path"], path)).to_pylist():
+                for row in rows.filter(pc.equal(rows["path"], pa.scalar(path))).to_pylist():
                     return dict(row)
     raise NotFound(f"dataset {dataset.name} has no file {path!r}")
 

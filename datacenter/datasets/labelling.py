@@ -8,7 +8,9 @@ import pyarrow.compute as pc
 from sqlalchemy import delete, insert, update
 from sqlalchemy.orm import Session
 
+from datacenter.archives.arrow_bytes import texts
 from datacenter.database import new_id, now
+from datacenter.datasets.columns import Mask, label_lists
 from datacenter.datasets.files import has_label
 from datacenter.datasets.manifest import ManifestTotals, manifest_key, read_rows, write_manifest
 from datacenter.datasets.models import Dataset, DatasetVersion, LabelCount
@@ -133,10 +135,10 @@ def _changed(
     for table in tables:
         if wanted is not None:
             named = pc.is_in(table["path"], value_set=wanted)
-            seen.update(table["path"].filter(named).to_pylist())
+            seen.update(texts(table["path"].filter(named)))
         mask = _selected(table, select, wanted)
         chosen = mask.to_pylist()
-        lists = table["labels"].to_pylist()
+        lists = label_lists(table["labels"])
         for row, labels in enumerate(lists):
             if chosen[row]:
                 kept = [label for label in labels if label not in gone]
@@ -145,8 +147,8 @@ def _changed(
         yield table.set_column(index, table.schema.field(index), pa.array(lists, pa.list_(pa.string())))
 
 
-def _selected(table: pa.Table, select: Selection, wanted: pa.Array | None) -> pa.Array:
-    mask = pa.chunked_array([pa.array([True] * table.num_rows, pa.bool_())])
+def _selected(table: pa.Table, select: Selection, wanted: pa.StringArray | None) -> Mask:
+    mask = pa.array([True] * table.num_rows, pa.bool_())
     if wanted is not None:
         mask = pc.and_(mask, pc.is_in(table["path"], value_set=wanted))
     if select.labels is not None:

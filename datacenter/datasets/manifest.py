@@ -1,30 +1,31 @@
 """The manifest: the complete list of a version's files, one immutable Parquet object, sorted by path."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import IO, Any, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from datacenter.datasets.columns import occurrences, optional, required, true_count
 from datacenter.datasets.models import dataset_prefix
 from datacenter.storages.object_file import ObjectReader, ObjectWriter
 from storage_adapters.contract import Storage
 
 SCHEMA = pa.schema(
     [
-        pa.field("path", pa.string(), nullable=False),
-        pa.field("size_bytes", pa.int64(), nullable=False),
-        pa.field("crc32", pa.uint32(), nullable=False),
-        pa.field("media_type", pa.string(), nullable=False),
-        pa.field("labels", pa.list_(pa.string()), nullable=False),
-        pa.field("annotation", pa.string()),
-        pa.field("key", pa.string(), nullable=False),
-        pa.field("offset", pa.int64(), nullable=False),
-        pa.field("length", pa.int64(), nullable=False),
-        pa.field("compression", pa.string()),
+        required("path", pa.string()),
+        required("size_bytes", pa.int64()),
+        required("crc32", pa.uint32()),
+        required("media_type", pa.string()),
+        required("labels", pa.list_(pa.string())),
+        optional("annotation", pa.string()),
+        required("key", pa.string()),
+        required("offset", pa.int64()),
+        required("length", pa.int64()),
+        optional("compression", pa.string()),
     ]
 )
 """`annotation` is JSON text. A file's bytes are `length` bytes of the object `key` from `offset`."""
@@ -48,14 +49,17 @@ class ManifestTotals:
         """Count some rows."""
         self.files += rows.num_rows
         self.size_bytes += pc.sum(rows["size_bytes"]).as_py() or 0
-        for entry in pc.value_counts(pc.list_flatten(rows["labels"])).to_pylist():
-            label = entry["values"]
-            self.labels[label] = self.labels.get(label, 0) + entry["counts"]
+        for label, files in occurrences(pc.list_flatten(rows["labels"])).items():
+            self.labels[label] = self.labels.get(label, 0) + files
 
 
 def write_rows(storage: Storage, key: str, schema: pa.Schema, rows: Iterable[pa.Table]) -> None:
     """Write tables as one Parquet object, a row group each; it appears whole or not at all."""
-    with ObjectWriter(storage, key) as sink, pq.ParquetWriter(sink, schema, compression="zstd") as writer:
+    with (
+        ObjectWriter(storage, key) as sink,
+        # Parquet asks for a file and uses no more of one than an object's writer has.
+        pq.ParquetWriter(cast(IO[bytes], sink), schema, compression="zstd") as writer,
+    ):
         for table in rows:
             if table.num_rows:
                 writer.write_table(table.cast(schema), row_group_size=max(1, table.num_rows))
@@ -94,11 +98,11 @@ def regroup(rows: Iterable[pa.Table], size: int = ROW_GROUP) -> Iterator[pa.Tabl
 @contextmanager
 def open_rows(storage: Storage, key: str) -> Iterator[pq.ParquetFile]:
     """A Parquet object of the storage, opened for reading row groups. Raises: ObjectMissing."""
-    with ObjectReader(storage, key) as source, pq.ParquetFile(source) as file:
+    with ObjectReader(storage, key) as source, pq.ParquetFile(cast(IO[bytes], source)) as file:
         yield file
 
 
-def read_rows(storage: Storage, key: str, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+def read_rows(storage: Storage, key: str, columns: list[str] | None = None) -> Iterator[pa.Table]:
     """The rows of a Parquet object, one row group at a time."""
     with open_rows(storage, key) as file:
         for group in range(file.num_row_groups):
@@ -119,7 +123,7 @@ def merge_sorted(streams: Iterable[Iterator[pa.Table]], by: str = "path") -> Ite
         ready: list[pa.Table] = []
         waiting: list[tuple[pa.Table, Iterator[pa.Table]]] = []
         for table, stream in heads:
-            upto = pc.sum(pc.less_equal(table[by], limit)).as_py()
+            upto = true_count(pc.less_equal(table[by], pa.scalar(limit)))
             ready.append(table.slice(0, upto))
             rest = table.slice(upto) if upto < table.num_rows else _next(stream)
             if rest is not None:
@@ -139,5 +143,6 @@ def group_bounds(file: pq.ParquetFile, column: str = "path") -> list[tuple[Any, 
     bounds = []
     for group in range(file.num_row_groups):
         statistics = file.metadata.row_group(group).column(index).statistics
+        assert statistics is not None, "every writer of this package keeps them"
         bounds.append((statistics.min, statistics.max))
     return bounds

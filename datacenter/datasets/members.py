@@ -12,6 +12,7 @@ import pyarrow as pa
 from datacenter.archives.crc import crc32
 from datacenter.archives.layout import Request
 from datacenter.datasets.archives import selection_of
+from datacenter.datasets.columns import required
 from datacenter.datasets.manifest import open_rows, regroup, write_rows
 from datacenter.datasets.models import Archive
 from datacenter.datasets.resources import Resources
@@ -24,14 +25,14 @@ from storage_adapters.errors import ObjectChanged
 
 SCHEMA = pa.schema(
     [
-        pa.field("path", pa.string(), nullable=False),
-        pa.field("size_bytes", pa.int64(), nullable=False),
-        pa.field("crc32", pa.uint32(), nullable=False),
-        pa.field("stored_size", pa.int64(), nullable=False),
-        pa.field("method", pa.uint16(), nullable=False),
-        pa.field("storage", pa.string(), nullable=False),
-        pa.field("key", pa.string(), nullable=False),
-        pa.field("offset", pa.int64(), nullable=False),
+        required("path", pa.string()),
+        required("size_bytes", pa.int64()),
+        required("crc32", pa.uint32()),
+        required("stored_size", pa.int64()),
+        required("method", pa.uint16()),
+        required("storage", pa.string()),
+        required("key", pa.string()),
+        required("offset", pa.int64()),
     ]
 )
 """A member's stored content is `stored_size` bytes of the object `key` from `offset`; `method` is that of the zip."""
@@ -141,11 +142,13 @@ class ArchiveReader:
         self.pieces: list[Piece] = []
         """Members of which only a part was read, for whoever has the other parts."""
 
-    def read(self, start: int, stop: int) -> Iterator[bytes | memoryview]:
+    def read(self, start: int, stop: int) -> Iterator[bytes]:
         """Bytes `start` to `stop` of the archive."""
         with open_rows(self._storage, self._archive.members_key) as file:
             table = _MemberRows(file)
-            yield from self.layout.read(start, stop, lambda requests: self._fetch(table, requests))
+            for piece in self.layout.read(start, stop, lambda requests: self._fetch(table, requests)):
+                # Contents are bytes already and are not copied; headers come as views.
+                yield bytes(piece)
 
     def _fetch(self, table: "_MemberRows", requests: list[Request]) -> Iterator[bytes]:
         check = _CrcCheck(self.pieces)

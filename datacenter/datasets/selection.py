@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from datacenter.datasets.columns import prefixed
 from datacenter.datasets.files import has_label
 from datacenter.datasets.manifest import ManifestTotals, merge_sorted, read_rows
 from datacenter.datasets.resources import Resources
@@ -110,8 +111,8 @@ def _rows(resources: Resources, version: SelectedVersion, labels: LabelFilter) -
 
 def _prefixed(tables: Iterable[pa.Table], prefix: str) -> Iterator[pa.Table]:
     for table in tables:
-        paths = pc.binary_join_element_wise(pa.scalar(prefix), table["path"], "")
-        renamed = table.set_column(table.schema.get_field_index("path"), table.schema.field("path"), paths)
+        index = table.schema.get_field_index("path")
+        renamed = table.set_column(index, table.schema.field(index), prefixed(table["path"], prefix))
         yield renamed.append_column("source_path", table["path"])
 
 
