@@ -2,19 +2,23 @@
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.schema import SchemaItem
 
 from datacenter.database import UtcDateTime
 
 revision = "0001"
 down_revision = None
 
-MYSQL = {"mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin", "mysql_engine": "InnoDB"}
-"""Names and labels that differ only in case or accent are different ones."""
 ROW_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
+def _create_table(name: str, *items: SchemaItem) -> None:
+    """Create a table in which names and labels that differ only in case or accent are different ones."""
+    op.create_table(name, *items, mysql_charset="utf8mb4", mysql_collate="utf8mb4_bin", mysql_engine="InnoDB")
+
+
 def upgrade() -> None:
-    op.create_table(
+    _create_table(
         "archives",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("project_id", sa.String(length=36), nullable=False),
@@ -32,11 +36,10 @@ def upgrade() -> None:
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.Column("expires_at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
-        **MYSQL,
     )
     op.create_index("archives_by_fingerprint", "archives", ["project_id", "fingerprint"], unique=False)
     op.create_index(op.f("ix_archives_expires_at"), "archives", ["expires_at"], unique=False)
-    op.create_table(
+    _create_table(
         "dataset_versions",
         sa.Column("dataset_id", sa.String(length=36), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
@@ -46,9 +49,8 @@ def upgrade() -> None:
         sa.Column("comment", sa.String(length=255), nullable=False),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("dataset_id", "version"),
-        **MYSQL,
     )
-    op.create_table(
+    _create_table(
         "datasets",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("project_id", sa.String(length=36), nullable=False),
@@ -65,9 +67,8 @@ def upgrade() -> None:
         sa.Column("updated_at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("project_id", "name"),
-        **MYSQL,
     )
-    op.create_table(
+    _create_table(
         "deleted_datasets",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("project_id", sa.String(length=36), nullable=False),
@@ -76,10 +77,9 @@ def upgrade() -> None:
         sa.Column("restore_until", UtcDateTime(), nullable=False),
         sa.Column("deleted_at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
-        **MYSQL,
     )
     op.create_index(op.f("ix_deleted_datasets_project_id"), "deleted_datasets", ["project_id"], unique=False)
-    op.create_table(
+    _create_table(
         "downloads",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("project_id", sa.String(length=36), nullable=False),
@@ -90,12 +90,11 @@ def upgrade() -> None:
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.Column("expires_at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
-        **MYSQL,
     )
     op.create_index(op.f("ix_downloads_archive_id"), "downloads", ["archive_id"], unique=False)
     op.create_index(op.f("ix_downloads_expires_at"), "downloads", ["expires_at"], unique=False)
     op.create_index(op.f("ix_downloads_project_id"), "downloads", ["project_id"], unique=False)
-    op.create_table(
+    _create_table(
         "exports",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("project_id", sa.String(length=36), nullable=False),
@@ -103,11 +102,10 @@ def upgrade() -> None:
         sa.Column("job_id", sa.String(length=36), nullable=False),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
-        **MYSQL,
     )
     op.create_index(op.f("ix_exports_archive_id"), "exports", ["archive_id"], unique=False)
     op.create_index(op.f("ix_exports_project_id"), "exports", ["project_id"], unique=False)
-    op.create_table(
+    _create_table(
         "idempotency_keys",
         sa.Column("project_id", sa.String(length=36), nullable=False),
         sa.Column("key", sa.String(length=255), nullable=False),
@@ -117,10 +115,9 @@ def upgrade() -> None:
         sa.Column("body", sa.JSON(), nullable=False),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("project_id", "key"),
-        **MYSQL,
     )
     op.create_index(op.f("ix_idempotency_keys_created_at"), "idempotency_keys", ["created_at"], unique=False)
-    op.create_table(
+    _create_table(
         "jobs",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("project_id", sa.String(length=36), nullable=False),
@@ -147,30 +144,27 @@ def upgrade() -> None:
         sa.Column("started_at", UtcDateTime(), nullable=True),
         sa.Column("finished_at", UtcDateTime(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
-        **MYSQL,
     )
     op.create_index("jobs_by_project", "jobs", ["project_id", "id"], unique=False)
     op.create_index("jobs_by_state", "jobs", ["state", "finished_at"], unique=False)
-    op.create_table(
+    _create_table(
         "label_counts",
         sa.Column("dataset_id", sa.String(length=36), nullable=False),
         sa.Column("label", sa.String(length=255), nullable=False),
         sa.Column("files", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("dataset_id", "label"),
-        **MYSQL,
     )
     op.create_index("label_counts_by_label", "label_counts", ["label", "dataset_id"], unique=False)
-    op.create_table(
+    _create_table(
         "litter",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("storage", sa.String(length=64), nullable=False),
         sa.Column("prefix", sa.String(length=512), nullable=False),
         sa.Column("due_at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
-        **MYSQL,
     )
     op.create_index(op.f("ix_litter_due_at"), "litter", ["due_at"], unique=False)
-    op.create_table(
+    _create_table(
         "outbox",
         sa.Column("id", ROW_ID, autoincrement=True, nullable=False),
         sa.Column("kind", sa.String(length=16), nullable=False),
@@ -180,19 +174,17 @@ def upgrade() -> None:
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("due_at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
-        **MYSQL,
     )
     op.create_index(op.f("ix_outbox_due_at"), "outbox", ["due_at"], unique=False)
-    op.create_table(
+    _create_table(
         "projects",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("name", sa.String(length=128), nullable=False),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("name"),
-        **MYSQL,
     )
-    op.create_table(
+    _create_table(
         "uploads",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("project_id", sa.String(length=36), nullable=False),
@@ -208,29 +200,26 @@ def upgrade() -> None:
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.Column("expires_at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
-        **MYSQL,
     )
     op.create_index(op.f("ix_uploads_expires_at"), "uploads", ["expires_at"], unique=False)
-    op.create_table(
+    _create_table(
         "job_datasets",
         sa.Column("dataset_id", sa.String(length=36), nullable=False),
         sa.Column("job_id", sa.String(length=36), nullable=False),
         sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("dataset_id", "job_id"),
-        **MYSQL,
     )
     op.create_index(op.f("ix_job_datasets_job_id"), "job_datasets", ["job_id"], unique=False)
-    op.create_table(
+    _create_table(
         "job_dependencies",
         sa.Column("job_id", sa.String(length=36), nullable=False),
         sa.Column("after_id", sa.String(length=36), nullable=False),
         sa.Column("needs_success", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("job_id", "after_id"),
-        **MYSQL,
     )
     op.create_index(op.f("ix_job_dependencies_after_id"), "job_dependencies", ["after_id"], unique=False)
-    op.create_table(
+    _create_table(
         "shards",
         sa.Column("id", ROW_ID, autoincrement=True, nullable=False),
         sa.Column("job_id", sa.String(length=36), nullable=False),
@@ -253,7 +242,6 @@ def upgrade() -> None:
         sa.Column("error", sa.JSON(), nullable=True),
         sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id"),
-        **MYSQL,
     )
     op.create_index("shards_by_claim", "shards", ["queue", "state", "precedence", "rank", "id"], unique=False)
     op.create_index("shards_by_due", "shards", ["state", "not_before"], unique=False)
@@ -262,7 +250,7 @@ def upgrade() -> None:
     op.create_index(
         "shards_by_project", "shards", ["queue", "state", "precedence", "project_id", "rank"], unique=False
     )
-    op.create_table(
+    _create_table(
         "tokens",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("project_id", sa.String(length=36), nullable=False),
@@ -276,7 +264,6 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("sha256"),
-        **MYSQL,
     )
 
 
