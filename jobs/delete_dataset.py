@@ -45,7 +45,7 @@ class DeleteDataset:
         storage = _storage(job)
         with open_rows(storage, spec["manifest"]) as file:
             rows = file.read_row_group(spec["row_group"], columns=["key", "length"])
-        sizes = dict(zip(rows["key"].to_pylist(), rows["length"].to_pylist(), strict=True))
+        sizes = {row["key"]: row["length"] for row in rows.to_pylist()}
         failures = Failures()
         for outcome in storage.delete(sizes):
             failures.add(outcome)

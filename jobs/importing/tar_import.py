@@ -6,12 +6,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from datacenter.archives.arrow_bytes import texts
 from datacenter.archives.decompress import TarFormat, decompressed
 from datacenter.archives.limits import Limits
 from datacenter.archives.member import Member
 from datacenter.archives.tar_stream import TarReader, read_tar
 from datacenter.datasets.manifest import read_rows
 from datacenter.formats.apply import LabelJoin
+from datacenter.formats.arrow_types import strings
 from datacenter.formats.detect import LabelFile
 from datacenter.formats.folders import folder_labels
 from datacenter.formats.limits import LabelLimits
@@ -116,7 +118,8 @@ def _label_join(
         return None
     for fragment in fragments:
         for table in read_rows(staging.storage, fragment, ["path", "key"]):
-            for key in table["key"].filter(pc.equal(table["path"], label_file.path)).to_pylist():
+            is_list = pc.equal(table["path"], pa.scalar(label_file.path))
+            for key in texts(table["key"].filter(is_list)):
                 content = ObjectSource(staging.storage, key).stream()
                 limits = LabelLimits(labels=most_labels)
                 return LabelJoin(reader_for(label_file.format)(content, label_file.base, limits))
@@ -127,9 +130,9 @@ def _label(staging: Staging, fragment: str, label_join: LabelJoin | None, lists:
     """Rewrite a fragment with labels, and remove the objects of the lists that are no files of the dataset."""
     table = next(read_rows(staging.storage, fragment))
     is_list = pc.is_in(table["path"], value_set=pa.array(lists, pa.string()))
-    dropped = table["key"].filter(is_list).to_pylist()
+    dropped = texts(table["key"].filter(is_list))
     table = table.filter(pc.invert(is_list))
-    paths = pa.concat_arrays(table["path"].chunks)
+    paths = strings(pa.concat_arrays(table["path"].chunks))
     labels, annotations = (
         label_join.apply(paths)
         if label_join is not None

@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
+from datacenter.archives.arrow_bytes import texts
 from datacenter.archives.limits import Limits
 from datacenter.archives.zip_index import ENTRY_SCHEMA, read_zip_index
 from datacenter.archives.zip_span import read_zip_span
-from datacenter.datasets.manifest import open_rows
+from datacenter.datasets.manifest import open_rows, write_rows
 from datacenter.ledger.leases import ShardPlan, Totals
-from datacenter.storages.object_file import ObjectSource, ObjectWriter
+from datacenter.storages.object_file import ObjectSource
 from jobs.contract import JobContext, Plan
 from jobs.importing.labels import apply, find_lists
 from jobs.importing.put import put_members
@@ -56,7 +56,7 @@ def import_zip_shard(
         entries = plan.read_row_group(group)
         first = sum(plan.metadata.row_group(before).num_rows for before in range(group))
     kept = entries["kept"].to_pylist()
-    paths = entries["path"].to_pylist()
+    paths = texts(entries["path"])
     keys = [staging.object_key(first + row, path) for row, path in enumerate(paths)]
     members = read_zip_span(source, entries.select(ENTRY_SCHEMA.names), limits)
     stored = (member for member in members if kept[member.index])
@@ -110,13 +110,15 @@ def _write_plan(
         .append(pa.field("labels", pa.list_(pa.string())))
         .append(pa.field("annotation", pa.string()))
     )
-    with ObjectWriter(staging.storage, staging.plan_key) as sink, pq.ParquetWriter(sink, schema) as writer:
+
+    def parts() -> Iterator[pa.Table]:
         for start, stop in pairwise(bounds):
             rows = pa.array(np.where(kept[start:stop], rank[start:stop], -1), mask=~kept[start:stop])
             part = entries.slice(start, stop - start)
             part = part.append_column("kept", pa.array(kept[start:stop]))
             part = part.append_column("labels", labelled.labels.take(rows))
-            part = part.append_column("annotation", labelled.annotations.take(rows))
-            writer.write_table(part.cast(schema), row_group_size=stop - start)
+            yield part.append_column("annotation", labelled.annotations.take(rows))
+
+    write_rows(staging.storage, staging.plan_key, schema, parts())
     sizes = entries["size_bytes"].to_numpy()
     return int(kept.sum()), int(sizes[kept].sum())
