@@ -22,7 +22,7 @@ TRIES = 5
 
 
 @dataclass(frozen=True, kw_only=True)
-class Selection:
+class FileSelection:
     """Which files: those that every given condition fits; without any condition, all."""
 
     paths: tuple[str, ...] | None = None
@@ -35,7 +35,7 @@ def relabel(
     project_id: str,
     dataset_id: str,
     *,
-    select: Selection,
+    select: FileSelection,
     add: tuple[str, ...],
     remove: tuple[str, ...],
     also: Callable[[Session, DatasetVersion], None],
@@ -114,7 +114,7 @@ def _publish(
     return version
 
 
-def _check(resources: Resources, select: Selection, seen: set[str], totals: ManifestTotals) -> None:
+def _check(resources: Resources, select: FileSelection, seen: set[str], totals: ManifestTotals) -> None:
     missing = set(select.paths or ()) - seen
     if missing:
         raise Invalid(f"select.paths: the dataset has no file {min(missing)!r}", field="select.paths")
@@ -125,7 +125,7 @@ def _check(resources: Resources, select: Selection, seen: set[str], totals: Mani
 
 def _changed(
     tables: Iterator[pa.Table],
-    select: Selection,
+    select: FileSelection,
     add: tuple[str, ...],
     remove: tuple[str, ...],
     seen: set[str],
@@ -147,7 +147,7 @@ def _changed(
         yield table.set_column(index, table.schema.field(index), pa.array(lists, pa.list_(pa.string())))
 
 
-def _selected(table: pa.Table, select: Selection, wanted: pa.StringArray | None) -> Mask:
+def _selected(table: pa.Table, select: FileSelection, wanted: pa.StringArray | None) -> Mask:
     mask = pa.array([True] * table.num_rows, pa.bool_())
     if wanted is not None:
         mask = pc.and_(mask, pc.is_in(table["path"], value_set=wanted))

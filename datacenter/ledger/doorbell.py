@@ -32,7 +32,7 @@ class Doorbell:
             self._celery.send_task(
                 RING_TASK,
                 args=(queue, job_id),
-                queue=broker_queue(self._prefix, queue),
+                queue=broker_queue(self._prefix, queue),  # type: ignore[arg-type]  # the stubs know names only; Celery takes a Queue, too
                 ignore_result=True,
                 retry=True,
                 retry_policy={"max_retries": 1, "interval_start": 0.05, "interval_step": 0},

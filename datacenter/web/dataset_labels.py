@@ -4,7 +4,7 @@ from fastapi import APIRouter, Response
 from sqlalchemy.orm import Session
 
 from datacenter.datasets import labelling, records
-from datacenter.datasets.labelling import Selection
+from datacenter.datasets.labelling import FileSelection
 from datacenter.datasets.models import DatasetVersion
 from datacenter.errors import Invalid
 from datacenter.web.calls import API, Authorized, Changing, Keep, Outcome
@@ -66,8 +66,8 @@ def _outcome(made: DatasetVersion) -> Outcome:
     return Outcome(status=200, body=version_object(made))
 
 
-def _selection(select: SelectionRequest) -> Selection:
-    return Selection(
+def _selection(select: SelectionRequest) -> FileSelection:
+    return FileSelection(
         paths=tuple(select.paths) if select.paths is not None else None,
         labels=tuple(select.labels) if select.labels is not None else None,
         prefix=select.prefix,
