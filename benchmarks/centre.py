@@ -1,0 +1,135 @@
+"""The data centre that is measured: an embedded one, its client, and what its jobs cost."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import yaml
+
+from benchmarks import processes
+from benchmarks.measured import Cost
+from datacenter.cli.embedded.background import Running, running
+from datacenter.cli.embedded.home import Home
+from datacenter.client import Client, Dataset, Job, LabelFilter
+
+T = TypeVar("T")
+QUIET_SECONDS = 1.0
+IDLE_LOAD = 0.1
+"""Processor seconds a second of a data centre that has nothing to do: its scheduler looks about once a second."""
+
+
+class JobFailed(Exception):
+    """A job of the benchmark did not succeed, so there is nothing to measure."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Centre:
+    """A running data centre with a worker process for each core, as `datacenter up` starts it."""
+
+    running: Running
+    client: Client
+
+    def upload(self, archive: Path) -> tuple[str, Cost]:
+        """Send an archive; the upload's id."""
+        with self._meter() as meter:
+            upload = self.client.uploads.send(archive)
+        return upload, meter.cost()
+
+    def import_upload(self, name: str, upload: str) -> tuple[Dataset, Cost]:
+        """From POST to SUCCESS."""
+        dataset, cost = self._job(lambda: self.client.datasets.create(name, {"upload": upload}))
+        return self.client.datasets.get(dataset.id), cost
+
+    def import_archive(self, name: str, archive: Path) -> Dataset:
+        """Upload and import."""
+        return self.import_upload(name, self.upload(archive)[0])[0]
+
+    def export(self, dataset: Dataset, labels: LabelFilter) -> Cost:
+        """From POST to SUCCESS."""
+        return self._job(lambda: self.client.exports.create([dataset.id], labels=labels))[1]
+
+    def download(self, dataset: Dataset, labels: LabelFilter, delivery: str) -> tuple[str, Cost]:
+        """The link, and what it took from POST to SUCCESS."""
+
+        def send() -> tuple[Job, Job]:
+            job = self.client.downloads.of_dataset(dataset.id, labels=labels, delivery=delivery)
+            return job, job
+
+        job, cost = self._job(send)
+        return self.client.downloads.of_job(self.client.jobs.get(job.id)).url or "", cost
+
+    def delete(self, dataset: Dataset) -> tuple[float, Cost]:
+        """The seconds that the request took, and the cost until every file was gone."""
+
+        def send() -> tuple[float, Job]:
+            began = time.perf_counter()
+            job = self.client.datasets.delete(dataset.id)
+            return time.perf_counter() - began, job
+
+        return self._job(send)
+
+    def settle(self) -> None:
+        """Wait until nothing is done any more: what is swept up after a job must not slow the next measurement."""
+        while True:
+            before = processes.cpu_seconds(self.running)
+            time.sleep(QUIET_SECONDS)
+            if processes.cpu_seconds(self.running) - before < IDLE_LOAD * QUIET_SECONDS:
+                return
+
+    def _job(self, send: Callable[[], tuple[T, Job]]) -> tuple[T, Cost]:
+        with self._meter() as meter:
+            sent, job = send()
+            job = self.client.jobs.wait(job)
+        if not job.succeeded or job.finished_at is None:
+            raise JobFailed(f"{job.kind} ended in {job.state}: {job.error}")
+        # The ledger's own time: the event that tells of it comes up to half a second later.
+        return sent, meter.cost(until=job.finished_at.timestamp())
+
+    @contextmanager
+    def _meter(self) -> Iterator["Meter"]:
+        meter = Meter(self.running)
+        yield meter
+        meter.stop()
+
+
+class Meter:
+    """Clocks of the wall, of this process and of the data centre's processes."""
+
+    def __init__(self, measured: Running) -> None:
+        self._measured = measured
+        self._server = processes.cpu_seconds(measured)
+        self._client = time.process_time()
+        self._began = time.time()
+        self._ended = self._began
+
+    def stop(self) -> None:
+        self._ended = time.time()
+        self._client = time.process_time() - self._client
+        self._server = processes.cpu_seconds(self._measured) - self._server
+
+    def cost(self, until: float | None = None) -> Cost:
+        """The cost until `stop`; wall time until another moment if given."""
+        return Cost(
+            seconds=(until or self._ended) - self._began,
+            client_cpu_seconds=self._client,
+            server_cpu_seconds=self._server,
+        )
+
+
+@contextmanager
+def started(home: Path, *, durable: bool = False) -> Iterator[Centre]:
+    """A data centre with its storage in `home`; `durable` makes it wait for the disk before a job is done."""
+    if durable:
+        _make_durable(Home.at(home))
+    with running(home) as up, up.client() as client:
+        yield Centre(running=up, client=client)
+
+
+def _make_durable(home: Home) -> None:
+    home.prepare()
+    settings = yaml.safe_load(home.config.read_text())
+    settings["storages"]["default"]["options"] = {"durable": True}
+    home.config.write_text(yaml.safe_dump(settings))

@@ -1,0 +1,76 @@
+"""The archives that are measured: the same bytes on every machine."""
+
+import random
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+LABELS = 50
+SEED = 20_250_101
+WORDS = [
+    "box",
+    "label",
+    "width",
+    "height",
+    "truncated",
+    "occluded",
+    "pose",
+    "score",
+    "frame",
+    "camera",
+    "lidar",
+    "weather",
+    "night",
+    "rain",
+]
+POOL_BYTES = 8 << 20
+
+
+def small_files(path: Path, files: int) -> Path:
+    """A zip of files of 4 to 20 KiB in folders that are their labels: one half pictures, stored as they do not
+    shrink, one half annotations, deflated."""
+    return _write(path, _pictures_and_notes(files))
+
+
+def tiny_files(path: Path, files: int) -> Path:
+    """A zip of files of 20 to 60 bytes, stored: what counts is their number."""
+    return _write(path, _tiny(files))
+
+
+def labels() -> list[str]:
+    """Every label that the files have."""
+    return [_label(number) for number in range(LABELS)]
+
+
+def _pictures_and_notes(files: int) -> Iterator[tuple[str, bytes, int]]:
+    choice = random.Random(SEED)
+    noise = choice.randbytes(POOL_BYTES)
+    text = "".join(f'"{choice.choice(WORDS)}": {choice.randrange(4000)}, ' for _ in range(POOL_BYTES // 16))
+    notes = text.encode()
+    for number in range(files):
+        size = choice.randrange(4 << 10, 20 << 10)
+        folder = f"{_label(number % LABELS)}"
+        if number % 2:
+            start = choice.randrange(len(notes) - size)
+            yield f"{folder}/{number:07d}.json", notes[start : start + size], zipfile.ZIP_DEFLATED
+        else:
+            start = choice.randrange(len(noise) - size)
+            yield f"{folder}/{number:07d}.jpg", noise[start : start + size], zipfile.ZIP_STORED
+
+
+def _tiny(files: int) -> Iterator[tuple[str, bytes, int]]:
+    for number in range(files):
+        content = f"{number} ".encode() * (20 // len(f"{number} ") + 1)
+        yield f"{_label(number % LABELS)}/{number:07d}.txt", content, zipfile.ZIP_STORED
+
+
+def _label(number: int) -> str:
+    return f"label {number:02d}"
+
+
+def _write(path: Path, files: Iterator[tuple[str, bytes, int]]) -> Path:
+    # A writer that is not ours, so that ours is not measured on what it likes best.
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content, method in files:
+            archive.writestr(zipfile.ZipInfo(name, (2025, 1, 1, 0, 0, 0)), content, method)
+    return path

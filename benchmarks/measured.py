@@ -1,0 +1,99 @@
+"""What one measurement says, and how several of them become one."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Protocol
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """The price of one operation. Wall time is what counts; processor time says how much the machine had to do."""
+
+    seconds: float
+    client_cpu_seconds: float = 0.0
+    server_cpu_seconds: float = 0.0
+    """All processes of the data centre, broker included; for a peer its own process and its children."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One line of the table: the same work by us and by a peer."""
+
+    what: str
+    ours: str
+    peer: str
+    peer_name: str
+    ratio: float | None = None
+    """How many times faster we are, or what `goal` says it is; None when there was no peer."""
+    goal: str = ""
+    met: bool | None = None
+    our_cpu: str = ""
+    peer_cpu: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Findings:
+    """What one scenario leaves: rows, the largest memory of each process while it ran, and remarks."""
+
+    rows: Sequence[Row]
+    peaks_mib: dict[str, float] = field(default_factory=dict)
+    remarks: Sequence[str] = ()
+
+
+class Work(Protocol):
+    """One timed piece of work, the number of the round being part of its names."""
+
+    def __call__(self, number: int) -> Cost: ...
+
+
+def in_turn(rounds: int, *works: Work) -> list[list[Cost]]:
+    """Do every work once a round, so that what slows the machine down slows all of them; costs by work."""
+    found: list[list[Cost]] = [[] for _ in works]
+    for number in range(rounds):
+        for work, costs in zip(works, found, strict=True):
+            costs.append(work(number))
+    return found
+
+
+def typical(costs: Sequence[Cost]) -> Cost:
+    """The median of each figure."""
+    return Cost(
+        seconds=median(cost.seconds for cost in costs),
+        client_cpu_seconds=median(cost.client_cpu_seconds for cost in costs),
+        server_cpu_seconds=median(cost.server_cpu_seconds for cost in costs),
+    )
+
+
+def compare(
+    what: str,
+    *,
+    ours: Sequence[Cost],
+    peer: Sequence[Cost],
+    peer_name: str,
+    least_ratio: float | None = None,
+    show: Callable[[float], str] | None = None,
+) -> Row:
+    """A row of wall times; `least_ratio` is the goal, `show` writes seconds in another way than as seconds."""
+    write = show or (lambda seconds: f"{seconds:.2f} s")
+    mine = typical(ours)
+    our_cpu = f"{mine.client_cpu_seconds:.1f} + {mine.server_cpu_seconds:.1f}"
+    goal = f"≥ {least_ratio:.1f}×" if least_ratio else ""
+    if not peer:
+        missing = f"{peer_name} is not installed here"
+        return Row(
+            what=what, ours=write(mine.seconds), peer="–", peer_name=missing, goal=goal, our_cpu=our_cpu
+        )
+    other = typical(peer)
+    ratio = other.seconds / mine.seconds
+    return Row(
+        what=what,
+        ours=write(mine.seconds),
+        peer=write(other.seconds),
+        peer_name=peer_name,
+        ratio=ratio,
+        goal=goal,
+        met=ratio >= least_ratio if least_ratio else None,
+        our_cpu=our_cpu,
+        peer_cpu=f"{other.client_cpu_seconds + other.server_cpu_seconds:.1f}",
+    )

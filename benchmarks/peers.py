@@ -1,0 +1,28 @@
+"""Peers: other programs, run and timed with their own defaults."""
+
+import os
+import resource
+import shutil
+import subprocess
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.measured import Cost
+
+
+def is_here(program: str) -> bool:
+    """Whether the program is installed."""
+    return shutil.which(program) is not None
+
+
+def run(*commands: Sequence[str | Path], cwd: Path) -> Cost:
+    """Run commands one after the other in `cwd`, timed together. Raises: CalledProcessError."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    began = time.perf_counter()
+    for command in commands:
+        subprocess.run([os.fspath(word) for word in command], cwd=cwd, check=True, capture_output=True)
+    seconds = time.perf_counter() - began
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    used = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+    return Cost(seconds=seconds, client_cpu_seconds=used)

@@ -1,0 +1,64 @@
+"""The command `python -m benchmarks`: every scenario in one run, printed, and written into the documentation."""
+
+import argparse
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from rich.console import Console
+
+from benchmarks import exporting, importing
+from benchmarks.machine import facts
+from benchmarks.measured import Findings, Row
+from benchmarks.table import print_peaks, print_rows
+from benchmarks.workshop import Workshop, opened
+
+SCENARIOS: Mapping[str, Callable[[Workshop], Findings]] = {
+    "import": importing.measure,
+    "export": exporting.measure,
+}
+
+
+def main() -> None:
+    """Measure what was asked for."""
+    asked = _arguments()
+    console = Console(highlight=False, width=None if Console().is_terminal else 200)
+    machine = facts()
+    console.print(*machine, sep="\n")
+    rows: list[Row] = []
+    peaks: dict[str, dict[str, float]] = {}
+    with (
+        tempfile.TemporaryDirectory(prefix="datacenter-bench-", dir=asked.directory) as directory,
+        opened(Path(directory), files=asked.files, rounds=asked.rounds) as shop,
+    ):
+        for name in asked.only:
+            began = time.perf_counter()
+            found = SCENARIOS[name](shop)
+            rows += found.rows
+            if found.peaks_mib:
+                peaks[name] = found.peaks_mib
+            console.print(f"measured {name} in {time.perf_counter() - began:.0f} s", style="dim")
+    print_rows(console, rows)
+    print_peaks(console, peaks)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--only", type=_names, default=list(SCENARIOS), help=", ".join(SCENARIOS))
+    parser.add_argument("--files", type=int, default=100_000, help="files in the archive (100000)")
+    parser.add_argument("--rounds", type=int, default=3, help="how often each is measured (3)")
+    parser.add_argument("--directory", type=Path, help="on the file system to be measured (temporary)")
+    return parser.parse_args()
+
+
+def _names(text: str) -> list[str]:
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    unknown = sorted(set(names) - set(SCENARIOS))
+    if unknown:
+        raise argparse.ArgumentTypeError(f"{', '.join(unknown)}: use {', '.join(SCENARIOS)}")
+    return names
+
+
+if __name__ == "__main__":
+    main()
