@@ -8,12 +8,14 @@ import typer
 
 from datacenter.cli.connection import connect
 from datacenter.cli.display import ago, size
-from datacenter.cli.errors import CommandFailed, WrongUse
+from datacenter.cli.errors import CommandFailed, Interrupted, WrongUse
 from datacenter.cli.following import follow
 from datacenter.cli.output import JsonOption, console, print_json
 from datacenter.cli.progress import Meter, meter
 from datacenter.cli.selecting import ExcludeOption, LabelOption, RequireOption, label_filter
 from datacenter.client import Client, ClientError, Download, Job, Problem
+
+GO_ON = "the same command goes on from there"
 
 
 class Delivery(StrEnum):
@@ -79,11 +81,12 @@ def fetch(client: Client, made: Download, target: Path, shown: Meter) -> None:
         )
     except Problem:
         raise
-    except (ClientError, KeyboardInterrupt, OSError) as error:
-        what = "the download was interrupted" if isinstance(error, KeyboardInterrupt) else str(error)
-        raise CommandFailed(
-            f"{what}; what arrived is kept in {target}.part", cure="the same command goes on from there"
-        ) from error
+    except (ClientError, OSError) as error:
+        raise CommandFailed(f"{error}; what arrived is kept in {target}.part", cure=GO_ON) from error
+    except KeyboardInterrupt:
+        raise Interrupted(
+            f"the download was interrupted; what arrived is kept in {target}.part", cure=GO_ON
+        ) from None
 
 
 def _tell(made: Download, job: Job, target: Path | None, as_json: bool) -> None:

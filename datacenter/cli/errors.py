@@ -11,6 +11,8 @@ class ExitCode(IntEnum):
     FAILED = 1
     WRONG_USE = 2
     UNREACHABLE = 3
+    INTERRUPTED = 130
+    """What a shell expects of a program that Ctrl-C ended."""
 
 
 class CommandFailed(Exception):
@@ -28,3 +30,9 @@ class WrongUse(CommandFailed):
     """The command cannot be carried out as it was given."""
 
     exit_code = ExitCode.WRONG_USE
+
+
+class Interrupted(CommandFailed):
+    """The user pressed Ctrl-C; the message says what goes on and how to come back to it."""
+
+    exit_code = ExitCode.INTERRUPTED

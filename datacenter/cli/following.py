@@ -1,7 +1,7 @@
 """Following a job to its end, and what its end means for the command."""
 
 from datacenter.cli.display import duration, safe
-from datacenter.cli.errors import CommandFailed
+from datacenter.cli.errors import CommandFailed, Interrupted
 from datacenter.cli.progress import Meter
 from datacenter.client import Client, Job
 
@@ -19,8 +19,14 @@ class JobFailed(CommandFailed):
 
 
 def follow(client: Client, job: Job, meter: Meter) -> Job:
-    """Show a job's progress until it is finished. Raises: JobFailed."""
-    finished = client.jobs.wait(job, on_progress=meter.job)
+    """Show a job's progress until it is finished. Raises: JobFailed, Interrupted."""
+    try:
+        finished = client.jobs.wait(job, on_progress=meter.job)
+    except KeyboardInterrupt:
+        raise Interrupted(
+            f"the {job.kind} goes on without being watched",
+            cure=f"datacenter jobs watch {job.id} shows it again, datacenter jobs cancel {job.id} stops it",
+        ) from None
     if not finished.succeeded:
         raise JobFailed(finished)
     return finished

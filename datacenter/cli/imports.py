@@ -8,7 +8,7 @@ import typer
 
 from datacenter.cli.connection import connect
 from datacenter.cli.display import count, labels, size
-from datacenter.cli.errors import CommandFailed, WrongUse
+from datacenter.cli.errors import CommandFailed, Interrupted, WrongUse
 from datacenter.cli.following import follow, took
 from datacenter.cli.output import JsonOption, console, print_json
 from datacenter.cli.progress import Meter, meter
@@ -106,7 +106,10 @@ def _uploaded(
     except Problem:
         raise
     except (ClientError, KeyboardInterrupt) as error:
-        what = "the upload was interrupted" if isinstance(error, KeyboardInterrupt) else str(error)
         again = shlex.join(["datacenter", "datasets", "import", name, str(archive), "--resume", upload_id])
-        raise CommandFailed(f"{what}; what arrived is kept", cure=f"go on with: {again}") from error
+        if isinstance(error, ClientError):
+            raise CommandFailed(f"{error}; what arrived is kept", cure=f"go on with: {again}") from error
+        raise Interrupted(
+            "the upload was interrupted; what arrived is kept", cure=f"go on with: {again}"
+        ) from error
     return {"upload": upload_id}

@@ -21,8 +21,6 @@ from datacenter.cli.up import up
 from datacenter.client import ClientError, Problem, ServerUnreachable
 from datacenter.errors import DataCentreError
 
-INTERRUPTED = 130
-"""What a shell expects of a program that Ctrl-C ended."""
 SERVER_ERROR = 500
 
 app = typer.Typer(
@@ -81,7 +79,7 @@ def main() -> None:
         _report(what, cure)
         sys.exit(code)
     except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)
+        sys.exit(ExitCode.INTERRUPTED)
     except BrokenPipeError:
         # Whoever read the output has enough; what Python would still flush has no reader.
         sys.stdout = None

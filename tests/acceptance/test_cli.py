@@ -121,7 +121,7 @@ def test_an_upload_ended_by_ctrl_c_goes_on_where_it_was(centre, command, name, t
     first_line = begun.stderr.readline()
     begun.send_signal(signal.SIGINT)
     message = first_line + begun.communicate(timeout=60)[1]
-    assert begun.returncode == 1, message
+    assert begun.returncode == 130, message
     resume = re.search(r"--resume (\S+)", message)
     assert resume, message
     time.sleep(0.2)
