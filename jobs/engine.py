@@ -92,9 +92,9 @@ class Engine:
         match held.step:
             case Step.PLAN:
                 plan = runner.plan(context)
-                return lambda session: leases.complete_plan(
-                    session, held, plan.shards, plan.totals, plan.phase
-                )
+                # Listed before the transaction, which may be repeated.
+                shards = list(plan.shards)
+                return lambda session: leases.complete_plan(session, held, shards, plan.totals, plan.phase)
             case Step.RUN:
                 result = runner.run_shard(context, held.spec)
                 files, size_bytes = context.files, context.size_bytes

@@ -13,8 +13,9 @@ from datacenter.ledger.doorbell import BrokerUnavailable
 from datacenter.ledger.models import IdempotencyKey, Job
 from datacenter.ledger.moves import add_step
 from datacenter.ledger.repair import BATCH, queues_with_work, take_back_expired
-from datacenter.ledger.states import FINISHED, JobState, Step
+from datacenter.ledger.states import FINISHED, JobKind, JobState, Step
 from datacenter.settings import LifetimeSettings
+from jobs.registry import runners
 from storage_adapters.errors import StorageError
 
 MOST_RINGS = 8
@@ -24,7 +25,12 @@ log = structlog.get_logger(__name__)
 def sweep_once(resources: Resources) -> None:
     """Everything that is due, once; every part can run twice, and beside another sweep."""
     database, settings = resources.database, resources.settings
-    while database.run(lambda session: take_back_expired(session, settings.ledger)) == BATCH:
+    kinds = runners()
+
+    def interrupted(session: Session, job: Job) -> None:
+        kinds[JobKind(job.kind)].interrupted(session, job.payload)
+
+    while database.run(lambda session: take_back_expired(session, settings.ledger, interrupted)) == BATCH:
         pass
     _ring_for_waiting_work(resources)
     database.run(lambda session: undo_old_checkpoints(session, settings.ledger.checkpoint_seconds))

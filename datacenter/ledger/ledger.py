@@ -41,8 +41,10 @@ def enqueue(
     Raises:
         Invalid: a job in `options.after` is not one of this project.
     """
-    known = select(Job.id).where(Job.project_id == project_id, Job.id.in_(options.after))
-    missing = set(options.after) - set(session.scalars(known))
+    # Locked until the commit: a job that ended meanwhile would not see that another has begun to wait for it.
+    awaited = select(Job).where(Job.id.in_({*options.after, *after_any_end})).with_for_update()
+    known = {job.id for job in session.scalars(awaited) if job.project_id == project_id}
+    missing = set(options.after) - known
     if missing:
         raise Invalid(f"after: there is no job {min(missing)}", field="after")
     job = Job(
@@ -146,6 +148,9 @@ def request_cancel(session: Session, project_id: str, job_id: str) -> Job:
         raise JobFinished(f"job {job_id} has already ended in {job.state}")
     if job.cancel_requested_at is None:
         job.cancel_requested_at = now(session)
+        if job.outcome == JobState.FAILURE and job.checkpoint:
+            # It is failing and waits for its leased shards: nobody wants to go on with it any more.
+            job.outcome, job.error, job.checkpoint = JobState.REVOKED, None, False
         head_for(session, job, JobState.REVOKED, None, checkpoint=False)
     return job
 
@@ -168,6 +173,8 @@ def retry(session: Session, project_id: str, job_id: str) -> Job:
     job = _locked(session, project_id, job_id)
     if job.state not in (JobState.FAILURE, JobState.REVOKED):
         raise JobNotRetryable(f"job {job_id} is {job.state}; only FAILURE and REVOKED can be retried")
+    if job.open_shards:
+        raise JobNotRetryable(f"what job {job_id} had made is being removed just now; try again in a minute")
     move(job, JobState.PENDING)
     kept, job.checkpoint = job.checkpoint, False
     job.outcome = job.error = job.result = job.finished_at = job.cancel_requested_at = job.not_before = None
@@ -178,7 +185,7 @@ def retry(session: Session, project_id: str, job_id: str) -> Job:
         session.execute(delete(Shard).where(Shard.job_id == job.id))
         job.files_done = job.bytes_done = job.attempts = 0
         job.files_total = job.bytes_total = None
-        add_step(session, job, Step.PLAN)
+        add_step(session, job, Step.PLAN, in_line=True)
     return job
 
 

@@ -84,6 +84,8 @@ class Shard(Base):
         Index("shards_by_lease", "state", "lease_expires_at"),
         Index("shards_by_due", "state", "not_before"),
         Index("shards_by_job", "job_id", "step", "number", unique=True),
+        # SQLite would give the id of a removed shard to a new one, and with it whoever still holds the old lease.
+        {"sqlite_autoincrement": True},
     )
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True, autoincrement=True)

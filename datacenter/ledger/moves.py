@@ -29,8 +29,8 @@ def error_record(code: str, message: str, entry: str | None = None) -> dict[str,
     return {"code": code, "message": message, "entry": entry}
 
 
-def add_step(session: Session, job: Job, step: Step, spec: dict[str, Any] | None = None) -> None:
-    """Add the single shard of a plan, finish or undo step at the head of its queue, and ring for it."""
+def add_step(session: Session, job: Job, step: Step, *, in_line: bool = False) -> None:
+    """Add the single shard of a plan, finish or undo step, at the head of its queue or in line, and ring for it."""
     number = session.scalar(
         select(func.count()).select_from(Shard).where(Shard.job_id == job.id, Shard.step == step)
     )
@@ -44,8 +44,10 @@ def add_step(session: Session, job: Job, step: Step, spec: dict[str, Any] | None
             number=number or 0,
             state=ShardState.READY,
             precedence=precedence,
-            rank=head_rank(session, job.queue, precedence),
-            spec=spec or {},
+            rank=next_rank(session, job.queue, precedence, job.project_id)
+            if in_line
+            else head_rank(session, job.queue, precedence),
+            spec={},
         )
     )
     job.open_shards = 1
@@ -114,6 +116,10 @@ def end(session: Session, job: Job, state: JobState) -> None:
         raise AssertionError("a job that was never claimed cannot succeed")
     if job.state == JobState.RETRY and state == JobState.SUCCESS:
         move(job, JobState.STARTED)
+    if job.state in FINISHED:
+        # Its work was kept for a retry that never came, and is gone now; everybody has been told long ago.
+        job.open_shards = 0
+        return
     move(job, state)
     moment = now(session)
     job.finished_at, job.open_shards = moment, 0

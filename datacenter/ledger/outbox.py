@@ -4,11 +4,10 @@ from datetime import timedelta
 
 import structlog
 from sqlalchemy import delete, select, update
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from datacenter.database import Database, now
-from datacenter.ledger.doorbell import BrokerUnavailable, Doorbell
+from datacenter.ledger.doorbell import Doorbell
 from datacenter.ledger.models import Job, OutboxMessage
 from datacenter.ledger.states import JobState
 
@@ -26,7 +25,7 @@ def ring_committed(database: Database, doorbell: Doorbell, job_id: str) -> None:
                 )
             )
         _send(database, doorbell, rings)
-    except (BrokerUnavailable, SQLAlchemyError) as error:
+    except Exception as error:  # noqa: BLE001 - the change is committed; no fault of a ring may undo the answer
         log.warning("ring left to the relay", job_id=job_id, reason=str(error))
 
 

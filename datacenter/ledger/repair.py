@@ -1,5 +1,7 @@
 """The periodic repair of the ledger: due work is made claimable, expired leases are taken back."""
 
+from collections.abc import Callable
+
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -10,6 +12,7 @@ from datacenter.ledger.moves import add_ring, error_record, make_ready
 from datacenter.ledger.states import ShardState, Step
 from datacenter.settings import LedgerSettings
 
+Interrupted = Callable[[Session, Job], None]
 BATCH = 200
 """Rows that one transaction repairs; the caller repeats until less than that is left."""
 
@@ -25,14 +28,18 @@ def wake_due(session: Session) -> int:
     )
     shards = session.scalars(due).all()
     for shard in shards:
-        make_ready(session, shard, in_line=shard.attempts == 0 and shard.step == Step.PLAN)
+        # A step of its own holds up its whole job; shards of a run are many, and would hold up everybody else.
+        make_ready(session, shard, in_line=shard.step == Step.RUN or shard.attempts == 0)
         session.flush()
         add_ring(session, session.get_one(Job, shard.job_id), 1)
     return len(shards)
 
 
-def take_back_expired(session: Session, settings: LedgerSettings) -> int:
-    """Take shards back whose worker has gone silent; that counts as an attempt. Returns how many."""
+def take_back_expired(session: Session, settings: LedgerSettings, interrupted: Interrupted) -> int:
+    """Take shards back whose worker has gone silent; that counts as an attempt. Returns how many.
+
+    `interrupted` is called for a job that ends by this with nobody left to clean up after it.
+    """
     expired = (
         select(Shard)
         .where(Shard.state == ShardState.LEASED, Shard.lease_expires_at < now(session))
@@ -42,7 +49,7 @@ def take_back_expired(session: Session, settings: LedgerSettings) -> int:
     shards = session.scalars(expired).all()
     for shard in shards:
         job = session.scalars(select(Job).where(Job.id == shard.job_id).with_for_update()).one()
-        _count_lost(session, shard, job, settings)
+        _count_lost(session, shard, job, settings, interrupted)
     return len(shards)
 
 
@@ -54,14 +61,15 @@ def queues_with_work(session: Session) -> dict[str, int]:
     return {queue: count for queue, count in rows}  # noqa: C416 - rows are not plain tuples to mypy
 
 
-def _count_lost(session: Session, shard: Shard, job: Job, settings: LedgerSettings) -> None:
+def _count_lost(
+    session: Session, shard: Shard, job: Job, settings: LedgerSettings, interrupted: Interrupted
+) -> None:
     last = shard.attempts + 1 >= settings.attempts
     detail = f"worker {shard.owner} went silent {shard.attempts + 1} times: killed, probably out of memory"
     if last or (job.outcome is not None and shard.step != Step.UNDO):
         # A shard that kills its workers would do so again: there is nothing to continue from.
-        count_failure(
-            session, shard, job, settings, error_record("WORKER_LOST", detail), False, lambda _: None
-        )
+        error = error_record("WORKER_LOST", detail)
+        count_failure(session, shard, job, settings, error, False, lambda inner: interrupted(inner, job))
         return
     shard.attempts += 1
     job.attempts = max(job.attempts, shard.attempts)

@@ -12,9 +12,16 @@ down_revision = None
 ROW_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
-def _create_table(name: str, *items: SchemaItem) -> None:
+def _create_table(name: str, *items: SchemaItem, ids_once: bool = False) -> None:
     """Create a table in which names and labels that differ only in case or accent are different ones."""
-    op.create_table(name, *items, mysql_charset="utf8mb4", mysql_collate="utf8mb4_bin", mysql_engine="InnoDB")
+    op.create_table(
+        name,
+        *items,
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mysql_engine="InnoDB",
+        sqlite_autoincrement=ids_once,
+    )
 
 
 def upgrade() -> None:
@@ -242,6 +249,7 @@ def upgrade() -> None:
         sa.Column("error", sa.JSON(), nullable=True),
         sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id"),
+        ids_once=True,
     )
     op.create_index("shards_by_claim", "shards", ["queue", "state", "precedence", "rank", "id"], unique=False)
     op.create_index("shards_by_due", "shards", ["state", "not_before"], unique=False)
