@@ -657,6 +657,11 @@ def _tar_structure() -> list[Hostile]:
             "BAD_ARCHIVE",
         ),
         row(
+            "tar with a pax record that leads back to the start",
+            _tar(member(b"p", b"8 a=bcd\nnospacehere\n", b"x"), member(b"x")),
+            "BAD_ARCHIVE",
+        ),
+        row(
             "tar with a pax record too long",
             _tar(member(b"p", b"99 path=x\n", b"x"), member(b"x")),
             "BAD_ARCHIVE",

@@ -50,7 +50,9 @@ def _record(data: bytes, start: int) -> tuple[bytes, bytes, int]:
     """Keyword, value and where the next record starts. A record is `LENGTH keyword=value` and a line feed."""
     space = data.find(b" ", start, start + 8)
     digits = data[start:space]
-    stop = start + int(digits) if space > 0 and digits.isdigit() else 0
+    if space < 0 or not digits.isdigit():
+        raise _bad("is damaged")
+    stop = start + int(digits)
     keyword, equals, value = data[space + 1 : stop - 1].partition(b"=")
     if not (space < stop <= len(data) and data[stop - 1] == ord("\n") and equals and keyword):
         raise _bad("is damaged")

@@ -156,6 +156,7 @@ def _in_archive_order(table: pa.Table, directory_offset: int) -> pa.Table:
         table["compressed_size"].to_numpy(),
         names,
         pc.binary_length(names).to_numpy().astype(np.int64),
+        directory_offset,
     )
     return table.set_column(
         table.schema.get_field_index("end_offset"), ENTRY_SCHEMA.field("end_offset"), pa.array(ends)

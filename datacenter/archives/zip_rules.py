@@ -88,6 +88,7 @@ def check_extents(
     compressed_sizes: npt.NDArray[np.int64],
     raw_names: "pa.ChunkedArray[Any]",
     name_bytes: npt.NDArray[np.int64],
+    directory_offset: int,
 ) -> None:
     """Entries in the order of the archive start at 0 and follow each other.
 
@@ -96,6 +97,10 @@ def check_extents(
     Raises:
         ArchiveRejected: OVERLAP or ZIP_AMBIGUOUS.
     """
+    beyond = (offsets > directory_offset) | (compressed_sizes > directory_offset)
+    if beyond.any():  # found first, because sums of such numbers would not fit 64 bits
+        name = raw_names[int(np.argmax(beyond))].as_py()
+        raise ArchiveRejected("OVERLAP", "an entry reaches into the directory; pack the archive again", name)
     if len(offsets) and offsets[0] != 0:
         raise ArchiveRejected("ZIP_AMBIGUOUS", "there is data before the first entry; pack the archive again")
     gaps = ends - offsets - LOCAL_BYTES - name_bytes - compressed_sizes

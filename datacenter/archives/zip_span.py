@@ -39,8 +39,9 @@ def read_zip_span(
     largest = pc.max(entries["size_bytes"]).as_py() or 0
     if largest > limits.entry_bytes:
         raise ArchiveRejected("TOO_LARGE", f"a file is larger than {limits.entry_bytes} bytes; split it")
+    ordered = entries.select(list(Row._fields))
     for first in range(0, entries.num_rows, _ROWS_AT_ONCE):
-        rows = entries.slice(first, _ROWS_AT_ONCE)
+        rows = ordered.slice(first, _ROWS_AT_ONCE)
         starts, ends = rows["header_offset"].to_numpy(), rows["end_offset"].to_numpy()
         is_large = np.maximum(rows["size_bytes"].to_numpy(), rows["compressed_size"].to_numpy()) > large_bytes
         for begin, stop in _reads(starts, ends, is_large, read_bytes):
