@@ -191,7 +191,7 @@ def drop(session: Session, held: Claim) -> None:
 
 
 def hand_back(session: Session, held: Claim) -> None:
-    """Return a shard unharmed, at the head of its queue, and ring for it. Raises: LeaseLost."""
+    """Return a shard unharmed, to the front of its queue, and ring for it. Raises: LeaseLost."""
     shard, job = _fenced(session, held), _locked(session, held)
     if _heading_for_its_end(session, job, shard):
         return

@@ -41,10 +41,11 @@ def enqueue(
     Raises:
         Invalid: a job in `options.after` is not one of this project.
     """
+    waits_for = dict.fromkeys(options.after, True) | dict.fromkeys(after_any_end, False)
     # Locked until the commit: a job that ended meanwhile would not see that another has begun to wait for it.
-    awaited = select(Job).where(Job.id.in_({*options.after, *after_any_end})).with_for_update()
-    known = {job.id for job in session.scalars(awaited) if job.project_id == project_id}
-    missing = set(options.after) - known
+    awaited = select(Job).where(Job.id.in_(waits_for)).order_by(Job.id).with_for_update()
+    known = {job.id for job in session.scalars(awaited) if job.project_id == project_id} if waits_for else ()
+    missing = set(options.after).difference(known)
     if missing:
         raise Invalid(f"after: there is no job {min(missing)}", field="after")
     job = Job(
@@ -65,7 +66,6 @@ def enqueue(
     session.add_all(
         JobDataset(job_id=job.id, dataset_id=dataset_id) for dataset_id in sorted(set(dataset_ids))
     )
-    waits_for = dict.fromkeys(options.after, True) | dict.fromkeys(after_any_end, False)
     session.add_all(
         JobDependency(job_id=job.id, after_id=after, needs_success=needs)
         for after, needs in waits_for.items()
@@ -156,10 +156,15 @@ def request_cancel(session: Session, project_id: str, job_id: str) -> Job:
 
 
 def withdraw(session: Session, job: Job) -> bool:
-    """Revoke a job that no worker has ever claimed, without a trace of work; False when it is too late."""
-    plan = session.scalars(select(Shard).where(Shard.job_id == job.id).with_for_update()).all()
-    if job.state in FINISHED or any(shard.token for shard in plan):
+    """Revoke a job of which no worker has ever begun anything; False when it is too late.
+
+    One that was cancelled, or has failed, before anything was begun counts as withdrawn.
+    """
+    shards = session.scalars(select(Shard).where(Shard.job_id == job.id).with_for_update()).all()
+    if any(shard.token and shard.step != Step.UNDO for shard in shards):
         return False
+    if job.state in FINISHED:
+        return True
     session.execute(update(Shard).where(Shard.job_id == job.id).values(state=ShardState.DROPPED))
     end(session, job, JobState.REVOKED)
     return True

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from datacenter.database import now
 from datacenter.ledger.models import Job, JobDependency, OutboxMessage, Shard
-from datacenter.ledger.queueing import head_rank, next_rank
+from datacenter.ledger.queueing import front_rank, next_rank
 from datacenter.ledger.states import FINISHED, MOVES, JobState, ShardState, Step
 
 RELAY_GRACE = timedelta(seconds=1)
@@ -30,7 +30,7 @@ def error_record(code: str, message: str, entry: str | None = None) -> dict[str,
 
 
 def add_step(session: Session, job: Job, step: Step, *, in_line: bool = False) -> None:
-    """Add the single shard of a plan, finish or undo step, at the head of its queue or in line, and ring for it."""
+    """Add the single shard of a plan, finish or undo step, at the front of its queue or in line, and ring for it."""
     number = session.scalar(
         select(func.count()).select_from(Shard).where(Shard.job_id == job.id, Shard.step == step)
     )
@@ -46,7 +46,7 @@ def add_step(session: Session, job: Job, step: Step, *, in_line: bool = False) -
             precedence=precedence,
             rank=next_rank(session, job.queue, precedence, job.project_id)
             if in_line
-            else head_rank(session, job.queue, precedence),
+            else front_rank(session, job.queue, precedence),
             spec={},
         )
     )
@@ -68,11 +68,11 @@ def add_ring(session: Session, job: Job, times: int) -> None:
 
 
 def make_ready(session: Session, shard: Shard, *, in_line: bool) -> None:
-    """Let a shard be claimed: behind its project's others, or at the head when it comes back."""
+    """Let a shard be claimed: behind its project's others, or before everybody's when it comes back."""
     place = (
         next_rank(session, shard.queue, shard.precedence, shard.project_id)
         if in_line
-        else head_rank(session, shard.queue, shard.precedence)
+        else front_rank(session, shard.queue, shard.precedence)
     )
     shard.state, shard.rank, shard.not_before, shard.owner = ShardState.READY, place, None, None
 

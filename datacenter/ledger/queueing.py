@@ -12,14 +12,19 @@ from datacenter.ledger.models import Shard
 from datacenter.ledger.states import ShardState
 
 
-def head_rank(session: Session, queue: str, precedence: int) -> int:
-    """The rank that is served next: the place of work that comes back or that must not wait in line again."""
-    ready = (Shard.queue == queue, Shard.state == ShardState.READY, Shard.precedence == precedence)
-    return session.scalar(select(func.min(Shard.rank)).where(*ready)) or 0
+def front_rank(session: Session, queue: str, precedence: int) -> int:
+    """The rank before all others: the place of work that comes back or that its whole job waits for."""
+    least = _least(session, queue, precedence)
+    return least - 1 if least is not None else 0
 
 
 def next_rank(session: Session, queue: str, precedence: int, project_id: str) -> int:
     """The rank for the project's next shard; further shards count up from it."""
     ready = (Shard.queue == queue, Shard.state == ShardState.READY, Shard.precedence == precedence)
     last = session.scalar(select(func.max(Shard.rank)).where(*ready, Shard.project_id == project_id))
-    return last + 1 if last is not None else head_rank(session, queue, precedence)
+    return last + 1 if last is not None else _least(session, queue, precedence) or 0
+
+
+def _least(session: Session, queue: str, precedence: int) -> int | None:
+    ready = (Shard.queue == queue, Shard.state == ShardState.READY, Shard.precedence == precedence)
+    return session.scalar(select(func.min(Shard.rank)).where(*ready))

@@ -63,9 +63,11 @@ def test_a_time_in_the_past_is_no_delay(desk: LedgerDesk) -> None:
 
 def test_datasets_of_a_job_are_listed_once_each(desk: LedgerDesk) -> None:
     job_id = desk.run(
-        lambda session: ledger.enqueue(
-            session, project_id=PROJECT, kind=JobKind.EXPORT, payload={}, dataset_ids=["b", "a", "b"]
-        ).id
+        lambda session: (
+            ledger.enqueue(
+                session, project_id=PROJECT, kind=JobKind.EXPORT, payload={}, dataset_ids=["b", "a", "b"]
+            ).id
+        )
     )
 
     assert desk.read(lambda session: ledger.dataset_ids_of(session, [job_id])) == {job_id: ["a", "b"]}
