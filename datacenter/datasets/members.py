@@ -4,7 +4,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import accumulate, groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -151,17 +151,23 @@ class ArchiveReader:
                 yield bytes(piece)
 
     def _fetch(self, table: "_MemberRows", requests: list[Request]) -> Iterator[bytes]:
+        """What the layout asked for. This runs for every file of every archive: a file that comes whole is checked here."""
+        first = requests[0][0]
+        rows = table.rows(first, requests[-1][0] + 1)
         check = _CrcCheck(self.pieces)
-        rows = ((table.row(member), (member, start, stop)) for member, start, stop in requests)
-        for name, run in groupby(rows, key=lambda row: row[0]["storage"]):
+        located = ((rows[request[0] - first], request) for request in requests)
+        for name, run in groupby(located, key=lambda pair: pair[0].storage):
             wanted = list(run)
             ranges = (
-                ByteRange(key=row["key"], offset=row["offset"] + start, length=stop - start)
+                ByteRange(key=row.key, offset=row.offset + start, length=stop - start)
                 for row, (_, start, stop) in wanted
             )
             data = self._resources.storages.open(name).read_ranges(ranges)
             for (row, request), piece in zip(wanted, data, strict=True):
-                check.add(row, request, piece)
+                if request[1] or request[2] != row.stored_size:
+                    check.add(row, request, piece)
+                elif row.method == STORED and crc32(piece) != row.crc32:
+                    raise _changed(row)
                 yield piece
         check.finish()
 
@@ -173,9 +179,9 @@ class _CrcCheck:
         self._pieces = pieces
         self._open: Piece | None = None
 
-    def add(self, row: dict[str, Any], request: Request, data: bytes) -> None:
+    def add(self, row: "_MemberRow", request: Request, data: bytes) -> None:
         member, start, stop = request
-        if row["method"] != STORED:
+        if row.method != STORED:
             return
         before = self._open
         if before is not None and (before.member, before.stop) == (member, start):
@@ -184,12 +190,10 @@ class _CrcCheck:
             self.finish()
             first, value = start, crc32(data)
         self._open = Piece(member=member, start=first, stop=stop, crc32=value)
-        if (first, stop) == (0, row["stored_size"]):
+        if (first, stop) == (0, row.stored_size):
             self._open = None
-            if value != row["crc32"]:
-                raise ObjectChanged(
-                    f"the bytes of {row['path']!r} are not those that were imported", key=row["key"]
-                )
+            if value != row.crc32:
+                raise _changed(row)
 
     def finish(self) -> None:
         if self._open is not None:
@@ -197,21 +201,42 @@ class _CrcCheck:
             self._open = None
 
 
+class _MemberRow(NamedTuple):
+    """What it takes to read a member, named like its columns."""
+
+    path: str
+    crc32: int
+    stored_size: int
+    method: int
+    storage: str
+    key: str
+    offset: int
+
+
 class _MemberRows:
-    """Rows of a member table by number, a row group at a time."""
+    """Rows of a member table by number; holds one row group, cheapest when asked for in order."""
 
     def __init__(self, file: Any) -> None:
         self._file = file
         counts = (file.metadata.row_group(group).num_rows for group in range(file.num_row_groups))
         self._starts = [0, *accumulate(counts)]
         self._group = -1
-        self._columns: list[list[Any]] = []
+        self._table = pa.table({})
 
-    def row(self, member: int) -> dict[str, Any]:
-        """The row of a member; cheapest when asked for in order."""
-        group = bisect_right(self._starts, member) - 1
-        if group != self._group:
-            self._columns = [column.to_pylist() for column in self._file.read_row_group(group).columns]
-            self._group = group
-        at = member - self._starts[group]
-        return {name: column[at] for name, column in zip(SCHEMA.names, self._columns, strict=True)}
+    def rows(self, first: int, last: int) -> list[_MemberRow]:
+        """The rows of members `first` to `last`, that one not included."""
+        found: list[_MemberRow] = []
+        while first < last:
+            group = bisect_right(self._starts, first) - 1
+            if group != self._group:
+                self._table = self._file.read_row_group(group, columns=list(_MemberRow._fields))
+                self._group = group
+            stop = min(last, self._starts[group + 1])
+            part = self._table.select(_MemberRow._fields).slice(first - self._starts[group], stop - first)
+            found += map(_MemberRow._make, zip(*(column.to_pylist() for column in part.columns), strict=True))
+            first = stop
+        return found
+
+
+def _changed(row: _MemberRow) -> ObjectChanged:
+    return ObjectChanged(f"the bytes of {row.path!r} are not those that were imported", key=row.key)
