@@ -12,7 +12,9 @@ from datacenter.errors import DataCentreError
 from datacenter.ledger.leases import ShardPlan, Totals
 from datacenter.ledger.states import JobKind
 from jobs.contract import Ending, JobContext, Plan
+from jobs.leftovers import abort_uploads
 from storage_adapters.contract import DeleteOutcome, Storage
+from storage_adapters.errors import ObjectMissing
 
 MOST_EXAMPLES = 20
 
@@ -32,11 +34,8 @@ class DeleteDataset:
         version = _newest_version(job)
         if version is None:
             return Plan(shards=[], totals=Totals(files=0, size_bytes=0), phase="deleting")
-        with open_rows(_storage(job), version.manifest_key) as file:
-            groups = range(file.num_row_groups)
-        specs = ({"manifest": version.manifest_key, "row_group": group} for group in groups)
         return Plan(
-            shards=(ShardPlan(spec=spec) for spec in specs),
+            shards=_spans(job, version.manifest_key),
             totals=Totals(files=version.files, size_bytes=version.size_bytes),
             phase="deleting",
         )
@@ -45,6 +44,7 @@ class DeleteDataset:
         storage = _storage(job)
         with open_rows(storage, spec["manifest"]) as file:
             rows = file.read_row_group(spec["row_group"], columns=["key", "length"])
+        rows = rows.slice(spec["first"], spec["last"] - spec["first"])
         sizes = {row["key"]: row["length"] for row in rows.to_pylist()}
         failures = Failures()
         for outcome in storage.delete(sizes):
@@ -60,8 +60,7 @@ class DeleteDataset:
         for _ in results:
             job.check()
         storage, prefix = _storage(job), dataset_prefix(job.payload["dataset_id"])
-        for upload in storage.list_uploads(prefix):
-            storage.abort_upload(upload.key, upload.upload_id)
+        abort_uploads(storage, prefix)
         left = Failures()
         for outcome in storage.delete_prefix(prefix):
             left.add(outcome)
@@ -110,6 +109,21 @@ class Failures:
 
     def report(self) -> dict[str, Any]:
         return {"failed": self.count, "examples": self.examples}
+
+
+def _spans(job: JobContext, manifest: str) -> Iterator[ShardPlan]:
+    """Rows of the manifest, each span within one of its row groups."""
+    most_files = job.resources.settings.shards.files
+    try:
+        with open_rows(_storage(job), manifest) as file:
+            counts = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
+    except ObjectMissing:
+        # A finish that left something behind had removed the manifest: the next one sweeps what is left.
+        return
+    for group, rows in enumerate(counts):
+        for first in range(0, rows, most_files):
+            last = min(rows, first + most_files)
+            yield ShardPlan(spec={"manifest": manifest, "row_group": group, "first": first, "last": last})
 
 
 def _storage(job: JobContext) -> Storage:

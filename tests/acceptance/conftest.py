@@ -4,8 +4,8 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,8 +17,10 @@ from sqlalchemy import create_engine, make_url, text
 from datacenter.cli.embedded.background import Running, left_running, running
 from datacenter.client import Client
 from datacenter.ledger.states import JobKind
+from datacenter.settings import DatabaseSettings
 
 DATABASE_VARIABLE = "DATACENTER_TEST_DATABASE_URL"
+DATABASE_URL = "DATACENTER__DATABASE__URL"
 RESTART_SECONDS = 30
 BROKER_VARIABLE = "DATACENTER_TEST_BROKER_URL"
 IMPATIENT = {
@@ -36,6 +38,8 @@ class Centre:
 
     running: Running
     client: Client
+    database: DatabaseSettings
+    """Where its ledger lies."""
 
     @property
     def url(self) -> str:
@@ -89,12 +93,19 @@ def own_centre(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Centr
         yield started
 
 
+@pytest.fixture(scope="session")
+def start_centre(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., AbstractContextManager[Centre]]:
+    """For fixtures of a module: `with start_centre({"DATACENTER__…": "…"}) as centre:`."""
+    return lambda settings: _centre(tmp_path_factory.mktemp("centre"), settings)
+
+
 @contextmanager
 def _centre(home: Path, settings: dict[str, str]) -> Iterator[Centre]:
     with _servers() as servers:
         try:
             with running(home, settings={**IMPATIENT, **servers, **settings}) as up, up.client() as client:
-                yield Centre(running=up, client=client)
+                url = servers.get(DATABASE_URL) or f"sqlite:///{up.home.root / 'datacenter.db'}"
+                yield Centre(running=up, client=client, database=DatabaseSettings(url=url))
             assert left_running(up.home) == []
         finally:
             shutil.rmtree(home)
@@ -108,9 +119,7 @@ def _servers() -> Iterator[dict[str, str]]:
     settings = {}
     if database:
         _on_server(database, f"CREATE DATABASE {name} CHARACTER SET utf8mb4")
-        settings["DATACENTER__DATABASE__URL"] = (
-            make_url(database).set(database=name).render_as_string(hide_password=False)
-        )
+        settings[DATABASE_URL] = make_url(database).set(database=name).render_as_string(hide_password=False)
     if broker:
         settings |= {"DATACENTER__BROKER__URL": broker, "DATACENTER__BROKER__PREFIX": name}
     try:
