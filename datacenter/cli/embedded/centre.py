@@ -54,7 +54,7 @@ class Centre:
         for child in self._parts:
             child.start()
         self._tell_processes()
-        return self._until(lambda: _is_ready(url), stopping, self._parts[0])
+        return self._until(lambda: self._all_run() and _is_ready(url), stopping, self._parts[0])
 
     def look_after(self, stopping: Callable[[], bool]) -> None:
         """Start again whatever dies, until it is time to stop.
@@ -78,6 +78,9 @@ class Centre:
 
     def _children(self) -> tuple[Child, ...]:
         return (*self._parts, self._broker) if self._broker else self._parts
+
+    def _all_run(self) -> bool:
+        return all(child.pid is not None for child in self._children())
 
     def _until(self, ready: Callable[[], bool], stopping: Callable[[], bool], child: Child) -> bool:
         end = time.monotonic() + READY_SECONDS
