@@ -28,6 +28,7 @@ from jobs.contract import Ending, JobContext, Plan
 from jobs.importing.staging import Staging
 from jobs.importing.tar_import import import_tar
 from jobs.importing.zip_import import import_zip_shard, plan_zip
+from jobs.leftovers import abort_uploads
 
 HEAD_BYTES = 1024
 
@@ -65,6 +66,7 @@ class ImportDataset:
         rows = _checked(job, merge_sorted(read_rows(staging.storage, fragment) for fragment in fragments))
         totals = write_manifest(staging.storage, key, rows)
         _check_labels(job, totals)
+        abort_uploads(staging.storage, dataset_prefix(dataset_id))
         staging.storage.flush()
         summary = staging.read_summary()
         result = {
@@ -79,8 +81,11 @@ class ImportDataset:
 
     def undo(self, job: JobContext) -> Ending:
         """Remove every object that was made; the upload stays until it expires, so that it can be imported anew."""
-        staging = _staging(job)
-        for outcome in staging.storage.delete_prefix(dataset_prefix(job.payload["dataset_id"])):
+        storage, prefix = _staging(job).storage, dataset_prefix(job.payload["dataset_id"])
+        abort_uploads(storage, prefix)
+        for outcome in storage.delete_prefix(prefix):
+            # Whoever has lost the lease must not remove what a retry writes here.
+            job.check()
             if outcome.error is not None:
                 raise outcome.error
         return Ending(result=None, publish=lambda session: self._failed(session, job.payload))

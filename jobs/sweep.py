@@ -9,12 +9,14 @@ from sqlalchemy.orm import Session
 from datacenter.database import now
 from datacenter.datasets.models import Archive, ArchiveState, Download, Export, Litter, Upload
 from datacenter.datasets.resources import Resources
+from datacenter.errors import Invalid
 from datacenter.ledger.doorbell import BrokerUnavailable
 from datacenter.ledger.models import IdempotencyKey, Job
 from datacenter.ledger.moves import add_step
 from datacenter.ledger.repair import BATCH, queues_with_work, take_back_expired
 from datacenter.ledger.states import FINISHED, JobKind, JobState, Step
 from datacenter.settings import LifetimeSettings
+from jobs.leftovers import abort_uploads
 from jobs.registry import runners
 from storage_adapters.errors import StorageError
 
@@ -77,7 +79,7 @@ def expire_uploads(session: Session) -> None:
     over = Upload.expires_at < now(session)
     for upload in session.scalars(select(Upload).where(over).limit(BATCH).with_for_update(skip_locked=True)):
         job = session.get(Job, upload.job_id) if upload.job_id else None
-        if job is not None and job.state not in FINISHED:
+        if job is not None and (job.state not in FINISHED or job.checkpoint):
             continue
         prefix = upload.key.rpartition("/")[0] + "/"
         session.add(Litter(storage=upload.storage, prefix=prefix, due_at=now(session)))
@@ -94,7 +96,9 @@ def forget_the_old(session: Session, lifetimes: LifetimeSettings) -> None:
     expired = select(Archive.id).where(
         Archive.state == ArchiveState.EXPIRED, Archive.expires_at < ended_before
     )
-    session.execute(delete(Export).where(Export.archive_id.in_(expired)))
+    ids = session.scalars(expired.limit(BATCH)).all()
+    session.execute(delete(Export).where(Export.archive_id.in_(ids)))
+    session.execute(delete(Archive).where(Archive.id.in_(ids)))
     old = (Job.state.in_(FINISHED), Job.finished_at < ended_before, ~Job.checkpoint)
     ids = session.scalars(select(Job.id).where(*old).limit(BATCH)).all()
     session.execute(delete(Job).where(Job.id.in_(ids)))
@@ -107,7 +111,7 @@ def remove_litter(resources: Resources) -> None:
     for litter in due:
         try:
             gone = _remove(resources, litter)
-        except StorageError as error:
+        except (StorageError, Invalid) as error:
             log.warning("litter stays", storage=litter.storage, prefix=litter.prefix, reason=error.detail)
             gone = False
         resources.database.run(lambda session, litter=litter, gone=gone: _settle(session, litter, gone))  # type: ignore[misc]  # the defaults only bind the loop's values
@@ -115,8 +119,7 @@ def remove_litter(resources: Resources) -> None:
 
 def _remove(resources: Resources, litter: Litter) -> bool:
     storage = resources.storages.open(litter.storage)
-    for upload in storage.list_uploads(litter.prefix):
-        storage.abort_upload(upload.key, upload.upload_id)
+    abort_uploads(storage, litter.prefix)
     failed = sum(outcome.error is not None for outcome in storage.delete_prefix(litter.prefix))
     return failed == 0
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import delete, insert, update
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from datacenter.archives.arrow_bytes import texts
@@ -61,6 +62,9 @@ def relabel(
             version = resources.database.run(
                 lambda session, base=base, key=key, totals=totals: _publish(session, base, key, totals, also)  # type: ignore[misc]  # the defaults only bind the loop's values
             )
+        except SQLAlchemyError:
+            # The commit may have been done all the same: the manifest stays, and goes with the dataset.
+            raise
         except BaseException:
             list(storage.delete([key]))
             raise
@@ -142,7 +146,7 @@ def _changed(
         for row, labels in enumerate(lists):
             if chosen[row]:
                 kept = [label for label in labels if label not in gone]
-                lists[row] = kept + [label for label in add if label not in kept]
+                lists[row] = list(dict.fromkeys([*kept, *add]))
         index = table.schema.get_field_index("labels")
         yield table.set_column(index, table.schema.field(index), pa.array(lists, pa.list_(pa.string())))
 

@@ -120,20 +120,6 @@ def _archive_source(
     )
 
 
-def retry(session: Session, project_id: str, job_id: str) -> Job:
-    """Let a job go on; the dataset of an import is IMPORTING again.
-
-    Raises: NotFound, JobNotRetryable, Conflict (its dataset was deleted).
-    """
-    job = ledger.retry(session, project_id, job_id)
-    if job.kind == JobKind.IMPORT:
-        dataset = session.get(Dataset, job.payload["dataset_id"])
-        if dataset is None:
-            raise Conflict("the dataset of this job was deleted; import it anew")
-        dataset.state = DatasetState.IMPORTING
-    return job
-
-
 def list_datasets(
     session: Session,
     project_id: str,

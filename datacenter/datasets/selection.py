@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import cast
 
 import numpy as np
 import pyarrow as pa
@@ -9,6 +10,7 @@ import pyarrow.compute as pc
 
 from datacenter.datasets.columns import prefixed
 from datacenter.datasets.files import has_label
+from datacenter.datasets.folders import folder_names
 from datacenter.datasets.manifest import ManifestTotals, merge_sorted, read_rows
 from datacenter.datasets.resources import Resources
 
@@ -47,28 +49,33 @@ class Selection:
 def selected_rows(resources: Resources, selection: Selection) -> Iterator[pa.Table]:
     """Manifest rows of the selection in the order of their archive paths.
 
-    Added columns: `storage`, `dataset`, `version`, and `source_path` where paths were changed. If a path occurs in two of the datasets, or is one that the
-    archive needs for its own lists, every file goes under its dataset's name, so that nothing is renamed by half.
+    Added columns: `storage`, `dataset`, `version`, and `source_path` where paths were changed. If paths meet,
+    every file goes into its dataset's folder, so that nothing is renamed by half.
     """
-    ordered = sorted(selection.versions, key=lambda version: version.name.encode())
-    if collides(resources, selection):
-        for version in ordered:
-            yield from _prefixed(_rows(resources, version, selection.labels), f"{version.name}/")
+    if not collides(resources, selection):
+        ordered = sorted(selection.versions, key=lambda version: version.name.encode())
+        yield from merge_sorted(_rows(resources, version, selection.labels) for version in ordered)
         return
-    yield from merge_sorted(_rows(resources, version, selection.labels) for version in ordered)
+    folders = folder_names([version.name for version in selection.versions], RESERVED)
+    prefixes = {f"{folders[version.name]}/": version for version in selection.versions}
+    for prefix in sorted(prefixes, key=str.encode):
+        yield from _prefixed(_rows(resources, prefixes[prefix], selection.labels), prefix)
 
 
 def collides(resources: Resources, selection: Selection) -> bool:
-    """Whether two selected files have the same path, or one has a reserved name."""
-    if len(selection.versions) == 1:
-        return _any_reserved(
-            _filtered(resources, selection.versions[0], selection.labels, ["path", "labels"])
-        )
+    """Whether the paths of two datasets meet, or one is a name that the archive needs for its own lists."""
     streams = [
-        _filtered(resources, version, selection.labels, ["path", "labels"]) for version in selection.versions
+        (
+            table.select(["path"])
+            for table in _filtered(resources, version, selection.labels, ["path", "labels"])
+        )
+        for version in selection.versions
     ]
-    paths = (table.select(["path"]) for table in merge_sorted(streams))
-    return _any_twice_or_reserved(paths)
+    # Within one dataset the paths are known to go together.
+    meet = _Meeting() if len(streams) > 1 else None
+    return any(
+        _any_reserved(table) or (meet is not None and meet.found(table)) for table in merge_sorted(streams)
+    )
 
 
 def totals_of(resources: Resources, selection: Selection) -> ManifestTotals:
@@ -116,19 +123,27 @@ def _prefixed(tables: Iterable[pa.Table], prefix: str) -> Iterator[pa.Table]:
         yield renamed.append_column("source_path", table["path"])
 
 
-def _any_reserved(tables: Iterable[pa.Table]) -> bool:
-    reserved = pa.array(RESERVED, pa.string())
-    return any(pc.any(pc.is_in(table["path"], value_set=reserved)).as_py() for table in tables)
+def _any_reserved(table: pa.Table) -> bool:
+    paths = table["path"]
+    named = pc.is_in(paths, value_set=pa.array(RESERVED, pa.string()))
+    below = (pc.starts_with(paths, f"{name}/") for name in RESERVED)
+    return any(pc.any(mask).as_py() for mask in (named, *below))
 
 
-def _any_twice_or_reserved(tables: Iterable[pa.Table]) -> bool:
-    last: str | None = None
-    for table in tables:
-        paths = table["path"].combine_chunks()
-        if not len(paths):
-            continue
-        twice = len(paths) > 1 and pc.any(pc.equal(paths[1:], paths[:-1])).as_py()
-        if twice or paths[0].as_py() == last or _any_reserved([table]):
-            return True
-        last = paths[-1].as_py()
-    return False
+class _Meeting:
+    """Looks in sorted paths for one that occurs twice, or is a file here and a folder there."""
+
+    def __init__(self) -> None:
+        self._begun: list[str] = []
+        """Paths that the present one begins with: in sorted order, all that begin with one follow it at once."""
+
+    def found(self, table: pa.Table) -> bool:
+        begun = self._begun
+        paths = cast(list[str], table["path"].to_pylist())
+        for path in paths:
+            while begun and not path.startswith(begun[-1]):
+                begun.pop()
+            if any(path[len(before) : len(before) + 1] in ("", "/") for before in begun):
+                return True
+            begun.append(path)
+        return False

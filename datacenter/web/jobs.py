@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 from sqlalchemy.orm import Session
 
-from datacenter.datasets import records
+from datacenter.datasets import retrying
 from datacenter.ledger import ledger
 from datacenter.ledger.models import Job
 from datacenter.ledger.states import JobKind, JobState
@@ -73,7 +73,7 @@ def cancel(job_id: str, call: Changing) -> Response:
 )
 def retry(job_id: str, call: Changing) -> Response:
     """A job that ended in FAILURE or REVOKED goes on from its last checkpoint. 409 in every other state."""
-    return _move(call, lambda session: records.retry(session, call.project_id, job_id))
+    return _move(call, lambda session: retrying.retry(session, call.resources, call.project_id, job_id))
 
 
 def _move(call: Change, move: Callable[[Session], Job]) -> Response:

@@ -9,11 +9,12 @@ from sqlalchemy.orm import Session
 from datacenter.database import now
 from datacenter.datasets.members import SIDECARS, write_members
 from datacenter.datasets.models import Archive, ArchiveState, Download, Export, Litter
-from datacenter.ledger.leases import Totals
+from datacenter.ledger.leases import ShardPlan, Totals
 from datacenter.ledger.models import Job
 from datacenter.ledger.states import FINISHED
 from jobs.building import deflate, parts
 from jobs.contract import Ending, JobContext, NextWave, Plan
+from jobs.leftovers import abort_uploads
 
 
 def find_archive(job: JobContext) -> Archive:
@@ -34,7 +35,7 @@ def plan(job: JobContext, archive: Archive, *, write: bool) -> Plan:
         return deflate.plan_spans(job, archive)
     layout = job.resources.layouts.get(job.resources.storages.open(archive.storage), archive)
     return Plan(
-        shards=parts.plan_parts(job, archive),
+        shards=_plan_parts(job, archive),
         totals=Totals(files=layout.files - SIDECARS, size_bytes=layout.size_bytes),
         phase="writing the archive",
     )
@@ -56,7 +57,7 @@ def finish(
         found = list(results)
         if not any("part" in result for result in found):
             deflate.join_members(job, archive, found)
-            return NextWave(shards=parts.plan_parts(job, archive))
+            return NextWave(shards=_plan_parts(job, archive))
         parts.complete(job, archive, iter(found))
     layout = job.resources.layouts.get(storage, archive)
     state = ArchiveState.READY if write else ArchiveState.LAID_OUT
@@ -65,8 +66,10 @@ def finish(
 
     def publish(session: Session) -> None:
         session.execute(update(Archive).where(Archive.id == archive.id).values(**values))
-        ready = (Archive.id == archive.id, Archive.state != ArchiveState.READY)
-        session.execute(update(Archive).where(*ready).values(state=state))
+        # What is READY stays so, and what has expired is being removed.
+        begun = (ArchiveState.PLANNED, ArchiveState.LAID_OUT)
+        unfinished = (Archive.id == archive.id, Archive.state.in_(begun))
+        session.execute(update(Archive).where(*unfinished).values(state=state))
 
     result = {"files": files, "size_bytes": layout.size_bytes, "filename": archive.filename}
     return Ending(result=result, publish=publish)
@@ -75,13 +78,15 @@ def finish(
 def undo(job: JobContext, archive: Archive) -> Ending:
     """Abort what was begun; what nobody else is waiting for goes, too."""
     storage = job.resources.storages.open(archive.storage)
-    if archive.state == ArchiveState.READY:
+    if archive.state in (ArchiveState.READY, ArchiveState.EXPIRED) or _is_shared(job, archive):
         return Ending(result=None)
-    with job.resources.database.reading() as session:
-        shared = archive.state == ArchiveState.LAID_OUT or _is_wanted(session, archive, job.job_id)
-    if shared:
+    abort_uploads(storage, archive.prefix)
+    if archive.state == ArchiveState.LAID_OUT:
+        # Its layout is being streamed; only what this job has written goes.
+        for outcome in storage.delete([archive.key]):
+            if outcome.error is not None:
+                raise outcome.error
         return Ending(result=None)
-    parts.abort(storage, archive)
 
     def publish(session: Session) -> None:
         session.execute(update(Archive).where(Archive.id == archive.id).values(state=ArchiveState.EXPIRED))
@@ -90,14 +95,25 @@ def undo(job: JobContext, archive: Archive) -> Ending:
     return Ending(result=None, publish=publish)
 
 
-def _is_wanted(session: Session, archive: Archive, job_id: str) -> bool:
+def _plan_parts(job: JobContext, archive: Archive) -> list[ShardPlan]:
+    """The parts of a new upload; what an earlier attempt at this step began is forgotten."""
+    if not _is_shared(job, archive):
+        abort_uploads(job.resources.storages.open(archive.storage), archive.prefix)
+    return parts.plan_parts(job, archive)
+
+
+def _is_shared(job: JobContext, archive: Archive) -> bool:
     """Whether another job that has not ended is about the same archive."""
-    for request in (Export, Download):
-        query = (
-            select(Job.id)
-            .join(request, request.job_id == Job.id)
-            .where(request.archive_id == archive.id, Job.id != job_id, Job.state.not_in(FINISHED))
-        )
-        if session.scalars(query.limit(1)).first() is not None:
-            return True
-    return False
+    with job.resources.database.reading() as session:
+        return any(_is_wanted(session, archive, job.job_id, request) for request in (Export, Download))
+
+
+def _is_wanted(
+    session: Session, archive: Archive, job_id: str, request: type[Export] | type[Download]
+) -> bool:
+    query = (
+        select(Job.id)
+        .join(request, request.job_id == Job.id)
+        .where(request.archive_id == archive.id, Job.id != job_id, Job.state.not_in(FINISHED))
+    )
+    return session.scalars(query.limit(1)).first() is not None

@@ -76,12 +76,6 @@ def complete(job: JobContext, archive: Archive, results: Iterator[dict[str, Any]
     storage.flush()
 
 
-def abort(storage: Storage, archive: Archive) -> None:
-    """Forget every upload of the archive's key."""
-    for upload in storage.list_uploads(archive.prefix):
-        storage.abort_upload(upload.key, upload.upload_id)
-
-
 def _watched(job: JobContext, chunks: Iterable[Buffer]) -> Iterator[Buffer]:
     """The same chunks, of which there are two for every file; reported many at a time."""
     size = 0

@@ -1,6 +1,5 @@
 """Any history of a ledger keeps its promises: states are legal, counts are right, every job ends."""
 
-import os
 import shutil
 import tempfile
 from dataclasses import dataclass

@@ -1,0 +1,87 @@
+"""Retrying: let an ended job go on, if what it is about is still there."""
+
+from datetime import timedelta
+
+from sqlalchemy import update
+from sqlalchemy.orm import Session
+
+from datacenter.database import new_id, now
+from datacenter.datasets.archives import is_alive
+from datacenter.datasets.models import (
+    Archive,
+    ArchiveState,
+    Dataset,
+    DatasetState,
+    DeletedDataset,
+    Download,
+    Export,
+    Upload,
+)
+from datacenter.datasets.resources import Resources
+from datacenter.errors import Conflict
+from datacenter.ledger import ledger
+from datacenter.ledger.models import Job
+from datacenter.ledger.states import JobKind
+
+
+def retry(session: Session, resources: Resources, project_id: str, job_id: str) -> Job:
+    """Let a job go on from its checkpoint, or begin it anew.
+
+    Raises: NotFound, JobNotRetryable, Conflict (what the job is about was deleted, restored, or has expired).
+    """
+    job = ledger.find_job(session, project_id, job_id)
+    kept = job.checkpoint
+    job = ledger.retry(session, project_id, job_id)
+    match job.kind:
+        case JobKind.IMPORT:
+            _take_source(session, job)
+        case JobKind.DELETE:
+            _check_deleted(session, job)
+        case JobKind.EXPORT | JobKind.DOWNLOAD:
+            _find_archive(session, resources, job, kept)
+    return job
+
+
+def _take_source(session: Session, job: Job) -> None:
+    """The dataset is IMPORTING again, and the upload belongs to the job again."""
+    dataset = session.get(Dataset, job.payload["dataset_id"])
+    if dataset is None:
+        raise Conflict("the dataset of this job was deleted; import it anew")
+    dataset.state = DatasetState.IMPORTING
+    upload_id = job.payload["source"].get("upload")
+    if upload_id is None:
+        return
+    upload = session.get(Upload, upload_id, with_for_update=True)
+    if upload is None:
+        raise Conflict("the upload of this job has expired; upload the archive and import it anew")
+    if upload.job_id not in (None, job.id):
+        raise Conflict(f"job {upload.job_id} imports this upload now")
+    upload.job_id = job.id
+
+
+def _check_deleted(session: Session, job: Job) -> None:
+    """A dataset that was restored must not lose its files to the job that was to remove them."""
+    deleted = session.get(DeletedDataset, job.payload["dataset_id"], with_for_update=True)
+    if deleted is None or deleted.job_id != job.id:
+        raise Conflict("the dataset of this job was restored; delete it anew")
+
+
+def _find_archive(session: Session, resources: Resources, job: Job, kept: bool) -> None:
+    """An archive that has expired lies where the sweep removes everything: the job makes it anew in another place."""
+    archive = session.get(Archive, job.payload["archive_id"], with_for_update=True)
+    moment = now(session)
+    if archive is not None and is_alive(archive, moment):
+        return
+    download = session.get(Download, job.payload["download_id"]) if "download_id" in job.payload else None
+    expired = download is not None and download.expires_at <= moment
+    if archive is None or kept or expired:
+        raise Conflict("what this job was building has expired; ask for it anew")
+    lifetime = timedelta(seconds=resources.settings.lifetimes.archive_seconds)
+    columns = {name: getattr(archive, name) for name in Archive.__table__.columns.keys()}  # noqa: SIM118 - the columns' keys are attribute names
+    anew = {"id": new_id(), "state": ArchiveState.PLANNED, "job_id": job.id}
+    times = {"created_at": moment, "expires_at": moment + lifetime}
+    successor = Archive(**(columns | anew | times))
+    session.add(successor)
+    for request in (Export, Download):
+        session.execute(update(request).where(request.job_id == job.id).values(archive_id=successor.id))
+    job.payload = job.payload | {"archive_id": successor.id}
