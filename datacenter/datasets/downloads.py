@@ -113,7 +113,21 @@ def read(
             ByteRange(key=archive.key, offset=at, length=min(CHUNK_BYTES, stop - at))
             for at in range(start, stop, CHUNK_BYTES)
         )
-    return ArchiveReader(resources, archive).read(start, stop)
+    return _gathered(ArchiveReader(resources, archive).read(start, stop))
+
+
+def _gathered(chunks: Iterator[bytes | memoryview]) -> Iterator[bytes]:
+    """The same bytes in pieces worth sending: an archive of small files is made of two chunks a file."""
+    held: list[bytes | memoryview] = []
+    size_bytes = 0
+    for chunk in chunks:
+        held.append(chunk)
+        size_bytes += len(chunk)
+        if size_bytes >= CHUNK_BYTES:
+            yield b"".join(held)
+            held, size_bytes = [], 0
+    if held:
+        yield b"".join(held)
 
 
 def _create(
