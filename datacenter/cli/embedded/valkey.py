@@ -21,11 +21,19 @@ def socket_path(home: Home) -> Iterator[Path]:
     if len(os.fsencode(home.socket)) <= SOCKET_PATH_BYTES:
         yield home.socket
         return
-    directory = tempfile.mkdtemp(prefix="datacenter-", dir="/tmp")  # TMPDIR may be long too
+    note = home.root / "socket"
+    _forget(note)  # of an `up` that was killed
+    note.symlink_to(tempfile.mkdtemp(prefix="datacenter-", dir="/tmp"))  # TMPDIR may be long too
     try:
-        yield Path(directory, "valkey.sock")
+        yield note.readlink() / "valkey.sock"
     finally:
-        shutil.rmtree(directory, ignore_errors=True)
+        _forget(note)
+
+
+def _forget(note: Path) -> None:
+    if note.is_symlink():
+        shutil.rmtree(note.readlink(), ignore_errors=True)
+        note.unlink()
 
 
 def command(home: Home, path: Path) -> list[str]:

@@ -51,11 +51,23 @@ def test_a_home_that_cannot_be_made_is_refused_in_words(tmp_path):
 
 def test_a_socket_path_that_is_too_long_moves_to_a_private_directory_that_is_removed(tmp_path):
     deep = Home.at(tmp_path / ("d" * 120))
+    deep.prepare()
 
     with valkey.socket_path(deep) as path:
         assert len(str(path)) <= valkey.SOCKET_PATH_BYTES
         assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
     assert not path.parent.exists()
+
+
+def test_the_socket_directory_of_an_up_that_was_killed_is_removed_by_the_next(tmp_path):
+    deep = Home.at(tmp_path / ("d" * 120))
+    deep.prepare()
+    killed = tmp_path / "datacenter-killed"
+    killed.mkdir()
+    (deep.root / "socket").symlink_to(killed)
+
+    with valkey.socket_path(deep):
+        assert not killed.exists()
 
 
 def test_a_port_in_use_is_refused_and_0_finds_a_free_one():
