@@ -34,9 +34,7 @@ class Centre:
 
     def upload(self, archive: Path) -> tuple[str, Cost]:
         """Send an archive; the upload's id."""
-        with self._meter() as meter:
-            upload = self.client.uploads.send(archive)
-        return upload, meter.cost()
+        return self.measured(lambda: self.client.uploads.send(archive))
 
     def import_upload(self, name: str, upload: str) -> tuple[Dataset, Cost]:
         """From POST to SUCCESS."""
@@ -70,6 +68,12 @@ class Centre:
             return time.perf_counter() - began, job
 
         return self._job(send)
+
+    def measured(self, work: Callable[[], T]) -> tuple[T, Cost]:
+        """What some work with this data centre gives, and costs."""
+        with self._meter() as meter:
+            found = work()
+        return found, meter.cost()
 
     def settle(self) -> None:
         """Wait until nothing is done any more: what is swept up after a job must not slow the next measurement."""

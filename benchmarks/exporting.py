@@ -17,19 +17,13 @@ def measure(shop: Workshop) -> Findings:
     dataset, tree = shop.dataset, shop.tree
 
     def export(number: int) -> Cost:
-        shop.between()
         return shop.centre.export(dataset, every_label(f"export {number}"))
 
     def zip_it(number: int) -> Cost:
-        shop.between()
-        target = shop.root / f"zipped {number}.zip"
-        cost = peers.run(["zip", "-0", "-q", "-r", target, "."], cwd=tree)
-        target.unlink()
-        return cost
+        return peers.run(["zip", "-0", "-q", "-r", shop.root / f"zipped {number}.zip", "."], cwd=tree)
 
     forget_peaks(shop.centre.running)
-    works = (export, zip_it) if shop.has("zip") else (export,)
-    exports, *zips = in_turn(shop.rounds, *works)
+    exports, *zips = in_turn(shop.rounds, shop.between, export, *([zip_it] if peers.is_here("zip") else []))
     row = compare(
         f"export of {shop.files:,} files by label",
         ours=exports,
@@ -37,4 +31,4 @@ def measure(shop: Workshop) -> Findings:
         peer_name="zip -0 -q -r",
         least_ratio=2.0,
     )
-    return Findings(rows=[row], peaks_mib=peaks_mib(shop.centre.running))
+    return Findings(rows=[row], peaks_mib={"export": peaks_mib(shop.centre.running)})

@@ -1,9 +1,8 @@
 """What one measurement says, and how several of them become one."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import median
-from typing import Protocol
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,8 +21,8 @@ class Row:
 
     what: str
     ours: str
-    peer: str
-    peer_name: str
+    peer: str = "–"
+    peer_name: str = ""
     ratio: float | None = None
     """How many times faster we are, or what `goal` says it is; None when there was no peer."""
     goal: str = ""
@@ -31,27 +30,29 @@ class Row:
     our_cpu: str = ""
     peer_cpu: str = ""
 
+    def with_goal(self, goal: str, *, met: bool) -> "Row":
+        """The same row with a goal that is no ratio."""
+        return replace(self, goal=goal, met=met)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Findings:
-    """What one scenario leaves: rows, the largest memory of each process while it ran, and remarks."""
+    """What one scenario leaves: rows, and the largest memory of each process while it ran."""
 
     rows: Sequence[Row]
-    peaks_mib: dict[str, float] = field(default_factory=dict)
-    remarks: Sequence[str] = ()
+    peaks_mib: dict[str, dict[str, float]] = field(default_factory=dict)
+    """By what was done and by process."""
 
 
-class Work(Protocol):
-    """One timed piece of work, the number of the round being part of its names."""
+def in_turn(rounds: int, before: Callable[[], None], *works: Callable[[int], Cost]) -> list[list[Cost]]:
+    """Do every work once a round, so that what slows the machine down slows all of them; costs by work.
 
-    def __call__(self, number: int) -> Cost: ...
-
-
-def in_turn(rounds: int, *works: Work) -> list[list[Cost]]:
-    """Do every work once a round, so that what slows the machine down slows all of them; costs by work."""
+    `before` runs before each. A work is told the number of its round.
+    """
     found: list[list[Cost]] = [[] for _ in works]
     for number in range(rounds):
         for work, costs in zip(works, found, strict=True):
+            before()
             costs.append(work(number))
     return found
 
@@ -80,10 +81,8 @@ def compare(
     our_cpu = f"{mine.client_cpu_seconds:.1f} + {mine.server_cpu_seconds:.1f}"
     goal = f"≥ {least_ratio:.1f}×" if least_ratio else ""
     if not peer:
-        missing = f"{peer_name} is not installed here"
-        return Row(
-            what=what, ours=write(mine.seconds), peer="–", peer_name=missing, goal=goal, our_cpu=our_cpu
-        )
+        missing = f"{peer_name}: not installed here"
+        return Row(what=what, ours=write(mine.seconds), peer_name=missing, goal=goal, our_cpu=our_cpu)
     other = typical(peer)
     ratio = other.seconds / mine.seconds
     return Row(

@@ -1,6 +1,7 @@
 """The command `python -m benchmarks`: every scenario in one run, printed, and written into the documentation."""
 
 import argparse
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -8,7 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import exporting, importing
+from benchmarks import deleting, exporting, importing, million, report, starting, streaming
 from benchmarks.machine import facts
 from benchmarks.measured import Findings, Row
 from benchmarks.table import print_peaks, print_rows
@@ -17,7 +18,12 @@ from benchmarks.workshop import Workshop, opened
 SCENARIOS: Mapping[str, Callable[[Workshop], Findings]] = {
     "import": importing.measure,
     "export": exporting.measure,
+    "stream": streaming.measure,
+    "start": starting.measure,
+    "delete": deleting.measure,
+    "million": million.measure,
 }
+"""In the order in which they are measured: one leaves to the next what it made, and `delete` removes it."""
 
 
 def main() -> None:
@@ -30,23 +36,28 @@ def main() -> None:
     peaks: dict[str, dict[str, float]] = {}
     with (
         tempfile.TemporaryDirectory(prefix="datacenter-bench-", dir=asked.directory) as directory,
-        opened(Path(directory), files=asked.files, rounds=asked.rounds) as shop,
+        opened(Path(directory), files=asked.files, million=asked.million, rounds=asked.rounds) as shop,
     ):
         for name in asked.only:
             began = time.perf_counter()
             found = SCENARIOS[name](shop)
             rows += found.rows
-            if found.peaks_mib:
-                peaks[name] = found.peaks_mib
+            peaks |= found.peaks_mib
+            print_rows(console, found.rows)
             console.print(f"measured {name} in {time.perf_counter() - began:.0f} s", style="dim")
+        console.print("removing what was made", style="dim")
     print_rows(console, rows)
     print_peaks(console, peaks)
+    if asked.write:
+        report.write(f"python -m benchmarks {' '.join(sys.argv[1:])}".strip(), machine, rows, peaks)
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--only", type=_names, default=list(SCENARIOS), help=", ".join(SCENARIOS))
     parser.add_argument("--files", type=int, default=100_000, help="files in the archive (100000)")
+    parser.add_argument("--million", type=int, default=1_000_000, help="files in the large archive (1000000)")
+    parser.add_argument("--write", action="store_true", help="put the figures into docs/benchmarks.md")
     parser.add_argument("--rounds", type=int, default=3, help="how often each is measured (3)")
     parser.add_argument("--directory", type=Path, help="on the file system to be measured (temporary)")
     return parser.parse_args()

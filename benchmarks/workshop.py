@@ -1,4 +1,4 @@
-"""The workshop: one directory with the material, the unpacked tree and the data centre, each made when first needed."""
+"""The workshop: one directory with the material, the unpacked trees and the data centre, each made when first needed."""
 
 import os
 import shutil
@@ -8,20 +8,27 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from benchmarks import material, peers
+from benchmarks import material
 from benchmarks.centre import Centre, started
 from datacenter.client import Dataset
-
-SCALES = {"small": material.small_files, "tiny": material.tiny_files}
 
 
 @dataclass(kw_only=True)
 class Workshop:
-    """What the scenarios share. All of it lies in one directory, so that everybody works on one file system."""
+    """What the scenarios share. All of it lies in one directory, so that everybody works on one file system.
+
+    Nothing is removed before the removal is measured: for minutes after many files were removed, ext4 makes new
+    ones several times slower, which would be charged to whoever comes next.
+    """
 
     root: Path
     files: int
+    million: int
     rounds: int
+    datasets: list[Dataset] = field(default_factory=list)
+    """The small files, once for every import of them."""
+    trees: list[Path] = field(default_factory=list)
+    """The small files, once for every time they were unpacked."""
     _stack: ExitStack = field(default_factory=ExitStack)
 
     @cached_property
@@ -34,18 +41,26 @@ class Workshop:
         """The zip of the small files."""
         return material.small_files(self.root / "small.zip", self.files)
 
-    @cached_property
+    @property
     def tree(self) -> Path:
         """The small files, unpacked."""
-        tree = self.root / "tree"
-        tree.mkdir()
-        shutil.unpack_archive(self.archive, tree)
-        return tree
+        if not self.trees:
+            tree = self.empty_directory("tree")
+            shutil.unpack_archive(self.archive, tree)
+            self.trees.append(tree)
+        return self.trees[0]
 
-    @cached_property
+    @property
     def dataset(self) -> Dataset:
         """The small files, imported."""
-        return self.centre.import_archive("small files", self.archive)
+        if not self.datasets:
+            self.datasets.append(self.centre.import_archive("small files", self.archive))
+        return self.datasets[0]
+
+    @cached_property
+    def single(self) -> Dataset:
+        """A dataset of one file."""
+        return self.centre.import_archive("one file", material.small_files(self.root / "one.zip", 1))
 
     def between(self) -> None:
         """Between two measurements: everything at rest, nothing on its way to the disk."""
@@ -58,18 +73,14 @@ class Workshop:
         directory.mkdir()
         return directory
 
-    def has(self, program: str) -> bool:
-        """Whether a peer can be measured."""
-        return peers.is_here(program)
-
     def close(self) -> None:
         self._stack.close()
 
 
 @contextmanager
-def opened(root: Path, *, files: int, rounds: int) -> Iterator[Workshop]:
+def opened(root: Path, *, files: int, million: int, rounds: int) -> Iterator[Workshop]:
     """A workshop in an empty directory; nothing runs afterwards."""
-    workshop = Workshop(root=root, files=files, rounds=rounds)
+    workshop = Workshop(root=root, files=files, million=million, rounds=rounds)
     try:
         yield workshop
     finally:

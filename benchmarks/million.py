@@ -1,0 +1,60 @@
+"""A million tiny files in one archive: that it works, how long it takes, and that no process grows with it."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from benchmarks import material
+from benchmarks.exporting import every_label
+from benchmarks.measured import Findings, Row
+from benchmarks.processes import forget_peaks, peaks_mib
+from benchmarks.workshop import Workshop
+
+MOST_MIB = 512
+NAME = "a million"
+
+
+def measure(shop: Workshop) -> Findings:
+    """Import and export by the command line, so that its memory is seen, too."""
+    archive = material.tiny_files(shop.root / "tiny.zip", shop.million)
+    peaks: dict[str, dict[str, float]] = {}
+    rows: list[Row] = []
+
+    def record(verb: str, seconds: float, cli_mib: float | None) -> None:
+        found = peaks_mib(shop.centre.running) | ({"CLI": cli_mib} if cli_mib else {})
+        most = max(found, key=lambda name: found[name])
+        peaks[f"{verb}, {shop.million:,}"] = found
+        rows.append(
+            Row(
+                what=f"{verb} of {shop.million:,} files",
+                ours=f"{seconds:.1f} s, {most} {found[most]:.0f} MiB",
+                goal=f"each < {MOST_MIB} MiB",
+                met=found[most] < MOST_MIB,
+            )
+        )
+        forget_peaks(shop.centre.running)
+
+    shop.between()
+    forget_peaks(shop.centre.running)
+    record("upload and import", *_command(shop, "datasets", "import", NAME, str(archive)))
+    shop.between()
+    record("export and download", *_command(shop, "export", NAME, "-o", str(shop.root / "tiny-export.zip")))
+    shop.between()
+    dataset = shop.centre.client.datasets.find(NAME)
+    _, cost = shop.centre.download(dataset, every_label("million"), "stream")
+    record("link by stream", cost.seconds, None)
+    return Findings(rows=rows, peaks_mib=peaks)
+
+
+def _command(shop: Workshop, *arguments: str) -> tuple[float, float]:
+    """Run `datacenter …`; its seconds and its largest memory in MiB. Raises: CalledProcessError."""
+    command = [sys.executable, "-m", "datacenter.cli", *arguments]
+    began = time.perf_counter()
+    with Path(shop.root, "cli.log").open("ab") as log:
+        process = subprocess.Popen(command, env=shop.centre.running.environment(), stdout=log, stderr=log)
+        _, status, used = os.wait4(process.pid, 0)
+    if status:
+        raise subprocess.CalledProcessError(os.waitstatus_to_exitcode(status), command)
+    return time.perf_counter() - began, used.ru_maxrss / 1024

@@ -1,0 +1,32 @@
+"""The page of the documentation that the figures stand in, between two marks."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from benchmarks.measured import Row
+from benchmarks.table import markdown_peaks, markdown_rows
+
+PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
+BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+
+
+def write(
+    command: str, machine: Sequence[str], rows: Sequence[Row], peaks: Mapping[str, Mapping[str, float]]
+) -> None:
+    """Put the figures of this run in the place of the last one's."""
+    text = PAGE.read_text()
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    measured = "\n".join(_lines(command, machine, rows, peaks))
+    PAGE.write_text(f"{before}{BEGIN}\n{measured}\n{END}{after}")
+
+
+def _lines(
+    command: str, machine: Sequence[str], rows: Sequence[Row], peaks: Mapping[str, Mapping[str, float]]
+) -> Iterator[str]:
+    yield f"`{command}` on {'; '.join(machine)}."
+    yield ""
+    yield from markdown_rows(rows)
+    if peaks:
+        yield ""
+        yield from markdown_peaks(peaks)

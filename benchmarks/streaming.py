@@ -1,0 +1,60 @@
+"""A link by `stream`, which is there before the archive is, beside a link to an archive that is built first."""
+
+import httpx
+
+from benchmarks.exporting import every_label
+from benchmarks.measured import Cost, Findings, Row, compare, in_turn, typical
+from benchmarks.processes import forget_peaks, peaks_mib
+from benchmarks.workshop import Workshop
+
+LINK_SECONDS = 1.0
+READ_BYTES = 1 << 20
+
+
+def measure(shop: Workshop) -> Findings:
+    """Each round asks for a selection that nobody asked for before: the first time is what counts."""
+    dataset = shop.dataset
+    fetched: dict[str, list[Cost]] = {"stream": [], "archive": []}
+    sizes: list[int] = []
+
+    def link(delivery: str, number: int) -> Cost:
+        url, cost = shop.centre.download(dataset, every_label(f"{delivery} {number}"), delivery)
+        shop.between()
+        size, took = shop.centre.measured(lambda: _fetch(url))
+        sizes.append(size)
+        fetched[delivery].append(took)
+        return cost
+
+    forget_peaks(shop.centre.running)
+    streams, archives = in_turn(
+        shop.rounds,
+        shop.between,
+        lambda number: link("stream", number),
+        lambda number: link("archive", number),
+    )
+    size = max(sizes)
+    rows = [
+        _link_row(shop.files, streams, archives),
+        compare(
+            f"fetching what the link names, {size / 2**20:,.0f} MiB",
+            ours=fetched["stream"],
+            peer=fetched["archive"],
+            peer_name="the archive, built",
+            show=lambda seconds: f"{size / 2**20 / seconds:,.0f} MiB/s",
+        ),
+    ]
+    return Findings(rows=rows, peaks_mib={"stream": peaks_mib(shop.centre.running)})
+
+
+def _link_row(files: int, streams: list[Cost], archives: list[Cost]) -> Row:
+    row = compare(
+        f"link by stream for {files:,} files", ours=streams, peer=archives, peer_name="link by archive"
+    )
+    return row.with_goal(f"< {LINK_SECONDS:.0f} s", met=typical(streams).seconds < LINK_SECONDS)
+
+
+def _fetch(url: str) -> int:
+    """Read all that a link names and forget it; the bytes."""
+    with httpx.stream("GET", url, trust_env=False, timeout=60) as response:
+        response.raise_for_status()
+        return sum(len(chunk) for chunk in response.iter_raw(READ_BYTES))
