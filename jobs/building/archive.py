@@ -70,6 +70,9 @@ def finish(
         begun = (ArchiveState.PLANNED, ArchiveState.LAID_OUT)
         unfinished = (Archive.id == archive.id, Archive.state.in_(begun))
         session.execute(update(Archive).where(*unfinished).values(state=state))
+        if archive.request["compression"] == "deflate":
+            prefix = deflate.deflated_prefix(archive)
+            session.add(Litter(storage=archive.storage, prefix=prefix, due_at=now(session)))
 
     result = {"files": files, "size_bytes": layout.size_bytes, "filename": archive.filename}
     return Ending(result=result, publish=publish)

@@ -28,6 +28,11 @@ def plain_key(archive: Archive) -> str:
     return f"{archive.prefix}plain.parquet"
 
 
+def deflated_prefix(archive: Archive) -> str:
+    """The deflated members; nobody needs them once the archive is there."""
+    return f"{archive.prefix}deflated/"
+
+
 def plan_spans(job: JobContext, archive: Archive) -> Plan:
     """Cut the members into spans of about one part each, by their plain sizes."""
     storage = job.resources.storages.open(archive.storage)
@@ -43,7 +48,7 @@ def plan_spans(job: JobContext, archive: Archive) -> Plan:
 def deflate_span(job: JobContext, archive: Archive, spec: dict[str, Any]) -> dict[str, Any]:
     """Deflate members into one object, and write their rows of the member table as a fragment."""
     storage = job.resources.storages.open(archive.storage)
-    key = f"{archive.prefix}deflated/{spec['span']:06d}"
+    key = f"{deflated_prefix(archive)}{spec['span']:06d}"
     with open_rows(storage, plain_key(archive)) as file:
         rows = _slice(file, spec["first"], spec["last"]).to_pylist()
     with ObjectWriter(storage, key) as sink:

@@ -1,0 +1,373 @@
+"""One scenario for every kind of job: how it is begun, what it must have made, and what must not be left of it."""
+
+import io
+import json
+import random
+import tarfile
+import zipfile
+from abc import ABC, abstractmethod
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, ClassVar
+
+from sqlalchemy import func, select, update
+from sqlalchemy.exc import OperationalError
+from workbench import Workbench
+
+from datacenter.database import now
+from datacenter.datasets.exports import ExportRequest
+from datacenter.datasets.files import list_files, read_file
+from datacenter.datasets.models import (
+    Archive,
+    ArchiveState,
+    Dataset,
+    DeletedDataset,
+    Delivery,
+    Download,
+    Litter,
+)
+from datacenter.datasets.records import find_version, labels_of
+from datacenter.datasets.resources import Resources
+from datacenter.datasets.selection import LabelFilter
+from datacenter.ledger.models import Job, Shard
+from datacenter.ledger.repair import take_back_expired, wake_due
+from datacenter.ledger.states import FINISHED, JobKind, ShardState
+from jobs.engine import Engine
+from jobs.registry import runners
+from jobs.sweep import sweep_once, undo_old_checkpoints
+
+FILES = {
+    f"{label}/{number:03d}.bin": random.Random(f"{label}{number}").randbytes(200 + 3_001 * (number % 5))
+    for label in ("cat", "dog", "猫")
+    for number in range(8)
+} | {"cat/large.bin": random.Random("large").randbytes(90_000), "dog/empty.txt": b""}
+LABELS = {"cat": 9, "dog": 9, "猫": 8}
+
+
+def zip_of(files: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", method) as archive:
+        for path, data in files.items():
+            archive.writestr(path, data)
+    return out.getvalue()
+
+
+def tar_of(files: dict[str, bytes], mode: str = "w:gz") -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode=mode) as archive:  # type: ignore[call-overload]  # the mode is one of its literals
+        for path, data in files.items():
+            info = tarfile.TarInfo(path)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    return out.getvalue()
+
+
+class Bench(Workbench):
+    """A workbench whose shards are tiny, and that can lose its workers."""
+
+    def __init__(self, home: Path) -> None:
+        super().__init__(home, files=8, size_bytes=64 << 10, part_bytes=24 << 10)
+        ledger = self.settings.ledger.model_copy(update={"slice_seconds": 1e-9})
+        self.settings = self.settings.model_copy(update={"ledger": ledger})
+        self.resources = replace(self.resources, settings=self.settings)
+
+    def engine_on(self, resources: Resources, owner: str = "bench:1") -> Engine:
+        return Engine(resources, runners(), owner, stopping=lambda: False, must_stop=lambda: False)
+
+    def settle(self, engine: Engine | None = None) -> None:
+        """Work until nothing is left to do; pauses pass at once, leases that nobody works on expire."""
+        engine = engine or self.engine()
+        for _ in range(400):
+            self.pass_time()
+            try:
+                done = sum(engine.work(kind.value) for kind in JobKind)
+            except OperationalError:
+                continue  # a worker whose claim failed hears the next ring
+            if not done and not self.lose_workers() and not self._waiting():
+                return
+        raise AssertionError("the work never ends")
+
+    def step(self, engine: Engine) -> int:
+        """One shard of any queue."""
+        self.pass_time()
+        for kind in JobKind:
+            if done := engine.work(kind.value):
+                return done
+        return 0
+
+    def pass_time(self) -> None:
+        with self.database.transaction() as session:
+            waiting = (Shard.state == ShardState.WAITING, Shard.not_before.is_not(None))
+            session.execute(update(Shard).where(*waiting).values(not_before=now(session)))
+            session.flush()
+            wake_due(session)
+
+    def lose_workers(self) -> int:
+        """Whatever is leased now was leased by workers that are dead."""
+        with self.database.transaction() as session:
+            past = now(session) - timedelta(seconds=1)
+            leased = Shard.state == ShardState.LEASED
+            session.execute(update(Shard).where(leased).values(lease_expires_at=past))
+            kinds = runners()
+            return take_back_expired(
+                session,
+                self.settings.ledger,
+                lambda inner, job: kinds[JobKind(job.kind)].interrupted(inner, job.payload),
+            )
+
+    def sweep(self) -> None:
+        sweep_once(self.resources)
+
+    def expire_archives(self) -> None:
+        """All archives are over, and are removed."""
+        with self.database.transaction() as session:
+            session.execute(update(Archive).values(expires_at=now(session) - timedelta(seconds=1)))
+        self.sweep()
+        self.sweep()
+
+    def expire_checkpoints(self) -> None:
+        """Nobody has retried what failed for a long time."""
+        with self.database.transaction() as session:
+            undo_old_checkpoints(session, -1)
+
+    def disk(self) -> set[str]:
+        """Every file under the storage's root, its hidden area included."""
+        return {str(path.relative_to(self.root)) for path in self.root.rglob("*") if path.is_file()}
+
+    def unfinished(self) -> int:
+        with self.database.reading() as session:
+            query = select(func.count()).select_from(Job).where(Job.state.not_in(FINISHED))
+            return session.scalar(query) or 0
+
+    def cancel(self, job_id: str) -> None:
+        from datacenter.ledger.ledger import request_cancel
+
+        with self.database.transaction() as session:
+            request_cancel(session, self.project_id, job_id)
+
+    def retry(self, job_id: str) -> None:
+        from datacenter.datasets.retrying import retry
+
+        with self.database.transaction() as session:
+            retry(session, self.resources, self.project_id, job_id)
+
+
+class Scenario(ABC):
+    """A job of one kind on a bench that holds one dataset."""
+
+    name: ClassVar[str]
+
+    def __init__(self, bench: Bench) -> None:
+        self.bench = bench
+        self.base = bench.imported(zip_of(FILES), "base")
+        self.bench.sweep()
+        self.before: set[str] = set()
+
+    def begin(self) -> str:
+        """Ask for the job; its id."""
+        self._prepare()
+        self.before = self.bench.disk()
+        return self._submit()
+
+    def _prepare(self) -> None:
+        """What must be there before the job."""
+
+    @abstractmethod
+    def _submit(self) -> str: ...
+
+    @abstractmethod
+    def made(self, job_id: str) -> Any:
+        """What the job has made, to be compared between runs."""
+
+    @abstractmethod
+    def check_nothing_left(self, job_id: str) -> None:
+        """A job that did not succeed shows nothing and leaves nothing."""
+
+    def forget(self, job_id: str) -> None:
+        """Make room for the next run."""
+
+
+class Import(Scenario):
+    """Base of the imports."""
+
+    archive: ClassVar[bytes]
+    filename: ClassVar[str]
+    dataset_id: str
+
+    def _submit(self) -> str:
+        dataset, job = self.bench.submit_import(self.archive, filename=self.filename)
+        self.dataset_id = dataset.id
+        self.uploaded = self.bench.disk() - self.before
+        return job.id
+
+    def made(self, job_id: str) -> Any:
+        resources = self.bench.resources
+        with self.bench.database.reading() as session:
+            dataset, version = find_version(session, self.bench.project_id, self.dataset_id)
+            labels = labels_of(session, [dataset.id])[dataset.id]
+        assert dataset.state == "READY"
+        entries = list_files(resources, dataset, version, limit=10_000)
+        contents = {
+            entry.path: b"".join(read_file(resources, dataset, version, entry.path, 0, entry.size_bytes))
+            for entry in entries
+        }
+        self.bench.sweep()
+        left = self.bench.disk() - self.before
+        objects = {path for path in left if path.startswith(f"{dataset.prefix}objects/")}
+        assert left - objects == {version.manifest_key}, "staging and upload are gone, nothing was forgotten"
+        assert len(objects) == len(entries)
+        return contents, labels, dataset.files, dataset.size_bytes, entries
+
+    def check_nothing_left(self, job_id: str) -> None:
+        dataset = self.bench.dataset(self.dataset_id)
+        assert (dataset.state, dataset.version, dataset.files) == ("FAILED", 0, 0)
+        assert self.bench.disk() - self.before <= self.uploaded, "only the upload stays, to be imported anew"
+
+
+class ImportZip(Import):
+    name = "import zip"
+    archive = zip_of(FILES)
+    filename = "data.zip"
+
+
+class ImportTarGz(Import):
+    name = "import tar.gz"
+    archive = tar_of(FILES)
+    filename = "data.tar.gz"
+
+
+class Archiving(Scenario):
+    """Base of what makes an archive."""
+
+    archive_format: ClassVar[str] = "zip"
+    compression: ClassVar[str] = "none"
+    archive_id: str
+    download_id: str
+
+    def _prepare(self) -> None:
+        self.bench.expire_archives()
+
+    def made(self, job_id: str) -> Any:
+        with self.bench.database.reading() as session:
+            archive = session.get_one(Archive, self.archive_id)
+        self.bench.sweep()
+        data = self._read(archive)
+        assert len(data) == archive.size_bytes
+        left = {path.removeprefix(archive.prefix) for path in self.bench.disk() - self.before}
+        assert left == self.expected_objects
+        return data
+
+    @property
+    def expected_objects(self) -> set[str]:
+        return {"archive", "labels", "manifest", "members.parquet"}
+
+    def _read(self, archive: Archive) -> bytes:
+        assert archive.state == ArchiveState.READY
+        return (self.bench.root / archive.key).read_bytes()
+
+    def check_nothing_left(self, job_id: str) -> None:
+        self.bench.sweep()
+        with self.bench.database.reading() as session:
+            archive = session.get_one(Archive, self.archive_id)
+            assert archive.state == ArchiveState.EXPIRED
+            assert not session.scalars(select(Litter)).all()
+        assert self.bench.disk() - self.before == set()
+
+
+class ExportZip(Archiving):
+    name = "export zip"
+
+    def _submit(self) -> str:
+        request = ExportRequest(
+            datasets=((self.base.id, None),),
+            labels=LabelFilter(any=("cat", "猫")),
+            archive=self.archive_format,
+            compression=self.compression,
+        )
+        _, archive, job = self.bench.export(request)
+        self.archive_id = archive.id
+        return job.id
+
+
+class ExportTar(ExportZip):
+    name = "export tar"
+    archive_format = "tar"
+
+
+class ExportDeflate(ExportZip):
+    name = "export deflate"
+    compression = "deflate"
+
+    @property
+    def expected_objects(self) -> set[str]:
+        return {*super().expected_objects, "plain.parquet"}
+
+
+class DownloadArchive(Archiving):
+    name = "download archive"
+    delivery: ClassVar[Delivery] = Delivery.ARCHIVE
+
+    def _submit(self) -> str:
+        download, job = self.bench.download(self.base.id, self.delivery)
+        self.download_id, self.archive_id = download.id, self._archive_of(download)
+        return job.id
+
+    def _archive_of(self, download: Download) -> str:
+        return download.archive_id
+
+    def _read(self, archive: Archive) -> bytes:
+        return self.bench.read_download(self.download_id)
+
+
+class DownloadStream(DownloadArchive):
+    name = "download stream"
+    delivery = Delivery.STREAM
+
+    @property
+    def expected_objects(self) -> set[str]:
+        return {"labels", "manifest", "members.parquet"}
+
+
+class Delete(Scenario):
+    name = "delete"
+    dataset: Dataset
+
+    def _prepare(self) -> None:
+        self.dataset = self.bench.imported(zip_of(FILES))
+        self.bench.sweep()
+
+    def _submit(self) -> str:
+        return self.bench.delete(self.dataset.id).id
+
+    def made(self, job_id: str) -> Any:
+        assert self.bench.objects(self.dataset.prefix) == []
+        assert not [path for path in self.bench.disk() if self.dataset.id in path]
+        with self.bench.database.reading() as session:
+            assert session.get(DeletedDataset, self.dataset.id) is None
+        result = dict(self.bench.job(job_id).result or {})
+        result.pop("dataset")
+        return json.dumps(result)
+
+    def check_nothing_left(self, job_id: str) -> None:
+        """A delete is never taken back: what is left is counted, and a retry removes it."""
+        left = self.bench.objects(self.dataset.prefix)
+        result = self.bench.job(job_id).result
+        assert result is not None
+        assert result["leftovers"] == len(left)
+        self.bench.retry(job_id)
+        self.bench.settle()
+        assert self.bench.job(job_id).state == "SUCCESS"
+        self.made(job_id)
+
+
+SCENARIOS: tuple[type[Scenario], ...] = (
+    ImportZip,
+    ImportTarGz,
+    ExportZip,
+    ExportTar,
+    ExportDeflate,
+    DownloadArchive,
+    DownloadStream,
+    Delete,
+)
