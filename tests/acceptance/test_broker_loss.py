@@ -1,0 +1,126 @@
+"""The broker is a doorbell: with it down, wiped and up again every accepted job still completes, once."""
+
+import os
+import shutil
+import signal
+import threading
+import time
+import zipfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+JOBS = 20
+AT_ONCE = 50
+ANSWER_SECONDS = 5
+"""The longest a request may take; a client gives up much later."""
+
+
+@pytest.fixture(scope="module")
+def centre(start_centre):
+    with start_centre({}) as started:
+        yield started
+
+
+@pytest.fixture
+def embedded_broker(centre) -> int:
+    """The process of the embedded broker; a broker that others use, too, is nobody's to kill."""
+    if "valkey" not in centre.running.processes():
+        pytest.skip("the broker is a server of its own here")
+    return centre.pid("valkey")
+
+
+@pytest.fixture
+def http(centre) -> Iterator[httpx.Client]:
+    headers = {"Authorization": f"Bearer {centre.token}"}
+    limits = httpx.Limits(max_connections=AT_ONCE)
+    with httpx.Client(base_url=f"{centre.url}/api/v1", headers=headers, timeout=60, limits=limits) as client:
+        yield client
+
+
+def upload(centre, folder: Path, number: int) -> str:
+    path = folder / f"{number}.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(f"{number}.txt", f"file {number}")
+    return centre.client.uploads.send(path)
+
+
+@contextmanager
+def nothing_is_restarted(centre) -> Iterator[None]:
+    """Let `up` stand still, so that what dies meanwhile stays dead until the end."""
+    supervisor = _parent(centre.pid("web"))
+    os.kill(supervisor, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(supervisor, signal.SIGCONT)
+
+
+def _parent(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+def test_jobs_that_were_accepted_without_a_broker_complete_after_it_came_back_empty(
+    centre, embedded_broker, http, tmp_path
+):
+    uploads = [upload(centre, tmp_path, number) for number in range(JOBS)]
+    jobs = []
+
+    with nothing_is_restarted(centre):
+        os.kill(embedded_broker, signal.SIGKILL)
+        for number, upload_id in enumerate(uploads):
+            began = time.monotonic()
+            answer = http.post("/datasets", json={"name": f"lost-{number}", "source": {"upload": upload_id}})
+            assert answer.status_code == 202, answer.text
+            assert time.monotonic() - began < ANSWER_SECONDS
+            jobs.append(answer.json()["job"]["id"])
+        assert http.get("/datasets").is_success
+        shutil.rmtree(centre.home / "valkey")
+        (centre.home / "valkey").mkdir()
+
+    for job in jobs:
+        ended = centre.client.jobs.wait(job)
+        assert (ended.state, ended.attempts) == ("SUCCESS", 0), ended
+    assert centre.pid("valkey") != embedded_broker
+
+
+def test_a_broker_that_hangs_delays_no_answer(centre, embedded_broker, http, tmp_path):
+    uploads = [upload(centre, tmp_path, number) for number in range(3)]
+    jobs = []
+
+    os.kill(embedded_broker, signal.SIGSTOP)
+    try:
+        for number, upload_id in enumerate(uploads):
+            began = time.monotonic()
+            answer = http.post("/datasets", json={"name": f"hung-{number}", "source": {"upload": upload_id}})
+            assert answer.status_code == 202, answer.text
+            assert time.monotonic() - began < ANSWER_SECONDS
+            jobs.append(answer.json()["job"]["id"])
+    finally:
+        os.kill(embedded_broker, signal.SIGCONT)
+
+    assert [centre.client.jobs.wait(job).state for job in jobs] == ["SUCCESS"] * len(jobs)
+
+
+def test_parallel_requests_with_one_idempotency_key_make_one_job(centre, http, tmp_path):
+    body = {"name": "once", "source": {"upload": upload(centre, tmp_path, 0)}}
+    together = threading.Barrier(AT_ONCE)
+
+    def post(_: int) -> httpx.Response:
+        together.wait()
+        return http.post("/datasets", json=body, headers={"Idempotency-Key": "once"})
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        answers = list(pool.map(post, range(AT_ONCE)))
+
+    assert {answer.status_code for answer in answers} == {202}
+    assert len({answer.content for answer in answers}) == 1
+    assert len({answer.headers["Location"] for answer in answers}) == 1
+    assert centre.client.jobs.wait(answers[0].json()["job"]["id"]).state == "SUCCESS"
+    assert [dataset.name for dataset in centre.client.datasets.list(q="once")] == ["once"]
+    dataset_id = answers[0].json()["dataset"]["id"]
+    assert len(list(centre.client.jobs.list(dataset=dataset_id))) == 1
