@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 from archive_reading import unpack
+from archive_tools import CHECKS, checked_by
 from hostile import HOSTILE, Hostile
 
 from datacenter.archives.errors import ArchiveRejected
@@ -159,6 +160,28 @@ def test_nothing_half_made_stays_in_the_storages_own_area(outcomes, centre, stri
     for each in (centre, strict_centre):
         area = each.storage / ".datacenter"
         assert [path for path in area.rglob("*") if path.is_file()] == []
+
+
+@pytest.fixture(scope="module")
+def zip64(outcomes, centre, tmp_path_factory) -> Path:
+    """A dataset of more files than a zip without ZIP64 can count, as it comes out again."""
+    downloads, dataset = centre.client.downloads, outcomes["zip with more than 65,535 entries"].dataset
+    job = centre.client.jobs.wait(downloads.of_dataset(dataset.id, delivery="stream"))
+    url = downloads.of_job(job).url
+    assert url is not None
+    return downloads.fetch(url, tmp_path_factory.mktemp("zip64") / "many.zip")
+
+
+def test_python_opens_a_zip_of_more_than_65535_files(zip64: Path):
+    with zipfile.ZipFile(zip64) as archive:
+        assert len(archive.namelist()) == 65_537 + 2
+        assert archive.testzip() is None
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("command", CHECKS["zip"], ids=lambda command: command[0])
+def test_a_program_that_people_have_opens_a_zip_of_more_than_65535_files(zip64: Path, command: list[str]):
+    checked_by(command, zip64)
 
 
 @pytest.mark.parametrize("row", TWICE, ids=lambda row: row.name)
