@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from datacenter.access.tokens import ensure_project
-from datacenter.database import Database, new_id
+from datacenter.database import Database, new_id, now
 from datacenter.datasets import deletion, downloads, exports, records
 from datacenter.datasets.downloads import DownloadRequest
 from datacenter.datasets.exports import ExportRequest
@@ -106,7 +106,7 @@ class Workbench:
         from datacenter.ledger.states import ShardState
 
         with self.database.reading() as session:
-            soon = (Shard.state == ShardState.WAITING, Shard.not_before.is_not(None))
+            soon = (Shard.state == ShardState.WAITING, Shard.not_before < now(session) + timedelta(seconds=2))
             return bool(session.scalar(select(func.count()).select_from(Shard).where(*soon)))
 
     def upload(self, data: bytes, filename: str = "data.zip") -> str:

@@ -182,14 +182,14 @@ def update(
     tags: tuple[str, ...] | None = None,
 ) -> Dataset:
     """Change what people wrote about a dataset; None leaves a field as it is. Raises: NotFound, NameTaken."""
-    dataset = find(session, project_id, dataset_id)
+    dataset, moment = find(session, project_id, dataset_id), now(session)
     if name is not None:
         dataset.name = name
     if description is not None:
         dataset.description = description
     if tags is not None:
         dataset.tags = list(tags)
-    dataset.updated_at = now(session)
+    dataset.updated_at = moment
     _flush_name(session, dataset.name)
     return dataset
 

@@ -1,0 +1,164 @@
+"""Dataset records: one name once in a project, an upload for one import, and lists that page."""
+
+import threading
+
+import pytest
+from manifests import published
+from workbench import Workbench
+
+from datacenter.access.tokens import ensure_project
+from datacenter.database import new_id
+from datacenter.datasets import records
+from datacenter.datasets.models import Dataset, DatasetState, Upload
+from datacenter.datasets.records import NewDataset
+from datacenter.errors import Conflict, DatasetNotReady, Invalid, NameTaken, NotFound
+from datacenter.ledger.models import Job
+from datacenter.ledger.options import JobOptions
+from datacenter.ledger.states import JobKind
+
+
+def create(bench: Workbench, name: str, upload: str | None = None, **fields: object) -> tuple[Dataset, Job]:
+    source = {"upload": upload or bench.upload(b"archive")}
+    new = NewDataset(name=name, **({"source": source} | fields))  # type: ignore[arg-type]  # checked by the tests
+    with bench.database.transaction() as session:
+        return records.create(session, bench.resources, bench.project_id, new, JobOptions())
+
+
+def test_a_new_dataset_is_importing_and_its_upload_belongs_to_the_job(bench: Workbench) -> None:
+    upload = bench.upload(b"archive", "数据.zip")
+
+    dataset, job = create(bench, "数据集", upload)
+
+    assert (dataset.state, dataset.version, dataset.storage) == (DatasetState.IMPORTING, 0, "default")
+    assert (job.kind, job.state) == (JobKind.IMPORT, "PENDING")
+    with bench.database.reading() as session:
+        row = session.get_one(Upload, upload)
+        assert row.job_id == job.id
+        assert job.payload["source"] == {
+            "storage": "default",
+            "key": row.key,
+            "filename": "数据.zip",
+            "upload": upload,
+        }
+        with pytest.raises(DatasetNotReady):
+            records.find_version(session, bench.project_id, dataset.id)
+
+
+def test_a_name_is_given_once_in_a_project(bench: Workbench) -> None:
+    create(bench, "taken")
+    upload = bench.upload(b"archive")
+
+    with pytest.raises(NameTaken) as caught:
+        create(bench, "taken", upload)
+
+    assert caught.value.field == "name"
+    create(bench, "free", upload)
+    create(bench, "Taken")
+    with bench.database.transaction() as session:
+        other = ensure_project(session, "another").id
+        new = NewDataset(name="taken", source={"storage": "default", "key": "a.zip"})
+        records.create(session, bench.resources, other, new, JobOptions())
+
+
+def test_of_many_that_want_one_name_at_once_one_gets_it(bench: Workbench) -> None:
+    uploads = [bench.upload(b"archive") for _ in range(6)]
+    barrier = threading.Barrier(6)
+    outcomes: list[str] = []
+
+    def ask(upload: str) -> None:
+        barrier.wait()
+        try:
+            create(bench, "wanted", upload)
+            outcomes.append("made")
+        except NameTaken:
+            outcomes.append("taken")
+
+    threads = [threading.Thread(target=ask, args=(upload,)) for upload in uploads]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(outcomes) == ["made"] + ["taken"] * 5
+    with bench.database.reading() as session:
+        owned = [session.get_one(Upload, upload).job_id for upload in uploads]
+    assert len([job_id for job_id in owned if job_id]) == 1, "whoever was refused can use the upload again"
+
+
+def test_an_upload_is_imported_once(bench: Workbench) -> None:
+    upload = bench.upload(b"archive")
+    create(bench, "first", upload)
+
+    with pytest.raises(Conflict):
+        create(bench, "second", upload)
+
+
+@pytest.mark.parametrize(
+    ("fields", "refusal"),
+    [
+        ({"source": {"upload": "nowhere"}}, NotFound),
+        ({"storage": "elsewhere"}, Invalid),
+        ({"label_format": "yolo"}, Invalid),
+        ({"source": {"storage": "default", "prefix": "a/"}}, Invalid),
+        ({"source": {"storage": "elsewhere", "key": "a.zip"}}, Invalid),
+    ],
+)
+def test_what_cannot_be_imported_is_refused_and_nothing_is_made(
+    bench: Workbench, fields: dict[str, object], refusal: type[Exception]
+) -> None:
+    name = f"refused-{new_id()}"
+
+    with pytest.raises(refusal):
+        create(bench, name, **fields)
+
+    with bench.database.reading() as session:
+        assert records.list_datasets(session, bench.project_id, q=name, limit=1) == []
+
+
+def test_datasets_are_found_by_name_label_tag_and_state(bench: Workbench) -> None:
+    one = published(bench, {"a": ["zebra"]}, "Zoo_100%")
+    two = published(bench, {"a": ["zebra"]}, "zoo-200")
+    with bench.database.transaction() as session:
+        records.update(session, bench.project_id, one.id, tags=("stripes",))
+
+    def ids(**filters: object) -> list[str]:
+        with bench.database.reading() as session:
+            found = records.list_datasets(session, bench.project_id, **{"limit": 10, **filters})  # type: ignore[arg-type]  # checked here
+        return [dataset.id for dataset in found]
+
+    assert ids(q="zoo") == [two.id, one.id]
+    assert ids(q="_100%") == [one.id]
+    assert ids(label="zebra") == [two.id, one.id]
+    assert ids(label="zebra", limit=1) == [two.id]
+    assert ids(label="zebra", after_id=two.id) == [one.id]
+    assert ids(tag="stripes") == [one.id]
+    assert ids(tag="stripes", state=DatasetState.IMPORTING) == []
+    assert ids(q="zoo", state=DatasetState.READY) == [two.id, one.id]
+
+
+def test_a_dataset_of_another_project_is_not_found(bench: Workbench) -> None:
+    dataset = published(bench, {})
+
+    with bench.database.transaction() as session:
+        for call in (
+            lambda: records.find(session, "other", dataset.id),
+            lambda: records.update(session, "other", dataset.id, name="mine"),
+            lambda: records.list_versions(session, "other", dataset.id, limit=1),
+            lambda: records.find_version(session, "other", dataset.id),
+        ):
+            with pytest.raises(NotFound):
+                call()
+
+
+def test_what_people_wrote_is_changed_field_by_field(bench: Workbench) -> None:
+    dataset, other = published(bench, {}), published(bench, {})
+    with bench.database.transaction() as session:
+        records.update(session, bench.project_id, dataset.id, description="pictures")
+        records.update(session, bench.project_id, dataset.id, tags=("a", "b"))
+
+    found = bench.dataset(dataset.id)
+    assert (found.name, found.description, found.tags) == (dataset.name, "pictures", ["a", "b"])
+    assert found.updated_at > dataset.updated_at
+    with pytest.raises(NameTaken), bench.database.transaction() as session:
+        records.update(session, bench.project_id, dataset.id, name=other.name)
+    assert bench.dataset(dataset.id).name == dataset.name
