@@ -54,8 +54,8 @@ ROUNDS = (
         servers={DATABASE_VARIABLE: MariadbServer, BROKER_VARIABLE: RedisServer},
     ),
     Round(
-        title="unit, conformance and integration tests that need real programs",
-        arguments=(*(str(TESTS / folder) for folder in ("unit", "conformance", "integration")), "-m", "real"),
+        title="unit and conformance tests that need real programs",
+        arguments=(*(str(TESTS / folder) for folder in ("unit", "conformance")), "-m", "real"),
         servers={DATABASE_VARIABLE: MariadbServer},
         may_be_empty=True,
     ),
