@@ -116,6 +116,8 @@ class OutboxMessage(Base):
     """A message that was committed with the change it speaks of, and is not sent yet."""
 
     __tablename__ = "outbox"
+    # SQLite would give the id of a sent message to a new one, which whoever sends the old one, too, would then remove.
+    __table_args__ = ({"sqlite_autoincrement": True},)
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True, autoincrement=True)
     kind: Mapped[str] = mapped_column(String(16))
