@@ -11,7 +11,7 @@ from datacenter.archives.detect import detect_format
 from datacenter.archives.limits import Limits
 from datacenter.database import now
 from datacenter.datasets.labelling import publish_labels
-from datacenter.datasets.manifest import ManifestTotals, manifest_key, merge_sorted, read_rows, write_manifest
+from datacenter.datasets.manifest import ManifestTotals, manifest_key, merge_sorted, write_manifest
 from datacenter.datasets.models import (
     Dataset,
     DatasetState,
@@ -63,7 +63,7 @@ class ImportDataset:
             fragments += result["fragments"]
             warnings += result.get("warnings", ())
         key = manifest_key(dataset_id, 1, job.job_id[-12:])
-        rows = _checked(job, merge_sorted(read_rows(staging.storage, fragment) for fragment in fragments))
+        rows = _checked(job, merge_sorted(staging.read_fragment(fragment) for fragment in fragments))
         totals = write_manifest(staging.storage, key, rows)
         _check_labels(job, totals)
         abort_uploads(staging.storage, dataset_prefix(dataset_id))

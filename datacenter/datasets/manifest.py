@@ -30,6 +30,7 @@ SCHEMA = pa.schema(
 )
 """`annotation` is JSON text. A file's bytes are `length` bytes of the object `key` from `offset`."""
 ROW_GROUP = 16_384
+MERGED_AT_ONCE = 16
 
 
 def manifest_key(dataset_id: str, version: int, unique: str) -> str:
@@ -110,11 +111,23 @@ def read_rows(storage: Storage, key: str, columns: list[str] | None = None) -> I
 
 
 def merge_sorted(streams: Iterable[Iterator[pa.Table]], by: str = "path") -> Iterator[pa.Table]:
-    """Merge streams of tables, each sorted by `by`, into one sorted stream; holds one table of each stream.
+    """Merge streams of tables, each sorted by `by`, into one sorted stream; equal values come out side by side.
 
-    In every round all rows up to the smallest of the streams' last values are complete: they are sorted
-    together and handed on. Equal values come out side by side.
+    Holds about two tables of each stream. Many streams are merged a few at a time: a round looks at every stream
+    of its merge, and there are as many rounds as tables.
     """
+    level = list(streams)
+    while len(level) > MERGED_AT_ONCE:
+        level = [
+            _merge(level[start : start + MERGED_AT_ONCE], by)
+            for start in range(0, len(level), MERGED_AT_ONCE)
+        ]
+    return _merge(level, by)
+
+
+def _merge(streams: Iterable[Iterator[pa.Table]], by: str) -> Iterator[pa.Table]:
+    """In every round all rows up to the smallest of the streams' last values are complete: they are sorted
+    together and handed on."""
     heads: list[tuple[pa.Table, Iterator[pa.Table]]] = [
         (table, stream) for stream in streams if (table := _next(stream)) is not None
     ]

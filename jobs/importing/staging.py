@@ -2,7 +2,7 @@
 
 import mimetypes
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 import orjson
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from datacenter.datasets.manifest import SCHEMA, write_rows
 from datacenter.datasets.models import dataset_prefix
 from storage_adapters.contract import ByteRange, NewObject, Storage
 
 FOLDER_FILES = 1_000
+GROUP_ROWS = 1_024
 SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,8}$")
 
 
@@ -45,8 +47,16 @@ class Staging:
         return f"{dataset_prefix(self.dataset_id)}objects/{folder:06d}/{number:09d}{suffix(path)}"
 
     def write_fragment(self, key: str, rows: pa.Table) -> None:
-        """Write manifest rows, sorted by path, to be merged by the finish."""
-        write_rows(self.storage, key, SCHEMA, [rows.sort_by("path")])
+        """Write manifest rows, sorted by path, to be merged by the finish: in groups that it can hold of all fragments."""
+        ordered = rows.sort_by("path")
+        starts = range(0, ordered.num_rows, GROUP_ROWS)
+        write_rows(self.storage, key, SCHEMA, (ordered.slice(start, GROUP_ROWS) for start in starts))
+
+    def read_fragment(self, key: str) -> Iterator[pa.Table]:
+        """The rows of a fragment, a group at a time; its bytes are read at once, as it is small while compressed."""
+        with pq.ParquetFile(pa.BufferReader(self._read(key))) as file:
+            for group in range(file.num_row_groups):
+                yield file.read_row_group(group)
 
     def write_summary(self, summary: dict[str, Any]) -> None:
         """Keep what the plan learned for the finish."""
@@ -56,11 +66,12 @@ class Staging:
                 raise outcome.error
 
     def read_summary(self) -> dict[str, Any]:
-        key = f"{self.prefix}summary.json"
-        length = self.storage.stat(key).size_bytes
-        data = b"".join(self.storage.read_ranges([ByteRange(key=key, offset=0, length=length)]))
-        summary: dict[str, Any] = orjson.loads(data)
+        summary: dict[str, Any] = orjson.loads(self._read(f"{self.prefix}summary.json"))
         return summary
+
+    def _read(self, key: str) -> bytes:
+        length = self.storage.stat(key).size_bytes
+        return b"".join(self.storage.read_ranges([ByteRange(key=key, offset=0, length=length)]))
 
 
 def manifest_rows(

@@ -128,7 +128,7 @@ def _label_join(
 
 def _label(staging: Staging, fragment: str, label_join: LabelJoin | None, lists: list[str]) -> None:
     """Rewrite a fragment with labels, and remove the objects of the lists that are no files of the dataset."""
-    table = next(read_rows(staging.storage, fragment))
+    table = pa.concat_tables(staging.read_fragment(fragment))
     is_list = pc.is_in(table["path"], value_set=pa.array(lists, pa.string()))
     dropped = texts(table["key"].filter(is_list))
     table = table.filter(pc.invert(is_list))
