@@ -44,8 +44,9 @@ def _rows(shop: Workshop, centre: Centre, made: list[Dataset], how: str, then: l
     )
     name = " ".join(["unzip -q", *(["&&", *then] if then else [])])
     what = f"import of {shop.files:,} files{how}"
+    goal = None if then else 1.0
     return [
-        compare(what, ours=imports, peer=unzips[0] if unzips else [], peer_name=name, least_ratio=1.0),
+        compare(what, ours=imports, peer=unzips[0] if unzips else [], peer_name=name, least_ratio=goal),
         compare(f"upload of their zip, {_mib(shop.archive)}", ours=uploads, peer=copies, peer_name="cp"),
     ]
 

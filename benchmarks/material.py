@@ -1,6 +1,12 @@
-"""The archives that are measured: the same bytes on every machine."""
+"""The archives that are measured: the same bytes on every machine.
+
+`python -m benchmarks.material small|tiny FILE FILES` makes one. The benchmark does that in a process of its own: a
+writer of a million entries is large, and what starts other programs should be small, or its size is counted as theirs.
+"""
 
 import random
+import subprocess
+import sys
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,12 +35,12 @@ POOL_BYTES = 8 << 20
 def small_files(path: Path, files: int) -> Path:
     """A zip of files of 4 to 20 KiB in folders that are their labels: one half pictures, stored as they do not
     shrink, one half annotations, deflated."""
-    return _write(path, _pictures_and_notes(files))
+    return _make("small", path, files)
 
 
 def tiny_files(path: Path, files: int) -> Path:
     """A zip of files of 20 to 60 bytes, stored: what counts is their number."""
-    return _write(path, _tiny(files))
+    return _make("tiny", path, files)
 
 
 def labels() -> list[str]:
@@ -68,9 +74,20 @@ def _label(number: int) -> str:
     return f"label {number:02d}"
 
 
-def _write(path: Path, files: Iterator[tuple[str, bytes, int]]) -> Path:
+def _make(kind: str, path: Path, files: int) -> Path:
+    subprocess.run([sys.executable, "-m", "benchmarks.material", kind, path, str(files)], check=True)
+    return path
+
+
+def main() -> None:
+    """Make the archive that the command line names."""
+    kind, path, files = sys.argv[1:]
+    contents = {"small": _pictures_and_notes, "tiny": _tiny}[kind]
     # A writer that is not ours, so that ours is not measured on what it likes best.
     with zipfile.ZipFile(path, "w") as archive:
-        for name, content, method in files:
+        for name, content, method in contents(int(files)):
             archive.writestr(zipfile.ZipInfo(name, (2025, 1, 1, 0, 0, 0)), content, method)
-    return path
+
+
+if __name__ == "__main__":
+    main()
