@@ -16,6 +16,7 @@ from sqlalchemy.exc import OperationalError
 from workbench import Workbench
 
 from datacenter.database import now
+from datacenter.datasets import retrying
 from datacenter.datasets.exports import ExportRequest
 from datacenter.datasets.files import list_files, read_file
 from datacenter.datasets.models import (
@@ -30,6 +31,7 @@ from datacenter.datasets.models import (
 from datacenter.datasets.records import find_version, labels_of
 from datacenter.datasets.resources import Resources
 from datacenter.datasets.selection import LabelFilter
+from datacenter.ledger.ledger import request_cancel
 from datacenter.ledger.models import Job, Shard
 from datacenter.ledger.repair import take_back_expired, wake_due
 from datacenter.ledger.states import FINISHED, JobKind, ShardState
@@ -141,16 +143,12 @@ class Bench(Workbench):
             return session.scalar(query) or 0
 
     def cancel(self, job_id: str) -> None:
-        from datacenter.ledger.ledger import request_cancel
-
         with self.database.transaction() as session:
             request_cancel(session, self.project_id, job_id)
 
     def retry(self, job_id: str) -> None:
-        from datacenter.datasets.retrying import retry
-
         with self.database.transaction() as session:
-            retry(session, self.resources, self.project_id, job_id)
+            retrying.retry(session, self.resources, self.project_id, job_id)
 
 
 class Scenario(ABC):
@@ -170,7 +168,7 @@ class Scenario(ABC):
         self.before = self.bench.disk()
         return self._submit()
 
-    def _prepare(self) -> None:
+    def _prepare(self) -> None:  # noqa: B027 - most jobs need nothing
         """What must be there before the job."""
 
     @abstractmethod
@@ -184,8 +182,8 @@ class Scenario(ABC):
     def check_nothing_left(self, job_id: str) -> None:
         """A job that did not succeed shows nothing and leaves nothing."""
 
-    def forget(self, job_id: str) -> None:
-        """Make room for the next run."""
+    def moved(self, job_id: str) -> None:  # noqa: B027 - only archives move
+        """A retry may make its result in another place."""
 
 
 class Import(Scenario):
@@ -257,6 +255,9 @@ class Archiving(Scenario):
         left = {path.removeprefix(archive.prefix) for path in self.bench.disk() - self.before}
         assert left == self.expected_objects
         return data
+
+    def moved(self, job_id: str) -> None:
+        self.archive_id = self.bench.job(job_id).payload["archive_id"]
 
     @property
     def expected_objects(self) -> set[str]:

@@ -141,7 +141,9 @@ def _create(
     builders: list[str],
 ) -> tuple[Download, Job]:
     lifetimes = resources.settings.lifetimes
-    lifetime = request.expires_in or timedelta(seconds=lifetimes.link_seconds)
+    lifetime = request.expires_in
+    if lifetime is None:
+        lifetime = timedelta(seconds=lifetimes.link_seconds)
     ceiling = timedelta(seconds=lifetimes.link_ceiling_seconds)
     if not timedelta(0) < lifetime <= ceiling:
         seconds = int(ceiling.total_seconds())
