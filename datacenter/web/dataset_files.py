@@ -13,10 +13,11 @@ from datacenter.web.pages import DEFAULT_ITEMS, Cursors, CursorText, Limit
 from datacenter.web.schemas.files import FileObject
 from datacenter.web.schemas.page import Page
 from datacenter.web.streams import Representation, cut, respond
+from datacenter.web.token_first import TokenFirst
 
 PARQUET = "application/vnd.apache.parquet"
 Version = Annotated[int | None, Query(ge=1, description="The newest one if left out.")]
-router = APIRouter(prefix=f"{API}/datasets/{{dataset_id}}", tags=["files"])
+router = APIRouter(prefix=f"{API}/datasets/{{dataset_id}}", tags=["files"], route_class=TokenFirst)
 
 
 @router.get("/files", responses=problems(404, 409), summary="List files")

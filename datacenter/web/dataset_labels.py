@@ -13,8 +13,9 @@ from datacenter.web.openapi import problems
 from datacenter.web.pages import DEFAULT_ITEMS, Cursors, CursorText, Limit
 from datacenter.web.schemas.datasets import LabelChange, SelectionRequest, VersionObject
 from datacenter.web.schemas.page import Page
+from datacenter.web.token_first import TokenFirst
 
-router = APIRouter(prefix=f"{API}/datasets/{{dataset_id}}", tags=["datasets"])
+router = APIRouter(prefix=f"{API}/datasets/{{dataset_id}}", tags=["datasets"], route_class=TokenFirst)
 
 
 @router.get("/versions", responses=problems(404), summary="List versions")

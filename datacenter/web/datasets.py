@@ -17,9 +17,10 @@ from datacenter.web.pages import DEFAULT_ITEMS, Cursors, CursorText, Limit
 from datacenter.web.schemas.datasets import DatasetChange, DatasetObject, DatasetStarted, NewDatasetRequest
 from datacenter.web.schemas.jobs import JobStarted
 from datacenter.web.schemas.page import Page
+from datacenter.web.token_first import TokenFirst
 
 MOST_GRACE_SECONDS = 90 * 24 * 3600
-router = APIRouter(prefix=f"{API}/datasets", tags=["datasets"])
+router = APIRouter(prefix=f"{API}/datasets", tags=["datasets"], route_class=TokenFirst)
 
 
 @router.post(

@@ -15,8 +15,9 @@ from datacenter.web.objects import download_object, job_object
 from datacenter.web.openapi import problems
 from datacenter.web.schemas.downloads import DownloadObject, NewDownloadRequest
 from datacenter.web.schemas.jobs import JobStarted
+from datacenter.web.token_first import TokenFirst
 
-router = APIRouter(prefix=API, tags=["downloads"])
+router = APIRouter(prefix=API, tags=["downloads"], route_class=TokenFirst)
 REFUSALS = problems(404, 409, 410, 413)
 
 

@@ -17,13 +17,14 @@ from datacenter.web.calls import API, Authorized, Call
 from datacenter.web.objects import job_object
 from datacenter.web.openapi import problems
 from datacenter.web.schemas.jobs import JobObject
+from datacenter.web.token_first import TokenFirst
 
 LOOK_SECONDS = 0.5
 SILENCE_SECONDS = 15
 """Proxies close connections that say nothing for a minute, our own client after half of one."""
 RECONNECT = "retry: 2000\n\n"
 STREAM = {"text/event-stream": {"schema": {"type": "string"}}}
-router = APIRouter(prefix=f"{API}/jobs", tags=["jobs"])
+router = APIRouter(prefix=f"{API}/jobs", tags=["jobs"], route_class=TokenFirst)
 
 
 @router.get(

@@ -19,8 +19,9 @@ from datacenter.web.schemas.exports import (
     PreviewObject,
 )
 from datacenter.web.schemas.page import Page
+from datacenter.web.token_first import TokenFirst
 
-router = APIRouter(prefix=f"{API}/exports", tags=["exports"])
+router = APIRouter(prefix=f"{API}/exports", tags=["exports"], route_class=TokenFirst)
 
 
 @router.post("/preview", responses=problems(404, 409, 413), summary="Preview an export")

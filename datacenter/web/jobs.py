@@ -16,8 +16,9 @@ from datacenter.web.openapi import problems
 from datacenter.web.pages import DEFAULT_ITEMS, Cursors, CursorText, Limit
 from datacenter.web.schemas.jobs import JobObject, JobStarted
 from datacenter.web.schemas.page import Page
+from datacenter.web.token_first import TokenFirst
 
-router = APIRouter(prefix=f"{API}/jobs", tags=["jobs"])
+router = APIRouter(prefix=f"{API}/jobs", tags=["jobs"], route_class=TokenFirst)
 
 
 @router.get("", summary="List jobs")

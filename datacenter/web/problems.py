@@ -125,8 +125,10 @@ def _validation(_: Request, error: Exception) -> JSONResponse:
 
 
 def _field(location: tuple[int | str, ...]) -> str:
-    """`("body", "source", "upload")` → `source.upload`; the whole body is `body`."""
+    """`("body", "source", "upload")` → `source.upload`; the whole body is `body`, as is a place in text that is no JSON."""
     names = [str(part) for part in location[1:] if part != "__root__"]
+    if len(location) == 2 and isinstance(location[1], int):
+        return str(location[0])
     return ".".join(names) or str(location[0])
 
 

@@ -12,11 +12,12 @@ from datacenter.web.openapi import problems
 from datacenter.web.pages import DEFAULT_ITEMS, Cursors, CursorText, Limit
 from datacenter.web.schemas.page import Page
 from datacenter.web.schemas.storages import StorageObject
+from datacenter.web.token_first import TokenFirst
 
 HIDDEN = "***"
 SECRET_OPTION = re.compile(r"secret|passw|token|credential|key$|_key_|sign|auth", re.IGNORECASE)
 """Rather one option too many is hidden than one too few."""
-router = APIRouter(prefix=f"{API}/storages", tags=["storages"])
+router = APIRouter(prefix=f"{API}/storages", tags=["storages"], route_class=TokenFirst)
 
 
 @router.get("", summary="List storages")

@@ -23,6 +23,7 @@ from datacenter.web.calls import (
     resources_of,
 )
 from datacenter.web.openapi import problems
+from datacenter.web.token_first import TokenFirst
 
 PATH = f"{API}/uploads"
 BUFFER_BYTES = 8 << 20
@@ -40,7 +41,7 @@ def _speaks_tus(request: Request) -> None:
 
 
 Tus = Annotated[None, Depends(_speaks_tus)]
-router = APIRouter(prefix=PATH, tags=["uploads"])
+router = APIRouter(prefix=PATH, tags=["uploads"], route_class=TokenFirst)
 
 
 @router.options("", status_code=204, response_class=Response, summary="What this tus server can do")

@@ -52,7 +52,8 @@ def test_a_body_that_cannot_be_used_names_the_field(web, body, field: str) -> No
 
 def test_what_is_not_json_is_a_problem(web) -> None:
     headers = {"Content-Type": "application/json"}
-    _check(web.client.post("/api/v1/datasets", content=b"{", headers=headers), 422, "INVALID")
+    problem = _check(web.client.post("/api/v1/datasets", content=b'{"a"', headers=headers), 422, "INVALID")
+    assert [error["field"] for error in problem["errors"]] == ["body"]
 
 
 @pytest.mark.parametrize("query", ["limit=0", "limit=1001", "limit=x", "cursor=zzzz", "state=NONE"])

@@ -18,6 +18,14 @@ def test_without_a_valid_token_nothing_is_served(web, header) -> None:
     assert response.json()["code"] == "UNAUTHENTICATED"
 
 
+@pytest.mark.parametrize("body", [b"{", b"{}", b"\xff"])
+def test_a_body_is_not_looked_at_without_a_token(web, body: bytes) -> None:
+    for path in ("datasets", "exports", "exports/preview", "datasets/1/labels", "datasets/1/downloads"):
+        headers = {"Content-Type": "application/json"}
+        response = httpx.post(f"{web.url}/api/v1/{path}", content=body, headers=headers)
+        assert (response.status_code, response.json()["code"]) == (401, "UNAUTHENTICATED")
+
+
 def test_a_token_is_not_kept_in_the_database(web) -> None:
     with web.resources.database.reading() as session:
         for row in session.query(Token):
