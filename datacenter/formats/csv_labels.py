@@ -101,21 +101,25 @@ def _add(
         cell = unguarded(row[at])
         texts = split_labels(cell) if several else ((cell,) if cell.strip() else ())
         labels.extend(vocabulary.admit(text, line) for text in texts)
-    builder.add(path, labels, _annotation(row, columns))
+    builder.add(path, labels, _annotation(row, columns, line))
 
 
-def _annotation(row: list[str], columns: CsvColumns) -> bytes | None:
+def _annotation(row: list[str], columns: CsvColumns, line: int) -> bytes | None:
     values = {name: unguarded(row[at]) for at, name in columns.others if row[at]}
     if not values:
         return None
     if values.keys() == {ANNOTATION_NAME}:
-        return _json_value(values[ANNOTATION_NAME])
+        return _json_value(values[ANNOTATION_NAME], line)
     return orjson.dumps(values)
 
 
-def _json_value(cell: str) -> bytes | None:
+def _json_value(cell: str, line: int) -> bytes | None:
+    """The cell's JSON on one line, since it is put into lines of JSONL as it stands; else the cell as a text."""
     try:
         value = orjson.loads(cell)
     except orjson.JSONDecodeError:
         return orjson.dumps(cell)
-    return None if value is None else cell.strip().encode()
+    try:
+        return None if value is None else orjson.dumps(value)
+    except orjson.JSONEncodeError as error:
+        raise LabelsInvalid("BAD_LABELS", f"line {line}: the annotation is nested too deeply") from error

@@ -57,6 +57,16 @@ def test_an_annotation_column_alone_is_the_annotation_itself() -> None:
     assert [annotation for _, _, annotation in rows(data)] == [{"x": [1, 2]}, "free text", None, None]
 
 
+def test_json_on_several_lines_of_a_cell_becomes_one_line() -> None:
+    data = b'path,annotation\r\na.png,"{\r\n  ""x"": [\n    1\n  ]\n}"\r\n'
+    assert read_labels([data])["annotation"].to_pylist() == ['{"x":[1]}']
+
+
+def test_json_that_is_nested_too_deeply_to_be_written_again_is_refused() -> None:
+    error = refused(b"path,annotation\na.png," + b"[" * 500 + b"]" * 500 + b"\n")
+    assert (error.code, error.detail) == ("BAD_LABELS", "line 2: the annotation is nested too deeply")
+
+
 def test_byte_order_mark_crlf_quotes_and_empty_lines_are_understood() -> None:
     data = b'\xef\xbb\xbf"path","label"\r\n\r\n"a, ""b"".png","two words"\r\n'
     assert rows(data) == [('a, "b".png', ["two words"], None)]
