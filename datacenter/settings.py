@@ -53,6 +53,7 @@ class StorageSettings(Section):
     kind: str
     url: str
     role: Literal["platform", "source", "both"] = "platform"
+    """What is made here lies on a `platform`; imports by key read from a `source`, which must enclose no platform."""
     options: dict[str, str | int | bool] = Field(default_factory=dict)
 
 
@@ -171,4 +172,9 @@ def _refuse_unsafe(settings: Settings) -> None:
     if settings.storages and settings.default_storage not in settings.storages:
         raise SettingsInvalid(
             f"default_storage: there is no storage named {settings.default_storage!r} under storages"
+        )
+    default = settings.storages.get(settings.default_storage)
+    if default is not None and default.role == "source":
+        raise SettingsInvalid(
+            f"default_storage: {settings.default_storage!r} is only imported from; its role must be platform or both"
         )

@@ -66,7 +66,11 @@ class Workbench:
             database=database,
             broker=BrokerSettings(url="memory://"),
             web=WebSettings(secret_key=SecretStr("s" * 40)),
-            storages={"default": StorageSettings(kind="nas", url=str(self.root))},
+            storages={
+                "default": StorageSettings(kind="nas", url=str(self.root)),
+                "inbox": StorageSettings(kind="nas", url=str(home / "inbox"), role="source"),
+                "shared": StorageSettings(kind="nas", url=str(self.root), role="both"),
+            },
             ledger=LedgerSettings(backoff_seconds=0.001, backoff_ceiling_seconds=0.01),
             limits=limits,
             shards=ShardSettings(**({"files": 50, "size_bytes": 1 << 20, "part_bytes": 64 << 10} | shards)),

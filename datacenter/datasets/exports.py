@@ -8,6 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from datacenter.database import new_id, now
+from datacenter.datasets import places
 from datacenter.datasets.archives import find_or_plan, is_alive, request_record
 from datacenter.datasets.models import Archive, Export
 from datacenter.datasets.records import find_version
@@ -60,8 +61,7 @@ def create(
     Raises: NotFound, DatasetNotReady, Invalid.
     """
     selection = select_versions(session, project_id, request.datasets, request.labels)
-    storage = request.storage or resources.storages.default_name
-    resources.storages.describe(storage)
+    storage = places.target(resources.storages, request.storage)
     record = request_record(
         selection,
         archive=request.archive,

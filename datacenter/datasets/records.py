@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from datacenter.database import is_duplicate, new_id, now
+from datacenter.datasets import places
 from datacenter.datasets.models import (
     Dataset,
     DatasetState,
@@ -49,8 +50,7 @@ def create(
     Raises:
         NameTaken, NotFound (the upload), Conflict (the upload is not complete or is taken), Invalid.
     """
-    storage = new.storage or resources.storages.default_name
-    resources.storages.describe(storage)
+    storage = places.target(resources.storages, new.storage)
     if new.label_format is not None and new.label_format not in LABEL_FORMATS:
         known = ", ".join(LABEL_FORMATS)
         raise Invalid(
@@ -111,7 +111,7 @@ def _archive_source(
             "upload": upload.id,
         }
     if "key" in source:
-        resources.storages.describe(source["storage"])
+        places.check_source(resources.storages, source["storage"], source["key"])
         name = source["key"].rsplit("/", 1)[-1]
         return {"storage": source["storage"], "key": source["key"], "filename": name}
     raise Invalid(

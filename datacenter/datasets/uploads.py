@@ -7,6 +7,7 @@ from sqlalchemy import CursorResult, update
 from sqlalchemy.orm import Session
 
 from datacenter.database import new_id, now
+from datacenter.datasets import places
 from datacenter.datasets.models import Litter, Upload
 from datacenter.datasets.resources import Resources
 from datacenter.errors import Conflict, Gone, Invalid, NotFound, TooLarge
@@ -32,8 +33,7 @@ def begin(
         raise TooLarge(f"Upload-Length: {size_bytes} bytes; at most {limit} are taken", field="Upload-Length")
     if size_bytes < 0:
         raise Invalid("Upload-Length: it must not be negative", field="Upload-Length")
-    name = storage or resources.storages.default_name
-    resources.storages.describe(name)
+    name = places.target(resources.storages, storage)
     upload_id, time = new_id(), now(session)
     upload = Upload(
         id=upload_id,

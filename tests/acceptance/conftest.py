@@ -59,6 +59,11 @@ class Centre:
         return self.home / "storage"
 
     @property
+    def inbox(self) -> Path:
+        """The directory that is the storage named `inbox`, which archives can be imported from."""
+        return self.home / "inbox"
+
+    @property
     def environment(self) -> dict[str, str]:
         """What makes `datacenter …` speak to it."""
         return self.running.environment()
@@ -101,9 +106,12 @@ def start_centre(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Abst
 
 @contextmanager
 def _centre(home: Path, settings: dict[str, str]) -> Iterator[Centre]:
+    inbox = {"KIND": "nas", "URL": str(home / "inbox"), "ROLE": "source"}
+    storages = {f"DATACENTER__STORAGES__INBOX__{name}": value for name, value in inbox.items()}
     with _servers() as servers:
         try:
-            with running(home, settings={**IMPATIENT, **servers, **settings}) as up, up.client() as client:
+            chosen = {**IMPATIENT, **storages, **servers, **settings}
+            with running(home, settings=chosen) as up, up.client() as client:
                 url = servers.get(DATABASE_URL) or f"sqlite:///{up.home.root / 'datacenter.db'}"
                 yield Centre(running=up, client=client, database=DatabaseSettings(url=url))
             assert left_running(up.home) == []

@@ -281,15 +281,14 @@ def test_a_cancelled_download_leaves_no_archive(centre, client, dataset):
 
 
 def test_a_failed_job_is_retried_and_succeeds_once_its_cause_is_mended(centre, client, small, name):
-    made, job = client.datasets.create(name, {"storage": "default", "key": f"inbox/{name}.zip"})
+    made, job = client.datasets.create(name, {"storage": "inbox", "key": f"{name}.zip"})
     failed = client.jobs.wait(job)
     assert (failed.state, client.datasets.get(made.id).state) == ("FAILURE", "FAILED")
     assert failed.error is not None
     assert failed.error.code == "OBJECT_MISSING"
 
-    inbox = centre.storage / "inbox"
-    inbox.mkdir(exist_ok=True)
-    (inbox / f"{name}.zip").write_bytes(small.read_bytes())
+    centre.inbox.mkdir(exist_ok=True)
+    (centre.inbox / f"{name}.zip").write_bytes(small.read_bytes())
     client.jobs.retry(job.id)
 
     assert client.jobs.wait(job).state == "SUCCESS"
@@ -326,7 +325,7 @@ def test_a_job_begins_after_the_jobs_that_it_waits_for(client, small, name):
 
 
 def test_a_job_fails_when_a_job_that_it_waits_for_does(client, small, name):
-    missing = {"storage": "default", "key": "inbox/never.zip"}
+    missing = {"storage": "inbox", "key": "never.zip"}
     later = datetime.now(UTC) + timedelta(seconds=1)
     first = client.datasets.create(f"{name}-1", missing, options={"not_before": later.isoformat()})[1]
 
@@ -395,7 +394,7 @@ def test_a_webhook_is_told_how_a_job_ended_until_it_answers(client, small, name,
 
 def test_a_webhook_is_told_of_failures_only_if_it_asked(client, name, hook):
     url, heard = hook
-    source = {"storage": "default", "key": "inbox/never.zip"}
+    source = {"storage": "inbox", "key": "never.zip"}
     deaf = client.datasets.create(f"{name}-1", source, options={"notify": [{"url": url, "on": ["SUCCESS"]}]})
     told = client.datasets.create(f"{name}-2", source, options={"notify": [{"url": url, "on": ["FAILURE"]}]})
 

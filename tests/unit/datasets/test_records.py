@@ -9,6 +9,7 @@ from workbench import Workbench
 from datacenter.access.tokens import ensure_project
 from datacenter.database import new_id
 from datacenter.datasets import records
+from datacenter.datasets.exports import ExportRequest
 from datacenter.datasets.models import Dataset, DatasetState, Upload
 from datacenter.datasets.records import NewDataset
 from datacenter.errors import Conflict, DatasetNotReady, Invalid, NameTaken, NotFound
@@ -56,7 +57,7 @@ def test_a_name_is_given_once_in_a_project(bench: Workbench) -> None:
     create(bench, "Taken")
     with bench.database.transaction() as session:
         other = ensure_project(session, "another").id
-        new = NewDataset(name="taken", source={"storage": "default", "key": "a.zip"})
+        new = NewDataset(name="taken", source={"storage": "inbox", "key": "a.zip"})
         records.create(session, bench.resources, other, new, JobOptions())
 
 
@@ -113,6 +114,55 @@ def test_what_cannot_be_imported_is_refused_and_nothing_is_made(
 
     with bench.database.reading() as session:
         assert records.list_datasets(session, bench.project_id, q=name, limit=1) == []
+
+
+@pytest.mark.parametrize("storage", ["inbox", "shared"])
+@pytest.mark.parametrize(
+    "key",
+    [
+        "uploads/0190/archive",
+        "archives/0190/archive",
+        "datasets/0190/objects/000001/0.png",
+        "Uploads/0190/archive",
+        "uploads./0190/archive",
+        "uploads\\0190\\archive",
+        "\uff55ploads/0190/archive",
+        ".datacenter/uploads/0190/data",
+        "./uploads/0190/archive",
+        "a/../uploads/0190/archive",
+        "/uploads/0190/archive",
+        "",
+    ],
+)
+def test_the_data_of_other_projects_cannot_be_imported_by_its_key(
+    bench: Workbench, storage: str, key: str
+) -> None:
+    with pytest.raises(Invalid) as caught:
+        create(bench, f"stolen-{new_id()}", source={"storage": storage, "key": key})
+
+    assert caught.value.field == "source.key"
+
+
+def test_an_archive_is_imported_by_key_from_a_source_only(bench: Workbench) -> None:
+    other = bench.upload(b"of another project")
+    for key in (f"uploads/{other}/archive", "a.zip"):
+        with pytest.raises(Invalid) as caught:
+            create(bench, f"stolen-{new_id()}", source={"storage": "default", "key": key})
+        assert caught.value.field == "source.storage"
+
+    for storage in ("inbox", "shared"):
+        _, job = create(bench, f"{storage}-import", source={"storage": storage, "key": "in/a.zip"})
+        assert job.payload["source"] == {"storage": storage, "key": "in/a.zip", "filename": "a.zip"}
+
+
+def test_what_is_made_is_not_kept_on_a_source(bench: Workbench) -> None:
+    dataset = published(bench, {"a": []})
+    with pytest.raises(Invalid) as caught:
+        create(bench, "on-a-source", storage="inbox")
+    assert caught.value.field == "storage"
+
+    with pytest.raises(Invalid):
+        bench.export(ExportRequest(datasets=((dataset.id, None),), storage="inbox"))
 
 
 def test_datasets_are_found_by_name_label_tag_and_state(bench: Workbench) -> None:

@@ -1,0 +1,51 @@
+"""Places: which storages may keep what is made here, and which archives of a storage may be imported."""
+
+import unicodedata
+
+from datacenter.errors import Invalid
+from datacenter.storages.registered import Storages
+from storage_adapters.errors import InvalidKey
+from storage_adapters.keys import check_key
+
+OWN_AREAS = frozenset({"archives", "datasets", "uploads"})
+"""First segments of the keys that are written here, in which the data of all projects lies side by side."""
+
+
+def target(storages: Storages, name: str | None) -> str:
+    """The storage that will hold what is made; the default one if none is named. Raises: Invalid."""
+    chosen = name or storages.default_name
+    if storages.describe(chosen).role == "source":
+        raise Invalid(f"storage: {chosen!r} is only imported from; name another one", field="storage")
+    return chosen
+
+
+def check_source(storages: Storages, name: str, key: str) -> None:
+    """Refuse what is no archive that anybody may import: a storage holds the uploads and files of all projects.
+
+    Raises: Invalid, naming the field.
+    """
+    try:
+        role = storages.describe(name).role
+    except Invalid as error:
+        raise Invalid(f"source.{error.detail}", field="source.storage") from error
+    if role == "platform":
+        raise Invalid(
+            f"source.storage: {name!r} is not imported from; its role would have to be source or both",
+            field="source.storage",
+        )
+    try:
+        check_key(key)
+    except InvalidKey as error:
+        raise Invalid(f"source.key: {error.detail}", field="source.key") from error
+    if _is_own(key):
+        raise Invalid("source.key: keys of this area cannot be imported", field="source.key")
+
+
+def _is_own(key: str) -> bool:
+    """Whether a key lies in an area of ours or of the storage itself, for the most lenient of file systems.
+
+    Some take `Uploads`, `uploads.` and `uploads\\` for `uploads/`. Hidden areas begin with a full stop.
+    """
+    first = key.replace("\\", "/").partition("/")[0]
+    plain = unicodedata.normalize("NFKC", first).casefold().rstrip(". ")
+    return first.startswith(".") or plain in OWN_AREAS
