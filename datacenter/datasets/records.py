@@ -9,6 +9,8 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from datacenter.archives.errors import ArchiveRejected
+from datacenter.archives.name_encoding import legacy_encodings
 from datacenter.database import is_duplicate, new_id, now
 from datacenter.datasets import places
 from datacenter.datasets.models import (
@@ -56,6 +58,7 @@ def create(
         raise Invalid(
             f"label_format: {new.label_format!r} cannot be imported; use {known}", field="label_format"
         )
+    _check_encoding(new.name_encoding)
     moment = now(session)
     dataset = Dataset(
         id=new_id(),
@@ -88,6 +91,15 @@ def create(
         job_id=job_id,
     )
     return dataset, job
+
+
+def _check_encoding(requested: str | None) -> None:
+    try:
+        legacy_encodings(requested)
+    except (ArchiveRejected, ValueError) as error:  # a text with NUL is refused before it is looked up
+        raise Invalid(
+            "name_encoding: names cannot be read in it; try gb18030, big5 or cp932", field="name_encoding"
+        ) from error
 
 
 def _archive_source(
