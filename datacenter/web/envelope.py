@@ -9,7 +9,7 @@ import uuid_utils
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from datacenter.web.problems import unexpected
+from datacenter.web.problems import route_of, unexpected
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 """A client's own id is taken over if it can do no harm in a log or a header."""
@@ -35,6 +35,7 @@ class Envelope:
             await self._app(scope, receive, send)
             return
         request_id = _request_id(Headers(scope=scope))
+        scope.setdefault("state", {})["request_id"] = request_id
         status = 0
         began = time.perf_counter()
 
@@ -53,20 +54,24 @@ class Envelope:
         try:
             await self._app(scope, receive, send_in_envelope)
         except Exception:
-            log.exception("request %s failed: %s %s", request_id, scope["method"], scope["path"])
+            log.exception("request %s failed: %s %s", request_id, _method(scope), route_of(scope))
             if status:
                 raise  # the answer has begun: breaking the connection is the only way to say that it is not whole
             await unexpected()(scope, receive, send_in_envelope)
         finally:
             self._observer.observe(
-                method=scope["method"] if scope["method"] in METHODS else "OTHER",
-                route=getattr(scope.get("route"), "path", "unmatched"),
+                method=_method(scope),
+                route=route_of(scope),
                 status=status,
                 seconds=time.perf_counter() - began,
             )
 
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+def _method(scope: Scope) -> str:
+    return scope["method"] if scope["method"] in METHODS else "OTHER"
 
 
 def _request_id(headers: Headers) -> str:

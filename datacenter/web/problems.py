@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
+from starlette.types import Scope
 
 from datacenter.errors import (
     Conflict,
@@ -93,6 +94,11 @@ def status_of(error: Exception) -> int:
     return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
 
 
+def route_of(scope: Scope) -> str:
+    """The pattern of the route, which may stand in a log: a path may be a link that is still good, or forge lines."""
+    return getattr(scope.get("route"), "path", "unmatched")
+
+
 def _domain(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, DataCentreError | StorageError)
     status = status_of(error)
@@ -102,7 +108,7 @@ def _domain(request: Request, error: Exception) -> JSONResponse:
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        log.error("%s %s: %s", request.method, request.url.path, error, exc_info=error)
+        log.error("%s: %s", _named(request), error, exc_info=error)
     title = (type(error).__doc__ or "").strip().split("\n")[0]
     if isinstance(error, StorageError) and status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         # An adapter's words about its system may hold addresses and names of the installation.
@@ -115,6 +121,10 @@ def _domain(request: Request, error: Exception) -> JSONResponse:
         else {}
     )
     return problem(status, error.code, error.detail, title=title, headers=headers, **members)
+
+
+def _named(request: Request) -> str:
+    return f"request {request.state.request_id}: {request.method} {route_of(request.scope)}"
 
 
 def _validation(_: Request, error: Exception) -> JSONResponse:
@@ -157,7 +167,7 @@ _DETAILS = {
 
 
 def _database_away(request: Request, error: Exception) -> JSONResponse:
-    log.error("%s %s: the database failed", request.method, request.url.path, exc_info=error)
+    log.error("%s: the database failed", _named(request), exc_info=error)
     if isinstance(error, DBAPIError) and _is_schema_missing(error):
         detail = "the database has no tables of this version; run `datacenter migrate`"
     else:

@@ -2,6 +2,9 @@
 
 import httpx
 import pytest
+from sqlalchemy.exc import OperationalError
+
+from storage_adapters.errors import StorageUnavailable
 
 
 def _check(response: httpx.Response, status: int, code: str) -> dict:
@@ -96,3 +99,20 @@ def test_a_name_that_is_taken_is_a_conflict(web) -> None:
 
 def test_a_link_that_nobody_signed_is_refused(web) -> None:
     _check(httpx.get(f"{web.url}/d/forged"), 403, "LINK_INVALID")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [RuntimeError(), StorageUnavailable("away"), OperationalError("SELECT", {}, Exception())],
+)
+def test_the_log_names_the_route_and_the_request_and_never_the_link(web, monkeypatch, caplog, error) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("datacenter.datasets.downloads.resolve", fail)
+    response = httpx.get(f"{web.url}/d/canary%0Aforged", headers={"X-Request-ID": "mine-2"})
+    assert response.status_code >= 500
+    assert "canary" not in caplog.text
+    assert "forged" not in caplog.text
+    assert "request mine-2" in caplog.text
+    assert "GET /d/{token}" in caplog.text
