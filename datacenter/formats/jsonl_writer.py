@@ -2,10 +2,10 @@
 
 from typing import ClassVar
 
-import orjson
 import pyarrow as pa
 
-from datacenter.formats.row_values import annotation_texts, embedded, label_lists, paths
+from datacenter.formats.arrow_types import string_lists, strings
+from datacenter.formats.json_lines import as_bytes, joined, quoted, quoted_lists
 
 
 class JsonlWriter:
@@ -19,16 +19,18 @@ class JsonlWriter:
 
     def rows(self, batch: pa.RecordBatch) -> bytes:
         """One line a row."""
-        rows = zip(paths(batch), label_lists(batch), annotation_texts(batch), strict=True)
-        return b"".join([_line(path, labels, annotation) for path, labels, annotation in rows])
+        annotation = joined(',"annotation":', batch.column("annotation"))
+        return as_bytes(
+            joined(
+                '{"path":',
+                quoted(strings(batch.column("path"))),
+                ',"labels":',
+                quoted_lists(string_lists(batch.column("labels"))),
+                annotation.fill_null(""),
+                "}\n",
+            )
+        )
 
     def tail(self) -> bytes:
         """Nothing."""
         return b""
-
-
-def _line(path: str, labels: list[str], annotation: str | None) -> bytes:
-    record: dict[str, object] = {"path": path, "labels": labels}
-    if annotation is not None:
-        record["annotation"] = embedded(annotation)
-    return orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)

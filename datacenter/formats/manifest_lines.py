@@ -1,13 +1,12 @@
 """`manifest.jsonl`: what an exported archive says about each of its files."""
 
-import orjson
+from typing import Any
+
 import pyarrow as pa
 
-from datacenter.formats.row_values import annotation_texts, embedded, label_lists
+from datacenter.formats.json_lines import as_bytes, hexadecimal, joined, quoted, quoted_lists
 
 MANIFEST_FILENAME = "manifest.jsonl"
-
-_COLUMNS = ("path", "size_bytes", "crc32", "media_type", "dataset", "version")
 
 
 def manifest_lines(batch: pa.RecordBatch) -> bytes:
@@ -16,24 +15,25 @@ def manifest_lines(batch: pa.RecordBatch) -> bytes:
     `crc32` comes out as 8 hexadecimal digits. `dataset` and `version` say where a file is from. A column
     `source_path`, if there is one, says what the file was called there.
     """
-    sources = batch.column("source_path").to_pylist() if "source_path" in batch.schema.names else None
-    columns = [batch.column(name).to_pylist() for name in _COLUMNS]
-    annotations = annotation_texts(batch)
-    lines = []
-    for at, (path, size_bytes, crc32, media_type, dataset, version, labels, annotation) in enumerate(
-        zip(*columns, label_lists(batch), annotations, strict=True)
-    ):
-        record = {
-            "path": path,
-            "size_bytes": size_bytes,
-            "crc32": f"{crc32:08x}",
-            "media_type": media_type,
-            "labels": labels,
-            "annotation": embedded(annotation),
-            "dataset": dataset,
-            "version": version,
-        }
-        if sources is not None:
-            record["source_path"] = sources[at]
-        lines.append(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE))
-    return b"".join(lines)
+    columns: dict[str, Any] = {name: batch.column(name) for name in batch.schema.names}
+    pieces: list[Any] = [
+        '{"path":',
+        quoted(columns["path"]),
+        ',"size_bytes":',
+        columns["size_bytes"].cast(pa.string()),
+        ',"crc32":"',
+        hexadecimal(columns["crc32"]),
+        '","media_type":',
+        quoted(columns["media_type"]),
+        ',"labels":',
+        quoted_lists(columns["labels"]),
+        ',"annotation":',
+        columns["annotation"].fill_null("null"),
+        ',"dataset":',
+        quoted(columns["dataset"]),
+        ',"version":',
+        columns["version"].cast(pa.string()),
+    ]
+    if "source_path" in columns:
+        pieces += [',"source_path":', quoted(columns["source_path"]).fill_null("null")]
+    return as_bytes(joined(*pieces, "}\n"))
