@@ -6,7 +6,7 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks import material
+from benchmarks import material, streaming
 from benchmarks.exporting import every_label
 from benchmarks.measured import Findings, Row
 from benchmarks.processes import forget_peaks, peaks_mib
@@ -43,8 +43,10 @@ def measure(shop: Workshop) -> Findings:
     record("export and download", *_command(shop, "export", NAME, "-o", str(shop.root / "tiny-export.zip")))
     shop.between()
     dataset = shop.centre.client.datasets.find(NAME)
-    _, cost = shop.centre.download(dataset, every_label("million"), "stream")
+    url, cost = shop.centre.download(dataset, every_label("million"), "stream")
     record("link by stream", cost.seconds, None)
+    _, cost = shop.centre.measured(lambda: streaming.fetch(url))
+    record("fetching the stream", cost.seconds, None)
     return Findings(rows=rows, peaks_mib=peaks)
 
 

@@ -48,16 +48,24 @@ def main() -> None:
         console.print("removing what was made", style="dim")
     print_rows(console, rows)
     print_peaks(console, peaks)
-    if asked.write:
-        report.write(f"python -m benchmarks {' '.join(sys.argv[1:])}".strip(), machine, rows, peaks)
+    if set(asked.only) == set(SCENARIOS):
+        report.write(_command(), machine, rows, peaks)
+
+
+def _command() -> str:
+    """What to type to get these figures again."""
+    arguments = " ".join(sys.argv[1:])
+    return f'make bench ARGS="{arguments}"' if arguments else "make bench"
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description="Measure side by side; a run of everything writes docs/benchmarks.md anew.",
+    )
     parser.add_argument("--only", type=_names, default=list(SCENARIOS), help=", ".join(SCENARIOS))
     parser.add_argument("--files", type=int, default=100_000, help="files in the archive (100000)")
     parser.add_argument("--million", type=int, default=1_000_000, help="files in the large archive (1000000)")
-    parser.add_argument("--write", action="store_true", help="put the figures into docs/benchmarks.md")
     parser.add_argument("--rounds", type=int, default=3, help="how often each is measured (3)")
     parser.add_argument("--directory", type=Path, help="on the file system to be measured (temporary)")
     return parser.parse_args()

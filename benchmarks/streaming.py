@@ -20,7 +20,7 @@ def measure(shop: Workshop) -> Findings:
     def link(delivery: str, number: int) -> Cost:
         url, cost = shop.centre.download(dataset, every_label(f"{delivery} {number}"), delivery)
         shop.between()
-        size, took = shop.centre.measured(lambda: _fetch(url))
+        size, took = shop.centre.measured(lambda: fetch(url))
         sizes.append(size)
         fetched[delivery].append(took)
         return cost
@@ -53,7 +53,7 @@ def _link_row(files: int, streams: list[Cost], archives: list[Cost]) -> Row:
     return row.with_goal(f"< {LINK_SECONDS:.0f} s", met=typical(streams).seconds < LINK_SECONDS)
 
 
-def _fetch(url: str) -> int:
+def fetch(url: str) -> int:
     """Read all that a link names and forget it; the bytes."""
     with httpx.stream("GET", url, trust_env=False, timeout=60) as response:
         response.raise_for_status()
