@@ -10,13 +10,14 @@ from datacenter.web.calls import API, Authorized
 from datacenter.web.disposition import attachment
 from datacenter.web.openapi import BYTES, problems
 from datacenter.web.pages import DEFAULT_ITEMS, Cursors, CursorText, Limit
+from datacenter.web.schemas.base import VersionNumber
 from datacenter.web.schemas.files import FileObject
 from datacenter.web.schemas.page import Page
 from datacenter.web.streams import Representation, cut, respond
 from datacenter.web.token_first import TokenFirst
 
 PARQUET = "application/vnd.apache.parquet"
-Version = Annotated[int | None, Query(ge=1, description="The newest one if left out.")]
+Version = Annotated[VersionNumber | None, Query(description="The newest one if left out.")]
 router = APIRouter(prefix=f"{API}/datasets/{{dataset_id}}", tags=["files"], route_class=TokenFirst)
 
 

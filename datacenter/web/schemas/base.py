@@ -1,9 +1,13 @@
-"""What all schemas share: an unknown field in a request is an error."""
+"""What all schemas share: an unknown field in a request is an error, and every value has bounds."""
 
 from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, PlainSerializer
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer
+
+MOST_VERSION = (1 << 31) - 1
+"""The largest INTEGER of the database."""
+MOST_ID_CHARACTERS = 255
 
 
 class Request(BaseModel):
@@ -25,3 +29,28 @@ def rfc3339(value: datetime) -> str:
 
 Time = Annotated[datetime, PlainSerializer(rfc3339, return_type=str, when_used="json")]
 """An aware datetime, written as RFC 3339 in UTC."""
+
+
+def _encodable(value: str) -> str:
+    if any(0xD800 <= ord(character) <= 0xDFFF for character in value):
+        raise ValueError("half of a surrogate pair is not a character")
+    return value
+
+
+def _in_utc(value: datetime) -> datetime:
+    try:
+        value = value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("in UTC it is no time of the years 1970 to 9999") from None
+    if value.year < 1970:
+        raise ValueError("in UTC it is no time of the years 1970 to 9999")
+    return value
+
+
+Text = Annotated[str, AfterValidator(_encodable)]
+"""Any text that can be kept and sent again, which JSON alone does not promise."""
+ShortText = Annotated[Text, Field(max_length=MOST_ID_CHARACTERS)]
+"""An id or the name of something that is registered."""
+VersionNumber = Annotated[int, Field(ge=1, le=MOST_VERSION)]
+Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+"""A time that every zone and database can write."""

@@ -2,10 +2,11 @@
 
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
 from datacenter.datasets.models import DatasetState
-from datacenter.web.schemas.base import Answer, Request, Time
+from datacenter.formats.label_rules import LABEL_BYTES, broken_rule
+from datacenter.web.schemas.base import Answer, Request, ShortText, Text, Time
 from datacenter.web.schemas.jobs import JobObject, JobStartingRequest
 
 MOST_PATHS = 100_000
@@ -22,26 +23,38 @@ SOURCES = (
 def _printable(value: str) -> str:
     if any(ord(character) < 32 or 0x7F <= ord(character) <= 0x9F for character in value):
         raise ValueError("control characters are not allowed")
-    if any(0xD800 <= ord(character) <= 0xDFFF for character in value):
-        raise ValueError("half of a surrogate pair is not a character")
     return value
 
 
-Name = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_printable)]
-Label = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_printable)]
-Tags = Annotated[list[Label], Field(max_length=100)]
-Description = Annotated[str, Field(max_length=10_000)]
+Name = Annotated[Text, Field(min_length=1, max_length=255), AfterValidator(_printable)]
+Description = Annotated[Text, Field(max_length=10_000)]
+Tags = Annotated[list[Name], Field(max_length=100)]
+
+
+def _as_imported(value: str) -> str:
+    label = value.strip()
+    if reason := broken_rule(label):
+        raise ValueError(reason)
+    return label
+
+
+Label = Annotated[
+    str,
+    AfterValidator(_as_imported),
+    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": LABEL_BYTES}),
+]
+"""A label by the rules that imports have, stripped."""
 
 
 class Source(Request):
     """Where the files come from: `{upload}`, `{storage, key}`, `{storage, prefix}`, `{storage, table}` or `{storage, query}`."""
 
-    upload: str | None = None
-    storage: str | None = None
-    key: str | None = None
-    prefix: str | None = None
-    table: str | None = None
-    query: str | None = None
+    upload: ShortText | None = None
+    storage: ShortText | None = None
+    key: Text | None = None
+    prefix: Text | None = None
+    table: Text | None = None
+    query: Text | None = None
 
     @model_validator(mode="after")
     def _one_shape(self) -> Self:
@@ -59,11 +72,11 @@ class NewDatasetRequest(JobStartingRequest):
 
     name: Name
     source: Source
-    storage: str | None = Field(
+    storage: ShortText | None = Field(
         None, description="The storage that will hold the files; the default one if left out."
     )
-    label_format: str | None = Field(None, max_length=32, description="Found out if left out.")
-    name_encoding: str | None = Field(
+    label_format: Text | None = Field(None, max_length=32, description="Found out if left out.")
+    name_encoding: Text | None = Field(
         None, max_length=32, description="Tried for names that are neither UTF-8 nor GB18030."
     )
     description: Description = ""
@@ -117,9 +130,9 @@ class VersionObject(Answer):
 class SelectionRequest(Request):
     """Files by path, by label, by the start of their paths; those that fit all of what is given."""
 
-    paths: list[str] | None = Field(None, min_length=1, max_length=MOST_PATHS)
+    paths: list[Text] | None = Field(None, min_length=1, max_length=MOST_PATHS)
     labels: list[Label] | None = Field(None, min_length=1, max_length=MOST_LABELS)
-    prefix: str | None = None
+    prefix: Text | None = None
 
     @model_validator(mode="after")
     def _some_way(self) -> Self:

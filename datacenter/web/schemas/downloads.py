@@ -9,6 +9,9 @@ from datacenter.web.schemas.base import Answer, Time
 from datacenter.web.schemas.exports import LabelFilterRequest
 from datacenter.web.schemas.jobs import JobStartingRequest
 
+MOST_LINK_SECONDS = 100 * 365 * 24 * 3600
+"""What a clock can count; the settings say how much of it a link really gets."""
+
 
 class NewDownloadRequest(JobStartingRequest):
     """A link to be made. `archive` builds the archive first, `stream` serves it as it is read."""
@@ -16,7 +19,9 @@ class NewDownloadRequest(JobStartingRequest):
     delivery: Delivery = Delivery.ARCHIVE
     labels: LabelFilterRequest = LabelFilterRequest()
     archive: Literal["zip", "tar"] = "zip"
-    expires_in: int | None = Field(None, ge=1, description="Seconds the link is good for.")
+    expires_in: int | None = Field(
+        None, ge=1, le=MOST_LINK_SECONDS, description="Seconds the link is good for."
+    )
 
 
 class DownloadObject(Answer):

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from datacenter.datasets.models import ArchiveState
-from datacenter.web.schemas.base import Answer, Request, Time
+from datacenter.web.schemas.base import Answer, Request, ShortText, Time, VersionNumber
 from datacenter.web.schemas.datasets import MOST_LABELS, Label
 from datacenter.web.schemas.jobs import JobObject, JobStartingRequest
 
@@ -15,8 +15,8 @@ MOST_DATASETS = 1_000
 class DatasetChoice(Request):
     """A dataset, in its newest version unless one is named."""
 
-    id: str
-    version: int | None = Field(None, ge=1)
+    id: ShortText
+    version: VersionNumber | None = None
 
 
 class LabelFilterRequest(Request):
@@ -36,7 +36,7 @@ class ExportContent(Request):
     table_format: Literal["parquet", "csv", "jsonl"] = "parquet"
     archive: Literal["zip", "tar"] = "zip"
     compression: Literal["none", "deflate"] = "none"
-    storage: str | None = Field(None, description="The storage that will hold the archive.")
+    storage: ShortText | None = Field(None, description="The storage that will hold the archive.")
 
 
 class NewExportRequest(ExportContent, JobStartingRequest):

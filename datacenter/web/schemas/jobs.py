@@ -2,11 +2,11 @@
 
 from typing import Any, Literal
 
-from pydantic import AnyHttpUrl, AwareDatetime, Field
+from pydantic import AnyHttpUrl, Field
 
 from datacenter.ledger.options import JobOptions
 from datacenter.ledger.states import JobKind, JobState
-from datacenter.web.schemas.base import Answer, Request, Time
+from datacenter.web.schemas.base import Answer, Moment, Request, ShortText, Time
 
 MOST_JOBS_AWAITED = 100
 MOST_WEBHOOKS = 10
@@ -24,8 +24,8 @@ class Webhook(Request):
 class JobStartingRequest(Request):
     """What every request that starts a job may say about it."""
 
-    not_before: AwareDatetime | None = Field(None, description="The job waits until this time.")
-    after: list[str] = Field(
+    not_before: Moment | None = Field(None, description="The job waits until this time.")
+    after: list[ShortText] = Field(
         default_factory=list, max_length=MOST_JOBS_AWAITED, description="Jobs that must have succeeded first."
     )
     notify: list[Webhook] = Field(default_factory=list, max_length=MOST_WEBHOOKS)

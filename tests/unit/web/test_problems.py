@@ -1,9 +1,12 @@
 """Refusals: one shape, a stable code, the field and the reason, and nothing of the inside."""
 
+import json
+
 import httpx
 import pytest
 from sqlalchemy.exc import OperationalError
 
+from datacenter.web.schemas.datasets import LabelChange
 from storage_adapters.errors import StorageUnavailable
 
 
@@ -116,3 +119,65 @@ def test_the_log_names_the_route_and_the_request_and_never_the_link(web, monkeyp
     assert "forged" not in caplog.text
     assert "request mine-2" in caplog.text
     assert "GET /d/{token}" in caplog.text
+
+
+UPLOADED = {"name": "x", "source": {"upload": "1"}}
+HALF = "\ud800"
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "field"),
+    [
+        ("exports", {"datasets": [{"id": "x", "version": 10**20}]}, "datasets.0.version"),
+        ("exports", {"datasets": [{"id": HALF}]}, "datasets.0.id"),
+        ("exports", {"datasets": [{"id": "x"}], "storage": HALF}, "storage"),
+        ("exports", {"datasets": [{"id": "x"}], "labels": {"any": [HALF]}}, "labels.any.0"),
+        ("exports", {"datasets": [{"id": "x"}], "archive": HALF}, "archive"),
+        ("datasets/x/downloads", {"expires_in": 10**15}, "expires_in"),
+        ("datasets", {**UPLOADED, "not_before": "9999-12-31T23:59:59-10:00"}, "not_before"),
+        ("datasets", {**UPLOADED, "not_before": "0001-01-01T00:00:00+10:00"}, "not_before"),
+        ("datasets", {**UPLOADED, "not_before": HALF}, "not_before"),
+        ("datasets", {**UPLOADED, "after": [HALF]}, "after.0"),
+        ("datasets", {**UPLOADED, "notify": [{"url": f"http://x/{HALF}"}]}, "notify.0.url"),
+        ("datasets", {**UPLOADED, "name": HALF}, "name"),
+        ("datasets", {**UPLOADED, "storage": HALF}, "storage"),
+        ("datasets", {**UPLOADED, "label_format": HALF}, "label_format"),
+        ("datasets", {**UPLOADED, "name_encoding": HALF}, "name_encoding"),
+        ("datasets", {**UPLOADED, "description": HALF}, "description"),
+        ("datasets", {**UPLOADED, "tags": [HALF]}, "tags.0"),
+        ("datasets", {**UPLOADED, HALF: 1}, "body"),
+        ("datasets", {"name": "x", "source": {"upload": HALF}}, "source.upload"),
+        ("datasets", {"name": "x", "source": {"storage": HALF, "key": "x"}}, "source.storage"),
+        ("datasets", {"name": "x", "source": {"storage": "x", "key": HALF}}, "source.key"),
+        ("datasets", {"name": "x", "source": {"storage": "x", "prefix": HALF}}, "source.prefix"),
+        ("datasets", {"name": "x", "source": {"storage": "x", "table": HALF}}, "source.table"),
+        ("datasets", {"name": "x", "source": {"storage": "x", "query": HALF}}, "source.query"),
+        ("datasets/x/labels", {"select": {"paths": [HALF]}, "add": ["a"]}, "select.paths.0"),
+        ("datasets/x/labels", {"select": {"prefix": HALF}, "add": ["a"]}, "select.prefix"),
+        ("datasets/x/labels", {"select": {"prefix": "x"}, "add": [HALF]}, "add.0"),
+    ],
+)
+def test_a_value_beyond_what_can_be_kept_names_its_field(web, path: str, body, field: str) -> None:
+    response = web.client.post(
+        f"/api/v1/{path}", content=json.dumps(body), headers={"Content-Type": "application/json"}
+    )
+    problem = _check(response, 422, "INVALID")
+    assert [error["field"] for error in problem["errors"]] == [field]
+
+
+def test_a_version_that_no_database_can_hold_is_refused(web) -> None:
+    for path in ("files", "files/a", "manifest"):
+        response = web.client.get(f"/api/v1/datasets/1/{path}?version=99999999999999999999")
+        assert _check(response, 422, "INVALID")["errors"][0]["field"] == "version"
+
+
+@pytest.mark.parametrize("label", ["", "  ", "é" * 128, "a\u2028b", "a\nb", "\x7f"])
+def test_a_label_that_an_import_would_refuse_is_refused(web, label: str) -> None:
+    body = {"select": {"prefix": ""}, "add": [label]}
+    problem = _check(web.client.post("/api/v1/datasets/x/labels", json=body), 422, "INVALID")
+    assert problem["errors"][0]["field"] == "add.0"
+
+
+def test_a_label_is_stripped_as_an_import_strips_it() -> None:
+    change = LabelChange.model_validate({"select": {"labels": [" a"]}, "add": ["\u3000猫 "]})
+    assert (change.select.labels, change.add) == (["a"], ["猫"])
