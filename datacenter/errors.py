@@ -45,6 +45,12 @@ class Conflict(DataCentreError):
     code = "CONFLICT"
 
 
+class Locked(Conflict):
+    """Somebody else is writing to it at this moment."""
+
+    code = "LOCKED"
+
+
 class NameTaken(Conflict):
     """Another dataset of the project has this name."""
 

@@ -106,6 +106,8 @@ class Upload(Base):
     completed: Mapped[bool] = mapped_column(default=False)
     job_id: Mapped[str | None] = mapped_column(String(36))
     """The import that reads it; such an upload is not swept before the job has ended."""
+    claimed_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """Somebody is writing a piece, and is taken for dead after this time."""
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
 

@@ -1,17 +1,22 @@
 """Uploads: an archive that arrives in pieces, each kept as soon as it is answered, until it is complete."""
 
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any, cast
 
 from sqlalchemy import CursorResult, update
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from datacenter.database import new_id, now
 from datacenter.datasets import places
 from datacenter.datasets.models import Litter, Upload
 from datacenter.datasets.resources import Resources
-from datacenter.errors import Conflict, Gone, Invalid, NotFound, TooLarge
+from datacenter.errors import Conflict, Gone, Invalid, Locked, NotFound, TooLarge
 from storage_adapters.contract import Buffer, Part, Storage
+
+CLAIM = timedelta(seconds=30)
+"""How long one piece may take to be written. What a writer slower than this still writes may meet another's bytes."""
 
 
 def begin(
@@ -69,24 +74,29 @@ def append(
 ) -> Upload:
     """Write `data` at the offset, then move the offset past it; the last byte completes the upload.
 
-    A crash in between is harmless: the row still has the old offset, and the client sends the bytes again.
+    Nothing is written by a call that is refused: whoever writes has claimed the upload before. A crash in
+    between is harmless: the row still has the old offset, and the client sends the bytes again.
 
     Raises:
         NotFound, Gone
-        Conflict: the upload's offset is another one, or was moved by somebody else meanwhile.
+        Conflict: the upload's offset is another one.
+        Locked: somebody else is writing.
         TooLarge: the data would go past the announced size.
     """
-    with resources.database.reading() as session:
-        upload = find(session, project_id, upload_id)
-    check_piece(upload, offset_bytes, len(data))
-    storage = resources.storages.open(upload.storage)
-    if len(data):
-        upload = _opened(resources, storage, upload)
-        kept = [_part(row) for row in upload.parts]
-        number = kept[-1].number + 1 if kept else 1
-        part = storage.upload_part(upload.key, upload.storage_upload_id, number, offset_bytes, [data])
-        parts = [_row(each) for each in _joined(storage, kept, part)]
-        upload = resources.database.run(lambda session: _advance(session, upload, parts, len(data)))
+    if not len(data):
+        with resources.database.reading() as session:
+            upload = find(session, project_id, upload_id)
+        check_piece(upload, offset_bytes, 0)
+        return settle(resources, upload)
+    claimed = resources.database.run(
+        lambda session: _claim(session, project_id, upload_id, offset_bytes, len(data))
+    )
+    try:
+        upload = _write(resources, claimed, data)
+    except BaseException:
+        with suppress(SQLAlchemyError):  # the claim then ends by itself
+            resources.database.run(lambda session: _release(session, claimed))
+        raise
     return settle(resources, upload)
 
 
@@ -126,6 +136,33 @@ def remove(session: Session, project_id: str, upload_id: str) -> None:
     session.delete(upload)
 
 
+def _claim(session: Session, project_id: str, upload_id: str, offset_bytes: int, length: int) -> Upload:
+    """Keep everybody else from writing until the piece has been written, or the writer is taken for dead."""
+    _locked(session, upload_id)
+    upload = find(session, project_id, upload_id)
+    check_piece(upload, offset_bytes, length)
+    moment = now(session)
+    if upload.claimed_until is not None and upload.claimed_until > moment:
+        raise _in_use(upload_id)
+    upload.claimed_until = moment + CLAIM
+    return upload
+
+
+def _release(session: Session, claimed: Upload) -> None:
+    mine = (Upload.id == claimed.id, Upload.claimed_until == claimed.claimed_until)
+    session.execute(update(Upload).where(*mine).values(claimed_until=None))
+
+
+def _write(resources: Resources, upload: Upload, data: Buffer) -> Upload:
+    storage = resources.storages.open(upload.storage)
+    opened = _opened(resources, storage, upload)
+    kept = [_part(row) for row in opened.parts]
+    number = kept[-1].number + 1 if kept else 1
+    part = storage.upload_part(upload.key, opened.storage_upload_id, number, upload.offset_bytes, [data])
+    parts = [_row(each) for each in _joined(storage, kept, part)]
+    return resources.database.run(lambda session: _advance(session, upload, parts, len(data)))
+
+
 def _opened(resources: Resources, storage: Storage, upload: Upload) -> Upload:
     """The upload with its counterpart at the storage, begun with the first byte and not with the row.
 
@@ -148,14 +185,16 @@ def _remember(session: Session, upload_id: str, storage_upload_id: str) -> Uploa
 
 
 def _advance(session: Session, upload: Upload, parts: list[dict[str, Any]], length: int) -> Upload:
+    """Count the piece and give the claim back. No two claims of an upload end at the same time."""
+    mine = (Upload.claimed_until == upload.claimed_until, Upload.offset_bytes == upload.offset_bytes)
     moved = session.execute(
         update(Upload)
-        .where(Upload.id == upload.id, Upload.offset_bytes == upload.offset_bytes)
-        .values(offset_bytes=upload.offset_bytes + length, parts=parts)
+        .where(Upload.id == upload.id, *mine)
+        .values(offset_bytes=upload.offset_bytes + length, parts=parts, claimed_until=None)
     )
     row = _locked(session, upload.id)
     if cast(CursorResult[Any], moved).rowcount == 0:
-        raise _elsewhere(row.offset_bytes)
+        raise _elsewhere(row.offset_bytes) if row.offset_bytes != upload.offset_bytes else _in_use(row.id)
     return row
 
 
@@ -181,6 +220,10 @@ def _joined(storage: Storage, kept: list[Part], part: Part) -> list[Part]:
 
 def _elsewhere(offset_bytes: int) -> Conflict:
     return Conflict(f"Upload-Offset: the upload is at {offset_bytes}", field="Upload-Offset")
+
+
+def _in_use(upload_id: str) -> Locked:
+    return Locked(f"somebody else is sending bytes of upload {upload_id}; ask for its offset and go on there")
 
 
 def _part(row: dict[str, Any]) -> Part:

@@ -55,7 +55,7 @@ def capabilities(request: Request) -> Response:
     "",
     status_code=201,
     response_class=Response,
-    responses=problems(412, 413),
+    responses=problems(412, 413, 423),
     openapi_extra=OCTETS,
     summary="Begin an upload",
 )
@@ -104,7 +104,7 @@ def show(upload_id: str, call: Authorized, _: Tus) -> Response:
     "/{upload_id}",
     status_code=204,
     response_class=Response,
-    responses=problems(404, 409, 410, 412, 413, 415),
+    responses=problems(404, 409, 410, 412, 413, 415, 423),
     openapi_extra=OCTETS,
     summary="Send bytes",
 )

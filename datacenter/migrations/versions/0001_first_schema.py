@@ -205,6 +205,7 @@ def upgrade() -> None:
         sa.Column("parts", sa.JSON(), nullable=False),
         sa.Column("completed", sa.Boolean(), nullable=False),
         sa.Column("job_id", sa.String(length=36), nullable=True),
+        sa.Column("claimed_until", UtcDateTime(), nullable=True),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.Column("expires_at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id"),

@@ -4,7 +4,7 @@ import pytest
 
 from datacenter.datasets import uploads
 from datacenter.datasets.models import Upload
-from datacenter.errors import Conflict, Gone, NotFound
+from datacenter.errors import Conflict, Gone, Locked, NotFound
 from jobs.sweep import remove_litter
 
 DATA = b"0123456789"
@@ -86,6 +86,85 @@ def test_of_two_writers_at_one_offset_one_wins(web, monkeypatch) -> None:
     with pytest.raises(Conflict) as refused:
         _append(web, upload, 0, DATA[:5])
     assert refused.value.field == "Upload-Offset"
+
+
+class _Meanwhile:
+    """A storage that does something just before the first part is written."""
+
+    def __init__(self, storage, then) -> None:
+        self._storage = storage
+        self._then = then
+
+    def __getattr__(self, name: str):
+        return getattr(self._storage, name)
+
+    def upload_part(self, *arguments):
+        then, self._then = self._then, lambda: None
+        then()
+        return self._storage.upload_part(*arguments)
+
+
+def _while_a_piece_is_written(web, monkeypatch, upload: Upload, then) -> None:
+    storage = _Meanwhile(web.resources.storages.open(upload.storage), then)
+    monkeypatch.setattr(web.resources.storages, "open", lambda name: storage)
+
+
+@pytest.mark.parametrize("storage", ["default", "lake"])
+def test_a_refused_piece_writes_nothing_over_the_one_that_is_being_written(
+    web, monkeypatch, storage: str
+) -> None:
+    upload = _begin(web, storage)
+    octets = {
+        "Tus-Resumable": "1.0.0",
+        "Upload-Offset": "0",
+        "Content-Type": "application/offset+octet-stream",
+    }
+    refusals = []
+
+    def another() -> None:
+        address = f"/api/v1/uploads/{upload.id}"
+        refusals.append(web.client.patch(address, headers=octets, content=b"x" * 10))
+
+    _while_a_piece_is_written(web, monkeypatch, upload, another)
+    assert _append(web, upload, 0, DATA).completed
+
+    assert [refusal.status_code for refusal in refusals] == [423]
+    assert refusals[0].json()["code"] == "LOCKED"
+    assert _stored(web, upload) == DATA
+
+
+def test_the_claim_of_a_writer_that_was_killed_ends_by_itself(web, monkeypatch) -> None:
+    upload = _begin(web)
+    with monkeypatch.context() as patch:
+        patch.setattr(uploads, "_write", _die)
+        patch.setattr(uploads, "_release", lambda *_: None)
+        with pytest.raises(_Died):
+            _append(web, upload, 0, DATA)
+    with pytest.raises(Locked):
+        _append(web, upload, 0, DATA)
+
+    with web.resources.database.transaction() as session:
+        session.get_one(Upload, upload.id).claimed_until -= uploads.CLAIM
+
+    assert _append(web, upload, 0, DATA).completed
+    assert _stored(web, upload) == DATA
+
+
+def test_a_piece_that_took_longer_than_its_claim_does_not_count(web, monkeypatch) -> None:
+    upload = _begin(web)
+
+    def another() -> None:
+        with web.resources.database.transaction() as session:
+            session.get_one(Upload, upload.id).claimed_until -= uploads.CLAIM
+        assert _append(web, upload, 0, DATA[:4]).offset_bytes == 4
+
+    with monkeypatch.context() as patch:
+        _while_a_piece_is_written(web, patch, upload, another)
+        with pytest.raises(Conflict):
+            _append(web, upload, 0, DATA[:8])
+
+    assert _append(web, upload, 4, DATA[4:]).completed
+    assert _stored(web, upload) == DATA
 
 
 def test_repeating_the_last_piece_of_a_complete_upload_is_a_conflict(web) -> None:
