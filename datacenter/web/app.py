@@ -27,11 +27,14 @@ from datacenter.web import (
     storages,
     tus,
 )
+from datacenter.web.admission import Admission
 from datacenter.web.body_limit import BodyLimit
 from datacenter.web.calls import API
 from datacenter.web.envelope import Envelope
 from datacenter.web.openapi import describe
 
+MOST_REQUESTS = 1000
+"""Served at once; event streams and downloads count for as long as they last."""
 ROUTERS = (
     tus.router,
     datasets.router,
@@ -88,6 +91,7 @@ def create_app(settings: Settings, resources: Resources | None = None) -> FastAP
     # The last one added is the outermost.
     app.add_middleware(BodyLimit, limit_bytes=settings.web.body_bytes, exempt=tus.PATH)
     app.add_middleware(tus.MethodOverride)
+    app.add_middleware(Admission, limit=MOST_REQUESTS, exempt=health.PATHS)
     app.add_middleware(Envelope, observer=app.state.metrics)
     problems.install(app, ROUTERS)
     for router in ROUTERS:

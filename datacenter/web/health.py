@@ -22,6 +22,8 @@ class Ready(Answer):
     database: str = "ok"
 
 
+PATHS = frozenset({"/healthz", "/readyz", f"{API}/healthz", f"{API}/readyz"})
+"""Answered however busy the server is: a supervisor would take silence for death."""
 router = APIRouter(tags=["health"])
 
 

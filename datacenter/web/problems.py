@@ -91,6 +91,12 @@ def unexpected() -> JSONResponse:
     return problem(500, "INTERNAL", "the server made a mistake; its log has it under the X-Request-ID")
 
 
+def too_busy() -> JSONResponse:
+    """The problem of one request too many at the same time."""
+    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+    return problem(503, "TOO_BUSY", "too many requests are being served; try again", headers=headers)
+
+
 def status_of(error: Exception) -> int:
     """The HTTP status of a domain or storage error."""
     return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)

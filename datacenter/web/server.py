@@ -10,10 +10,11 @@ import uvicorn
 
 from datacenter.datasets.resources import Resources
 from datacenter.settings import Settings
-from datacenter.web.app import create_app
+from datacenter.web.app import MOST_REQUESTS, create_app
 
 STOP_SECONDS = 10
-OPEN_CONNECTIONS = 1000
+OPEN_CONNECTIONS = 8 * MOST_REQUESTS
+"""Beyond it uvicorn itself refuses, health checks too; below it the application does, with a problem."""
 
 
 class Server(uvicorn.Server):

@@ -1,8 +1,8 @@
 """The web application on a real server in a thread, with SQLite, a directory and a doorbell that only listens."""
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -123,6 +123,12 @@ def serving(resources: Resources) -> Iterator[str]:
         server.stop()
         thread.join(15)
         assert not thread.is_alive()
+
+
+@pytest.fixture
+def serving_on() -> Callable[[Resources], AbstractContextManager[str]]:
+    """Starts one more server, made as things are at that moment."""
+    return serving
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,6 +3,7 @@
 import json
 import threading
 import time
+from contextlib import ExitStack
 
 import httpx
 import pytest
@@ -11,6 +12,7 @@ from sqlalchemy.exc import OperationalError
 from datacenter.database import Database
 from datacenter.ledger.models import Job
 from datacenter.ledger.states import JobState
+from datacenter.web import app
 from datacenter.web.server import build_server
 
 
@@ -139,3 +141,29 @@ def test_the_server_stops_within_a_moment_though_events_are_watched(web) -> None
     thread.join(10)
     assert not thread.is_alive()
     assert time.monotonic() - began < 3
+
+
+def test_a_request_too_many_is_told_to_come_back_and_health_is_answered(web, serving_on, monkeypatch) -> None:
+    job_id = _job(web, "watched-while-busy")
+    monkeypatch.setattr(app, "MOST_REQUESTS", 2)
+    headers = {"Authorization": f"Bearer {web.token}"}
+    with serving_on(web.resources) as url, ExitStack() as watching:
+        events = f"{url}/api/v1/jobs/{job_id}/events"
+        for _ in range(2):
+            watching.enter_context(httpx.stream("GET", events, headers=headers))
+        refused = httpx.get(f"{url}/api/v1/jobs", headers=headers)
+        assert (refused.status_code, refused.json()["code"]) == (503, "TOO_BUSY")
+        assert refused.headers["Content-Type"] == "application/problem+json"
+        assert int(refused.headers["Retry-After"]) > 0
+        for path in ("/healthz", "/readyz", "/api/v1/healthz"):
+            assert httpx.get(f"{url}{path}").status_code == 200
+        watching.close()
+        deadline = time.monotonic() + 10
+        while httpx.get(f"{url}/api/v1/jobs", headers=headers).status_code == 503:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+
+def test_uvicorn_refuses_nothing_that_the_application_would_take(web) -> None:
+    config = build_server(web.resources.settings, web.resources).config
+    assert config.limit_concurrency >= 4 * app.MOST_REQUESTS
