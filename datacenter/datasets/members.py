@@ -154,7 +154,6 @@ class ArchiveReader:
         """What the layout asked for. This runs for every file of every archive: a file that comes whole is checked here."""
         first = requests[0][0]
         rows = table.rows(first, requests[-1][0] + 1)
-        check = _CrcCheck(self.pieces)
         located = ((rows[request[0] - first], request) for request in requests)
         for name, run in groupby(located, key=lambda pair: pair[0].storage):
             wanted = list(run)
@@ -165,40 +164,29 @@ class ArchiveReader:
             data = self._resources.storages.open(name).read_ranges(ranges)
             for (row, request), piece in zip(wanted, data, strict=True):
                 if request[1] or request[2] != row.stored_size:
-                    check.add(row, request, piece)
+                    _add_piece(self.pieces, row, request, piece)
                 elif row.method == STORED and crc32(piece) != row.crc32:
                     raise _changed(row)
                 yield piece
-        check.finish()
 
 
-class _CrcCheck:
-    """Follows the bytes of one member after another and compares what is whole."""
+def _add_piece(pieces: list[Piece], row: "_MemberRow", request: Request, data: bytes) -> None:
+    """Note the bytes of a member that comes in pieces; pieces that follow one another are joined, a whole is compared.
 
-    def __init__(self, pieces: list[Piece]) -> None:
-        self._pieces = pieces
-        self._open: Piece | None = None
-
-    def add(self, row: "_MemberRow", request: Request, data: bytes) -> None:
-        member, start, stop = request
-        if row.method != STORED:
-            return
-        before = self._open
-        if before is not None and (before.member, before.stop) == (member, start):
-            first, value = before.start, crc32(data, before.crc32)
-        else:
-            self.finish()
-            first, value = start, crc32(data)
-        self._open = Piece(member=member, start=first, stop=stop, crc32=value)
-        if (first, stop) == (0, row.stored_size):
-            self._open = None
-            if value != row.crc32:
-                raise _changed(row)
-
-    def finish(self) -> None:
-        if self._open is not None:
-            self._pieces.append(self._open)
-            self._open = None
+    Noted at once: whoever reads takes no more than it needs, so that nothing behind the last piece is ever run.
+    """
+    member, start, stop = request
+    if row.method != STORED:
+        return
+    value = 0
+    if pieces and (pieces[-1].member, pieces[-1].stop) == (member, start):
+        before = pieces.pop()
+        start, value = before.start, before.crc32
+    value = crc32(data, value)
+    if (start, stop) != (0, row.stored_size):
+        pieces.append(Piece(member=member, start=start, stop=stop, crc32=value))
+    elif value != row.crc32:
+        raise _changed(row)
 
 
 class _MemberRow(NamedTuple):
