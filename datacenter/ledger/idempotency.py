@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import delete, insert, update
+from sqlalchemy import CursorResult, delete, insert, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -61,8 +61,20 @@ def claim(session: Session, request: KeyedRequest) -> Answer | None:
     if row.status != IN_FLIGHT:
         return Answer(status=row.status, body=row.body, headers=row.headers)
     if row.created_at > time - ABANDONED_AFTER:
-        raise KeyInFlight("Idempotency-Key: its request is being served", field="Idempotency-Key")
-    row.created_at = time
+        raise _in_flight()
+    taken_over = session.execute(
+        update(IdempotencyKey)
+        .where(
+            IdempotencyKey.project_id == request.project_id,
+            IdempotencyKey.key == request.key,
+            IdempotencyKey.status == IN_FLIGHT,
+            IdempotencyKey.created_at == row.created_at,
+        )
+        .values(created_at=time)
+    )
+    if cast(CursorResult[Any], taken_over).rowcount == 0:
+        # Somebody else saw the same abandoned key and was first.
+        raise _in_flight()
     return None
 
 
@@ -84,6 +96,10 @@ def release(session: Session, request: KeyedRequest) -> None:
             IdempotencyKey.status == IN_FLIGHT,
         )
     )
+
+
+def _in_flight() -> KeyInFlight:
+    return KeyInFlight("Idempotency-Key: its request is being served", field="Idempotency-Key")
 
 
 def _row(request: KeyedRequest) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from sqlalchemy import func, select
+from sqlalchemy.orm.attributes import set_committed_value
 
 from datacenter.database import now
 from datacenter.datasets.models import Dataset
@@ -117,6 +118,21 @@ def test_a_key_whose_server_died_can_be_used_again_later(web) -> None:
 
     run(age)
     assert run(lambda session: idempotency.claim(session, request)) is None
+
+
+def test_an_abandoned_key_is_taken_over_by_one_of_two_that_saw_it(web) -> None:
+    request = _request(web, "seen-by-two")
+    run = web.resources.database.run
+    run(lambda session: idempotency.claim(session, request))
+
+    def claim_after_another_did(session) -> None:
+        row = session.get_one(IdempotencyKey, (web.project_id, "seen-by-two"))
+        seen = now(session) - idempotency.ABANDONED_AFTER
+        set_committed_value(row, "created_at", seen)  # what was read before the other's commit
+        idempotency.claim(session, request)
+
+    with pytest.raises(KeyInFlight):
+        run(claim_after_another_did)
 
 
 def test_an_answer_is_kept_and_cannot_be_released(web) -> None:
