@@ -7,6 +7,7 @@ from datacenter.archives.decompress import decompressed
 from datacenter.archives.detect import detect_format
 from datacenter.archives.limits import Limits
 from datacenter.archives.member import Member
+from datacenter.archives.tar_names import NamesMisread, TarNames
 from datacenter.archives.tar_stream import read_tar
 from datacenter.archives.zip_index import read_zip_index
 from datacenter.archives.zip_span import read_zip_span
@@ -56,6 +57,12 @@ def unpack(
         index = read_zip_index(source, limits, name_encoding=name_encoding)
         members = read_zip_span(source, index.entries, limits, large_bytes=large_bytes)
         return Unpacked(files={member.path: content(member) for member in members}, warnings=index.warnings)
-    plain = decompressed(chunked(data), archive_format, limits)
-    reader = read_tar(plain, limits, name_encoding=name_encoding, large_bytes=large_bytes)
-    return Unpacked(files={member.path: content(member) for member in reader}, warnings=reader.warnings)
+    names = TarNames(name_encoding)
+    while True:
+        plain = decompressed(chunked(data), archive_format, limits)
+        reader = read_tar(plain, limits, names=names, large_bytes=large_bytes)
+        try:
+            files = {member.path: content(member) for member in reader}
+        except NamesMisread:
+            continue
+        return Unpacked(files=files, warnings=reader.warnings)

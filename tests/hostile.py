@@ -183,7 +183,7 @@ def _ustar_prefix() -> bytes:
 
 
 def _encodings() -> list[Hostile]:
-    gbk, big5 = GBK_NAME.encode("gb18030"), BIG5_NAME.encode("big5")
+    gbk, big5, chance = GBK_NAME.encode("gb18030"), BIG5_NAME.encode("big5"), "一.jpg".encode("gb18030")
     second_name = struct.pack("<HHBI", 0x7075, 5 + 5, 1, zlib.crc32(b"a.jpg"))
     same = Described(extra=second_name + b"a.jpg")
     other = Described(extra=second_name + b"b.jpg")
@@ -206,6 +206,12 @@ def _encodings() -> list[Hostile]:
             build=_zip(file(big5, flags=0)),
             paths=(BIG5_NAME,),
             name_encoding="big5",
+        ),
+        Hostile(
+            name="zip with a GBK name that is UTF-8 by chance and a request",
+            build=_zip(file(chance, flags=0)),
+            paths=("一.jpg",),
+            name_encoding="gbk",
         ),
         Hostile(
             name="zip with names in no encoding",
@@ -255,6 +261,26 @@ def _encodings() -> list[Hostile]:
             filename="d.tar",
             paths=(BIG5_NAME,),
             name_encoding="big5",
+        ),
+        Hostile(
+            name="tar with GBK names of which the first is UTF-8 by chance",
+            build=_tar(member(chance), member(gbk)),
+            filename="d.tar",
+            paths=("一.jpg", GBK_NAME),
+        ),
+        Hostile(
+            name="tar with a GBK name that is UTF-8 by chance and a request",
+            build=_tar(member(chance), member(gbk)),
+            filename="d.tar",
+            paths=("一.jpg", GBK_NAME),
+            name_encoding="gbk",
+        ),
+        Hostile(
+            name="tar with a UTF-8 name and a request that only fits the first",
+            build=_tar(member("图片".encode()), member("图".encode())),
+            filename="d.tar",
+            paths=("图片", "图"),
+            name_encoding="gbk",
         ),
         Hostile(
             name="tar with names in two encodings",

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from datacenter.archives.arrow_bytes import byte_strings
 from datacenter.archives.errors import ArchiveRejected
 
-DEFAULT_LEGACY_ENCODING = "gb18030"
+_GUESSES = ("utf-8", "gb18030")
 # ASCII within them means ASCII, and they keep no state between characters; nothing else makes sense in an archive.
 LEGACY_ENCODINGS = frozenset(
     [
@@ -63,13 +63,15 @@ LEGACY_ENCODINGS = frozenset(
 
 
 def legacy_encodings(requested: str | None) -> tuple[str, ...]:
-    """What to try after UTF-8. A requested encoding goes first: most Big5 also reads as (nonsense) GB18030.
+    """What to try, in this order, for names that do not declare to be UTF-8.
+
+    A requested encoding comes before any guess: GBK can be UTF-8 by chance, and most Big5 reads as (nonsense) GB18030.
 
     Raises:
         ArchiveRejected: BAD_ENCODING, the requested one is unknown.
     """
     if requested is None:
-        return (DEFAULT_LEGACY_ENCODING,)
+        return _GUESSES
     try:
         name = codecs.lookup(requested).name
     except LookupError:
@@ -78,20 +80,20 @@ def legacy_encodings(requested: str | None) -> tuple[str, ...]:
         raise ArchiveRejected(
             "BAD_ENCODING", f"names cannot be read as {requested[:40]!r}; try gb18030, big5 or cp932"
         )
-    return (name, DEFAULT_LEGACY_ENCODING)
+    return (name, *(guess for guess in _GUESSES if guess != name))
 
 
 def decode_names(
     batches: Sequence[pa.BinaryArray], says_utf8: Sequence[pa.BooleanArray], requested: str | None
 ) -> list[pa.StringArray]:
-    """Decode all names of one archive strictly: UTF-8, or else one legacy encoding for all that are not marked UTF-8.
+    """Decode all names of one archive strictly, in one encoding for all that are not marked UTF-8.
 
     Raises:
         ArchiveRejected: BAD_NAME, a name is marked UTF-8 and is not; BAD_ENCODING, no encoding fits.
     """
     encodings = legacy_encodings(requested)
     decoded = [_as_utf8(names) for names in batches]
-    if all(names is not None for names in decoded):
+    if encodings[0] == "utf-8" and all(names is not None for names in decoded):
         return cast(list[pa.StringArray], decoded)
     for names, marks, good in zip(batches, says_utf8, decoded, strict=True):
         if good is None:
@@ -103,7 +105,7 @@ def decode_names(
             ]
         except UnicodeDecodeError as error:
             problem = error
-    tried = ", ".join(("utf-8", *encodings))
+    tried = ", ".join(encodings)
     raise ArchiveRejected(
         "BAD_ENCODING", f"the names fit none of {tried}; give name_encoding with the request", problem.object
     )

@@ -25,10 +25,10 @@ _NO_OVERRIDES = PaxOverrides()
 
 
 def read_tar(
-    chunks: Iterator[bytes], limits: Limits, *, name_encoding: str | None = None, large_bytes: int = 16 * MIB
+    chunks: Iterator[bytes], limits: Limits, *, names: TarNames | None = None, large_bytes: int = 16 * MIB
 ) -> "TarReader":
     """Read the plain bytes of a tar; see `TarReader`."""
-    return TarReader(chunks, limits, name_encoding=name_encoding, large_bytes=large_bytes)
+    return TarReader(chunks, limits, names=names or TarNames(None), large_bytes=large_bytes)
 
 
 class TarReader(Iterator[Member]):
@@ -40,18 +40,17 @@ class TarReader(Iterator[Member]):
 
     Raises:
         ArchiveRejected: any code but those of zip.
+        NamesMisread: the paths given out so far are wrong; read the tar again from its start, with the same `names`.
     """
 
-    def __init__(
-        self, chunks: Iterator[bytes], limits: Limits, *, name_encoding: str | None, large_bytes: int
-    ) -> None:
+    def __init__(self, chunks: Iterator[bytes], limits: Limits, *, names: TarNames, large_bytes: int) -> None:
         self.files = 0
         self.size_bytes = 0
         self.warnings: list[str] = []
         self._feed = ByteFeed(chunks)
         self._limits = limits
         self._large_bytes = large_bytes
-        self._decode = TarNames(name_encoding).decode
+        self._decode = names.decode
         self._members = self._read()
 
     def __next__(self) -> Member:

@@ -10,6 +10,7 @@ from datacenter.archives.arrow_bytes import texts
 from datacenter.archives.decompress import TarFormat, decompressed
 from datacenter.archives.limits import Limits
 from datacenter.archives.member import Member
+from datacenter.archives.tar_names import NamesMisread, TarNames
 from datacenter.archives.tar_stream import TarReader, read_tar
 from datacenter.datasets.manifest import read_rows
 from datacenter.formats.apply import LabelJoin
@@ -31,13 +32,16 @@ def import_tar(
     job: JobContext, source: ObjectSource, staging: Staging, limits: Limits, archive_format: TarFormat
 ) -> dict[str, Any]:
     """Store every file, write manifest rows as fragments, and give the rows their labels at the end."""
-    reader = read_tar(
-        decompressed(_counted(job, source), archive_format, limits),
-        limits,
-        name_encoding=job.payload["name_encoding"],
-    )
-    recorder = Recorder(staging)
-    put_members(job, staging.storage, recorder.watch(reader), recorder.place, count_bytes=False)
+    names = TarNames(job.payload["name_encoding"])
+    while True:
+        reader = read_tar(decompressed(_counted(job, source), archive_format, limits), limits, names=names)
+        recorder = Recorder(staging)
+        try:
+            put_members(job, staging.storage, recorder.watch(reader), recorder.place, count_bytes=False)
+            break
+        except NamesMisread:
+            # The same objects and fragments are written over. What was counted is taken back.
+            job.report(files=-job.files, size_bytes=-job.size_bytes)
     label_file, lists = find_lists(_all_paths(staging, recorder.fragments), job.payload["label_format"])
     warnings = list(reader.warnings)
     most_labels = job.resources.settings.limits.labels
