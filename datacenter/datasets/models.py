@@ -100,6 +100,8 @@ class Upload(Base):
     key: Mapped[str] = mapped_column(String(512))
     storage_upload_id: Mapped[str] = mapped_column(String(255))
     filename: Mapped[str] = mapped_column(String(255), default="")
+    upload_metadata: Mapped[str] = mapped_column(Text, default="")
+    """As the client gave it, to be given back."""
     size_bytes: Mapped[int] = mapped_column(BigInteger)
     offset_bytes: Mapped[int] = mapped_column(BigInteger, default=0)
     parts: Mapped[list[Any]] = mapped_column(JSON, default=list)

@@ -26,6 +26,7 @@ def begin(
     project_id: str,
     filename: str,
     size_bytes: int,
+    metadata: str = "",
     storage: str | None = None,
 ) -> Upload:
     """Begin an upload of exactly `size_bytes`; the storage hears of it with the first byte, or `settle` if there is none.
@@ -47,6 +48,7 @@ def begin(
         key=f"uploads/{upload_id}/archive",
         storage_upload_id="",
         filename=filename,
+        upload_metadata=metadata,
         size_bytes=size_bytes,
         offset_bytes=0,
         parts=[],

@@ -32,6 +32,7 @@ from datacenter.web.body_limit import BodyLimit
 from datacenter.web.calls import API
 from datacenter.web.envelope import Envelope
 from datacenter.web.openapi import describe
+from datacenter.web.tus_protocol import TusProtocol
 
 MOST_REQUESTS = 1000
 """Served at once; event streams and downloads count for as long as they last."""
@@ -90,7 +91,7 @@ def create_app(settings: Settings, resources: Resources | None = None) -> FastAP
     app.state.stopping = threading.Event()
     # The last one added is the outermost.
     app.add_middleware(BodyLimit, limit_bytes=settings.web.body_bytes, exempt=tus.PATH)
-    app.add_middleware(tus.MethodOverride)
+    app.add_middleware(TusProtocol, path=tus.PATH)
     app.add_middleware(Admission, limit=MOST_REQUESTS, exempt=health.PATHS)
     app.add_middleware(Envelope, observer=app.state.metrics)
     problems.install(app, ROUTERS)

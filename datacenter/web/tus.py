@@ -8,10 +8,10 @@ from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from datacenter.datasets import uploads
 from datacenter.datasets.models import Upload
+from datacenter.errors import Gone, NotFound, TooLarge
 from datacenter.web import tus_headers
 from datacenter.web.calls import (
     API,
@@ -36,7 +36,7 @@ def _speaks_tus(request: Request) -> None:
         raise HTTPException(
             412,
             f"Tus-Resumable: this server speaks {tus_headers.VERSION}",
-            headers={"Tus-Version": tus_headers.VERSION, "Tus-Resumable": tus_headers.VERSION},
+            headers={"Tus-Version": tus_headers.VERSION},
         )
 
 
@@ -44,6 +44,7 @@ Tus = Annotated[None, Depends(_speaks_tus)]
 router = APIRouter(prefix=PATH, tags=["uploads"], route_class=TokenFirst)
 
 
+@router.options("/{upload_id}", status_code=204, response_class=Response, include_in_schema=False)
 @router.options("", status_code=204, response_class=Response, summary="What this tus server can do")
 def capabilities(request: Request) -> Response:
     """Version, extensions and the largest upload."""
@@ -62,21 +63,34 @@ def capabilities(request: Request) -> Response:
 async def create(request: Request, call: Authorized, _: Tus, key: IdempotencyHeader = None) -> Response:
     """Needs Upload-Length; the first bytes may come along."""
     size_bytes = tus_headers.number(request.headers, "Upload-Length")
-    name = tus_headers.filename(request.headers)
-    change = change_of(call, request, key, f"{size_bytes} {name}".encode())
+    metadata = tus_headers.metadata(request.headers)
+    name = tus_headers.filename(metadata)
+    has_bytes = request.headers.get("Content-Type") == tus_headers.CONTENT_TYPE
+    if has_bytes and _announced(request) > size_bytes:
+        raise TooLarge(f"Content-Length: there is more than the {size_bytes} bytes of Upload-Length")
+    change = change_of(call, request, key, f"{size_bytes} {metadata}".encode())
 
     def begin(session: Session) -> Outcome:
         upload = uploads.begin(
-            session, call.resources, project_id=call.project_id, filename=name, size_bytes=size_bytes
+            session,
+            call.resources,
+            project_id=call.project_id,
+            filename=name,
+            metadata=metadata,
+            size_bytes=size_bytes,
         )
         return Outcome(status=201, body=None, location=f"{PATH}/{upload.id}")
 
     response = await run_in_threadpool(change.commit, begin)
     upload_id = response.headers["Location"].rsplit("/", 1)[-1]
-    upload = await run_in_threadpool(_find, call, upload_id)
+    try:
+        upload = await run_in_threadpool(_find, call, upload_id)
+    except (NotFound, Gone):
+        # The key was used before, and what it began is no more: its answer is still the one that was kept.
+        return response
     if upload.size_bytes == 0:
         upload = await run_in_threadpool(uploads.settle, call.resources, upload)
-    elif request.headers.get("Content-Type") == tus_headers.CONTENT_TYPE and upload.offset_bytes == 0:
+    elif has_bytes and upload.offset_bytes == 0:
         upload = await _receive(request, call, upload, 0)
     response.headers.update(tus_headers.upload_headers(upload))
     return response
@@ -93,10 +107,11 @@ def show(upload_id: str, call: Authorized, _: Tus) -> Response:
     upload = uploads.settle(call.resources, _find(call, upload_id))
     headers = {
         **tus_headers.upload_headers(upload),
-        **tus_headers.metadata(upload.filename),
         "Upload-Length": str(upload.size_bytes),
         "Cache-Control": "no-store",
     }
+    if upload.upload_metadata:
+        headers["Upload-Metadata"] = upload.upload_metadata
     return Response(status_code=200, headers=headers)
 
 
@@ -125,18 +140,21 @@ async def append(upload_id: str, request: Request, call: Authorized, _: Tus) -> 
     responses=problems(404, 409, 410, 412),
     summary="Give an upload up",
 )
-def remove(upload_id: str, call: Authorized, _: Tus) -> Response:
+def remove(
+    upload_id: str, request: Request, call: Authorized, _: Tus, key: IdempotencyHeader = None
+) -> Response:
     """Its bytes are removed. 409 when an import reads it."""
-    call.resources.database.run(lambda session: uploads.remove(session, call.project_id, upload_id))
-    return Response(status_code=204, headers={"Tus-Resumable": tus_headers.VERSION})
+
+    def give_up(session: Session) -> Outcome:
+        uploads.remove(session, call.project_id, upload_id)
+        return Outcome(status=204, body=None)
+
+    return change_of(call, request, key, b"").commit(give_up)
 
 
 async def _receive(request: Request, call: Call, upload: Upload, offset_bytes: int) -> Upload:
-    announced = "Content-Length" in request.headers
     # Refused before the bytes travel, if the client says how many there are.
-    uploads.check_piece(
-        upload, offset_bytes, tus_headers.number(request.headers, "Content-Length") if announced else 0
-    )
+    uploads.check_piece(upload, offset_bytes, _announced(request))
     arrived = False
     async for buffer in _gathered(request):
         arrived = True
@@ -145,6 +163,11 @@ async def _receive(request: Request, call: Call, upload: Upload, offset_bytes: i
     if not arrived:
         upload = await run_in_threadpool(_append, call, upload.id, offset_bytes, b"")
     return upload
+
+
+def _announced(request: Request) -> int:
+    """The bytes that come along, or 0 if the client does not say."""
+    return tus_headers.number(request.headers, "Content-Length") if "Content-Length" in request.headers else 0
 
 
 async def _gathered(request: Request) -> AsyncIterator[bytes]:
@@ -172,17 +195,3 @@ def _append(call: Call, upload_id: str, offset_bytes: int, data: bytes) -> Uploa
 def _find(call: Call, upload_id: str) -> Upload:
     with call.reading() as session:
         return uploads.find(session, call.project_id, upload_id)
-
-
-class MethodOverride:
-    """ASGI middleware: the protocol lets a client behind a narrow proxy say PATCH or DELETE in a POST."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["method"] == "POST" and scope["path"].startswith(f"{PATH}/"):
-            wanted = dict(scope["headers"]).get(b"x-http-method-override", b"").decode("latin-1").upper()
-            if wanted in {"PATCH", "DELETE", "HEAD"}:
-                scope = {**scope, "method": wanted}
-        await self._app(scope, receive, send)

@@ -11,12 +11,12 @@ EXTENSIONS = "creation,creation-with-upload,termination,expiration"
 CONTENT_TYPE = "application/offset+octet-stream"
 MOST_DIGITS = 19
 FILENAME_CHARACTERS = 255
+METADATA_CHARACTERS = 4096
 
 
 def server_headers(limit_bytes: int) -> dict[str, str]:
     """What OPTIONS tells about this server."""
     return {
-        "Tus-Resumable": VERSION,
         "Tus-Version": VERSION,
         "Tus-Extension": EXTENSIONS,
         "Tus-Max-Size": str(limit_bytes),
@@ -25,7 +25,7 @@ def server_headers(limit_bytes: int) -> dict[str, str]:
 
 def upload_headers(upload: Upload) -> dict[str, str]:
     """How far an upload is, and until when it can be continued."""
-    headers = {"Tus-Resumable": VERSION, "Upload-Offset": str(upload.offset_bytes)}
+    headers = {"Upload-Offset": str(upload.offset_bytes)}
     if not upload.completed:
         headers["Upload-Expires"] = upload.expires_at.strftime("%a, %d %b %Y %H:%M:%S GMT")
     return headers
@@ -39,14 +39,25 @@ def number(headers: Mapping[str, str], name: str) -> int:
     return int(text)
 
 
-def filename(headers: Mapping[str, str]) -> str:
+def metadata(headers: Mapping[str, str]) -> str:
+    """Upload-Metadata as it was given, or nothing. Raises: Invalid."""
+    given = headers.get("Upload-Metadata", "")
+    if not (given.isascii() and given.isprintable() and len(given) <= METADATA_CHARACTERS):
+        raise Invalid(
+            f"Upload-Metadata: at most {METADATA_CHARACTERS} characters of printable ASCII are taken",
+            field="Upload-Metadata",
+        )
+    return given
+
+
+def filename(given: str) -> str:
     """`filename` of Upload-Metadata (key, space, base64 of the value; pairs separated by commas), or nothing.
 
     Raises:
         Invalid
     """
     found = ""
-    for pair in filter(None, map(str.strip, headers.get("Upload-Metadata", "").split(","))):
+    for pair in filter(None, map(str.strip, given.split(","))):
         key, _, encoded = pair.partition(" ")
         if key == "filename":
             try:
@@ -61,8 +72,3 @@ def filename(headers: Mapping[str, str]) -> str:
             field="Upload-Metadata",
         )
     return found
-
-
-def metadata(name: str) -> dict[str, str]:
-    """The Upload-Metadata that HEAD gives back."""
-    return {"Upload-Metadata": f"filename {base64.b64encode(name.encode()).decode()}"} if name else {}

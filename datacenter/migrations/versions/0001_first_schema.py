@@ -200,6 +200,7 @@ def upgrade() -> None:
         sa.Column("key", sa.String(length=512), nullable=False),
         sa.Column("storage_upload_id", sa.String(length=255), nullable=False),
         sa.Column("filename", sa.String(length=255), nullable=False),
+        sa.Column("upload_metadata", sa.Text(), nullable=False),
         sa.Column("size_bytes", sa.BigInteger(), nullable=False),
         sa.Column("offset_bytes", sa.BigInteger(), nullable=False),
         sa.Column("parts", sa.JSON(), nullable=False),

@@ -84,6 +84,16 @@ def test_an_upload_is_begun_once(web) -> None:
     assert other.status_code == 422
 
 
+def test_what_an_upload_was_answered_is_answered_again_though_it_was_given_up(web) -> None:
+    headers = {"Tus-Resumable": "1.0.0", "Upload-Length": "7", "Idempotency-Key": "upload-given-up"}
+    first = web.client.post("/api/v1/uploads", headers=headers)
+    given_up = {"Tus-Resumable": "1.0.0", "Idempotency-Key": "give-up"}
+    for _ in range(2):
+        assert web.client.delete(first.headers["Location"], headers=given_up).status_code == 204
+    again = web.client.post("/api/v1/uploads", headers=headers)
+    assert (again.status_code, again.headers["Location"]) == (201, first.headers["Location"])
+
+
 @pytest.mark.parametrize("key", ["", "x" * 256])
 def test_a_key_that_is_empty_or_too_long_is_refused(web, key: str) -> None:
     response = web.client.post("/api/v1/jobs/1/cancel", headers={"Idempotency-Key": key})

@@ -5,7 +5,9 @@ import io
 import socket
 import time
 
+import httpx
 import pytest
+from sqlalchemy import func, select
 from tusclient import client as tus_client
 
 from datacenter.datasets.models import Upload
@@ -49,6 +51,28 @@ def test_options_tells_what_the_server_can_do(web) -> None:
     assert response.headers["Tus-Extension"] == "creation,creation-with-upload,termination,expiration"
 
 
+def test_options_of_one_upload_tells_the_same(web) -> None:
+    response = web.client.options("/api/v1/uploads/1")
+    assert (response.status_code, response.headers["Tus-Version"]) == (204, "1.0.0")
+
+
+def test_every_refusal_tells_the_version_too(web) -> None:
+    location = _begin(web, 3)
+    refusals = [
+        (401, httpx.patch(web.url + location)),
+        (404, web.client.head("/api/v1/uploads/unknown", headers=TUS)),
+        (405, web.client.put(location)),
+        (409, _patch(web, location, 1, b"x")),
+        (412, web.client.head(location)),
+        (413, _patch(web, location, 0, b"abcd")),
+        (415, web.client.patch(location, headers={**TUS, "Upload-Offset": "0"}, content=b"abc")),
+        (422, web.client.post("/api/v1/uploads", headers=TUS)),
+    ]
+    for status, response in refusals:
+        assert (response.status_code, response.headers["Tus-Resumable"]) == (status, "1.0.0")
+    assert "Tus-Resumable" not in web.client.get("/api/v1/datasets").headers
+
+
 def test_an_upload_arrives_in_pieces_of_any_size(web) -> None:
     data = bytes(range(256)) * 4096
     location = _begin(web, len(data))
@@ -78,6 +102,17 @@ def test_the_first_bytes_may_come_with_the_creation(web) -> None:
     assert "Upload-Expires" in response.headers
     assert _patch(web, response.headers["Location"], 5, b"56789").status_code == 204
     assert _stored(web, response.headers["Location"]) == b"0123456789"
+
+
+def test_first_bytes_that_are_too_many_begin_nothing(web) -> None:
+    def uploads() -> int:
+        with web.resources.database.reading() as session:
+            return session.scalar(select(func.count()).select_from(Upload))
+
+    before = uploads()
+    headers = {**OCTETS, "Upload-Length": "3"}
+    assert web.client.post("/api/v1/uploads", headers=headers, content=b"abcd").status_code == 413
+    assert uploads() == before
 
 
 def test_an_upload_of_nothing_is_complete_at_once(web) -> None:
@@ -115,6 +150,7 @@ def test_an_upload_over_the_limit_is_refused(web) -> None:
         ({**TUS, "Upload-Length": "9" * 30}, 422, "Upload-Length"),
         ({**TUS, "Upload-Defer-Length": "1"}, 422, "Upload-Length"),
         ({**TUS, "Upload-Length": "1", "Upload-Metadata": "filename !!!"}, 422, "Upload-Metadata"),
+        ({**TUS, "Upload-Length": "1", "Upload-Metadata": "x" * 5000}, 422, "Upload-Metadata"),
     ],
 )
 def test_headers_that_cannot_be_used_are_named(web, headers, status: int, field: str) -> None:
@@ -129,10 +165,12 @@ def test_bytes_of_another_media_type_are_refused(web) -> None:
     assert response.status_code == 415
 
 
-def test_a_chinese_filename_comes_back(web) -> None:
+def test_the_metadata_comes_back_exactly_as_it_was_given(web) -> None:
     encoded = base64.b64encode("数字.zip".encode()).decode()
-    location = _begin(web, 3, **{"Upload-Metadata": f"type eA==,filename {encoded}"})
-    assert web.client.head(location, headers=TUS).headers["Upload-Metadata"] == f"filename {encoded}"
+    given = f"type eA==, filename {encoded},is_confidential"
+    location = _begin(web, 3, **{"Upload-Metadata": given})
+    assert web.client.head(location, headers=TUS).headers["Upload-Metadata"] == given
+    assert "Upload-Metadata" not in web.client.head(_begin(web, 3), headers=TUS).headers
 
 
 def test_an_upload_that_is_given_up_is_gone_with_its_bytes(web) -> None:
