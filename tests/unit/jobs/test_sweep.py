@@ -1,0 +1,191 @@
+"""The sweep: what time or a crash has left is removed, what is alive is not, and nothing depends on how often it runs."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from faults import Schedule, faulty_storages
+from job_scenarios import FILES, Bench, zip_of
+from manifests import published
+from sqlalchemy import func, select, update
+from workbench import SilentDoorbell
+
+from datacenter.database import Base, now
+from datacenter.datasets.exports import ExportRequest
+from datacenter.datasets.models import Archive, Delivery, Download, Export, Litter, Upload
+from datacenter.datasets.uploads import append, begin
+from datacenter.ledger.doorbell import BrokerUnavailable
+from datacenter.ledger.models import Job
+from datacenter.settings import LifetimeSettings
+from jobs.sweep import forget_the_old, sweep_once
+from storage_adapters.contract import NewObject
+from storage_adapters.errors import PermissionDenied
+
+
+@pytest.fixture
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    bench = Bench(tmp_path_factory.mktemp("bench"))
+    yield bench
+    bench.close()
+
+
+def litter(bench: Bench, storage: str = "default", prefix: str = "old/") -> None:
+    with bench.database.transaction() as session:
+        session.add(Litter(storage=storage, prefix=prefix, due_at=now(session)))
+
+
+def put(bench: Bench, *keys: str) -> None:
+    storage = bench.resources.storages.open("default")
+    assert all(not each.error for each in storage.put_many(NewObject(key=key, data=b"x") for key in keys))
+
+
+def count(bench: Bench, table: type[Base]) -> int:
+    with bench.database.reading() as session:
+        return session.scalar(select(func.count()).select_from(table)) or 0
+
+
+def age_uploads(bench: Bench) -> None:
+    with bench.database.transaction() as session:
+        session.execute(update(Upload).values(expires_at=now(session) - timedelta(seconds=1)))
+
+
+def test_litter_goes_with_everything_under_it_and_nothing_else(bench: Bench) -> None:
+    put(bench, "old/a", "old/deep/b", "older/c")
+    storage = bench.resources.storages.open("default")
+    storage.begin_upload("old/half")
+    litter(bench)
+
+    bench.sweep()
+    bench.sweep()
+
+    assert bench.objects() == ["older/c"]
+    assert bench.disk() == {"older/c"}
+    assert count(bench, Litter) == 0
+
+
+def test_litter_that_would_not_go_stays_on_the_list_and_stops_nothing(bench: Bench) -> None:
+    put(bench, "old/a", "other/b")
+    litter(bench, prefix="old/")
+    litter(bench, storage="taken down", prefix="x/")
+    litter(bench, prefix="other/")
+    resources = faulty_storages(bench.resources, Schedule())
+    resources.storages.refused.add("old/a")  # type: ignore[attr-defined]  # a faulty one has it
+
+    sweep_once(resources)
+
+    assert bench.objects() == ["old/a"]
+    assert count(bench, Litter) == 2
+    with bench.database.transaction() as session:
+        session.execute(update(Litter).values(due_at=now(session)))
+    bench.sweep()
+    assert bench.objects() == []
+    assert count(bench, Litter) == 1
+
+
+def test_a_storage_that_is_away_keeps_its_litter_for_later(bench: Bench) -> None:
+    put(bench, "old/a")
+    litter(bench)
+
+    sweep_once(faulty_storages(bench.resources, Schedule(at=1, forever=True, fault=PermissionDenied)))
+
+    assert count(bench, Litter) == 1
+
+
+def test_an_upload_that_nobody_finished_is_removed_with_its_bytes(bench: Bench) -> None:
+    with bench.database.transaction() as session:
+        half = begin(session, bench.resources, project_id=bench.project_id, filename="a", size_bytes=10)
+    append(bench.resources, bench.project_id, half.id, offset_bytes=0, data=b"half")
+    bench.upload(b"whole")
+    bench.sweep()
+    assert count(bench, Upload) == 2
+
+    age_uploads(bench)
+    bench.sweep()
+
+    assert count(bench, Upload) == 0
+    assert bench.disk() == set()
+
+
+def test_an_upload_that_an_import_reads_or_may_go_on_with_is_not_removed(bench: Bench) -> None:
+    _, job = bench.submit_import(zip_of(FILES))
+    age_uploads(bench)
+    bench.sweep()
+    assert count(bench, Upload) == 1
+
+    schedule = Schedule(at=12, forever=True)
+    bench.settle(bench.engine_on(faulty_storages(bench.resources, schedule)))
+    assert bench.job(job.id).checkpoint
+    bench.sweep()
+    assert count(bench, Upload) == 1
+
+    bench.retry(job.id)
+    bench.settle()
+    assert bench.job(job.id).state == "SUCCESS"
+
+
+def test_an_upload_of_a_failed_import_is_removed_when_its_time_is_over(bench: Bench) -> None:
+    dataset, job = bench.submit_import(b"PK this is no archive")
+    bench.settle()
+    assert bench.job(job.id).state == "FAILURE"
+    assert bench.disk(), "until then it can be imported anew"
+
+    age_uploads(bench)
+    bench.sweep()
+
+    assert bench.disk() == set()
+    assert bench.dataset(dataset.id).state == "FAILED"
+
+
+def test_rows_that_nobody_needs_any_more_are_forgotten(bench: Bench) -> None:
+    dataset = published(bench, {"a": []})
+    bench.export(ExportRequest(datasets=((dataset.id, None),)))
+    bench.download(dataset.id, Delivery.STREAM)
+    bench.settle()
+    bench.expire_archives()
+    assert [count(bench, table) for table in (Archive, Export, Download, Job)] == [1, 1, 1, 2]
+    with bench.database.transaction() as session:
+        long_ago = now(session) - timedelta(days=365)
+        session.execute(update(Archive).values(expires_at=long_ago))
+        session.execute(update(Download).values(expires_at=long_ago))
+        session.execute(update(Job).values(finished_at=long_ago))
+
+    for _ in range(2):
+        bench.database.run(lambda session: forget_the_old(session, LifetimeSettings()))
+
+    assert [count(bench, table) for table in (Archive, Export, Download, Job)] == [0, 0, 0, 0]
+
+
+def test_rows_that_are_still_of_use_are_not(bench: Bench) -> None:
+    dataset = published(bench, {"a": []})
+    export, _, job = bench.export(ExportRequest(datasets=((dataset.id, None),)))
+    bench.settle()
+
+    bench.sweep()
+
+    assert bench.job(job.id).state == "SUCCESS"
+    assert [count(bench, table) for table in (Archive, Export)] == [1, 1]
+    assert export.id
+
+
+def test_it_rings_for_work_that_nobody_has_heard_of(bench: Bench) -> None:
+    bench.submit_import(zip_of(FILES))
+    bench.doorbell.rings.clear()
+
+    bench.sweep()
+
+    assert bench.doorbell.rings == [("import", "")]
+
+
+def test_a_broker_that_is_down_stops_no_sweep(bench: Bench) -> None:
+    class Dead(SilentDoorbell):
+        def ring(self, queue: str, job_id: str) -> None:
+            raise BrokerUnavailable("down")
+
+    bench.submit_import(zip_of(FILES))
+    put(bench, "old/a")
+    litter(bench)
+
+    sweep_once(replace(bench.resources, doorbell=Dead()))
+
+    assert "old/a" not in bench.objects()
