@@ -4,17 +4,24 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
+    InitSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
-    YamlConfigSettingsSource,
+    SettingsError,
 )
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 from datacenter.errors import SettingsInvalid
 
 CONFIG_VARIABLE = "DATACENTER_CONFIG"
+DRIVERS = ("sqlite", "sqlite+pysqlite", "mysql+pymysql", "mariadb+pymysql")
+MOST_PORT = 65535
 GIB = 1 << 30
 Seconds = Annotated[float, Field(gt=0)]
 
@@ -29,6 +36,17 @@ class DatabaseSettings(Section):
     url: str = "sqlite:///datacenter.db"
     """SQLAlchemy URL: `sqlite:///file.db` or `mysql+pymysql://user:password@host/database`."""
     pool_size: int = Field(default=10, ge=1)
+
+    @field_validator("url")
+    @classmethod
+    def _opens(cls, value: str) -> str:
+        try:
+            url = make_url(value)
+        except (ArgumentError, ValueError):  # a port that is no number is the latter
+            url = None
+        if url is None or url.drivername not in DRIVERS or (url.port or 0) > MOST_PORT:
+            raise ValueError("use sqlite:///file.db or mysql+pymysql://user:password@host:port/database")
+        return value
 
 
 class BrokerSettings(Section):
@@ -139,7 +157,7 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Environment before file; no `.env` is ever read."""
         path = os.environ.get(CONFIG_VARIABLE)
-        file = (YamlConfigSettingsSource(settings_cls, yaml_file=Path(path)),) if path else ()
+        file = (InitSettingsSource(settings_cls, init_kwargs=_read_file(Path(path))),) if path else ()
         return (init_settings, env_settings, *file)
 
 
@@ -147,20 +165,35 @@ def load_settings(**overrides: Any) -> Settings:
     """Read the settings; `DATACENTER_CONFIG` names the YAML file.
 
     Raises:
-        SettingsInvalid: with one line per wrong key, each naming the key and what is expected.
+        SettingsInvalid: naming every wrong key and what is expected; no value is quoted, it may be a secret.
     """
-    path = os.environ.get(CONFIG_VARIABLE)
-    if path and not Path(path).is_file():
-        raise SettingsInvalid(f"{CONFIG_VARIABLE} names {path}, which is not a file")
     try:
         settings = Settings(**overrides)
     except ValidationError as error:
-        lines = [
-            f"{'.'.join(str(part) for part in e['loc'])}: {e['msg']}" for e in error.errors(include_url=False)
-        ]
-        raise SettingsInvalid("; ".join(lines)) from error
+        raise SettingsInvalid("; ".join(map(_told, error.errors(include_url=False)))) from None
+    except SettingsError as error:
+        raise SettingsInvalid(f"a variable DATACENTER__… does not hold JSON: {error}") from None
     _refuse_unsafe(settings)
     return settings
+
+
+def _told(fault: ErrorDetails) -> str:
+    return f"{'.'.join(map(str, fault['loc']))}: {fault['msg'].removeprefix('Value error, ')}"
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    try:
+        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsInvalid(f"{CONFIG_VARIABLE} names {path}: {error.strerror}") from error
+    # Not only YAML's own: not UTF-8, an impossible date, a deep nest.
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f", look at line {mark.line + 1}" if mark else ""
+        raise SettingsInvalid(f"{path} is not YAML in UTF-8{line}") from None
+    if not isinstance(found or {}, dict) or not all(isinstance(key, str) for key in found or {}):
+        raise SettingsInvalid(f"{path} must hold lines of the form `name: value`")
+    return found or {}
 
 
 def _refuse_unsafe(settings: Settings) -> None:

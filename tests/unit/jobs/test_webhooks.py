@@ -45,7 +45,7 @@ def hook() -> Iterator[Hook]:
             """Nothing: the tests' output is theirs."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield Hook(port=server.server_port, heard=heard)
         server.shutdown()
 

@@ -1,0 +1,88 @@
+"""Settings that cannot work are refused in words, without a word of what may be a secret."""
+
+import traceback
+from pathlib import Path
+
+import pytest
+
+from datacenter.errors import SettingsInvalid
+from datacenter.settings import load_settings
+
+CANARY = "canary"
+
+
+def refusal(monkeypatch: pytest.MonkeyPatch, **environment: str) -> SettingsInvalid:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsInvalid) as caught:
+        load_settings()
+    told = "".join(traceback.format_exception(caught.value))
+    assert CANARY not in told
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"environment: production\nweb: [canary\n", "line 3"),
+        (b"web:\n\tsecret_key: canary", "line 2"),
+        (b"web: *canary", "line 1"),
+        (b"web: \xff canary", "UTF-8"),
+        ("web: {secret_key: canary}".encode("utf-16"), "UTF-8"),
+        (b"web: \0canary", "YAML"),
+        (b"web: 2026-99-99", "YAML"),
+        (b"[" * 100_000, "YAML"),
+        (b"- canary", "name: value"),
+        (b"canary", "name: value"),
+        (b"3", "name: value"),
+        (b"1: canary", "name: value"),
+        (b"web: {secret_key: [canary]}", "web.secret_key"),
+    ],
+    ids=lambda value: str(value[:20]),
+)
+def test_a_file_that_cannot_be_read_is_refused_in_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes, words: str
+) -> None:
+    file = tmp_path / "settings.yaml"
+    file.write_bytes(content)
+
+    assert words in refusal(monkeypatch, DATACENTER_CONFIG=str(file)).detail
+
+
+def test_a_file_that_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for place in (tmp_path, tmp_path / "none.yaml"):
+        assert str(place) in refusal(monkeypatch, DATACENTER_CONFIG=str(place)).detail
+
+
+def test_an_empty_file_says_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "settings.yaml"
+    file.write_text("# nothing yet\n")
+    monkeypatch.setenv("DATACENTER_CONFIG", str(file))
+
+    assert load_settings().web.port == 8080
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mysql+pymysql://u:canary@h:xx/d",
+        "mysql+pymysql://u:canary@h:70000/d",
+        "mysql://u:canary@h/d",
+        "postgresql://u:canary@h/d",
+        "mysql+nothing://u:canary@h/d",
+        "canary",
+        "",
+    ],
+)
+def test_a_database_url_that_cannot_be_opened_is_refused(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    assert refusal(monkeypatch, DATACENTER__DATABASE__URL=url).detail.startswith("database.url: use sqlite")
+
+
+def test_a_variable_that_is_no_json_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "storages" in refusal(monkeypatch, DATACENTER__STORAGES="{canary").detail
+
+
+def test_the_default_storage_has_to_keep_what_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    storages = '{"default": {"kind": "nas", "url": "nas:///mnt/in", "role": "source"}}'
+
+    assert "default_storage" in refusal(monkeypatch, DATACENTER__STORAGES=storages).detail
