@@ -21,6 +21,8 @@ T = TypeVar("T")
 READ_ONLY = "datacenter_read_only"
 DEADLOCKS = {1205, 1213}
 """MySQL: lock wait timeout and deadlock. 1205 rolls back the statement only, so the whole transaction is repeated."""
+DUPLICATE = 1062
+"""MySQL: a row with this key exists."""
 REPEATS = 8
 
 
@@ -113,7 +115,8 @@ def now(session: Session) -> datetime:
 
 def is_duplicate(error: DBAPIError) -> bool:
     """Whether an insert met a row with the same key (an IntegrityError can also be a missing parent)."""
-    return any(word in str(error.orig) for word in ("UNIQUE constraint", "1062"))
+    arguments = getattr(error.orig, "args", ())
+    return DUPLICATE in arguments or any("UNIQUE constraint" in str(argument) for argument in arguments)
 
 
 def _worth_repeating(error: OperationalError) -> bool:
@@ -123,12 +126,15 @@ def _worth_repeating(error: OperationalError) -> bool:
 
 def _create_engine(settings: DatabaseSettings) -> Engine:
     if settings.url.startswith("sqlite"):
-        engine = create_engine(settings.url, connect_args={"timeout": 30}, pool_size=settings.pool_size)
+        engine = create_engine(
+            settings.url, hide_parameters=True, connect_args={"timeout": 30}, pool_size=settings.pool_size
+        )
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
     return create_engine(
         settings.url,
+        hide_parameters=True,  # errors are logged; parameters may hold secrets
         pool_size=settings.pool_size,
         max_overflow=settings.pool_size,
         pool_pre_ping=True,

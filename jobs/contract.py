@@ -60,6 +60,8 @@ class JobContext:
     files: int = 0
     size_bytes: int = 0
     touched: float = field(default_factory=time.monotonic)
+    expires: float = float("inf")
+    """When the lease runs out by this process's clock, unless it is extended before."""
     lost: bool = False
     stopped: bool = False
 
@@ -91,7 +93,7 @@ class JobContext:
             ShuttingDown: this worker is to end now.
         """
         self.touched = time.monotonic()
-        if self.lost:
+        if self.lost or self.touched > self.expires:
             raise LeaseLost(f"shard {self.held.number} of job {self.job_id} was given to another worker")
         if self.stopped:
             raise Stopped
@@ -118,3 +120,6 @@ class JobRunner(Protocol):
 
     def interrupted(self, session: Session, payload: dict[str, Any]) -> None:
         """Mark what the job was about as failed while its work is kept for `retry`."""
+
+    def given_up(self, session: Session, payload: dict[str, Any]) -> None:
+        """Leave to the sweep what `undo` could not remove."""

@@ -50,7 +50,7 @@ class DeleteDataset:
         for outcome in storage.delete(sizes):
             failures.add(outcome)
             job.report(files=1, size_bytes=sizes[outcome.key])
-        return failures.report()
+        return {"failed": failures.count}
 
     def finish(self, job: JobContext, results: Iterator[dict[str, Any]]) -> Ending:
         """Sweep the prefix: manifests, staging, unfinished uploads, and whatever the shards could not remove.
@@ -81,6 +81,7 @@ class DeleteDataset:
         left = 0
         examples: list[str] = []
         for info in _storage(job).list_objects(dataset_prefix(job.payload["dataset_id"])):
+            job.check()
             left += 1
             if len(examples) < MOST_EXAMPLES:
                 examples.append(info.key)
@@ -88,6 +89,9 @@ class DeleteDataset:
 
     def interrupted(self, session: Session, payload: dict[str, Any]) -> None:
         """Nothing: the record is gone, and the ledger keeps what is still to be removed."""
+
+    def given_up(self, session: Session, payload: dict[str, Any]) -> None:
+        """Nothing: `retry` removes the rest."""
 
 
 class Failures:
@@ -106,9 +110,6 @@ class Failures:
         self.count += 1
         if len(self.examples) < MOST_EXAMPLES:
             self.examples.append({"key": outcome.key, "code": error.code, "message": error.detail})
-
-    def report(self) -> dict[str, Any]:
-        return {"failed": self.count, "examples": self.examples}
 
 
 def _spans(job: JobContext, manifest: str) -> Iterator[ShardPlan]:

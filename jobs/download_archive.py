@@ -5,7 +5,8 @@ from typing import Any, ClassVar
 
 from sqlalchemy.orm import Session
 
-from datacenter.datasets.models import Delivery
+from datacenter.database import now
+from datacenter.datasets.models import Archive, Delivery, Download
 from datacenter.ledger.states import JobKind
 from jobs.building import archive as building
 from jobs.contract import Ending, JobContext, NextWave, Plan
@@ -27,13 +28,25 @@ class DownloadArchive:
         if isinstance(ending, NextWave):
             return ending
         download = {"id": job.payload["download_id"]}
-        return Ending(result={"download": download, **(ending.result or {})}, publish=ending.publish)
+        result = {"download": download, **(ending.result or {})}
+        return Ending(result=result, publish=lambda session: self._publish(session, job, ending))
+
+    def _publish(self, session: Session, job: JobContext, ending: Ending) -> None:
+        """The link's time begins when it can be used."""
+        ending.publish(session)
+        download = session.get_one(Download, job.payload["download_id"])
+        archive = session.get_one(Archive, download.archive_id)
+        download.expires_at = now(session) + (download.expires_at - download.created_at)
+        archive.expires_at = max(archive.expires_at, download.expires_at)
 
     def undo(self, job: JobContext) -> Ending:
         return building.undo(job, building.find_archive(job))
 
     def interrupted(self, session: Session, payload: dict[str, Any]) -> None:
         """Nothing: an archive that is not laid out or READY cannot be fetched."""
+
+    def given_up(self, session: Session, payload: dict[str, Any]) -> None:
+        """Nothing: the archive expires, and the sweep removes it."""
 
 
 def _write(job: JobContext) -> bool:

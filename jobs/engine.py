@@ -132,6 +132,7 @@ class Engine:
             "shard failed", job_id=held.job_id, shard=held.number, code=failure.code, reason=failure.message
         )
         runner = self._runners[held.kind]
+        ended = runner.given_up if held.step is Step.UNDO else runner.interrupted
         self._settle(
             held,
             lambda session: leases.fail(
@@ -142,7 +143,7 @@ class Engine:
                 message=failure.message,
                 entry=failure.entry,
                 retryable=failure.retryable,
-                publish=lambda inner: runner.interrupted(inner, held.payload),
+                publish=lambda inner: ended(inner, held.payload),
             ),
         )
 

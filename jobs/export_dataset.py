@@ -33,3 +33,6 @@ class ExportDataset:
 
     def interrupted(self, session: Session, payload: dict[str, Any]) -> None:
         """Nothing: an archive that is not READY cannot be fetched."""
+
+    def given_up(self, session: Session, payload: dict[str, Any]) -> None:
+        """Nothing: the archive expires, and the sweep removes it."""

@@ -24,7 +24,7 @@ class Heartbeat:
         self._settings = context.resources.settings.ledger
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
-        self._expires = time.monotonic() + self._settings.lease_seconds
+        context.expires = time.monotonic() + self._settings.lease_seconds
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -40,7 +40,7 @@ class Heartbeat:
         while not self._ended.wait(self._settings.heartbeat_seconds):
             if time.monotonic() - self._context.touched <= self._settings.stall_seconds:
                 self._extend()
-            if time.monotonic() > self._expires:
+            if time.monotonic() > self._context.expires:
                 self._context.lost = True
             if self._context.lost:
                 return
@@ -54,7 +54,7 @@ class Heartbeat:
                     session, context.held, lease, files=context.files, size_bytes=context.size_bytes
                 )
             )
-            self._expires = sent + self._settings.lease_seconds
+            context.expires = sent + self._settings.lease_seconds
         except LeaseLost:
             context.lost = True
         except SQLAlchemyError as error:

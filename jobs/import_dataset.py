@@ -11,14 +11,13 @@ from datacenter.archives.detect import detect_format
 from datacenter.archives.limits import Limits
 from datacenter.database import now
 from datacenter.datasets.labelling import publish_labels
-from datacenter.datasets.manifest import ManifestTotals, manifest_key, merge_sorted, write_manifest
+from datacenter.datasets.manifest import ManifestTotals, merge_sorted, write_manifest
 from datacenter.datasets.models import (
     Dataset,
     DatasetState,
     DatasetVersion,
     Litter,
     Upload,
-    dataset_prefix,
 )
 from datacenter.formats.errors import LabelsInvalid
 from datacenter.ledger.leases import ShardPlan, Totals
@@ -62,11 +61,10 @@ class ImportDataset:
         for result in results:
             fragments += result["fragments"]
             warnings += result.get("warnings", ())
-        key = manifest_key(dataset_id, 1, job.job_id[-12:])
         rows = _checked(job, merge_sorted(staging.read_fragment(fragment) for fragment in fragments))
-        totals = write_manifest(staging.storage, key, rows)
+        totals = write_manifest(staging.storage, staging.manifest_key, rows)
         _check_labels(job, totals)
-        abort_uploads(staging.storage, dataset_prefix(dataset_id))
+        abort_uploads(staging.storage, staging.objects_prefix)
         staging.storage.flush()
         summary = staging.read_summary()
         result = {
@@ -77,33 +75,47 @@ class ImportDataset:
             "warnings": (summary["warnings"] + warnings)[:100],
             "label_file": summary["label_file"],
         }
-        return Ending(result=result, publish=lambda session: _publish(session, job, staging, key, totals))
+        return Ending(result=result, publish=lambda session: _publish(session, job, staging, totals))
 
     def undo(self, job: JobContext) -> Ending:
         """Remove every object that was made; the upload stays until it expires, so that it can be imported anew."""
-        storage, prefix = _staging(job).storage, dataset_prefix(job.payload["dataset_id"])
-        abort_uploads(storage, prefix)
-        for outcome in storage.delete_prefix(prefix):
-            # Whoever has lost the lease must not remove what a retry writes here.
-            job.check()
+        staging = _staging(job)
+        storage = staging.storage
+        for prefix in (staging.objects_prefix, staging.prefix):
+            abort_uploads(storage, prefix)
+            for outcome in storage.delete_prefix(prefix):
+                job.check()
+                if outcome.error is not None:
+                    raise outcome.error
+        abort_uploads(storage, staging.manifest_key)
+        for outcome in storage.delete([staging.manifest_key]):
             if outcome.error is not None:
                 raise outcome.error
-        return Ending(result=None, publish=lambda session: self._failed(session, job.payload))
+        return Ending(result=None, publish=lambda session: _failed(session, job.payload))
 
     def interrupted(self, session: Session, payload: dict[str, Any]) -> None:
         _mark_failed(session, payload["dataset_id"])
 
-    def _failed(self, session: Session, payload: dict[str, Any]) -> None:
-        _mark_failed(session, payload["dataset_id"])
-        upload = session.get(Upload, payload["source"].get("upload") or "")
-        if upload is not None:
-            upload.job_id = None
+    def given_up(self, session: Session, payload: dict[str, Any]) -> None:
+        """The dataset is FAILED and has no version; what lies under its prefix goes with the dataset."""
+        _failed(session, payload)
+
+
+def _failed(session: Session, payload: dict[str, Any]) -> None:
+    _mark_failed(session, payload["dataset_id"])
+    upload = session.get(Upload, payload["source"].get("upload") or "")
+    if upload is not None:
+        upload.job_id = None
 
 
 def _staging(job: JobContext) -> Staging:
     payload = job.payload
-    storage = job.resources.storages.open(payload["storage"])
-    return Staging(storage=storage, dataset_id=payload["dataset_id"], job_id=job.job_id)
+    return Staging(
+        storage=job.resources.storages.open(payload["storage"]),
+        dataset_id=payload["dataset_id"],
+        job_id=job.job_id,
+        generation=payload.get("generation", 0),
+    )
 
 
 def _source(job: JobContext) -> ObjectSource:
@@ -137,7 +149,7 @@ def _check_labels(job: JobContext, totals: ManifestTotals) -> None:
         raise LabelsInvalid("TOO_MANY_LABELS", detail)
 
 
-def _publish(session: Session, job: JobContext, staging: Staging, key: str, totals: ManifestTotals) -> None:
+def _publish(session: Session, job: JobContext, staging: Staging, totals: ManifestTotals) -> None:
     """The one moment at which anything of the import becomes visible."""
     moment = now(session)
     dataset_id, source = job.payload["dataset_id"], job.payload["source"]
@@ -145,7 +157,7 @@ def _publish(session: Session, job: JobContext, staging: Staging, key: str, tota
         DatasetVersion(
             dataset_id=dataset_id,
             version=1,
-            manifest_key=key,
+            manifest_key=staging.manifest_key,
             files=totals.files,
             size_bytes=totals.size_bytes,
             comment=f"imported from {source['filename'] or source['key']}"[:255],

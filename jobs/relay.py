@@ -17,7 +17,7 @@ log = structlog.get_logger(__name__)
 
 
 def relay_once(resources: Resources) -> None:
-    """Wake what is due and send what is in the outbox; a broker that is down is met again the next time."""
+    """Wake what is due and send the rings in the outbox; a broker that is down is met again the next time."""
     while resources.database.run(wake_due) == BATCH:
         pass
     try:
@@ -25,14 +25,17 @@ def relay_once(resources: Resources) -> None:
             pass
     except BrokerUnavailable as error:
         log.warning("broker unavailable", reason=error.detail)
-    notify_once(resources)
 
 
 def notify_once(resources: Resources) -> None:
     """Tell webhooks of ended jobs; one that does not answer is tried again with growing pauses."""
     with resources.database.reading() as session:
         due = (OutboxMessage.kind == "notify", OutboxMessage.due_at <= now(session))
-        messages = list(session.scalars(select(OutboxMessage).where(*due).limit(NOTIFY_BATCH)))
+        messages = list(
+            session.scalars(
+                select(OutboxMessage).where(*due).order_by(OutboxMessage.due_at).limit(NOTIFY_BATCH)
+            )
+        )
     for message in messages:
         delivered = _deliver(resources, message)
         with resources.database.transaction() as session:

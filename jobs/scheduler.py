@@ -13,15 +13,19 @@ from datacenter.errors import SettingsInvalid
 from datacenter.logs import configure_logs
 from datacenter.migrations import require_schema
 from datacenter.settings import load_settings
-from jobs.relay import relay_once
+from jobs.relay import notify_once, relay_once
 from jobs.sweep import sweep_once
 
 log = structlog.get_logger(__name__)
 
 
 def run(resources: Resources, stop: threading.Event) -> None:
-    """Relay and sweep in turn until told to stop; a database that is away is met again later."""
+    """Relay and sweep in turn until told to stop; what fails in one turn is met again in the next.
+
+    Webhooks have a thread of their own: whoever answers them slowly must not keep leases and retries waiting.
+    """
     settings = resources.settings.ledger
+    threading.Thread(target=_notify, args=(resources, stop), name="webhooks", daemon=True).start()
     swept = float("-inf")
     while not stop.is_set():
         try:
@@ -31,7 +35,19 @@ def run(resources: Resources, stop: threading.Event) -> None:
                 swept = time.monotonic()
         except SQLAlchemyError as error:
             log.warning("database unavailable", reason=str(error))
+        except Exception:
+            # One bad row must not end the repair of all others.
+            log.exception("a turn failed")
         stop.wait(settings.relay_seconds)
+
+
+def _notify(resources: Resources, stop: threading.Event) -> None:
+    while not stop.is_set():
+        try:
+            notify_once(resources)
+        except Exception:
+            log.exception("webhooks failed")
+        stop.wait(resources.settings.ledger.relay_seconds)
 
 
 def main() -> None:

@@ -7,7 +7,16 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from datacenter.database import now
-from datacenter.datasets.models import Archive, ArchiveState, Download, Export, Litter, Upload
+from datacenter.datasets.archives import is_wanted
+from datacenter.datasets.models import (
+    Archive,
+    ArchiveState,
+    DeletedDataset,
+    Download,
+    Export,
+    Litter,
+    Upload,
+)
 from datacenter.datasets.resources import Resources
 from datacenter.errors import Invalid
 from datacenter.ledger.doorbell import BrokerUnavailable
@@ -29,10 +38,10 @@ def sweep_once(resources: Resources) -> None:
     database, settings = resources.database, resources.settings
     kinds = runners()
 
-    def interrupted(session: Session, job: Job) -> None:
-        kinds[JobKind(job.kind)].interrupted(session, job.payload)
+    def given_up(session: Session, job: Job) -> None:
+        kinds[JobKind(job.kind)].given_up(session, job.payload)
 
-    while database.run(lambda session: take_back_expired(session, settings.ledger, interrupted)) == BATCH:
+    while database.run(lambda session: take_back_expired(session, settings.ledger, given_up)) == BATCH:
         pass
     _ring_for_waiting_work(resources)
     database.run(lambda session: undo_old_checkpoints(session, settings.ledger.checkpoint_seconds))
@@ -68,7 +77,7 @@ def expire_archives(session: Session) -> None:
     for archive in session.scalars(
         select(Archive).where(*over).limit(BATCH).with_for_update(skip_locked=True)
     ):
-        if _is_in_use(session, archive):
+        if is_wanted(session, archive):
             continue
         archive.state = ArchiveState.EXPIRED
         session.add(Litter(storage=archive.storage, prefix=archive.prefix, due_at=now(session)))
@@ -99,7 +108,9 @@ def forget_the_old(session: Session, lifetimes: LifetimeSettings) -> None:
     ids = session.scalars(expired.limit(BATCH)).all()
     session.execute(delete(Export).where(Export.archive_id.in_(ids)))
     session.execute(delete(Archive).where(Archive.id.in_(ids)))
-    old = (Job.state.in_(FINISHED), Job.finished_at < ended_before, ~Job.checkpoint)
+    # A delete that left something behind is kept: `retry` is the way to remove it.
+    unclean = select(DeletedDataset.job_id)
+    old = (Job.state.in_(FINISHED), Job.finished_at < ended_before, ~Job.checkpoint, Job.id.not_in(unclean))
     ids = session.scalars(select(Job.id).where(*old).limit(BATCH)).all()
     session.execute(delete(Job).where(Job.id.in_(ids)))
 
@@ -130,8 +141,3 @@ def _settle(session: Session, litter: Litter, gone: bool) -> None:
     else:
         later = now(session) + timedelta(minutes=5)
         session.execute(update(Litter).where(Litter.id == litter.id).values(due_at=later))
-
-
-def _is_in_use(session: Session, archive: Archive) -> bool:
-    builder = session.get(Job, archive.job_id)
-    return builder is not None and builder.state not in FINISHED

@@ -207,7 +207,7 @@ class Import(Scenario):
         assert dataset.state == "READY"
         entries = list_files(resources, dataset, version, limit=10_000)
         contents = {
-            entry.path: b"".join(read_file(resources, dataset, version, entry.path, 0, entry.size_bytes))
+            entry.path: b"".join(read_file(resources, dataset, entry, 0, entry.size_bytes))
             for entry in entries
         }
         self.bench.sweep()

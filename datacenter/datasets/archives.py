@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from datacenter.database import now
-from datacenter.datasets.models import Archive, ArchiveState
+from datacenter.datasets.models import Archive, ArchiveState, Download, Export
 from datacenter.datasets.selection import LabelFilter, SelectedVersion, Selection
 from datacenter.errors import Invalid
 from datacenter.ledger.models import Job
@@ -65,8 +65,8 @@ def selection_of(request: dict[str, Any]) -> Selection:
 
 def find_or_plan(
     session: Session, project_id: str, request: dict[str, Any], *, name: str, job_id: str, lifetime: timedelta
-) -> tuple[Archive, list[str]]:
-    """The archive of this request, and the jobs that are building it already."""
+) -> Archive:
+    """The archive of this request; a living one of the same fingerprint is shared, and lives as long as asked for."""
     fingerprint = hashlib.sha256(orjson.dumps(request, option=orjson.OPT_SORT_KEYS)).hexdigest()
     moment = now(session)
     alive = (
@@ -78,11 +78,7 @@ def find_or_plan(
     archive = session.scalars(select(Archive).where(*alive).with_for_update()).first()
     if archive is not None:
         archive.expires_at = max(archive.expires_at, moment + lifetime)
-        builder = session.get(Job, archive.job_id)
-        if builder is None or builder.state in FINISHED:
-            archive.job_id = job_id
-            return archive, []
-        return archive, [builder.id]
+        return archive
     suffix, media_type = FORMATS[request["archive"]]
     archive = Archive(
         project_id=project_id,
@@ -99,7 +95,30 @@ def find_or_plan(
     )
     session.add(archive)
     session.flush()
-    return archive, []
+    return archive
+
+
+def stand_in_line(session: Session, archive: Archive, job_id: str) -> list[str]:
+    """Make a job the next writer of an archive; returns the one before, which it has to wait for.
+
+    So only one job at a time writes an archive, and whoever comes later finds it finished.
+    """
+    before = session.get(Job, archive.job_id)
+    archive.job_id = job_id
+    return [before.id] if before is not None and before.id != job_id and before.state not in FINISHED else []
+
+
+def is_wanted(session: Session, archive: Archive, *, but_for: str = "") -> bool:
+    """Whether a job that has not ended is about the archive, the job `but_for` left aside."""
+    for request in (Export, Download):
+        query = (
+            select(Job.id)
+            .join(request, request.job_id == Job.id)
+            .where(request.archive_id == archive.id, Job.id != but_for, Job.state.not_in(FINISHED))
+        )
+        if session.scalars(query.limit(1)).first() is not None:
+            return True
+    return False
 
 
 def is_alive(archive: Archive, moment: datetime) -> bool:

@@ -2,17 +2,16 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from datacenter.database import new_id, now
 from datacenter.datasets import exports
-from datacenter.datasets.archives import find_or_plan, is_alive, request_record
+from datacenter.datasets.archives import find_or_plan, is_alive, request_record, stand_in_line
 from datacenter.datasets.links import check_link, sign_link
 from datacenter.datasets.members import ArchiveReader
-from datacenter.datasets.models import Archive, ArchiveState, Dataset, Delivery, Download
+from datacenter.datasets.models import Archive, ArchiveState, Delivery, Download
 from datacenter.datasets.resources import Resources
 from datacenter.datasets.selection import LabelFilter
 from datacenter.errors import Gone, Invalid, NotFound
@@ -54,10 +53,8 @@ def create_for_dataset(
     )
     job_id = new_id()
     lifetime = timedelta(seconds=resources.settings.lifetimes.archive_seconds)
-    archive, builders = find_or_plan(
-        session, project_id, record, name=version.name, job_id=job_id, lifetime=lifetime
-    )
-    return _create(session, resources, project_id, archive, request, options, job_id, builders)
+    archive = find_or_plan(session, project_id, record, name=version.name, job_id=job_id, lifetime=lifetime)
+    return _create(session, resources, project_id, archive, request, options, job_id)
 
 
 def create_for_export(
@@ -71,10 +68,10 @@ def create_for_export(
     """Add a download of an export's archive. Raises: NotFound, Gone, Invalid."""
     if request.labels != LabelFilter():
         raise Invalid("labels: an export is already selected; leave them out", field="labels")
-    export, archive = exports.find_living(session, project_id, export_id)
+    _, archive = exports.find_living(session, project_id, export_id)
     if request.delivery == Delivery.STREAM and archive.request["compression"] != "none":
         raise Invalid("delivery: a compressed export can only be fetched as archive", field="delivery")
-    return _create(session, resources, project_id, archive, request, options, new_id(), [export.job_id])
+    return _create(session, resources, project_id, archive, request, options, new_id())
 
 
 def find(session: Session, project_id: str, download_id: str) -> tuple[Download, Archive]:
@@ -89,8 +86,7 @@ def link(resources: Resources, download: Download, archive: Archive, base_url: s
     """A link that needs no token and works until the download expires."""
     storage = resources.storages.open(archive.storage)
     if download.delivery == Delivery.ARCHIVE and storage.capabilities.presign:
-        seconds = resources.settings.lifetimes.link_seconds
-        return storage.presign(archive.key, "GET", timedelta(seconds=seconds))
+        return storage.presign(archive.key, "GET", download.expires_at - datetime.now(UTC))
     return f"{base_url.rstrip('/')}/d/{sign_link(resources.settings.web.secret_key, download)}"
 
 
@@ -138,7 +134,6 @@ def _create(
     request: DownloadRequest,
     options: JobOptions,
     job_id: str,
-    builders: list[str],
 ) -> tuple[Download, Job]:
     lifetimes = resources.settings.lifetimes
     lifetime = request.expires_in
@@ -172,7 +167,9 @@ def _create(
         },
         dataset_ids=archive.dataset_ids,
         options=options,
-        after_any_end=builders if request.delivery == Delivery.ARCHIVE else [],
+        after_any_end=(
+            stand_in_line(session, archive, job_id) if request.delivery == Delivery.ARCHIVE else []
+        ),
         job_id=job_id,
     )
     return download, job
@@ -189,7 +186,5 @@ def _fetchable(session: Session, download: Download) -> Archive:
         return archive
     if download.delivery == Delivery.ARCHIVE:
         raise Gone("the download is not ready; wait for its job")
-    living = select(func.count()).select_from(Dataset).where(Dataset.id.in_(archive.dataset_ids))
-    if session.scalar(living) != len(archive.dataset_ids):
-        raise Gone("a dataset of this download was deleted")
+    exports.require_datasets(session, archive)
     return archive

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from datacenter.database import new_id, now
 from datacenter.datasets import places
-from datacenter.datasets.archives import find_or_plan, is_alive, request_record
-from datacenter.datasets.models import Archive, Export
+from datacenter.datasets.archives import find_or_plan, is_alive, request_record, stand_in_line
+from datacenter.datasets.models import Archive, Dataset, Export
 from datacenter.datasets.records import find_version
 from datacenter.datasets.resources import Resources
 from datacenter.datasets.selection import LabelFilter, SelectedVersion, Selection, totals_of
@@ -71,7 +71,7 @@ def create(
     )
     job_id, name = new_id(), "-".join(version.name for version in selection.versions)[:100]
     lifetime = timedelta(seconds=resources.settings.lifetimes.archive_seconds)
-    archive, builders = find_or_plan(session, project_id, record, name=name, job_id=job_id, lifetime=lifetime)
+    archive = find_or_plan(session, project_id, record, name=name, job_id=job_id, lifetime=lifetime)
     export = Export(
         id=new_id(), project_id=project_id, archive_id=archive.id, job_id=job_id, created_at=now(session)
     )
@@ -83,7 +83,7 @@ def create(
         payload={"archive_id": archive.id, "export_id": export.id},
         dataset_ids=archive.dataset_ids,
         options=options,
-        after_any_end=builders,
+        after_any_end=stand_in_line(session, archive, job_id),
         job_id=job_id,
     )
     return export, archive, job
@@ -98,11 +98,20 @@ def find(session: Session, project_id: str, export_id: str) -> tuple[Export, Arc
 
 
 def find_living(session: Session, project_id: str, export_id: str) -> tuple[Export, Archive]:
-    """An export whose archive can still be fetched. Raises: NotFound, Gone."""
-    export, archive = find(session, project_id, export_id)
+    """An export whose archive can still be fetched, locked so that it stays so. Raises: NotFound, Gone."""
+    export, _ = find(session, project_id, export_id)
+    archive = session.get_one(Archive, export.archive_id, with_for_update=True, populate_existing=True)
     if not is_alive(archive, now(session)):
         raise Gone("the export's archive has expired; make the export again")
+    require_datasets(session, archive)
     return export, archive
+
+
+def require_datasets(session: Session, archive: Archive) -> None:
+    """Raises: Gone when a dataset of the archive was deleted."""
+    living = select(func.count()).select_from(Dataset).where(Dataset.id.in_(archive.dataset_ids))
+    if session.scalar(living) != len(archive.dataset_ids):
+        raise Gone("a dataset of this archive was deleted")
 
 
 def list_exports(

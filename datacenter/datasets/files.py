@@ -15,18 +15,17 @@ from datacenter.datasets.manifest import group_bounds, open_rows
 from datacenter.datasets.models import Dataset, DatasetVersion
 from datacenter.datasets.resources import Resources
 from datacenter.errors import NotFound
-from datacenter.storages.object_file import ObjectSource
-from storage_adapters.contract import ByteRange
+from storage_adapters.contract import ByteRange, Storage
 
 CHUNK_BYTES = 1 << 20
-SHOWN = ["path", "size_bytes", "crc32", "media_type", "labels", "annotation"]
+SHOWN = ["path", "size_bytes", "crc32", "media_type", "labels", "annotation", "key", "offset"]
 LAST = "\U0010ffff"
 """Sorts behind every character that a path can hold."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class FileEntry:
-    """A file as a listing shows it."""
+    """A file as a listing shows it, and where its bytes lie."""
 
     path: str
     size_bytes: int
@@ -34,6 +33,8 @@ class FileEntry:
     media_type: str
     labels: list[str]
     annotation: Any | None
+    key: str
+    offset: int
 
 
 def list_files(
@@ -64,28 +65,40 @@ def list_files(
 
 def find_file(resources: Resources, dataset: Dataset, version: DatasetVersion, path: str) -> FileEntry:
     """The entry of one path. Raises: NotFound."""
-    return _entry(_row(resources, dataset, version, path))
+    with open_rows(resources.storages.open(dataset.storage), version.manifest_key) as file:
+        for group, (least, greatest) in enumerate(group_bounds(file)):
+            if least <= path <= greatest:
+                rows = file.read_row_group(group, columns=SHOWN)
+                for row in rows.filter(pc.equal(rows["path"], pa.scalar(path))).to_pylist():
+                    return _entry(row)
+    raise NotFound(f"dataset {dataset.name} has no file {path!r}")
 
 
 def read_file(
-    resources: Resources, dataset: Dataset, version: DatasetVersion, path: str, start: int, stop: int
+    resources: Resources, dataset: Dataset, entry: FileEntry, start: int, stop: int
 ) -> Iterator[bytes]:
-    """Bytes `start` to `stop` of a file, in pieces. Raises: NotFound, and StorageError before the first byte."""
-    row = _row(resources, dataset, version, path)
+    """Bytes `start` to `stop` of a file, in pieces. Raises: StorageError before the first byte."""
     storage = resources.storages.open(dataset.storage)
-    base = row["offset"]
-    return storage.read_ranges(
-        ByteRange(key=row["key"], offset=base + at, length=min(CHUNK_BYTES, stop - at))
-        for at in range(start, stop, CHUNK_BYTES)
-    )
+    return _read(storage, entry.key, entry.offset + start, entry.offset + stop)
+
+
+def manifest_bytes(resources: Resources, dataset: Dataset, version: DatasetVersion) -> int:
+    """The size of the manifest, a Parquet file."""
+    return resources.storages.open(dataset.storage).stat(version.manifest_key).size_bytes
 
 
 def read_manifest(
-    resources: Resources, dataset: Dataset, version: DatasetVersion
-) -> tuple[int, Iterator[bytes]]:
-    """The size of the manifest and its bytes, a Parquet file."""
-    source = ObjectSource(resources.storages.open(dataset.storage), version.manifest_key)
-    return source.size_bytes, source.stream(CHUNK_BYTES)
+    resources: Resources, dataset: Dataset, version: DatasetVersion, start: int, stop: int
+) -> Iterator[bytes]:
+    """Bytes `start` to `stop` of the manifest, in pieces. Raises: StorageError before the first byte."""
+    return _read(resources.storages.open(dataset.storage), version.manifest_key, start, stop)
+
+
+def _read(storage: Storage, key: str, start: int, stop: int) -> Iterator[bytes]:
+    return storage.read_ranges(
+        ByteRange(key=key, offset=at, length=min(CHUNK_BYTES, stop - at))
+        for at in range(start, stop, CHUNK_BYTES)
+    )
 
 
 def _matching(rows: pa.Table, label: str | None, prefix: str, after_path: str) -> pa.Table:
@@ -108,16 +121,6 @@ def has_label(labels: Column, wanted: list[str]) -> Mask:
     return pc.is_in(rows, value_set=hits.cast(pa.int64()))
 
 
-def _row(resources: Resources, dataset: Dataset, version: DatasetVersion, path: str) -> dict[str, Any]:
-    with open_rows(resources.storages.open(dataset.storage), version.manifest_key) as file:
-        for group, (least, greatest) in enumerate(group_bounds(file)):
-            if least <= path <= greatest:
-                rows = file.read_row_group(group)
-                for row in rows.filter(pc.equal(rows["path"], pa.scalar(path))).to_pylist():
-                    return dict(row)
-    raise NotFound(f"dataset {dataset.name} has no file {path!r}")
-
-
 def _entry(row: dict[str, Any]) -> FileEntry:
     annotation = orjson.loads(row["annotation"]) if row["annotation"] is not None else None
     return FileEntry(
@@ -127,4 +130,6 @@ def _entry(row: dict[str, Any]) -> FileEntry:
         media_type=row["media_type"],
         labels=row["labels"],
         annotation=annotation,
+        key=row["key"],
+        offset=row["offset"],
     )

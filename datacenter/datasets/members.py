@@ -95,7 +95,7 @@ def write_members(resources: Resources, archive: Archive, key: str, check: Calla
 
     def rows() -> Iterator[pa.Table]:
         labels.write(writer.head())
-        for table in selected_rows(resources, selection_of(archive.request)):
+        for table in selected_rows(resources, selection_of(archive.request), check):
             check()
             for batch in table.combine_chunks().to_batches():
                 labels.write(writer.rows(batch.select(["path", "labels", "annotation"])))

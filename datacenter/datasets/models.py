@@ -141,6 +141,8 @@ class Archive(Base):
     files: Mapped[int] = mapped_column(BigInteger, default=0)
     size_bytes: Mapped[int] = mapped_column(BigInteger, default=0)
     etag: Mapped[str] = mapped_column(String(64), default="")
+    object_name: Mapped[str] = mapped_column(String(128), default="")
+    """Which object under the prefix is the finished archive; each job that builds it has names of its own."""
     dataset_ids: Mapped[list[str]] = mapped_column(JSON, default=list)
     job_id: Mapped[str] = mapped_column(String(36))
     """The job that was first to build it; others that want the same archive wait for this one."""
@@ -154,8 +156,8 @@ class Archive(Base):
 
     @property
     def key(self) -> str:
-        """The finished archive."""
-        return f"{self.prefix}archive"
+        """The finished archive, once it is READY."""
+        return f"{self.prefix}{self.object_name}"
 
     @property
     def members_key(self) -> str:

@@ -34,7 +34,7 @@ def retry(session: Session, resources: Resources, project_id: str, job_id: str) 
     job = ledger.retry(session, project_id, job_id)
     match job.kind:
         case JobKind.IMPORT:
-            _take_source(session, job)
+            _take_source(session, job, kept)
         case JobKind.DELETE:
             _check_deleted(session, job)
         case JobKind.EXPORT | JobKind.DOWNLOAD:
@@ -42,9 +42,14 @@ def retry(session: Session, resources: Resources, project_id: str, job_id: str) 
     return job
 
 
-def _take_source(session: Session, job: Job) -> None:
-    """The dataset is IMPORTING again, and the upload belongs to the job again."""
-    dataset = session.get(Dataset, job.payload["dataset_id"])
+def _take_source(session: Session, job: Job, kept: bool) -> None:
+    """The dataset is IMPORTING again, and the upload belongs to the job again.
+
+    An import that begins anew gets a generation of its own, so that it shares no key with what was undone.
+    """
+    if not kept:
+        job.payload = job.payload | {"generation": job.payload.get("generation", 0) + 1}
+    dataset = session.get(Dataset, job.payload["dataset_id"], with_for_update=True)
     if dataset is None:
         raise Conflict("the dataset of this job was deleted; import it anew")
     dataset.state = DatasetState.IMPORTING
@@ -78,7 +83,7 @@ def _find_archive(session: Session, resources: Resources, job: Job, kept: bool) 
         raise Conflict("what this job was building has expired; ask for it anew")
     lifetime = timedelta(seconds=resources.settings.lifetimes.archive_seconds)
     columns = {name: getattr(archive, name) for name in Archive.__table__.columns.keys()}  # noqa: SIM118 - the columns' keys are attribute names
-    anew = {"id": new_id(), "state": ArchiveState.PLANNED, "job_id": job.id}
+    anew = {"id": new_id(), "state": ArchiveState.PLANNED, "job_id": job.id, "object_name": ""}
     times = {"created_at": moment, "expires_at": moment + lifetime}
     successor = Archive(**(columns | anew | times))
     session.add(successor)

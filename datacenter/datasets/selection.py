@@ -1,6 +1,6 @@
 """Selection: which files of which versions go into an archive, and under which paths."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -46,13 +46,15 @@ class Selection:
     labels: LabelFilter = field(default_factory=LabelFilter)
 
 
-def selected_rows(resources: Resources, selection: Selection) -> Iterator[pa.Table]:
+def selected_rows(
+    resources: Resources, selection: Selection, check: Callable[[], None] = lambda: None
+) -> Iterator[pa.Table]:
     """Manifest rows of the selection in the order of their archive paths.
 
     Added columns: `storage`, `dataset`, `version`, and `source_path` where paths were changed. If paths meet,
-    every file goes into its dataset's folder, so that nothing is renamed by half.
+    every file goes into its dataset's folder, so that nothing is renamed by half. `check` may raise to stop.
     """
-    if not collides(resources, selection):
+    if not collides(resources, selection, check):
         ordered = sorted(selection.versions, key=lambda version: version.name.encode())
         yield from merge_sorted(_rows(resources, version, selection.labels) for version in ordered)
         return
@@ -62,7 +64,7 @@ def selected_rows(resources: Resources, selection: Selection) -> Iterator[pa.Tab
         yield from _prefixed(_rows(resources, prefixes[prefix], selection.labels), prefix)
 
 
-def collides(resources: Resources, selection: Selection) -> bool:
+def collides(resources: Resources, selection: Selection, check: Callable[[], None] = lambda: None) -> bool:
     """Whether the paths of two datasets meet, or one is a name that the archive needs for its own lists."""
     streams = [
         (
@@ -73,9 +75,11 @@ def collides(resources: Resources, selection: Selection) -> bool:
     ]
     # Within one dataset the paths are known to go together.
     meet = _Meeting() if len(streams) > 1 else None
-    return any(
-        _any_reserved(table) or (meet is not None and meet.found(table)) for table in merge_sorted(streams)
-    )
+    for table in merge_sorted(streams):
+        check()
+        if _any_reserved(table) or (meet is not None and meet.found(table)):
+            return True
+    return False
 
 
 def totals_of(resources: Resources, selection: Selection) -> ManifestTotals:

@@ -27,10 +27,12 @@ from datacenter.ledger.moves import (
     wind_down,
 )
 from datacenter.ledger.queueing import next_rank
-from datacenter.ledger.states import JobKind, JobState, ShardState, Step
+from datacenter.ledger.states import FINISHED, JobKind, JobState, ShardState, Step
 from datacenter.settings import LedgerSettings
 
 INSERT_ROWS = 1_000
+FRESH = {"populate_existing": True}
+"""A row that is read with a lock is read anew, though this session may have seen it before."""
 Publish = Callable[[Session], None]
 
 
@@ -69,7 +71,10 @@ class Totals:
 
 
 def claim(session: Session, queue: str, owner: str, lease: timedelta) -> Claim | None:
-    """Lease the next due shard of a queue; None when there is none. One step down the index `shards_by_claim`."""
+    """Lease the next due shard of a queue; None when there is none. One step down the index `shards_by_claim`.
+
+    A shard that was left claimable in a job that has ended is dropped on the way: it must not stop its queue.
+    """
     due = (
         select(Shard)
         .where(Shard.queue == queue, Shard.state == ShardState.READY)
@@ -77,17 +82,22 @@ def claim(session: Session, queue: str, owner: str, lease: timedelta) -> Claim |
         .limit(1)
         .with_for_update(skip_locked=True)
     )
-    shard = session.scalars(due).first()
+    while (shard := session.scalars(due).first()) is not None:
+        job = session.get_one(Job, shard.job_id)
+        if shard.step == Step.UNDO or job.state not in FINISHED:
+            break
+        shard.state = ShardState.DROPPED
+        session.flush()
     if shard is None:
         return None
     moment = now(session)
-    job = session.get_one(Job, shard.job_id)
     shard.state, shard.owner = ShardState.LEASED, owner
     shard.token += 1
     shard.lease_expires_at = moment + lease
-    if shard.step != Step.UNDO and job.state != JobState.STARTED:
-        move(job, JobState.STARTED)
-    job.started_at = job.started_at or moment
+    if shard.step != Step.UNDO:
+        job.started_at = job.started_at or moment
+        if job.state != JobState.STARTED:
+            move(job, JobState.STARTED)
     job.phase = _phase(shard.step, job.phase)
     return Claim(
         shard_id=shard.id,
@@ -318,14 +328,18 @@ def _progress(session: Session, shard: Shard, files: int, size_bytes: int) -> No
 
 
 def _fenced(session: Session, held: Claim) -> Shard:
-    shard = session.scalars(select(Shard).where(Shard.id == held.shard_id).with_for_update()).first()
+    shard = session.scalars(
+        select(Shard).where(Shard.id == held.shard_id).with_for_update(), execution_options=FRESH
+    ).first()
     if shard is None or shard.token != held.token or shard.state != ShardState.LEASED:
         raise LeaseLost(f"shard {held.number} of job {held.job_id} was given to another worker")
     return shard
 
 
 def _locked(session: Session, held: Claim) -> Job:
-    return session.scalars(select(Job).where(Job.id == held.job_id).with_for_update()).one()
+    return session.scalars(
+        select(Job).where(Job.id == held.job_id).with_for_update(), execution_options=FRESH
+    ).one()
 
 
 def _phase(step: Step, present: str) -> str:

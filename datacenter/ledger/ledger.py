@@ -161,7 +161,7 @@ def withdraw(session: Session, job: Job) -> bool:
     One that was cancelled, or has failed, before anything was begun counts as withdrawn.
     """
     shards = session.scalars(select(Shard).where(Shard.job_id == job.id).with_for_update()).all()
-    if any(shard.token and shard.step != Step.UNDO for shard in shards):
+    if job.started_at is not None or any(shard.token and shard.step != Step.UNDO for shard in shards):
         return False
     if job.state in FINISHED:
         return True
@@ -206,7 +206,9 @@ def _resume(session: Session, job: Job) -> None:
 
 
 def _locked(session: Session, project_id: str, job_id: str) -> Job:
-    job = session.scalars(select(Job).where(Job.id == job_id).with_for_update()).first()
+    # Read anew with the lock, though this session may have seen it before.
+    query = select(Job).where(Job.id == job_id).with_for_update().execution_options(populate_existing=True)
+    job = session.scalars(query).first()
     if job is None or job.project_id != project_id:
         raise NotFound(f"there is no job {job_id}")
     return job

@@ -123,7 +123,7 @@ class OutboxMessage(Base):
     kind: Mapped[str] = mapped_column(String(16))
     """`ring` (a queue) or `notify` (a webhook)."""
     queue: Mapped[str] = mapped_column(String(32))
-    job_id: Mapped[str] = mapped_column(String(36))
+    job_id: Mapped[str] = mapped_column(String(36), index=True)
     payload: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     attempts: Mapped[int] = mapped_column(default=0)
     due_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)

@@ -138,7 +138,8 @@ def end(session: Session, job: Job, state: JobState) -> None:
 
 def settle_dependencies(session: Session, job_id: str) -> None:
     """Let a waiting job begin when all it waits for has ended; end it when something it needs did not succeed."""
-    job = session.get(Job, job_id)
+    # Locked, so that of two predecessors that end at once the second sees the first as ended.
+    job = session.get(Job, job_id, populate_existing=True, with_for_update=True)
     if job is None or job.state != JobState.PENDING or job.outcome is not None:
         return
     rows = session.execute(

@@ -12,7 +12,7 @@ from datacenter.ledger.moves import add_ring, error_record, make_ready
 from datacenter.ledger.states import ShardState, Step
 from datacenter.settings import LedgerSettings
 
-Interrupted = Callable[[Session, Job], None]
+GivenUp = Callable[[Session, Job], None]
 BATCH = 200
 """Rows that one transaction repairs; the caller repeats until less than that is left."""
 
@@ -35,10 +35,10 @@ def wake_due(session: Session) -> int:
     return len(shards)
 
 
-def take_back_expired(session: Session, settings: LedgerSettings, interrupted: Interrupted) -> int:
+def take_back_expired(session: Session, settings: LedgerSettings, given_up: GivenUp) -> int:
     """Take shards back whose worker has gone silent; that counts as an attempt. Returns how many.
 
-    `interrupted` is called for a job that ends by this with nobody left to clean up after it.
+    `given_up` is called for a job that ends by this with nobody left to clean up after it.
     """
     expired = (
         select(Shard)
@@ -49,7 +49,7 @@ def take_back_expired(session: Session, settings: LedgerSettings, interrupted: I
     shards = session.scalars(expired).all()
     for shard in shards:
         job = session.scalars(select(Job).where(Job.id == shard.job_id).with_for_update()).one()
-        _count_lost(session, shard, job, settings, interrupted)
+        _count_lost(session, shard, job, settings, given_up)
     return len(shards)
 
 
@@ -62,14 +62,14 @@ def queues_with_work(session: Session) -> dict[str, int]:
 
 
 def _count_lost(
-    session: Session, shard: Shard, job: Job, settings: LedgerSettings, interrupted: Interrupted
+    session: Session, shard: Shard, job: Job, settings: LedgerSettings, given_up: GivenUp
 ) -> None:
     last = shard.attempts + 1 >= settings.attempts
     detail = f"worker {shard.owner} went silent {shard.attempts + 1} times: killed, probably out of memory"
     if last or (job.outcome is not None and shard.step != Step.UNDO):
         # A shard that kills its workers would do so again: there is nothing to continue from.
         error = error_record("WORKER_LOST", detail)
-        count_failure(session, shard, job, settings, error, False, lambda inner: interrupted(inner, job))
+        count_failure(session, shard, job, settings, error, False, lambda inner: given_up(inner, job))
         return
     shard.attempts += 1
     job.attempts = max(job.attempts, shard.attempts)

@@ -58,6 +58,3 @@ class ShardState(StrEnum):
     FAILED = "FAILED"
     DROPPED = "DROPPED"
     """Its job was cancelled or failed before this shard was done."""
-
-
-OPEN = frozenset({ShardState.WAITING, ShardState.READY, ShardState.LEASED})

@@ -112,7 +112,14 @@ class ObjectWriter:
         """Publish the object. Raises: StorageError."""
         if self.closed:
             return
+        try:
+            self._publish()
+        except BaseException:
+            self.abort()
+            raise
         self.closed = True
+
+    def _publish(self) -> None:
         if self._upload_id is None:
             whole = NewObject(key=self._key, data=b"".join(self._pieces))
             for outcome in self._storage.put_many([whole]):

@@ -1,26 +1,29 @@
 """Build an archive: lay it out, then write it in parts; what export and download have in common."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from datacenter.database import now
+from datacenter.datasets.archives import is_wanted
 from datacenter.datasets.members import SIDECARS, write_members
-from datacenter.datasets.models import Archive, ArchiveState, Download, Export, Litter
-from datacenter.ledger.leases import ShardPlan, Totals
-from datacenter.ledger.models import Job
-from datacenter.ledger.states import FINISHED
+from datacenter.datasets.models import Archive, ArchiveState, Litter
+from datacenter.errors import Gone
+from datacenter.ledger.leases import Totals
+from datacenter.ledger.states import Step
 from jobs.building import deflate, parts
 from jobs.contract import Ending, JobContext, NextWave, Plan
-from jobs.leftovers import abort_uploads
 
 
 def find_archive(job: JobContext) -> Archive:
-    """The archive that the job is about."""
+    """The archive that the job is about. Raises: Gone."""
     with job.resources.database.reading() as session:
-        return session.get_one(Archive, job.payload["archive_id"])
+        archive = session.get(Archive, job.payload["archive_id"])
+    if archive is None or (archive.state == ArchiveState.EXPIRED and job.held.step is not Step.UNDO):
+        raise Gone("the archive has expired; ask for it anew")
+    return archive
 
 
 def plan(job: JobContext, archive: Archive, *, write: bool) -> Plan:
@@ -35,14 +38,16 @@ def plan(job: JobContext, archive: Archive, *, write: bool) -> Plan:
         return deflate.plan_spans(job, archive)
     layout = job.resources.layouts.get(job.resources.storages.open(archive.storage), archive)
     return Plan(
-        shards=_plan_parts(job, archive),
+        shards=parts.plan_parts(job, archive),
         totals=Totals(files=layout.files - SIDECARS, size_bytes=layout.size_bytes),
         phase="writing the archive",
     )
 
 
 def run_shard(job: JobContext, archive: Archive, spec: dict[str, Any]) -> dict[str, Any]:
-    """Write a part, or deflate the members of a span."""
+    """Write a part, or deflate the members of a span; nothing if the archive is there already."""
+    if archive.state == ArchiveState.READY:
+        return {}
     if "span" in spec:
         return deflate.deflate_span(job, archive, spec)
     return parts.write_part(job, archive, spec)
@@ -53,70 +58,52 @@ def finish(
 ) -> NextWave | Ending:
     """Complete the archive; the ending has yet to say what the job's own result is."""
     storage = job.resources.storages.open(archive.storage)
-    if write and archive.state != ArchiveState.READY:
+    name = archive.object_name
+    if archive.state == ArchiveState.READY:
+        # Another job was quicker; what this one began is in nobody's way and goes.
+        _remove_unless_published(job, archive)
+    elif write:
+        # One small result a part, of which there are 10,000 at most.
         found = list(results)
         if not any("part" in result for result in found):
             deflate.join_members(job, archive, found)
-            return NextWave(shards=_plan_parts(job, archive))
-        parts.complete(job, archive, iter(found))
+            return NextWave(shards=parts.plan_parts(job, archive))
+        name = parts.complete(job, archive, iter(found)).removeprefix(archive.prefix)
     layout = job.resources.layouts.get(storage, archive)
-    state = ArchiveState.READY if write else ArchiveState.LAID_OUT
     files = layout.files - SIDECARS
-    values = {"files": files, "size_bytes": layout.size_bytes, "etag": archive.fingerprint[:32]}
+    reached = ArchiveState.READY if write else ArchiveState.LAID_OUT
+    lifetime = timedelta(seconds=job.resources.settings.lifetimes.archive_seconds)
 
     def publish(session: Session) -> None:
-        session.execute(update(Archive).where(Archive.id == archive.id).values(**values))
-        # What is READY stays so, and what has expired is being removed.
-        begun = (ArchiveState.PLANNED, ArchiveState.LAID_OUT)
-        unfinished = (Archive.id == archive.id, Archive.state.in_(begun))
-        session.execute(update(Archive).where(*unfinished).values(state=state))
-        if archive.request["compression"] == "deflate":
-            prefix = deflate.deflated_prefix(archive)
-            session.add(Litter(storage=archive.storage, prefix=prefix, due_at=now(session)))
+        row = session.get_one(Archive, archive.id, with_for_update=True, populate_existing=True)
+        if row.state == ArchiveState.EXPIRED:
+            raise Gone("the archive expired while it was built; ask for it anew")
+        row.files, row.size_bytes, row.etag = files, layout.size_bytes, row.fingerprint[:32]
+        if row.state != ArchiveState.READY:
+            row.state, row.object_name = reached, name
+        row.expires_at = max(row.expires_at, now(session) + lifetime)
+        if row.request["compression"] == "deflate":
+            prefix = deflate.deflated_prefix(row)
+            session.add(Litter(storage=row.storage, prefix=prefix, due_at=now(session)))
 
     result = {"files": files, "size_bytes": layout.size_bytes, "filename": archive.filename}
     return Ending(result=result, publish=publish)
 
 
 def undo(job: JobContext, archive: Archive) -> Ending:
-    """Abort what was begun; what nobody else is waiting for goes, too."""
-    storage = job.resources.storages.open(archive.storage)
-    if archive.state in (ArchiveState.READY, ArchiveState.EXPIRED) or _is_shared(job, archive):
-        return Ending(result=None)
-    abort_uploads(storage, archive.prefix)
-    if archive.state == ArchiveState.LAID_OUT:
-        # Its layout is being streamed; only what this job has written goes.
-        for outcome in storage.delete([archive.key]):
-            if outcome.error is not None:
-                raise outcome.error
-        return Ending(result=None)
+    """Abort what the job itself began; the archive goes, too, if nobody else waits for it or reads it."""
+    _remove_unless_published(job, archive)
 
     def publish(session: Session) -> None:
-        session.execute(update(Archive).where(Archive.id == archive.id).values(state=ArchiveState.EXPIRED))
-        session.add(Litter(storage=archive.storage, prefix=archive.prefix, due_at=now(session)))
+        # Locked: whoever asks for the same archive at this moment comes before, and keeps it, or after.
+        row = session.get_one(Archive, archive.id, with_for_update=True, populate_existing=True)
+        if row.state == ArchiveState.PLANNED and not is_wanted(session, row, but_for=job.job_id):
+            row.state = ArchiveState.EXPIRED
+            session.add(Litter(storage=row.storage, prefix=row.prefix, due_at=now(session)))
 
     return Ending(result=None, publish=publish)
 
 
-def _plan_parts(job: JobContext, archive: Archive) -> list[ShardPlan]:
-    """The parts of a new upload; what an earlier attempt at this step began is forgotten."""
-    if not _is_shared(job, archive):
-        abort_uploads(job.resources.storages.open(archive.storage), archive.prefix)
-    return parts.plan_parts(job, archive)
-
-
-def _is_shared(job: JobContext, archive: Archive) -> bool:
-    """Whether another job that has not ended is about the same archive."""
-    with job.resources.database.reading() as session:
-        return any(_is_wanted(session, archive, job.job_id, request) for request in (Export, Download))
-
-
-def _is_wanted(
-    session: Session, archive: Archive, job_id: str, request: type[Export] | type[Download]
-) -> bool:
-    query = (
-        select(Job.id)
-        .join(request, request.job_id == Job.id)
-        .where(request.archive_id == archive.id, Job.id != job_id, Job.state.not_in(FINISHED))
-    )
-    return session.scalars(query.limit(1)).first() is not None
+def _remove_unless_published(job: JobContext, archive: Archive) -> None:
+    if not archive.key.startswith(parts.own_prefix(job, archive)):
+        parts.remove_own(job, archive)

@@ -63,7 +63,6 @@ def deflate_span(job: JobContext, archive: Archive, spec: dict[str, Any]) -> dic
                 "key": key,
                 "offset": offset,
             }
-            job.check()
     write_rows(storage, f"{key}.parquet", SCHEMA, [pa.Table.from_pylist(rows, schema=SCHEMA)])
     return {"fragment": f"{key}.parquet"}
 
@@ -71,8 +70,13 @@ def deflate_span(job: JobContext, archive: Archive, spec: dict[str, Any]) -> dic
 def join_members(job: JobContext, archive: Archive, results: Iterable[dict[str, Any]]) -> None:
     """Write the member table from which the deflated archive is laid out."""
     storage = job.resources.storages.open(archive.storage)
-    tables = (table for result in results for table in read_rows(storage, result["fragment"]))
-    write_rows(storage, archive.members_key, SCHEMA, regroup(tables))
+
+    def tables() -> Iterator[pa.Table]:
+        for result in results:
+            job.check()
+            yield from read_rows(storage, result["fragment"])
+
+    write_rows(storage, archive.members_key, SCHEMA, regroup(tables()))
 
 
 def _deflated(job: JobContext, row: dict[str, Any]) -> Iterator[bytes]:
@@ -85,6 +89,7 @@ def _deflated(job: JobContext, row: dict[str, Any]) -> Iterator[bytes]:
     compressor = isal_zlib.compressobj(LEVEL, isal_zlib.DEFLATED, RAW)
     value = 0
     for data in storage.read_ranges(ranges):
+        job.check()
         value = crc32(data, value)
         yield compressor.compress(data)
     if value != row["crc32"]:

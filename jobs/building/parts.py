@@ -10,6 +10,7 @@ from datacenter.datasets.members import SIDECARS, ArchiveReader, Piece
 from datacenter.datasets.models import Archive
 from datacenter.ledger.leases import ShardPlan
 from jobs.contract import JobContext
+from jobs.leftovers import abort_uploads
 from storage_adapters.contract import Buffer, Part, Storage
 from storage_adapters.errors import ObjectChanged
 
@@ -26,11 +27,47 @@ def plan_parts(job: JobContext, archive: Archive) -> list[ShardPlan]:
         capabilities.minimum_part_bytes,
         min(capabilities.maximum_parts, 10_000),
     )
-    upload_id = storage.begin_upload(archive.key)
+    key = _begin_key(job, archive)
+    upload_id = storage.begin_upload(key)
     return [
-        ShardPlan(spec={"upload": upload_id, "part": part.number, "start": part.start, "stop": part.stop})
+        ShardPlan(
+            spec={
+                "key": key,
+                "upload": upload_id,
+                "part": part.number,
+                "start": part.start,
+                "stop": part.stop,
+            }
+        )
         for part in parts
     ]
+
+
+def remove_own(job: JobContext, archive: Archive) -> None:
+    """Remove what this job has begun or finished of the archive; what others have made is theirs."""
+    storage, prefix = job.resources.storages.open(archive.storage), own_prefix(job, archive)
+    abort_uploads(storage, prefix)
+    for outcome in storage.delete([info.key for info in storage.list_objects(prefix)]):
+        if outcome.error is not None:
+            raise outcome.error
+
+
+def own_prefix(job: JobContext, archive: Archive) -> str:
+    """What the keys of everything begin with that this job writes as the archive."""
+    return f"{archive.prefix}archive-{job.job_id[-12:]}-"
+
+
+def _begin_key(job: JobContext, archive: Archive) -> str:
+    """A key for this attempt alone; what earlier attempts at the same step began is forgotten.
+
+    Only what has a smaller token: an attempt that was given up and wakes late must not touch its successor's.
+    """
+    storage = job.resources.storages.open(archive.storage)
+    step = f"{own_prefix(job, archive)}{job.held.shard_id}-"
+    for upload in storage.list_uploads(step):
+        if int(upload.key.removeprefix(step)) < job.held.token:
+            storage.abort_upload(upload.key, upload.upload_id)
+    return f"{step}{job.held.token}"
 
 
 def write_part(job: JobContext, archive: Archive, spec: dict[str, Any]) -> dict[str, Any]:
@@ -39,41 +76,43 @@ def write_part(job: JobContext, archive: Archive, spec: dict[str, Any]) -> dict[
     reader = ArchiveReader(job.resources, archive)
     first, last = reader.layout.members(spec["start"], spec["stop"])
     chunks = _watched(job, reader.read(spec["start"], spec["stop"]))
-    part = storage.upload_part(archive.key, spec["upload"], spec["part"], spec["start"], chunks)
+    part = storage.upload_part(spec["key"], spec["upload"], spec["part"], spec["start"], chunks)
     begun_before = first < last and reader.layout.member_offset(first) < spec["start"]
     files = reader.layout.files - SIDECARS
     job.report(files=max(0, min(last, files) - min(first + begun_before, files)))
     return {
+        "key": spec["key"],
         "upload": spec["upload"],
         "part": [part.number, part.offset, part.length, part.tag],
         "pieces": [[piece.member, piece.start, piece.stop, piece.crc32] for piece in reader.pieces],
     }
 
 
-def complete(job: JobContext, archive: Archive, results: Iterator[dict[str, Any]]) -> None:
-    """Check the members that were cut, then let the archive appear under its key.
+def complete(job: JobContext, archive: Archive, results: Iterator[dict[str, Any]]) -> str:
+    """Check the members that were cut, then let the archive appear; returns its key.
 
     Raises: ObjectChanged when the archive would not match its manifest; it never appears then.
     """
     storage = job.resources.storages.open(archive.storage)
     parts: list[Part] = []
     pieces: list[Piece] = []
-    upload_id = ""
+    key = upload_id = ""
     for result in results:
         if "part" not in result:
             continue
         number, offset, length, tag = result["part"]
         parts.append(Part(number=number, offset=offset, length=length, tag=tag))
         pieces += [Piece(member=m, start=a, stop=b, crc32=crc) for m, a, b, crc in result["pieces"]]
-        upload_id = result["upload"]
+        key, upload_id = result["key"], result["upload"]
     _check_cut_members(storage, archive, pieces)
-    info = storage.complete_upload(archive.key, upload_id, parts)
+    info = storage.complete_upload(key, upload_id, parts)
     expected = job.resources.layouts.get(storage, archive).size_bytes
     if info.size_bytes != expected:
         raise ObjectChanged(
-            f"the archive has {info.size_bytes} bytes where {expected} were laid out", key=archive.key
+            f"the archive has {info.size_bytes} bytes where {expected} were laid out", key=key
         )
     storage.flush()
+    return key
 
 
 def _watched(job: JobContext, chunks: Iterable[Buffer]) -> Iterator[Buffer]:

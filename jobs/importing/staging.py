@@ -12,7 +12,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from datacenter.datasets.manifest import SCHEMA, write_rows
+from datacenter.datasets.manifest import SCHEMA, manifest_key, write_rows
 from datacenter.datasets.models import dataset_prefix
 from storage_adapters.contract import ByteRange, NewObject, Storage
 
@@ -23,16 +23,36 @@ SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,8}$")
 
 @dataclass(frozen=True, kw_only=True)
 class Staging:
-    """The places of one import job. Keys depend on the job and on numbers alone, so a repeated shard meets itself."""
+    """The places of one import job. Keys depend on the job and on numbers alone, so a repeated shard meets itself.
+
+    An import that begins anew after it was undone has a place of its own: an undo that wakes up late knows the keys
+    of its own time only.
+    """
 
     storage: Storage
     dataset_id: str
     job_id: str
+    generation: int
+
+    @property
+    def unique(self) -> str:
+        """What no other job, and no other beginning of this one, is called."""
+        return f"{self.job_id[-12:]}-{self.generation}"
 
     @property
     def prefix(self) -> str:
         """Plan and fragments; swept once the version is published."""
-        return f"{dataset_prefix(self.dataset_id)}staging/{self.job_id}/"
+        return f"{dataset_prefix(self.dataset_id)}staging/{self.unique}/"
+
+    @property
+    def objects_prefix(self) -> str:
+        """The objects that this import makes, and no others."""
+        return f"{dataset_prefix(self.dataset_id)}objects/{self.unique}/"
+
+    @property
+    def manifest_key(self) -> str:
+        """Where the manifest of the first version comes to lie."""
+        return manifest_key(self.dataset_id, 1, self.unique)
 
     @property
     def plan_key(self) -> str:
@@ -44,7 +64,7 @@ class Staging:
     def object_key(self, number: int, path: str) -> str:
         """Opaque, so that no name of an archive ever becomes one of the storage's; the suffix is for people."""
         folder = number // FOLDER_FILES
-        return f"{dataset_prefix(self.dataset_id)}objects/{folder:06d}/{number:09d}{suffix(path)}"
+        return f"{self.objects_prefix}{folder:06d}/{number:09d}{suffix(path)}"
 
     def write_fragment(self, key: str, rows: pa.Table) -> None:
         """Write manifest rows, sorted by path, to be merged by the finish: in groups that it can hold of all fragments."""

@@ -38,6 +38,7 @@ def upgrade() -> None:
         sa.Column("files", sa.BigInteger(), nullable=False),
         sa.Column("size_bytes", sa.BigInteger(), nullable=False),
         sa.Column("etag", sa.String(length=64), nullable=False),
+        sa.Column("object_name", sa.String(length=128), nullable=False),
         sa.Column("dataset_ids", sa.JSON(), nullable=False),
         sa.Column("job_id", sa.String(length=36), nullable=False),
         sa.Column("created_at", UtcDateTime(), nullable=False),
@@ -184,6 +185,7 @@ def upgrade() -> None:
         ids_once=True,
     )
     op.create_index(op.f("ix_outbox_due_at"), "outbox", ["due_at"], unique=False)
+    op.create_index(op.f("ix_outbox_job_id"), "outbox", ["job_id"], unique=False)
     _create_table(
         "projects",
         sa.Column("id", sa.String(length=36), nullable=False),
@@ -293,6 +295,7 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_uploads_expires_at"), table_name="uploads")
     op.drop_table("uploads")
     op.drop_table("projects")
+    op.drop_index(op.f("ix_outbox_job_id"), table_name="outbox")
     op.drop_index(op.f("ix_outbox_due_at"), table_name="outbox")
     op.drop_table("outbox")
     op.drop_index(op.f("ix_litter_due_at"), table_name="litter")

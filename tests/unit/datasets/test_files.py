@@ -1,6 +1,6 @@
 """Files of a version: listed page by page in path order, by prefix and label, in any language, and read by range."""
 
-from itertools import islice
+from collections.abc import Iterable, Iterator
 
 import pytest
 from hypothesis import given, settings
@@ -13,6 +13,8 @@ from datacenter.datasets.files import FileEntry
 from datacenter.datasets.models import Dataset, DatasetVersion
 from datacenter.datasets.records import find_version
 from datacenter.errors import NotFound
+from storage_adapters.contract import ByteRange
+from storage_adapters.nas.storage import NasStorage
 
 FILES = {
     "cat/1.png": ["cat"],
@@ -108,17 +110,35 @@ def test_any_range_of_a_file_is_read(
     start = data.draw(st.integers(0, len(content)))
     stop = data.draw(st.integers(start, len(content)))
 
-    found = b"".join(files.read_file(bench.resources, *made, "猫/一.png", start, stop))
+    entry = files.find_file(bench.resources, *made, "猫/一.png")
+    found = b"".join(files.read_file(bench.resources, made[0], entry, start, stop))
 
     assert found == content[start:stop]
 
 
 def test_the_manifest_itself_can_be_read(bench: Workbench, made: tuple[Dataset, DatasetVersion]) -> None:
-    size, chunks = files.read_manifest(bench.resources, *made)
+    size = files.manifest_bytes(bench.resources, *made)
 
-    data = b"".join(islice(chunks, 100))
+    data = b"".join(files.read_manifest(bench.resources, *made, 0, size))
     assert len(data) == size
     assert data[:4] == data[-4:] == b"PAR1"
+
+
+def test_a_range_of_the_manifest_reads_no_other_bytes(
+    bench: Workbench, made: tuple[Dataset, DatasetVersion], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    size = files.manifest_bytes(bench.resources, *made)
+    read_ranges, asked = NasStorage.read_ranges, []
+
+    def counting(storage: NasStorage, ranges: Iterable[ByteRange]) -> Iterator[bytes]:
+        wanted = list(ranges)
+        asked.extend(wanted)
+        return read_ranges(storage, wanted)
+
+    monkeypatch.setattr(NasStorage, "read_ranges", counting)
+
+    assert b"".join(files.read_manifest(bench.resources, *made, size - 4, size)) == b"PAR1"
+    assert sum(each.length for each in asked) == 4
 
 
 def test_a_dataset_without_files_lists_nothing(bench: Workbench) -> None:
