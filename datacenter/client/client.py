@@ -14,12 +14,15 @@ from datacenter.client.objects import Storage
 from datacenter.client.reading import read
 from datacenter.client.uploads import Uploads
 
+LOOPBACK = ("all://localhost", "all://127.0.0.1", "all://[::1]")
+
 
 class Client:
     """A data centre at `url`, as the holder of `token`.
 
     Calls are repeated while the server is away (see `Patience`), which is safe for every one of them. Nothing in
-    memory grows with a dataset or a file: lists are iterators, transfers are streams.
+    memory grows with a dataset or a file: lists are iterators, transfers are streams. The proxies of the environment
+    are used, though never for this machine itself.
     """
 
     def __init__(
@@ -32,7 +35,11 @@ class Client:
     ) -> None:
         self.url = url.rstrip("/")
         self._http = httpx.Client(
-            base_url=self.url, timeout=TIMEOUT, transport=transport, follow_redirects=False
+            base_url=self.url,
+            timeout=TIMEOUT,
+            transport=transport,
+            mounts=dict.fromkeys(LOOPBACK),
+            follow_redirects=False,
         )
         calls = Calls(self._http, token=token, patience=patience or Patience())
         self._calls = calls

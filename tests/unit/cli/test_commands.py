@@ -176,3 +176,13 @@ def test_a_delete_by_a_program_asks_nothing_and_tells_the_job(run, server):
     ended = run("datasets", "delete", "digits", "--no-wait", "--json")
 
     assert ended.json()["job"]["kind"] == "delete"
+
+
+def test_a_server_on_this_machine_is_reached_although_the_environment_names_a_proxy(run, server, monkeypatch):
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    server["GET /datasets"] = {"items": [DATASET], "next": None}
+
+    assert run("datasets", "list").code == 0
