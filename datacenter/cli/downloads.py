@@ -49,6 +49,8 @@ def download(
     if (dataset is None) == (export is None):
         raise WrongUse("download what?", cure="name DATASET or --export ID")
     chosen = label_filter(label, require_label, exclude_label)
+    if output and not link:
+        check_target(output)
     with connect(context) as client, meter(as_json=as_json) as shown:
         if export:
             job = client.downloads.of_export(export, delivery=delivery, expires_in=expires_in)
@@ -69,12 +71,18 @@ def download(
     _tell(made, job, None if link else target, as_json)
 
 
+def check_target(target: Path) -> None:
+    """Refuse a file that could not be written, before anything is made for it."""
+    if not target.parent.is_dir():
+        raise WrongUse(f"{target.parent} is not a directory", cure="name a file in one that is there with -o")
+    if target.is_dir():
+        raise WrongUse(f"{target} is a directory", cure="name a file in it with -o")
+
+
 def fetch(client: Client, made: Download, target: Path, shown: Meter) -> None:
     """Bring a download's bytes into a file."""
     if made.url is None:
         raise CommandFailed("the archive is gone", cure="start the download again")
-    if not target.parent.is_dir():
-        raise WrongUse(f"{target.parent} is not a directory", cure="name a file in one that is there with -o")
     try:
         client.downloads.fetch(
             made.url, target, on_progress=lambda done, total: shown.transfer("download", done, total)

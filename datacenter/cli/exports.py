@@ -7,7 +7,7 @@ import typer
 
 from datacenter.cli.connection import connect
 from datacenter.cli.display import count, labels, size
-from datacenter.cli.downloads import fetch
+from datacenter.cli.downloads import check_target, fetch
 from datacenter.cli.following import follow, took
 from datacenter.cli.output import JsonOption, console, print_json
 from datacenter.cli.progress import meter
@@ -40,6 +40,8 @@ def export(
 ) -> None:
     """Export a selection by label over datasets as one archive."""
     chosen = label_filter(label, require_label, exclude_label)
+    if output and not preview:
+        check_target(output)
     with connect(context) as client:
         ids = [client.datasets.find(name).id for name in datasets]
         if preview:
