@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
 from datacenter.cli.connection import connect
-from datacenter.cli.display import count, labels, size
+from datacenter.cli.display import count, labels, safe, size
 from datacenter.cli.errors import CommandFailed, Interrupted, WrongUse
 from datacenter.cli.following import follow, took
 from datacenter.cli.output import JsonOption, console, print_json
@@ -34,12 +35,11 @@ def import_dataset(
     ] = None,
     label_format: Annotated[
         str | None,
-        typer.Option(
-            help="Where labels come from: folders, csv, jsonl, none …; default: the server finds out."
-        ),
+        typer.Option(help="Where labels come from: folders, csv, jsonl, none …; default: the server finds out."
     ] = None,
     name_encoding: Annotated[
-        str | None, typer.Option(help="How file names are written if not in UTF-8 or GB18030.")
+        str | None,
+        typer.Option(help="How file names are written if not in UTF-8 or GB18030."),
     ] = None,
     description: Annotated[str | None, typer.Option(help="What it is.")] = None,
     tag: Annotated[list[str] | None, typer.Option(help="A tag; repeat it for several.")] = None,
@@ -75,7 +75,11 @@ def import_dataset(
         print_json({"dataset": dataset, "job": job})
     elif wait:
         console().print(
-            f"imported [bold]{dataset.name}[/]: {count(dataset.files, 'file')}, {size(dataset.size_bytes)} {took(job)}",
+            Text.assemble(
+                "imported ",
+                (safe(dataset.name), "bold"),
+                f": {count(dataset.files, 'file')}, {size(dataset.size_bytes)} {took(job)}",
+            ),
             soft_wrap=True,
         )
         console().print(

@@ -178,6 +178,18 @@ def test_a_delete_by_a_program_asks_nothing_and_tells_the_job(run, server):
     assert ended.json()["job"]["kind"] == "delete"
 
 
+@pytest.mark.parametrize("name", ["a [/] b", "[red]digits", "[link=x]"])
+def test_a_name_with_brackets_is_printed_as_it_is(run, server, name):
+    server["POST /datasets"] = {"dataset": {**DATASET, "name": name}, "job": JOB}
+    server[f"GET /jobs/{JOB['id']}"] = JOB
+    server[f"GET /datasets/{DATASET['id']}"] = {**DATASET, "name": name}
+
+    ended = run("datasets", "import", name, "--from", "nas", "--prefix", "x/")
+
+    assert ended.code == 0
+    assert f"imported {name}: 1,797 files" in ended.out
+
+
 def test_a_server_on_this_machine_is_reached_although_the_environment_names_a_proxy(run, server, monkeypatch):
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
