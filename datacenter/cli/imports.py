@@ -14,7 +14,7 @@ from datacenter.cli.following import follow, took
 from datacenter.cli.output import JsonOption, console, print_json
 from datacenter.cli.progress import Meter, meter
 from datacenter.cli.selecting import WaitOption
-from datacenter.client import Client, ClientError, Problem
+from datacenter.client import Client, ClientError, OtherFile, Problem
 
 
 def import_dataset(
@@ -109,6 +109,10 @@ def _uploaded(
         )
     except Problem:
         raise
+    except OtherFile as error:
+        raise WrongUse(
+            str(error), cure="name the file that the upload was begun with, or leave out --resume"
+        ) from error
     except (ClientError, KeyboardInterrupt) as error:
         again = shlex.join(["datacenter", "datasets", "import", name, str(archive), "--resume", upload_id])
         if isinstance(error, ClientError):

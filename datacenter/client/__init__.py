@@ -2,7 +2,7 @@
 
 from datacenter.client.calls import Patience
 from datacenter.client.client import Client
-from datacenter.client.errors import ClientError, Problem, ServerUnreachable, TransferFailed
+from datacenter.client.errors import ClientError, OtherFile, Problem, ServerUnreachable, TransferFailed
 from datacenter.client.objects import (
     Dataset,
     Download,
@@ -27,6 +27,7 @@ __all__ = [
     "Job",
     "JobError",
     "LabelFilter",
+    "OtherFile",
     "Patience",
     "Preview",
     "Problem",

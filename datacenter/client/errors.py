@@ -13,6 +13,10 @@ class TransferFailed(ClientError):
     """An upload or a download could not be brought to its end; what arrived is kept and can be resumed."""
 
 
+class OtherFile(ClientError):
+    """A broken upload was begun with another file; nothing was sent."""
+
+
 class Problem(ClientError):
     """The server refused: `code` is stable, `detail` says why, `fields` names what is wrong in the request."""
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 
 from datacenter.client.calls import COME_AGAIN, Calls, read_problem
-from datacenter.client.errors import TransferFailed
+from datacenter.client.errors import OtherFile, TransferFailed
 
 VERSION = {"Tus-Resumable": "1.0.0"}
 READ_BYTES = 1 << 20
@@ -47,11 +47,17 @@ class Uploads:
 
         Raises:
             Problem: the server refuses this upload, or it has expired.
+            OtherFile: the upload was begun with a file of another size.
             TransferFailed: the file changed meanwhile, or no byte got through however often it was tried.
         """
         before = _fingerprint(path)
         failures = 0
-        offset = self.offset(upload_id)
+        seen = self._head(upload_id)
+        if (announced := int(seen["Upload-Length"])) != before[0]:
+            raise OtherFile(
+                f"upload {upload_id} was begun with a file of {announced} bytes; {path} has {before[0]}"
+            )
+        offset = int(seen["Upload-Offset"])
         while offset < before[0]:
             arrived = self._send_from(upload_id, path, offset, before[0], on_progress)
             if _fingerprint(path) != before:
@@ -69,13 +75,14 @@ class Uploads:
 
     def offset(self, upload_id: str) -> int:
         """How many bytes the server has kept."""
-        return int(
-            self._calls.call("HEAD", f"/uploads/{upload_id}", headers=VERSION).headers["Upload-Offset"]
-        )
+        return int(self._head(upload_id)["Upload-Offset"])
 
     def remove(self, upload_id: str) -> None:
         """Give an upload up."""
         self._calls.call("DELETE", f"/uploads/{upload_id}", headers=VERSION)
+
+    def _head(self, upload_id: str) -> httpx.Headers:
+        return self._calls.call("HEAD", f"/uploads/{upload_id}", headers=VERSION).headers
 
     def _send_from(
         self, upload_id: str, path: Path, offset: int, size: int, on_progress: OnBytes | None

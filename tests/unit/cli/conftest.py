@@ -13,7 +13,7 @@ import pytest
 from datacenter.cli.main import main
 
 Answers = dict[str, Any]
-"""`GET /datasets` to the JSON of the answer, or to a pair of status and JSON."""
+"""`GET /datasets` to the JSON of the answer, or to a pair of status and JSON; of HEAD, to the answer's headers."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,12 +61,15 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Answers]:
             status, body = answer if isinstance(answer, tuple) else (200, answer)
             content = json.dumps(body).encode()
             self.send_response(status)
+            for name, value in body.items() if self.command == "HEAD" else ():
+                self.send_header(name, value)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
-            self.wfile.write(content)
+            if self.command != "HEAD":
+                self.wfile.write(content)
 
-        do_GET = do_POST = do_DELETE = do_PATCH = _answer  # noqa: N815 - the base class names them
+        do_GET = do_HEAD = do_POST = do_DELETE = do_PATCH = _answer  # noqa: N815 - the base class names them
 
         def log_message(self, *_: object) -> None:
             """Quiet."""

@@ -211,3 +211,15 @@ def test_an_output_that_cannot_be_written_is_refused_before_anything_is_asked_fo
 
     assert ended.code == 2
     assert "directory" in ended.err
+
+
+def test_a_broken_upload_is_not_resumed_with_another_file(run, server, tmp_path):
+    server["GET /datasets"] = {"items": [], "next": None}
+    server["HEAD /uploads/u1"] = {"Upload-Offset": "1", "Upload-Length": "1000"}
+    archive = tmp_path / "other.zip"
+    archive.write_bytes(b"x")
+
+    ended = run("datasets", "import", "digits", str(archive), "--resume", "u1")
+
+    assert ended.code == 2
+    assert "was begun with a file of 1000 bytes" in ended.err

@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from datacenter.client import Problem, TransferFailed
+from datacenter.client import OtherFile, Problem, TransferFailed
 from datacenter.client.uploads import READ_BYTES
 
 
@@ -28,7 +28,8 @@ class TusServer:
             self.filename = base64.b64decode(request.headers["Upload-Metadata"].split()[1]).decode()
             return httpx.Response(201, headers={"Location": "http://centre/api/v1/uploads/u1"})
         if request.method == "HEAD":
-            return httpx.Response(200, headers={"Upload-Offset": str(len(self.received))})
+            headers = {"Upload-Offset": str(len(self.received)), "Upload-Length": str(self.size)}
+            return httpx.Response(200, headers=headers)
         if int(request.headers["Upload-Offset"]) != len(self.received):
             return httpx.Response(409)
         body = request.read()
@@ -93,6 +94,19 @@ def test_an_upload_that_stands_still_fails_with_its_id_and_can_be_resumed_later(
     server.breaks.clear()
     client_of(server).uploads.resume("u1", archive)
     assert bytes(server.received) == archive.read_bytes()
+
+
+def test_an_upload_is_not_resumed_with_a_file_of_another_size(client_of, archive, tmp_path):
+    server = TusServer(breaks=[5000] + [0] * 20)
+    with pytest.raises(TransferFailed):
+        client_of(server).uploads.send(archive)
+    other = tmp_path / "other.zip"
+    other.write_bytes(b"x" * 5000)
+
+    with pytest.raises(OtherFile, match=r"u1 was begun with a file of 2560000 bytes; .*other\.zip has 5000"):
+        client_of(server).uploads.resume("u1", other)
+
+    assert len(server.received) == 5000
 
 
 def test_a_file_that_changes_meanwhile_is_not_passed_off_as_one(client_of, archive):
