@@ -23,7 +23,7 @@ def export(
     exclude_label: ExcludeOption = None,
     label_format: Annotated[
         str | None,
-        typer.Option("--format", help="How labels are written: jsonl, csv, coco, voc, yolo, folders."),
+        typer.Option("--format", help="How labels are written: jsonl, csv."),
     ] = None,
     table_format: Annotated[
         str | None, typer.Option(help="How tables are written: parquet, csv, jsonl.")

@@ -35,11 +35,11 @@ def import_dataset(
     ] = None,
     label_format: Annotated[
         str | None,
-        typer.Option(help="Where labels come from: folders, csv, jsonl, none …; default: the server finds out."
+        typer.Option(help="Where labels come from: folders, csv, jsonl; default: the server finds out."),
     ] = None,
     name_encoding: Annotated[
         str | None,
-        typer.Option(help="How file names are written if not in UTF-8 or GB18030."),
+        typer.Option(help="The encoding of file names, such as big5; default: UTF-8, or else GB18030."),
     ] = None,
     description: Annotated[str | None, typer.Option(help="What it is.")] = None,
     tag: Annotated[list[str] | None, typer.Option(help="A tag; repeat it for several.")] = None,

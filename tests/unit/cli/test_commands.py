@@ -1,9 +1,12 @@
 """Commands: what they print, for people and for programs, and the exit codes they promise."""
 
 import os
+import re
 import socket
 
 import pytest
+
+from datacenter.formats.registry import FOLDERS, FORMATS
 
 DATASET = {
     "id": "01a20000-0000-7000-8000-000000000001",
@@ -223,3 +226,16 @@ def test_a_broken_upload_is_not_resumed_with_another_file(run, server, tmp_path)
 
     assert ended.code == 2
     assert "was begun with a file of 1000 bytes" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("command", "option", "working"),
+    [
+        (("datasets", "import"), "Where labels come from", {FOLDERS, *FORMATS}),
+        (("export",), "How labels are written", set(FORMATS)),
+    ],
+)
+def test_the_help_offers_the_label_formats_that_work(run, command, option, working):
+    shown = re.sub(r"[\s│]+", " ", run(*command, "--help").out)
+
+    assert set(re.findall(option + r": ([^.;]*)", shown)[0].split(", ")) == working
