@@ -86,7 +86,11 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
-        """A session for reading: one snapshot, no lock."""
+        """A session for reading, without locks.
+
+        Each statement sees what was committed before it, so two of them may see different states; only on SQLite do
+        all see the state that the first saw.
+        """
         connect = self.engine.connect().execution_options(**{READ_ONLY: True})
         with connect as connection, Session(connection, expire_on_commit=False) as session:
             yield session
