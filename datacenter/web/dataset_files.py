@@ -13,7 +13,7 @@ from datacenter.web.pages import DEFAULT_ITEMS, Cursors, CursorText, Limit
 from datacenter.web.schemas.base import VersionNumber
 from datacenter.web.schemas.files import FileObject
 from datacenter.web.schemas.page import Page
-from datacenter.web.streams import Representation, cut, respond
+from datacenter.web.streams import Representation, respond
 from datacenter.web.token_first import TokenFirst
 
 PARQUET = "application/vnd.apache.parquet"
@@ -66,7 +66,7 @@ def read(dataset_id: str, path: str, request: Request, call: Authorized, version
             etag=f'"{entry.crc32:08x}-{entry.size_bytes:x}"',
             media_type=entry.media_type if shown else "application/octet-stream",
             headers=headers,
-            read=lambda start, stop: files.read_file(call.resources, dataset, row, path, start, stop),
+            read=lambda start, stop: files.read_file(call.resources, dataset, entry, start, stop),
         ),
     )
 
@@ -81,16 +81,15 @@ def manifest(dataset_id: str, request: Request, call: Authorized, version: Versi
     """A Parquet row per file with the keys of the objects, for programs that read those themselves."""
     with call.reading() as session:
         dataset, row = records.find_version(session, call.project_id, dataset_id, version)
-    size_bytes, chunks = files.read_manifest(call.resources, dataset, row)
     name = f"{dataset.name}-v{row.version}.parquet"
     return respond(
         request,
         Representation(
-            size_bytes=size_bytes,
+            size_bytes=files.manifest_bytes(call.resources, dataset, row),
             etag=f'"{dataset.id}-{row.version}"',
             media_type=PARQUET,
             headers={"Cache-Control": "private, no-cache", "Content-Disposition": attachment(name)},
-            read=lambda start, stop: cut(chunks, start, stop),
+            read=lambda start, stop: files.read_manifest(call.resources, dataset, row, start, stop),
         ),
     )
 

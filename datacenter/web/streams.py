@@ -53,18 +53,6 @@ def respond(request: Request, representation: Representation) -> Response:
     )
 
 
-def cut(chunks: Iterator[bytes], start: int, stop: int) -> Iterator[bytes]:
-    """Bytes `start` to `stop` of a stream that can only be read from its beginning."""
-    position = 0
-    for chunk in chunks:
-        if position >= stop:
-            return
-        piece = chunk[max(0, start - position) : stop - position]
-        position += len(chunk)
-        if piece:
-            yield piece
-
-
 def _primed(chunks: Iterator[bytes]) -> Iterator[bytes]:
     """The same chunks, the first of which has been read: from here on errors can only break the connection."""
     try:

@@ -45,7 +45,7 @@ def contents(bench: Bench, dataset: Dataset) -> dict[str, bytes]:
     with bench.database.reading() as session:
         found = find_version(session, bench.project_id, dataset.id)
     return {
-        entry.path: b"".join(read_file(bench.resources, *found, entry.path, 0, entry.size_bytes))
+        entry.path: b"".join(read_file(bench.resources, found[0], entry, 0, entry.size_bytes))
         for entry in list_files(bench.resources, *found, limit=10_000)
     }
 

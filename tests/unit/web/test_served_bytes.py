@@ -9,7 +9,7 @@ import httpx
 import pyarrow.parquet as pq
 import pytest
 
-from datacenter.datasets import downloads
+from datacenter.datasets import downloads, files
 from datacenter.datasets.models import Download
 
 PNG = b"\x89PNG" + bytes(range(256)) * 3
@@ -102,6 +102,14 @@ def test_a_file_that_the_client_has_is_not_sent_again(served, dataset) -> None:
 @pytest.mark.parametrize("path", ["nothing.png", "0/", "..%2F..%2Fetc/passwd", "0/a.png/"])
 def test_a_path_that_the_manifest_does_not_name_is_not_found(served, dataset, path: str) -> None:
     assert served.client.get(f"{dataset}/files/{path}").status_code == 404
+
+
+def test_a_file_is_looked_up_in_the_manifest_once(served, dataset, monkeypatch) -> None:
+    opened = []
+    open_rows = files.open_rows
+    monkeypatch.setattr(files, "open_rows", lambda *given: opened.append(given) or open_rows(*given))
+    assert served.client.get(f"{dataset}/files/0/a.png").content == PNG
+    assert len(opened) == 1
 
 
 def test_the_manifest_is_a_parquet_file_of_every_file(served, dataset) -> None:
