@@ -16,7 +16,6 @@ from workbench import Workbench
 from datacenter.datasets import records
 from datacenter.datasets.records import NewDataset
 from datacenter.ledger.options import JobOptions
-from jobs import webhooks
 from jobs.relay import notify_once
 from jobs.webhooks import AddressRefused, tell
 
@@ -169,5 +168,5 @@ def _resolve(monkeypatch: pytest.MonkeyPatch, addresses: list[str]) -> list[str]
         asked.append(host)
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in addresses]
 
-    monkeypatch.setattr(webhooks.socket, "getaddrinfo", resolve)
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
     return asked
