@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import insert, select
@@ -52,14 +53,26 @@ def create_token(session: Session, project_id: str, name: str) -> tuple[Token, s
     return token, secret
 
 
-def revoke(session: Session, project_id: str, token_id: str) -> Token:
+def is_valid(session: Session, token_id: str) -> bool:
+    """Whether a caller that was authenticated earlier still may go on."""
+    query = select(Token.id).where(Token.id == token_id, Token.revoked_at.is_(None))
+    return session.execute(query).first() is not None
+
+
+def list_tokens(session: Session) -> Sequence[tuple[Token, str]]:
+    """Every token of the installation with its project's name, oldest first."""
+    query = select(Token, Project.name).join(Project, Project.id == Token.project_id).order_by(Token.id)
+    return [(token, project_name) for token, project_name in session.execute(query)]
+
+
+def revoke(session: Session, token_id: str) -> Token:
     """End a token; revoking it again changes nothing.
 
     Raises:
         NotFound
     """
     token = session.get(Token, token_id)
-    if token is None or token.project_id != project_id:
+    if token is None:
         raise NotFound(f"there is no token {token_id}")
     if token.revoked_at is None:
         token.revoked_at = now(session)

@@ -1,12 +1,29 @@
-"""`datacenter tokens …`: the first token of an installation, made in the database itself."""
+"""`datacenter tokens …`: API tokens, made, listed and ended in the database itself."""
 
-from typing import Annotated
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from datacenter.cli.output import JsonOption, print_json
+from datacenter.cli.display import ago
+from datacenter.cli.output import JsonOption, console, print_json, print_json_list
+from datacenter.cli.tables import Column, print_table
 
-app = typer.Typer(no_args_is_help=True, help="API tokens.")
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="API tokens. Needs the server's settings (DATACENTER_CONFIG), not a server.",
+)
+LIST = (
+    Column(title="ID"),
+    Column(title="NAME", flexible=True),
+    Column(title="PROJECT", flexible=True),
+    Column(title="STATE"),
+    Column(title="CREATED"),
+)
 
 
 @app.command("create")
@@ -15,9 +32,62 @@ def create(
     project: Annotated[str, typer.Option(help="The project it acts for; made if there is none.")] = "default",
     as_json: JsonOption = False,
 ) -> None:
-    """Make a token; it is shown this once. Needs the server's settings (DATACENTER_CONFIG), not a server."""
-    # Imported here because no other command pays for loading the database layer.
+    """Make a token; it is shown this once."""
     from datacenter.access.tokens import create_token, ensure_project
+
+    with _transaction() as session:
+        token, secret = create_token(session, ensure_project(session, project).id, name)
+    if as_json:
+        print_json({"id": token.id, "name": name, "project": project, "token": secret})
+    else:
+        typer.echo(secret)
+
+
+@app.command("list")
+def list_all(as_json: JsonOption = False) -> None:
+    """Show every token, of all projects, without its secret."""
+    from datacenter.access.tokens import list_tokens
+
+    with _transaction() as session:
+        found = list_tokens(session)
+    if as_json:
+        print_json_list(
+            {
+                "id": token.id,
+                "name": token.name,
+                "project": project,
+                "created_at": token.created_at,
+                "revoked_at": token.revoked_at,
+            }
+            for token, project in found
+        )
+        return
+    rows = (
+        (token.id, token.name, project, "REVOKED" if token.revoked_at else "VALID", ago(token.created_at))
+        for token, project in found
+    )
+    print_table(console(), LIST, rows, empty="no tokens")
+
+
+@app.command("revoke")
+def revoke(
+    token_id: Annotated[str, typer.Argument(metavar="TOKEN", help="Its id, not its secret.")],
+    as_json: JsonOption = False,
+) -> None:
+    """End a token: it is refused from the next request on, and what watches events with it within a minute."""
+    from datacenter.access.tokens import revoke as end
+
+    with _transaction() as session:
+        token = end(session, token_id)
+    if as_json:
+        print_json({"id": token.id, "name": token.name, "revoked_at": token.revoked_at})
+    else:
+        typer.echo(f"token {token.id} is revoked")
+
+
+@contextmanager
+def _transaction() -> Iterator["Session"]:
+    # Imported here because no other command pays for loading the database layer.
     from datacenter.cli.databases import told_in_words
     from datacenter.database import Database
     from datacenter.migrations import require_schema
@@ -29,10 +99,6 @@ def create(
         with told_in_words(settings):
             require_schema(database)
             with database.transaction() as session:
-                token, secret = create_token(session, ensure_project(session, project).id, name)
+                yield session
     finally:
         database.close()
-    if as_json:
-        print_json({"id": token.id, "name": name, "project": project, "token": secret})
-    else:
-        typer.echo(secret)

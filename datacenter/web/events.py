@@ -10,6 +10,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
+from datacenter.access.tokens import is_valid
 from datacenter.errors import NotFound
 from datacenter.ledger.ledger import find_job
 from datacenter.ledger.states import FINISHED
@@ -22,6 +23,8 @@ from datacenter.web.token_first import TokenFirst
 LOOK_SECONDS = 0.5
 SILENCE_SECONDS = 15
 """Proxies close connections that say nothing for a minute, our own client after half of one."""
+TOKEN_SECONDS = 15
+"""A stream outlives its revoked token by this much at most."""
 RECONNECT = "retry: 2000\n\n"
 STREAM = {"text/event-stream": {"schema": {"type": "string"}}}
 router = APIRouter(prefix=f"{API}/jobs", tags=["jobs"], route_class=TokenFirst)
@@ -40,7 +43,10 @@ router = APIRouter(prefix=f"{API}/jobs", tags=["jobs"], route_class=TokenFirst)
     summary="Watch a job",
 )
 async def watch(job_id: str, request: Request, call: Authorized) -> StreamingResponse:
-    """The stream ends when the job is finished, and when the server stops: then a client connects again."""
+    """The stream ends when the job is finished, when the token is revoked, and when the server stops.
+
+    A client that connects again is told what became of it.
+    """
     first = await run_in_threadpool(_look, call, job_id)
     stopping = cast(threading.Event, request.app.state.stopping)
     return StreamingResponse(
@@ -53,9 +59,13 @@ async def watch(job_id: str, request: Request, call: Authorized) -> StreamingRes
 
 async def _tell(call: Call, job: JobObject, stopping: threading.Event) -> AsyncIterator[str]:
     yield RECONNECT + _event(job)
-    told_at = time.monotonic()
+    told_at = known_at = time.monotonic()
     while job.state not in FINISHED and not stopping.is_set():
         await asyncio.sleep(LOOK_SECONDS)
+        if time.monotonic() - known_at > TOKEN_SECONDS:
+            if not await run_in_threadpool(_may_go_on, call):
+                return
+            known_at = time.monotonic()
         try:
             seen = await run_in_threadpool(_look, call, job.id)
         except NotFound:
@@ -73,6 +83,11 @@ async def _tell(call: Call, job: JobObject, stopping: threading.Event) -> AsyncI
 def _look(call: Call, job_id: str) -> JobObject:
     with call.reading() as session:
         return job_object(session, call, find_job(session, call.project_id, job_id))
+
+
+def _may_go_on(call: Call) -> bool:
+    with call.reading() as session:
+        return is_valid(session, call.caller.token_id)
 
 
 def _event(job: JobObject) -> str:

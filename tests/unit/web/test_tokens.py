@@ -5,6 +5,7 @@ import pytest
 
 from datacenter.access.models import Token
 from datacenter.access.tokens import create_token, revoke
+from datacenter.web import events
 
 
 @pytest.mark.parametrize(
@@ -39,8 +40,25 @@ def test_a_revoked_token_stops_at_the_next_request(web) -> None:
     assert httpx.get(f"{web.url}/api/v1/datasets", headers=headers).status_code == 200
     for _ in range(2):
         with web.resources.database.transaction() as session:
-            revoke(session, web.project_id, token.id)
+            revoke(session, token.id)
     assert httpx.get(f"{web.url}/api/v1/datasets", headers=headers).status_code == 401
+
+
+def test_events_end_after_their_token_is_revoked(web, monkeypatch) -> None:
+    monkeypatch.setattr(events, "TOKEN_SECONDS", 0.1)
+    job_id = web.client.post("/api/v1/datasets", json=web.new_dataset("no-more")).json()["job"]["id"]
+    with web.resources.database.transaction() as session:
+        token, secret = create_token(session, web.project_id, "watcher")
+    headers = {"Authorization": f"Bearer {secret}"}
+    with httpx.stream(
+        "GET", f"{web.url}/api/v1/jobs/{job_id}/events", headers=headers, timeout=5
+    ) as response:
+        lines = response.iter_lines()
+        while not next(lines).startswith("data: "):
+            pass
+        with web.resources.database.transaction() as session:
+            revoke(session, token.id)
+        assert not any(line.startswith("data: ") for line in lines)
 
 
 def test_another_projects_things_look_like_things_that_do_not_exist(web) -> None:
