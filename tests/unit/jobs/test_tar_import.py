@@ -3,12 +3,14 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from raw_tar import member, tar
 from workbench import Workbench
 
-from datacenter.datasets.files import list_files, read_file
+from datacenter.datasets.manifest import read_rows
 from datacenter.datasets.records import find_version
+from datacenter.storages.object_file import ObjectSource
 
 PATHS = ["一/1.jpg", "一/2.jpg", "中/1.jpg", "中/3.jpg"]
 
@@ -32,8 +34,10 @@ def test_gbk_names_of_which_the_first_are_utf_8_by_chance_are_imported(
     assert ended.state == "SUCCESS", ended.error
     assert (ended.files_done, ended.bytes_done) == (len(PATHS), len(archive))
     with bench.database.reading() as session:
-        found = find_version(session, bench.project_id, dataset.id)
-    files = list_files(bench.resources, *found, limit=100)
-    assert {file.path: file.labels for file in files} == {path: [path[0]] for path in PATHS}
-    for file in files:
-        assert b"".join(read_file(bench.resources, found[0], file, 0, file.size_bytes)) == file.path.encode()
+        _, version = find_version(session, bench.project_id, dataset.id)
+    storage = bench.resources.storages.open(dataset.storage)
+    rows = pa.concat_tables(read_rows(storage, version.manifest_key, ["path", "labels", "key"])).to_pylist()
+    assert {row["path"]: row["labels"] for row in rows} == {path: [path[0]] for path in PATHS}
+    for row in rows:
+        source = ObjectSource(storage, row["key"])
+        assert source.read(0, source.size_bytes) == row["path"].encode()
