@@ -77,7 +77,9 @@ class NewDatasetRequest(JobStartingRequest):
     )
     label_format: Text | None = Field(None, max_length=32, description="Found out if left out.")
     name_encoding: Text | None = Field(
-        None, max_length=32, description="Tried for names that are neither UTF-8 nor GB18030."
+        None,
+        max_length=32,
+        description="Tried first for names that do not say they are UTF-8; then come UTF-8 and GB18030.",
     )
     description: Description = ""
     tags: Tags = Field(default_factory=list)
