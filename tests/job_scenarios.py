@@ -205,7 +205,7 @@ class Import(Scenario):
             dataset, version = find_version(session, self.bench.project_id, self.dataset_id)
             labels = labels_of(session, [dataset.id])[dataset.id]
         assert dataset.state == "READY"
-        entries = list_files(resources, dataset, version, limit=10_000)
+        entries = list_files(resources, dataset, version, limit=10_000).entries
         contents = {
             entry.path: b"".join(read_file(resources, dataset, entry, 0, entry.size_bytes))
             for entry in entries

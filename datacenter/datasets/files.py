@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from datacenter.archives.arrow_bytes import one_chunk
 from datacenter.datasets.columns import Column, Mask
@@ -18,7 +18,10 @@ from datacenter.errors import NotFound
 from storage_adapters.contract import ByteRange, Storage
 
 CHUNK_BYTES = 1 << 20
-SHOWN = ["path", "size_bytes", "crc32", "media_type", "labels", "annotation", "key", "offset"]
+PAGE_BYTES = 8 << 20
+"""A page ends behind the annotation that makes them so many: one of them may be as long as a line of a label file."""
+ROWS_AT_ONCE = 64
+SHOWN = ["path", "size_bytes", "crc32", "media_type", "labels", "key", "offset"]
 LAST = "\U0010ffff"
 """Sorts behind every character that a path can hold."""
 
@@ -32,9 +35,18 @@ class FileEntry:
     crc32: int
     media_type: str
     labels: list[str]
-    annotation: Any | None
     key: str
     offset: int
+    annotation: str | None = None
+    """JSON text; a listing has it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FilePage:
+    """Some files in the order of their paths, and whether there are more behind them."""
+
+    entries: list[FileEntry]
+    more: bool
 
 
 def list_files(
@@ -46,25 +58,31 @@ def list_files(
     prefix: str = "",
     after_path: str = "",
     limit: int,
-) -> list[FileEntry]:
-    """Files in the order of their paths, behind `after_path`; reads only row groups that can hold such paths."""
+) -> FilePage:
+    """At most `limit` files behind `after_path`, fewer if their annotations are long.
+
+    Reads only row groups that can hold such paths, and of the annotations little more than it returns.
+    """
     storage = resources.storages.open(dataset.storage)
     found: list[FileEntry] = []
+    room = PAGE_BYTES
     with open_rows(storage, version.manifest_key) as file:
         for group, (least, greatest) in enumerate(group_bounds(file)):
             if greatest <= after_path or greatest < prefix:
                 continue
             if least > prefix + LAST:
                 break
-            rows = _matching(file.read_row_group(group, columns=SHOWN), label, prefix, after_path)
-            found += [_entry(row) for row in rows.slice(0, limit - len(found)).to_pylist()]
-            if len(found) == limit:
-                break
-    return found
+            rows = _matching(_numbered(file, group), label, prefix, after_path)
+            for entry in _annotated(file, group, rows.slice(0, limit + 1 - len(found))):
+                if len(found) == limit or room <= 0:
+                    return FilePage(entries=found, more=True)
+                found.append(entry)
+                room -= len(entry.annotation or "")
+    return FilePage(entries=found, more=False)
 
 
 def find_file(resources: Resources, dataset: Dataset, version: DatasetVersion, path: str) -> FileEntry:
-    """The entry of one path. Raises: NotFound."""
+    """The entry of one path, without its annotation. Raises: NotFound."""
     with open_rows(resources.storages.open(dataset.storage), version.manifest_key) as file:
         for group, (least, greatest) in enumerate(group_bounds(file)):
             if least <= path <= greatest:
@@ -101,6 +119,28 @@ def _read(storage: Storage, key: str, start: int, stop: int) -> Iterator[bytes]:
     )
 
 
+def _numbered(file: pq.ParquetFile, group: int) -> pa.Table:
+    rows = file.read_row_group(group, columns=SHOWN)
+    return rows.append_column("row", pa.array(np.arange(rows.num_rows)))
+
+
+def _annotated(file: pq.ParquetFile, group: int, rows: pa.Table) -> Iterator[FileEntry]:
+    listed = rows.to_pylist()
+    annotations = _annotations(file, group, [row["row"] for row in listed])
+    # Not strict: that would decode the rest of the group, to see that nothing is left.
+    for row, annotation in zip(listed, annotations, strict=False):
+        yield _entry(row, annotation)
+
+
+def _annotations(file: pq.ParquetFile, group: int, wanted: list[int]) -> Iterator[str | None]:
+    """The annotations of some rows of a group, decoded a few rows at a time: together they may be large."""
+    start = 0
+    for batch in file.iter_batches(ROWS_AT_ONCE, row_groups=[group], columns=["annotation"]):
+        here = [row - start for row in wanted if start <= row < start + batch.num_rows]
+        yield from batch.column(0).take(pa.array(here, pa.int64())).to_pylist()
+        start += batch.num_rows
+
+
 def _matching(rows: pa.Table, label: str | None, prefix: str, after_path: str) -> pa.Table:
     mask = pc.greater(rows["path"], pa.scalar(after_path))
     if prefix:
@@ -121,8 +161,7 @@ def has_label(labels: Column, wanted: list[str]) -> Mask:
     return pc.is_in(rows, value_set=hits.cast(pa.int64()))
 
 
-def _entry(row: dict[str, Any]) -> FileEntry:
-    annotation = orjson.loads(row["annotation"]) if row["annotation"] is not None else None
+def _entry(row: dict[str, Any], annotation: str | None = None) -> FileEntry:
     return FileEntry(
         path=row["path"],
         size_bytes=row["size_bytes"],

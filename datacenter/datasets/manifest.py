@@ -30,6 +30,8 @@ SCHEMA = pa.schema(
 )
 """`annotation` is JSON text. A file's bytes are `length` bytes of the object `key` from `offset`."""
 ROW_GROUP = 16_384
+VALUES_AT_ONCE = 16
+"""A page of a column ends only between so many values: a reader of long annotations holds a page of them at least."""
 MERGED_AT_ONCE = 16
 
 
@@ -59,7 +61,9 @@ def write_rows(storage: Storage, key: str, schema: pa.Schema, rows: Iterable[pa.
     with (
         ObjectWriter(storage, key) as sink,
         # Parquet asks for a file and uses no more of one than an object's writer has.
-        pq.ParquetWriter(cast(IO[bytes], sink), schema, compression="zstd") as writer,
+        pq.ParquetWriter(
+            cast(IO[bytes], sink), schema, compression="zstd", write_batch_size=VALUES_AT_ONCE
+        ) as writer,
     ):
         for table in rows:
             if table.num_rows:

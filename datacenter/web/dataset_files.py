@@ -1,7 +1,8 @@
 """The files of a dataset: the listing, the bytes of one, the manifest."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
+import orjson
 from fastapi import APIRouter, Query, Request, Response
 
 from datacenter.datasets import files, records
@@ -21,7 +22,7 @@ Version = Annotated[VersionNumber | None, Query(description="The newest one if l
 router = APIRouter(prefix=f"{API}/datasets/{{dataset_id}}", tags=["files"], route_class=TokenFirst)
 
 
-@router.get("/files", responses=problems(404, 409), summary="List files")
+@router.get("/files", response_model=Page[FileObject], responses=problems(404, 409), summary="List files")
 def list_all(
     dataset_id: str,
     call: Authorized,
@@ -30,17 +31,18 @@ def list_all(
     version: Version = None,
     limit: Limit = DEFAULT_ITEMS,
     cursor: CursorText = None,
-) -> Page[FileObject]:
-    """In the order of their paths."""
+) -> Response:
+    """In the order of their paths. A page is shorter than `limit` if the annotations are long."""
     with call.reading() as session:
         dataset, row = records.find_version(session, call.project_id, dataset_id, version)
     cursors = Cursors(secret=call.secret, list_name=f"files/{dataset_id}")
     after = cursors.read(cursor) or ""
-    found = files.list_files(
-        call.resources, dataset, row, label=label, prefix=prefix, after_path=after, limit=limit + 1
+    page = files.list_files(
+        call.resources, dataset, row, label=label, prefix=prefix, after_path=after, limit=limit
     )
-    items = [_file_object(entry) for entry in found[:limit]]
-    return cursors.page(found, limit, lambda entry: entry.path, items)
+    items = [_file_object(entry) for entry in page.entries]
+    body = {"items": items, "next": cursors.write(page.entries[-1].path) if page.more else None}
+    return Response(orjson.dumps(body), media_type="application/json")
 
 
 @router.head("/files/{path:path}", include_in_schema=False)
@@ -94,15 +96,16 @@ def manifest(dataset_id: str, request: Request, call: Authorized, version: Versi
     )
 
 
-def _file_object(entry: FileEntry) -> FileObject:
-    return FileObject(
-        path=entry.path,
-        size_bytes=entry.size_bytes,
-        crc32=entry.crc32,
-        media_type=entry.media_type,
-        labels=entry.labels,
-        annotation=entry.annotation,
-    )
+def _file_object(entry: FileEntry) -> dict[str, Any]:
+    """A `FileObject`. The annotation goes out as it is kept: parsed, it takes many times its size of memory."""
+    return {
+        "path": entry.path,
+        "size_bytes": entry.size_bytes,
+        "crc32": entry.crc32,
+        "media_type": entry.media_type,
+        "labels": entry.labels,
+        "annotation": None if entry.annotation is None else orjson.Fragment(entry.annotation),
+    }
 
 
 def _is_safe_to_show(media_type: str) -> bool:

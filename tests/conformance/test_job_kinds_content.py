@@ -34,7 +34,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
 def entries(bench: Bench, dataset: Dataset) -> list[FileEntry]:
     with bench.database.reading() as session:
         found = find_version(session, bench.project_id, dataset.id)
-    return list_files(bench.resources, *found, limit=10_000)
+    return list_files(bench.resources, *found, limit=10_000).entries
 
 
 def labels(bench: Bench, dataset: Dataset) -> dict[str, list[str]]:
@@ -46,7 +46,7 @@ def contents(bench: Bench, dataset: Dataset) -> dict[str, bytes]:
         found = find_version(session, bench.project_id, dataset.id)
     return {
         entry.path: b"".join(read_file(bench.resources, found[0], entry, 0, entry.size_bytes))
-        for entry in list_files(bench.resources, *found, limit=10_000)
+        for entry in list_files(bench.resources, *found, limit=10_000).entries
     }
 
 

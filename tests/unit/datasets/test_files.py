@@ -2,20 +2,23 @@
 
 from collections.abc import Iterable, Iterator
 
+import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from manifests import published
+from manifests import published, row, table
 from workbench import Workbench
 
 from datacenter.datasets import files
-from datacenter.datasets.files import FileEntry
+from datacenter.datasets.files import FileEntry, FilePage
+from datacenter.datasets.manifest import manifest_key, write_manifest
 from datacenter.datasets.models import Dataset, DatasetVersion
 from datacenter.datasets.records import find_version
 from datacenter.errors import NotFound
 from storage_adapters.contract import ByteRange
 from storage_adapters.nas.storage import NasStorage
 
+MIB = 1 << 20
 FILES = {
     "cat/1.png": ["cat"],
     "cat/2.png": ["cat", "indoor"],
@@ -36,6 +39,10 @@ def made(bench: Workbench) -> tuple[Dataset, DatasetVersion]:
 
 
 def listed(bench: Workbench, made: tuple[Dataset, DatasetVersion], **options: object) -> list[FileEntry]:
+    return page_of(bench, made, **options).entries
+
+
+def page_of(bench: Workbench, made: tuple[Dataset, DatasetVersion], **options: object) -> FilePage:
     return files.list_files(bench.resources, *made, **{"limit": 100, **options})  # type: ignore[arg-type]  # checked by the tests
 
 
@@ -76,6 +83,60 @@ def test_a_list_over_many_row_groups_is_the_same(bench: Workbench, monkeypatch: 
     assert [entry.path for entry in evens] == ["04", "06", "08"]
     assert [entry.path for entry in listed(bench, version, prefix="1")] == ["10", "11", "12", "13", "14"]
     assert files.find_file(bench.resources, *version, "09").labels == []
+
+
+@pytest.fixture(scope="module")
+def annotated(bench: Workbench) -> tuple[Dataset, DatasetVersion]:
+    """A dataset whose every second file has an annotation of a MiB."""
+    dataset = published(bench, {})
+    annotations = [
+        orjson.dumps({"n": number, "x": "x" * MIB}).decode() if number % 2 else None for number in range(40)
+    ]
+    rows = table([row(f"{n:03d}", ["odd"] if n % 2 else [], annotation=a) for n, a in enumerate(annotations)])
+    key = manifest_key(dataset.id, 2, "annotated")
+    write_manifest(bench.resources.storages.open("default"), key, [rows])
+    return dataset, DatasetVersion(dataset_id=dataset.id, version=2, manifest_key=key)
+
+
+def test_a_page_ends_behind_some_mib_of_annotations_and_the_next_goes_on(
+    bench: Workbench, annotated: tuple[Dataset, DatasetVersion]
+) -> None:
+    found: list[FileEntry] = []
+    more = True
+    while more:
+        page = page_of(bench, annotated, after_path=found[-1].path if found else "", limit=1000)
+        size_bytes = sum(len(entry.annotation or "") for entry in page.entries)
+        assert 0 < size_bytes <= files.PAGE_BYTES + 2 * MIB
+        found, more = found + page.entries, page.more
+
+    assert [entry.path for entry in found] == [f"{n:03d}" for n in range(40)]
+    assert [entry.annotation and orjson.loads(entry.annotation)["n"] for entry in found[:4]] == [
+        None,
+        1,
+        None,
+        3,
+    ]
+
+
+def test_an_annotation_longer_than_a_page_is_a_page(
+    bench: Workbench, annotated: tuple[Dataset, DatasetVersion], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "PAGE_BYTES", 10)
+
+    page = page_of(bench, annotated, label="odd", after_path="004")
+
+    assert ([entry.path for entry in page.entries], page.more) == (["005"], True)
+
+
+def test_the_last_page_says_so(bench: Workbench, made: tuple[Dataset, DatasetVersion]) -> None:
+    assert page_of(bench, made, limit=len(ORDER) - 1).more
+    assert not page_of(bench, made, limit=len(ORDER)).more
+
+
+def test_reading_a_file_reads_no_annotation(
+    bench: Workbench, annotated: tuple[Dataset, DatasetVersion]
+) -> None:
+    assert files.find_file(bench.resources, *annotated, "001").annotation is None
 
 
 def _in_twos(rows):  # type: ignore[no-untyped-def]  # stands in for a typed one

@@ -43,7 +43,9 @@ def relabel(
 def labels(bench: Workbench, dataset: Dataset, version: int | None = None) -> dict[str, list[str]]:
     with bench.database.reading() as session:
         found = find_version(session, bench.project_id, dataset.id, version)
-    return {entry.path: entry.labels for entry in files.list_files(bench.resources, *found, limit=1000)}
+    return {
+        entry.path: entry.labels for entry in files.list_files(bench.resources, *found, limit=1000).entries
+    }
 
 
 def counts(bench: Workbench, dataset: Dataset) -> dict[str, int]:

@@ -42,6 +42,16 @@ def _link(served, response: httpx.Response) -> str:
     return served.done(response)["result"]["download"]["url"]
 
 
+def test_a_listing_gives_annotations_as_they_came(served) -> None:
+    labels = {"path": "a", "label": "x", "box": [1.5, None, {"名": '\n\u2028"\\'}], "big": 2**63}
+    made = served.bench.imported(_zip({"a": b"1", "b": b"2", "labels.jsonl": json.dumps(labels).encode()}))
+    items = served.client.get(f"/api/v1/datasets/{made.id}/files").json()["items"]
+    assert {item["path"]: item["annotation"] for item in items} == {
+        "a": {"box": labels["box"], "big": labels["big"]},
+        "b": None,
+    }
+
+
 def test_a_listing_names_every_file_once_however_small_its_pages(served, dataset) -> None:
     seen, cursor = [], None
     while True:
