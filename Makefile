@@ -25,7 +25,7 @@ run: $(READY) ## a data centre on this machine; ARGS="--home DIR --port N"
 	@$(BIN)/datacenter up $(ARGS)
 
 test: $(READY) ## every test that needs no root and no server; ARGS="-k delete"
-	@$(BIN)/python -m pytest -q -m "not real" $(ARGS)
+	@$(BIN)/python -m pytest -q -n auto --dist loadfile -m "not real" $(ARGS)
 
 test-real: $(READY) ## the acceptance suite on MariaDB, RabbitMQ and Redis, and tests of real programs
 	@tests/services/install.sh
