@@ -69,7 +69,7 @@ class Bench(Workbench):
     """A workbench whose shards are tiny, and that can lose its workers."""
 
     def __init__(self, home: Path) -> None:
-        super().__init__(home, files=10, size_bytes=128 << 10, part_bytes=64 << 10)
+        super().__init__(home, files=13, size_bytes=256 << 10, part_bytes=96 << 10)
         ledger = self.settings.ledger.model_copy(update={"slice_seconds": 1e-9})
         self.settings = self.settings.model_copy(update={"ledger": ledger})
         self.resources = replace(self.resources, settings=self.settings)
@@ -215,7 +215,8 @@ class Import(Scenario):
         objects = {path for path in left if path.startswith(f"{dataset.prefix}objects/")}
         assert left - objects == {version.manifest_key}, "staging and upload are gone, nothing was forgotten"
         assert len(objects) == len(entries)
-        return contents, labels, dataset.files, dataset.size_bytes, entries
+        files = [replace(entry, key="", offset=0) for entry in entries]
+        return contents, labels, dataset.files, dataset.size_bytes, files
 
     def check_nothing_left(self, job_id: str) -> None:
         dataset = self.bench.dataset(self.dataset_id)

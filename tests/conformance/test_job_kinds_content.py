@@ -6,6 +6,7 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,8 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
 def entries(bench: Bench, dataset: Dataset) -> list[FileEntry]:
     with bench.database.reading() as session:
         found = find_version(session, bench.project_id, dataset.id)
-    return list_files(bench.resources, *found, limit=10_000).entries
+    listed = list_files(bench.resources, *found, limit=10_000).entries
+    return [replace(entry, key="", offset=0) for entry in listed]
 
 
 def labels(bench: Bench, dataset: Dataset) -> dict[str, list[str]]:
@@ -68,7 +70,9 @@ def exported(bench: Bench, *datasets: Dataset, **fields: Any) -> tuple[Job, byte
     bench.settle()
     ended = bench.job(job.id)
     assert ended.state == "SUCCESS", ended.error
-    return ended, (bench.root / archive.key).read_bytes()
+    with bench.database.reading() as session:
+        built = session.get_one(Archive, archive.id)
+    return ended, (bench.root / built.key).read_bytes()
 
 
 def members(archive: bytes) -> dict[str, bytes]:

@@ -37,10 +37,21 @@ def count_calls(scenario: Scenario, faulty: Callable[..., Any]) -> int:
     return schedule.calls
 
 
-def sampled(calls: int, seed: object) -> list[int]:
-    """Some of the calls, the first and the last among them."""
-    chosen = random.Random(str(seed)).sample(range(1, calls + 1), min(SAMPLE, calls))
-    return sorted({1, calls, *chosen})
+@pytest.fixture(scope="module")
+def storage_calls(scenario: Scenario) -> int:
+    """How often the job speaks to its storage."""
+    return count_calls(scenario, faulty_storages)
+
+
+@pytest.fixture(scope="module")
+def database_calls(scenario: Scenario) -> int:
+    """How often the worker speaks to the database for it."""
+    return count_calls(scenario, faulty_database)
+
+
+def sampled(calls: int, *seed: object) -> list[int]:
+    """Some of the calls, others for each test and each kind of job."""
+    return sorted(random.Random(str(seed)).sample(range(1, calls + 1), min(SAMPLE, calls)))
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before it is done", "after it is done"])
@@ -77,10 +88,10 @@ def test_a_database_call_that_fails_once_changes_nothing(
         assert scenario.made(job_id) == expected, at
 
 
-def test_a_storage_that_refuses_a_call_ends_the_job_and_nothing_is_left(scenario: Scenario) -> None:
-    calls = count_calls(scenario, faulty_storages)
-
-    for at in sampled(calls, scenario.name):
+def test_a_storage_that_refuses_a_call_ends_the_job_and_nothing_is_left(
+    scenario: Scenario, storage_calls: int
+) -> None:
+    for at in sampled(storage_calls, scenario.name, "refused"):
         schedule = Schedule(at=at, fault=PermissionDenied)
         engine = scenario.bench.engine_on(faulty_storages(scenario.bench.resources, schedule))
         job_id = scenario.begin()
@@ -117,9 +128,9 @@ def test_a_storage_that_is_away_keeps_the_work_and_a_retry_finishes_it(
         assert scenario.made(job_id) == expected, at
 
 
-def test_an_outage_that_nobody_retries_is_cleaned_up_after(scenario: Scenario) -> None:
+def test_an_outage_that_nobody_retries_is_cleaned_up_after(scenario: Scenario, storage_calls: int) -> None:
     bench = scenario.bench
-    schedule = Schedule(at=max(1, count_calls(scenario, faulty_storages) // 2), forever=True)
+    schedule = Schedule(at=max(1, storage_calls // 2), forever=True)
     engine = bench.engine_on(faulty_storages(bench.resources, schedule))
     job_id = scenario.begin()
     bench.settle(engine)

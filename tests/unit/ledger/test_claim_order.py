@@ -81,7 +81,7 @@ ARRIVALS = st.lists(
 )
 
 
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(ARRIVALS)
 def test_no_project_waits_longer_than_a_round(
     tmp_path_factory: pytest.TempPathFactory, arrivals: list[tuple[str, int]]
