@@ -1,6 +1,7 @@
 """The Celery side of a worker: hears rings, and lets the engine look into the ledger."""
 
 import functools
+import gc
 import os
 import socket
 
@@ -13,6 +14,9 @@ from datacenter.settings import Settings
 from jobs.engine import Engine
 from jobs.registry import runners
 from jobs.stopping import StopFlag
+
+YOUNG_OBJECTS = 20_000
+"""New objects between two looks of the garbage collector; 700 without this."""
 
 
 def create_app(settings: Settings, queues: list[str], stop: StopFlag) -> Celery:
@@ -39,7 +43,11 @@ def create_app(settings: Settings, queues: list[str], stop: StopFlag) -> Celery:
     def engine(process_id: int) -> Engine:
         owner = f"{socket.gethostname()}:{process_id}"
         resources = open_resources(settings)
-        return Engine(resources, runners(), owner, stopping=stop.is_raised, must_stop=stop.grace_is_over)
+        ready = Engine(resources, runners(), owner, stopping=stop.is_raised, must_stop=stop.grace_is_over)
+        # What a process has loaded by now stays; looking through it again and again took a tenth of an export.
+        gc.freeze()
+        gc.set_threshold(YOUNG_OBJECTS)
+        return ready
 
     @app.task(name=RING_TASK, ignore_result=True)
     def ring(queue: str, job_id: str) -> None:

@@ -50,8 +50,8 @@ def translate(error: OSError, key: str | None = None) -> StorageError:
 
 
 def translate_read(error: OSError, key: str) -> StorageError:
-    """Like `translate` for a read: where a directory or a symbolic link stands, or leads, there is no object."""
-    if error.errno in (errno.ENOTDIR, errno.EISDIR, errno.ELOOP):
+    """Like `translate` for a read: where a directory, a pipe or a symbolic link stands, or leads, there is no object."""
+    if error.errno in (errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ESPIPE):
         error = OSError(errno.ENOENT, os.strerror(errno.ENOENT))
     return translate(error, key)
 

@@ -15,11 +15,7 @@ _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK  # a FIFO mus
 
 def open_object(directories: Directories, key: str) -> int:
     """Open an object for reading. Raises: ObjectMissing and other storage errors."""
-    directory, name = split_key(key)
-    try:
-        file = os.open(name, _READ, dir_fd=directories.find(directory))
-    except OSError as error:
-        raise translate_read(error, key) from error
+    file = _open(directories, key)
     if stat.S_ISREG(os.fstat(file).st_mode):
         return file
     os.close(file)
@@ -27,8 +23,12 @@ def open_object(directories: Directories, key: str) -> int:
 
 
 def read_object(directories: Directories, wanted: ByteRange) -> bytes:
-    """One range of an object. Raises: ObjectMissing, ObjectChanged and other storage errors."""
-    file = open_object(directories, wanted.key)
+    """One range of an object; this runs for every file of every archive. Raises: ObjectMissing, ObjectChanged and
+    other storage errors.
+
+    What is no file is not asked for its kind: reading a directory or a pipe at an offset fails by itself.
+    """
+    file = _open(directories, wanted.key)
     try:
         return read_exactly(file, wanted)
     except OSError as error:
@@ -51,6 +51,14 @@ def read_exactly(file: int, wanted: ByteRange) -> bytes:
     if not wanted.length and os.fstat(file).st_size < wanted.offset:
         raise ObjectChanged("The object ends before the range that was asked for.", key=wanted.key)
     return data
+
+
+def _open(directories: Directories, key: str) -> int:
+    directory, name = split_key(key)
+    try:
+        return os.open(name, _READ, dir_fd=directories.find(directory))
+    except OSError as error:
+        raise translate_read(error, key) from error
 
 
 def remove_file(directories: Directories, path: str) -> None:

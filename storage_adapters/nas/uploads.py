@@ -10,7 +10,7 @@ from storage_adapters.contract import Buffer, ByteRange, ObjectInfo, Part, Pendi
 from storage_adapters.errors import ObjectMissing, UploadInvalid, UploadMissing
 from storage_adapters.nas.directories import Directories
 from storage_adapters.nas.faults import translated
-from storage_adapters.nas.filling import copy_bytes, size_of, write_all
+from storage_adapters.nas.filling import copy_bytes, write_all
 from storage_adapters.nas.layout import UPLOADS, split_key
 from storage_adapters.nas.objects import open_object, stat_object
 from storage_adapters.nas.staging import publish
@@ -189,13 +189,14 @@ def _read_key(directories: Directories, upload_id: str) -> PendingUpload | None:
     return PendingUpload(key=key, upload_id=upload_id, started_at=started_at) if key else None
 
 
-def _gather(chunks: Iterable[Buffer]) -> Iterator[list[Buffer]]:
+def _gather(chunks: Iterable[Buffer]) -> Iterator[list[bytes]]:
     """Group chunks for one call to the kernel each; a producer that reuses a writable buffer is copied."""
-    buffers: list[Buffer] = []
+    buffers: list[bytes] = []
     size = 0
     for chunk in chunks:
-        buffers.append(chunk if isinstance(chunk, bytes) else bytes(chunk))
-        size += size_of(chunk)
+        piece = chunk if isinstance(chunk, bytes) else bytes(chunk)
+        buffers.append(piece)
+        size += len(piece)
         if size >= _BYTES_AT_ONCE or len(buffers) >= _BUFFERS_AT_ONCE:
             yield buffers
             buffers, size = [], 0
@@ -203,9 +204,9 @@ def _gather(chunks: Iterable[Buffer]) -> Iterator[list[Buffer]]:
         yield buffers
 
 
-def _write_at(file: int, buffers: list[Buffer], offset: int) -> int:
+def _write_at(file: int, buffers: list[bytes], offset: int) -> int:
     """Write the buffers one after another from the offset; return how many bytes that is."""
-    size = sum(map(size_of, buffers))
+    size = sum(map(len, buffers))
     written = os.pwritev(file, buffers, offset)
     if written < size:
         rest = memoryview(b"".join(buffers))[written:]
