@@ -50,14 +50,16 @@ class LedgerDesk:
     ) -> str:
         """The id of a new job."""
         return self.run(
-            lambda session: ledger.enqueue(
-                session,
-                project_id=project,
-                kind=kind,
-                payload=payload or {},
-                options=JobOptions(**options),
-                after_any_end=list(after_any_end),
-            ).id
+            lambda session: (
+                ledger.enqueue(
+                    session,
+                    project_id=project,
+                    kind=kind,
+                    payload=payload or {},
+                    options=JobOptions(**options),
+                    after_any_end=list(after_any_end),
+                ).id
+            )
         )
 
     def claim(self, queue: str = QUEUE, owner: str = "worker:1") -> Claim:
