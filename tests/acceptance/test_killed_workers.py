@@ -71,20 +71,26 @@ def imported(centre, archive: Path, name: str) -> str:
 
 
 def manifest(centre, dataset_id: str) -> pa.Table:
-    """The manifest with keys as they are below the dataset's own prefix."""
+    """The manifest, with keys as they are below the place of the one import that made the dataset."""
     table = pq.read_table(io.BytesIO(b"".join(centre.client.datasets.manifest(dataset_id))))
-    keys = [key.removeprefix(f"datasets/{dataset_id}/") for key in table["key"].to_pylist()]
-    return table.set_column(table.column_names.index("key"), "key", [keys])
+    keys = table["key"].to_pylist()
+    (place,) = {key.removesuffix(below(key)) for key in keys}
+    assert place.startswith(f"datasets/{dataset_id}/objects/")
+    return table.set_column(table.column_names.index("key"), "key", [[below(key) for key in keys]])
 
 
 def contents(centre, dataset_id: str) -> dict[str, str]:
-    """The SHA-256 of every object of a dataset, by its key below the dataset's prefix."""
+    """The SHA-256 of every object of a dataset, by its key below the place of the import."""
     root = centre.storage / "datasets" / dataset_id / "objects"
-    return {
-        str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in root.rglob("*")
-        if path.is_file()
-    }
+    objects = [path for path in root.rglob("*") if path.is_file()]
+    found = {below(str(path)): hashlib.sha256(path.read_bytes()).hexdigest() for path in objects}
+    assert len(found) == len(objects), "an object lies in two places"
+    return found
+
+
+def below(key: str) -> str:
+    """Folder and name of an object."""
+    return "/".join(key.split("/")[-2:])
 
 
 def export(centre, dataset_id: str, labels: LabelFilter, **fields: str) -> Job:
