@@ -20,9 +20,10 @@ TAR = tar(member(b"a"))
         (RawZip().build(), "zip"),
         (TAR, "tar"),
         (tar(), "tar"),
-        (gzip.compress(TAR), "tar.gz"),
+        (gzip.compress(TAR, mtime=0), "tar.gz"),
         (zstandard.compress(TAR), "tar.zst"),
     ],
+    ids=["zip", "empty zip", "tar", "empty tar", "tar.gz", "tar.zst"],
 )
 def test_the_content_decides_whatever_the_name(data: bytes, expected: str) -> None:
     for filename in ("data", "data.zip", "data.tar", "DATA.TAR.GZ"):
