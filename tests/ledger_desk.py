@@ -5,6 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
+from quick_database import without_waiting
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
@@ -28,6 +29,7 @@ class LedgerDesk:
 
     def __init__(self, home: Path, *, attempts: int = 3) -> None:
         self.database = Database(DatabaseSettings(url=f"sqlite:///{home / 'ledger.db'}"))
+        without_waiting(self.database.engine)
         Base.metadata.create_all(self.database.engine)
         self.settings = LedgerSettings(attempts=attempts, backoff_seconds=30)
         self.interrupted: list[str] = []

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import SecretStr
+from quick_database import without_waiting
 
 from datacenter.access.tokens import ensure_project
 from datacenter.database import Database, new_id, now
@@ -78,6 +79,7 @@ class Workbench:
         self.doorbell = SilentDoorbell()
         opened = open_resources(self.settings)
         opened.doorbell.close()
+        without_waiting(opened.database.engine)
         self.resources: Resources = replace(opened, doorbell=self.doorbell)
         self.stop_after: Callable[[], bool] = lambda: False
         with self.database.transaction() as session:
