@@ -33,6 +33,8 @@ ROW_GROUP = 16_384
 VALUES_AT_ONCE = 16
 """A page of a column ends only between so many values: a reader of long annotations holds a page of them at least."""
 MERGED_AT_ONCE = 16
+REPEATING = ["media_type", "labels.list.element", "compression", "storage", "method"]
+"""Columns of few different values, as Parquet names them; a dictionary of paths or keys takes more than they do."""
 
 
 def manifest_key(dataset_id: str, version: int, unique: str) -> str:
@@ -62,7 +64,11 @@ def write_rows(storage: Storage, key: str, schema: pa.Schema, rows: Iterable[pa.
         ObjectWriter(storage, key) as sink,
         # Parquet asks for a file and uses no more of one than an object's writer has.
         pq.ParquetWriter(
-            cast(IO[bytes], sink), schema, compression="zstd", write_batch_size=VALUES_AT_ONCE
+            cast(IO[bytes], sink),
+            schema,
+            compression="zstd",
+            write_batch_size=VALUES_AT_ONCE,
+            use_dictionary=cast(bool, REPEATING),  # names of columns are as good, whatever its types say
         ) as writer,
     ):
         for table in rows:

@@ -37,6 +37,8 @@ SCHEMA = pa.schema(
 )
 """A member's stored content is `stored_size` bytes of the object `key` from `offset`; `method` is that of the zip."""
 STORED = 0
+GROUP_ROWS = 4_096
+"""A worker writes some thousand members of an archive at a time, and reads whole row groups of the table for it."""
 SIDECARS = 2
 """The last members of every archive are its labels and its manifest."""
 
@@ -106,7 +108,7 @@ def write_members(resources: Resources, archive: Archive, key: str, check: Calla
         yield pa.Table.from_pylist(own, schema=SCHEMA)
 
     try:
-        write_rows(storage, key, SCHEMA, regroup(rows()))
+        write_rows(storage, key, SCHEMA, regroup(rows(), GROUP_ROWS))
     except BaseException:
         labels.abort()
         manifest.abort()

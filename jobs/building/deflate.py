@@ -9,7 +9,7 @@ from isal import isal_zlib
 
 from datacenter.archives.crc import crc32
 from datacenter.datasets.manifest import open_rows, read_rows, regroup, write_rows
-from datacenter.datasets.members import SCHEMA, SIDECARS
+from datacenter.datasets.members import GROUP_ROWS, SCHEMA, SIDECARS
 from datacenter.datasets.models import Archive
 from datacenter.ledger.leases import ShardPlan, Totals
 from datacenter.storages.object_file import ObjectWriter
@@ -76,7 +76,7 @@ def join_members(job: JobContext, archive: Archive, results: Iterable[dict[str, 
             job.check()
             yield from read_rows(storage, result["fragment"])
 
-    write_rows(storage, archive.members_key, SCHEMA, regroup(tables()))
+    write_rows(storage, archive.members_key, SCHEMA, regroup(tables(), GROUP_ROWS))
 
 
 def _deflated(job: JobContext, row: dict[str, Any]) -> Iterator[bytes]:
