@@ -45,6 +45,8 @@ def work(
             f"--queues={','.join(f'{settings.broker.prefix}.{name}' for name in wanted)}",
             f"--concurrency={concurrency}",
             "--pool=prefork",
+            # RabbitMQ keeps a control queue for each name: two workers of one name on a host would end one another.
+            f"--hostname={settings.broker.prefix}-{os.getpid()}@%h",
             "--without-gossip",
             "--without-mingle",
             "--loglevel=WARNING",
