@@ -2,15 +2,17 @@
 
 import os
 import signal
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 
 from datacenter.database import Database
-from datacenter.ledger.models import Shard
+from datacenter.ledger.models import Job, Shard
 from datacenter.ledger.states import ShardState, Step
 from datacenter.settings import DatabaseSettings
 
@@ -76,11 +78,30 @@ class LedgerWatch:
             if held is None:
                 continue
             os.kill(held.pid, signal.SIGSTOP)
-            if _stands_still(held.pid) and self.shards(job_id).get(held.number) == held:
+            still = _stands_still(held.pid) and self.shards(job_id).get(held.number) == held
+            if still and self._nothing_is_locked(job_id):
                 done = [shard for shard in self.shards(job_id).values() if shard.state == ShardState.DONE]
                 return Middle(job_id=job_id, done=done, held=held)
             os.kill(held.pid, signal.SIGCONT)
         raise AssertionError("unreachable: the looks end with an error")
+
+    def _nothing_is_locked(self, job_id: str) -> bool:
+        """Whether the process stands still outside a transaction: else it would hold up everybody, not only its shard."""
+        try:
+            if self._database.engine.dialect.name == "sqlite":
+                with sqlite3.connect(self._database.engine.url.database or "", timeout=0.2) as connection:
+                    connection.execute("BEGIN IMMEDIATE")
+                    connection.rollback()
+                connection.close()
+            else:
+                with self._database.transaction() as session:
+                    session.execute(
+                        select(Shard.id).where(Shard.job_id == job_id).with_for_update(nowait=True)
+                    )
+                    session.execute(select(Job.id).where(Job.id == job_id).with_for_update(nowait=True))
+        except (sqlite3.OperationalError, OperationalError):
+            return False
+        return True
 
     def until(self, condition: Callable[[], bool], what: str, *, seconds: float = PATIENCE_SECONDS) -> None:
         """Wait for something to come to pass."""
