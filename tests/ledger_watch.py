@@ -85,6 +85,16 @@ class LedgerWatch:
             os.kill(held.pid, signal.SIGCONT)
         raise AssertionError("unreachable: the looks end with an error")
 
+    def stop_outside_transactions(self, pids: list[int]) -> None:
+        """Stop (SIGSTOP) idle processes while none of them holds a lock."""
+        for _ in self._looks("the processes were never idle at once"):
+            for pid in pids:
+                os.kill(pid, signal.SIGSTOP)
+            if all(_stands_still(pid) for pid in pids) and self._nothing_is_locked(""):
+                return
+            for pid in pids:
+                os.kill(pid, signal.SIGCONT)
+
     def _nothing_is_locked(self, job_id: str) -> bool:
         """Whether the process stands still outside a transaction: else it would hold up everybody, not only its shard."""
         try:

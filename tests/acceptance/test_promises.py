@@ -346,8 +346,8 @@ def test_a_job_fails_when_a_job_that_it_waits_for_does(client, small, name):
 
 def test_the_most_urgent_job_is_served_first(centre, client, small, name):
     children = centre.worker_children()
-    for pid in children:
-        os.kill(pid, signal.SIGSTOP)
+    with watching(centre.database) as watch:
+        watch.stop_outside_transactions(children)
     try:
         jobs = [
             start_import(client, small, f"{name}-{priority}", priority=priority)[1]
