@@ -1,11 +1,21 @@
 """Settings: read once from a YAML file and `DATACENTER__*` variables, then frozen."""
 
 import os
+from collections.abc import Mapping
+from itertools import permutations
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
@@ -89,6 +99,14 @@ class LedgerSettings(Section):
     backoff_ceiling_seconds: Seconds = 300
     checkpoint_seconds: Seconds = 24 * 3600
     """How long the work of a failed job is kept so that `retry` can continue it."""
+
+    @model_validator(mode="after")
+    def _beats_within_a_lease(self) -> Self:
+        if self.heartbeat_seconds >= self.lease_seconds:
+            raise ValueError(
+                "heartbeat_seconds must be less than lease_seconds, or every lease would run out"
+            )
+        return self
 
 
 class LimitSettings(Section):
@@ -211,3 +229,23 @@ def _refuse_unsafe(settings: Settings) -> None:
         raise SettingsInvalid(
             f"default_storage: {settings.default_storage!r} is only imported from; its role must be platform or both"
         )
+    _refuse_nested(settings.storages)
+
+
+def _refuse_nested(storages: Mapping[str, StorageSettings]) -> None:
+    """A source around a platform, or within it, would let every project import the files of all others."""
+    places = {name: _place(registered) for name, registered in storages.items()}
+    for (source, outer), (platform, inner) in permutations(places.items(), 2):
+        if storages[source].role == "platform" or storages[platform].role == "source" or outer == inner:
+            continue
+        if inner.startswith(outer) or outer.startswith(inner):
+            raise SettingsInvalid(
+                f"storages.{source}: its place and that of the platform {platform!r} lie within one another; "
+                "give it a place of its own, or the platform the role both"
+            )
+
+
+def _place(registered: StorageSettings) -> str:
+    """Where a storage is, so that one place within another begins like it."""
+    url = registered.url.removeprefix("nas://")
+    return f"{registered.kind}:{os.path.realpath(url) if url.startswith('/') else url.rstrip('/')}/"

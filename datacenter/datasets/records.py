@@ -194,6 +194,8 @@ def update(
     tags: tuple[str, ...] | None = None,
 ) -> Dataset:
     """Change what people wrote about a dataset; None leaves a field as it is. Raises: NotFound, NameTaken."""
+    # Locked, so that a delete at the same time comes before it or after it.
+    session.get(Dataset, dataset_id, with_for_update=True)
     dataset, moment = find(session, project_id, dataset_id), now(session)
     if name is not None:
         dataset.name = name

@@ -86,3 +86,40 @@ def test_the_default_storage_has_to_keep_what_is_made(monkeypatch: pytest.Monkey
     storages = '{"default": {"kind": "nas", "url": "nas:///mnt/in", "role": "source"}}'
 
     assert "default_storage" in refusal(monkeypatch, DATACENTER__STORAGES=storages).detail
+
+
+@pytest.mark.parametrize("source", ["nas:///mnt", "/mnt/data/inbox/", "nas:///mnt/other/../data/datasets"])
+@pytest.mark.parametrize("role", ["source", "both"])
+def test_a_source_and_a_platform_do_not_lie_within_one_another(
+    monkeypatch: pytest.MonkeyPatch, source: str, role: str
+) -> None:
+    monkeypatch.setenv("DATACENTER__STORAGES__DEFAULT", '{"kind": "nas", "url": "nas:///mnt/data"}')
+
+    told = refusal(
+        monkeypatch,
+        DATACENTER__STORAGES__INBOX=f'{{"kind": "nas", "url": "{source}", "role": "{role}"}}',
+    )
+
+    assert told.detail.startswith("storages.inbox: ")
+
+
+def test_a_source_beside_a_platform_is_fine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATACENTER__STORAGES__DEFAULT", '{"kind": "nas", "url": "nas:///mnt/data"}')
+    monkeypatch.setenv(
+        "DATACENTER__STORAGES__INBOX", '{"kind": "nas", "url": "nas:///mnt/data-in", "role": "source"}'
+    )
+
+    assert set(load_settings().storages) == {"default", "inbox"}
+
+
+@pytest.mark.parametrize("heartbeat_seconds", ["30", "100"])
+def test_a_lease_lasts_longer_than_the_time_between_heartbeats(
+    monkeypatch: pytest.MonkeyPatch, heartbeat_seconds: str
+) -> None:
+    told = refusal(
+        monkeypatch,
+        DATACENTER__LEDGER__LEASE_SECONDS="30",
+        DATACENTER__LEDGER__HEARTBEAT_SECONDS=heartbeat_seconds,
+    )
+
+    assert told.detail.startswith("ledger: heartbeat_seconds must be less than lease_seconds")
