@@ -18,6 +18,7 @@ from datacenter.ledger.leases import Claim
 from datacenter.ledger.models import Shard
 from datacenter.ledger.outbox import ring_committed
 from datacenter.ledger.states import JobKind, ShardState, Step
+from jobs import memory
 from jobs.contract import JobContext, JobRunner, NextWave, ShuttingDown, Stopped
 from jobs.errors import describe
 from jobs.heartbeat import Heartbeat
@@ -53,6 +54,7 @@ class Engine:
             if held is None:
                 return done
             self._carry(held)
+            memory.give_back()
             done += 1
             if time.monotonic() > until:
                 break
