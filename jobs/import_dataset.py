@@ -27,7 +27,7 @@ from jobs.contract import Ending, JobContext, Plan
 from jobs.importing.staging import Staging
 from jobs.importing.tar_import import import_tar
 from jobs.importing.zip_import import import_zip_shard, plan_zip
-from jobs.leftovers import abort_uploads
+from jobs.leftovers import abort_uploads, remove
 
 HEAD_BYTES = 1024
 
@@ -58,13 +58,16 @@ class ImportDataset:
         dataset_id = job.payload["dataset_id"]
         fragments: list[str] = []
         warnings: list[str] = []
+        dropped: list[str] = []
         for result in results:
             fragments += result["fragments"]
             warnings += result.get("warnings", ())
+            dropped += result.get("dropped", ())
         rows = _checked(job, merge_sorted(staging.read_fragment(fragment) for fragment in fragments))
         totals = write_manifest(staging.storage, staging.manifest_key, rows)
         _check_labels(job, totals)
         abort_uploads(staging.storage, staging.objects_prefix)
+        remove(staging.storage, dropped)
         staging.storage.flush()
         summary = staging.read_summary()
         result = {

@@ -34,7 +34,10 @@ log = structlog.get_logger(__name__)
 
 
 def sweep_once(resources: Resources) -> None:
-    """Everything that is due, once; every part can run twice, and beside another sweep."""
+    """Everything in the database that is due, once; every part can run twice, and beside another sweep.
+
+    No storage is spoken to, so that one that hangs holds up no repair; what lies on storages `remove_litter` removes.
+    """
     database, settings = resources.database, resources.settings
     kinds = runners()
 
@@ -48,7 +51,6 @@ def sweep_once(resources: Resources) -> None:
     database.run(expire_archives)
     database.run(expire_uploads)
     database.run(lambda session: forget_the_old(session, settings.lifetimes))
-    remove_litter(resources)
 
 
 def _ring_for_waiting_work(resources: Resources) -> None:

@@ -37,7 +37,7 @@ from datacenter.ledger.repair import take_back_expired, wake_due
 from datacenter.ledger.states import FINISHED, JobKind, ShardState
 from jobs.engine import Engine
 from jobs.registry import runners
-from jobs.sweep import sweep_once, undo_old_checkpoints
+from jobs.sweep import remove_litter, sweep_once, undo_old_checkpoints
 
 FILES = {
     f"{label}/{number:03d}.bin": random.Random(f"{label}{number}").randbytes(200 + 3_001 * (number % 5))
@@ -120,6 +120,7 @@ class Bench(Workbench):
 
     def sweep(self) -> None:
         sweep_once(self.resources)
+        remove_litter(self.resources)
 
     def expire_archives(self) -> None:
         """All archives are over, and are removed."""

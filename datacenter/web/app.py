@@ -32,6 +32,7 @@ from datacenter.web.body_limit import BodyLimit
 from datacenter.web.calls import API
 from datacenter.web.envelope import Envelope
 from datacenter.web.openapi import describe
+from datacenter.web.ringing import Ringer
 from datacenter.web.tus_protocol import TusProtocol
 
 MOST_REQUESTS = 1000
@@ -66,10 +67,12 @@ TAGS = [
 def create_app(settings: Settings, resources: Resources | None = None) -> FastAPI:
     """The application on the given resources, or on its own, which it closes when it ends."""
     opened = resources or open_resources(settings)
+    ringer = Ringer(opened)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
+        ringer.close()
         if resources is None:
             opened.close()
 
@@ -87,6 +90,7 @@ def create_app(settings: Settings, resources: Resources | None = None) -> FastAP
         telemetry={"tracing": False, "metrics": False},
     )
     app.state.resources = opened
+    app.state.ringer = ringer
     app.state.metrics = metrics.Metrics(opened.database)
     app.state.stopping = threading.Event()
     # The last one added is the outermost.

@@ -76,6 +76,7 @@ def test_a_dataset_is_uploaded_imported_exported_fetched_and_deleted(centre, htt
     assert not list((centre.storage / "datasets").rglob(f"*{dataset['id']}*/**/*.png"))
 
 
+@pytest.mark.real
 def test_a_broken_transfer_is_resumed_by_curl(centre, http, tmp_path) -> None:
     source = {"upload": _upload(centre, _archive(tmp_path / "curl.zip"))}
     accepted = http.post("/datasets", json={"name": "rest-curl", "source": source})

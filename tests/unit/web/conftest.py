@@ -1,6 +1,7 @@
 """The web application on a real server in a thread, with SQLite, a directory and a doorbell that only listens."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
@@ -31,6 +32,13 @@ class ListeningDoorbell(Doorbell):
 
     def ring(self, queue: str, job_id: str) -> None:
         self.rings.append((queue, job_id))
+
+    def heard(self, job_id: str) -> list[tuple[str, str]]:
+        """The rings for a job, once there is one: it is rung beside the answer."""
+        end = time.monotonic() + 5
+        while time.monotonic() < end and not any(rung == job_id for _, rung in self.rings):
+            time.sleep(0.01)
+        return [ring for ring in self.rings if ring[1] == job_id]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,7 +24,7 @@ def test_an_import_is_accepted_with_the_address_of_its_job(web) -> None:
     assert web.client.get(f"{DATASETS}/{dataset['id']}").json() == dataset
     shown = web.client.get(response.headers["Location"]).json()
     assert shown["id"] == job["id"]
-    assert ("import", job["id"]) in web.doorbell.rings
+    assert web.doorbell.heard(job["id"]) == [("import", job["id"])]
 
 
 def test_a_list_gives_every_dataset_once_however_small_its_pages(web) -> None:
