@@ -39,6 +39,7 @@ from datacenter.settings import (
 from jobs.contract import JobRunner
 from jobs.engine import Engine
 from jobs.registry import runners
+from storage_adapters.contract import NewObject
 
 
 class SilentDoorbell(Doorbell):
@@ -144,6 +145,20 @@ class Workbench:
         new = NewDataset(name=name or f"dataset-{new_id()[-6:]}", source=source, **fields)
         with self.database.transaction() as session:
             return records.create(session, self.resources, self.project_id, new, JobOptions())
+
+    def submit_source(
+        self, source: dict[str, str], name: str | None = None, **fields: Any
+    ) -> tuple[Dataset, Job]:
+        """Ask for an import of what lies on a storage, without doing it."""
+        new = NewDataset(name=name or f"dataset-{new_id()[-6:]}", source=source, **fields)
+        with self.database.transaction() as session:
+            return records.create(session, self.resources, self.project_id, new, JobOptions())
+
+    def keep(self, storage: str, objects: dict[str, bytes]) -> None:
+        """Put these objects on a storage, as somebody else would."""
+        wanted = (NewObject(key=key, data=data) for key, data in objects.items())
+        for outcome in self.resources.storages.open(storage).put_many(wanted):
+            assert outcome.error is None, outcome.error
 
     def imported(
         self, data: bytes, name: str | None = None, filename: str = "data.zip", **fields: Any
