@@ -1,10 +1,11 @@
 """A whole data centre in one process, without a broker: requests go in, `work` does what was rung for."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from pydantic import SecretStr
@@ -58,7 +59,14 @@ class SilentDoorbell(Doorbell):
 class Workbench:
     """Settings that make shards small and leases short; one project; NAS storage in a directory."""
 
-    def __init__(self, home: Path, *, limits: LimitSettings = LimitSettings(), **shards: int) -> None:
+    def __init__(
+        self,
+        home: Path,
+        *,
+        limits: LimitSettings = LimitSettings(),
+        storages: Mapping[str, StorageSettings] = MappingProxyType({}),
+        **shards: int,
+    ) -> None:
         self.home = home
         self.root = home / "storage"
         self.root.mkdir(parents=True, exist_ok=True)
@@ -72,6 +80,7 @@ class Workbench:
                 "default": StorageSettings(kind="nas", url=str(self.root)),
                 "inbox": StorageSettings(kind="nas", url=str(home / "inbox"), role="source"),
                 "shared": StorageSettings(kind="nas", url=str(self.root), role="both"),
+                **storages,
             },
             ledger=LedgerSettings(backoff_seconds=0.001, backoff_ceiling_seconds=0.01),
             limits=limits,
