@@ -5,6 +5,7 @@ import random
 import tracemalloc
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from jobs.contract import JobContext
 from jobs.engine import Engine
 from jobs.import_dataset import ImportDataset
 from jobs.importing import copy_objects, prefix_import, server_copy, source_listing
+from storage_adapters.contract import ObjectInfo
 from storage_adapters.memory import MemoryStorage
 
 LARGE = random.Random("large").randbytes(1_300_000)
@@ -232,6 +234,35 @@ def test_backslashes_separate_and_twins_are_a_warning(bench: Workbench, prefix: 
     check_holds(bench, dataset, {"cat/1.png": b"1", "cat/A.png": b"2", "cat/a.png": b"3"})
     assert job.result is not None
     assert "differ from another only in case" in job.result["warnings"][0]
+
+
+@pytest.mark.parametrize("size_bytes", [0, 1])
+def test_the_empty_objects_that_stand_for_folders_are_no_files(
+    bench: Workbench, prefix: str, monkeypatch: pytest.MonkeyPatch, size_bytes: int
+) -> None:
+    source = given(bench, "bucket", prefix, FILES)
+    list_objects = MemoryStorage.list_objects
+    moment = datetime.now(UTC)
+    markers = [
+        ObjectInfo(key=key, size_bytes=size, modified_at=moment)
+        for key, size in ((prefix, 0), (f"{prefix}dog/", size_bytes), (f"{prefix}z/", 0))
+    ]
+
+    def with_markers(self: MemoryStorage, wanted: str, *, start_after: str = "") -> Iterator[ObjectInfo]:
+        found = list_objects(self, wanted, start_after=start_after)
+        if wanted == prefix:
+            return iter(sorted([*found, *markers], key=lambda info: info.key))
+        return found
+
+    monkeypatch.setattr(MemoryStorage, "list_objects", with_markers)
+    dataset, job = imported(bench, source)
+
+    if size_bytes:
+        assert job.error is not None
+        assert (job.error["code"], job.error["entry"]) == ("BAD_NAME", "dog/")
+    else:
+        assert job.state == "SUCCESS", job.error
+        check_holds(bench, dataset, FILES)
 
 
 @pytest.mark.parametrize(
