@@ -111,6 +111,12 @@ class LinkInvalid(DataCentreError):
     code = "LINK_INVALID"
 
 
+class NothingToImport(DataCentreError):
+    """There is no object where an import was to find its files."""
+
+    code = "NOTHING_TO_IMPORT"
+
+
 class LeaseLost(DataCentreError):
     """Another worker holds this shard now; whatever this one does may not count."""
 

@@ -81,7 +81,7 @@ class StorageSettings(Section):
     kind: str
     url: str
     role: Literal["platform", "source", "both"] = "platform"
-    """What is made here lies on a `platform`; imports by key read from a `source`, which must enclose no platform."""
+    """What is made here lies on a `platform`; imports by key or prefix read from a `source`, which must enclose no platform."""
     options: dict[str, str | int | bool] = Field(default_factory=dict)
 
 

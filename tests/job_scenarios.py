@@ -237,6 +237,40 @@ class ImportTarGz(Import):
     filename = "data.tar.gz"
 
 
+class ImportPrefix(Import):
+    """From a storage that is imported from; its large file is larger than a shard may be and streamed."""
+
+    name = "import prefix"
+    storage: ClassVar[str] = "inbox"
+
+    def __init__(self, bench: Bench) -> None:
+        super().__init__(bench)
+        large = random.Random("larger than a shard").randbytes(300_000)
+        files = FILES | {"cat/huge.bin": large, "dog/2.bin": b"", "猫/a b.bin": b"with a space"}
+        bench.keep(self.storage, {f"incoming/{path}": data for path, data in files.items()})
+        bench.keep(self.storage, {"incoming.bin": b"beside it", "incoming-2/a.bin": b"beside it, too"})
+
+    def _submit(self) -> str:
+        dataset, job = self.bench.submit_source({"storage": self.storage, "prefix": "incoming/"})
+        self.dataset_id = dataset.id
+        self.uploaded: set[str] = set()
+        return job.id
+
+
+class ImportPrefixWithin(ImportPrefix):
+    """From and to one storage; its large file is copied there."""
+
+    name = "import prefix within a storage"
+    storage = "shared"
+
+    def _submit(self) -> str:
+        source = {"storage": self.storage, "prefix": "incoming"}
+        dataset, job = self.bench.submit_source(source, storage=self.storage)
+        self.dataset_id = dataset.id
+        self.uploaded = set()
+        return job.id
+
+
 class Archiving(Scenario):
     """Base of what makes an archive."""
 
@@ -368,6 +402,8 @@ class Delete(Scenario):
 SCENARIOS: tuple[type[Scenario], ...] = (
     ImportZip,
     ImportTarGz,
+    ImportPrefix,
+    ImportPrefixWithin,
     ExportZip,
     ExportTar,
     ExportDeflate,

@@ -1,4 +1,4 @@
-"""Places: which storages may keep what is made here, and which archives of a storage may be imported."""
+"""Places: which storages may keep what is made here, and what of a storage may be imported."""
 
 import unicodedata
 
@@ -24,6 +24,27 @@ def check_source(storages: Storages, name: str, key: str) -> None:
 
     Raises: Invalid, naming the field.
     """
+    _check_role(storages, name)
+    _check_key(key, field="source.key")
+
+
+def source_folder(storages: Storages, name: str, prefix: str) -> str:
+    """The prefix whose objects are to be imported, as a folder: with its last `/`, or empty for the whole storage.
+
+    A file's path is what follows it in the key, so it ends where a segment does: `train` means `train/`, never
+    `training/` too. Of a whole storage the areas of ours are left out, see `is_own`.
+
+    Raises: Invalid, naming the field.
+    """
+    _check_role(storages, name)
+    if not prefix:
+        return ""
+    folder = prefix.removesuffix("/")
+    _check_key(folder, field="source.prefix")
+    return f"{folder}/"
+
+
+def _check_role(storages: Storages, name: str) -> None:
     try:
         role = storages.describe(name).role
     except Invalid as error:
@@ -33,15 +54,18 @@ def check_source(storages: Storages, name: str, key: str) -> None:
             f"source.storage: {name!r} is not imported from; its role would have to be source or both",
             field="source.storage",
         )
+
+
+def _check_key(key: str, *, field: str) -> None:
     try:
         check_key(key)
     except InvalidKey as error:
-        raise Invalid(f"source.key: {error.detail}", field="source.key") from error
-    if _is_own(key):
-        raise Invalid("source.key: keys of this area cannot be imported", field="source.key")
+        raise Invalid(f"{field}: {error.detail}", field=field) from error
+    if is_own(key):
+        raise Invalid(f"{field}: keys of this area cannot be imported", field=field)
 
 
-def _is_own(key: str) -> bool:
+def is_own(key: str) -> bool:
     """Whether a key lies in an area of ours or of the storage itself, for the most lenient of file systems.
 
     Some take `Uploads`, `uploads.` and `uploads\\` for `uploads/`. Hidden areas begin with a full stop.

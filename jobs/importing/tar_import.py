@@ -52,7 +52,7 @@ def import_tar(
         dropped += _label(staging, fragment, label_join, lists)
     if label_file is not None and label_join is not None and label_join.unknown:
         warnings.append(
-            f"{label_file.path} names {label_join.unknown} files that the archive does not have, "
+            f"{label_file.path} names {label_join.unknown} files that are not there, "
             f"first {label_join.first_unknown!r}"
         )
     staging.write_summary({"warnings": [], "label_file": label_file.path if label_file else None})
