@@ -2,6 +2,8 @@
 
 import unicodedata
 
+from sqlalchemy.orm import Session
+
 from datacenter.errors import Invalid
 from datacenter.storages.registered import Storages
 from storage_adapters.errors import InvalidKey
@@ -11,21 +13,24 @@ OWN_AREAS = frozenset({"archives", "datasets", "uploads"})
 """First segments of the keys that are written here, in which the data of all projects lies side by side."""
 
 
-def target(storages: Storages, name: str | None) -> str:
-    """The storage that will hold what is made; the default one if none is named. Raises: Invalid."""
+def target(session: Session, storages: Storages, name: str | None) -> str:
+    """The storage that will hold what is made; the default one if none is named.
+
+    It cannot be removed before the session's transaction ends. Raises: Invalid.
+    """
     chosen = name or storages.default_name
-    if storages.describe(chosen).role == "source":
+    if storages.hold(session, chosen).role == "source":
         raise Invalid(f"storage: {chosen!r} is only imported from; name another one", field="storage")
     return chosen
 
 
-def check_source(storages: Storages, name: str, key: str) -> None:
+def check_source(session: Session, storages: Storages, name: str, key: str) -> None:
     """Refuse what is no archive that anybody may import: a storage holds the uploads and files of all projects.
 
-    Raises: Invalid, naming the field.
+    The storage cannot be removed before the session's transaction ends. Raises: Invalid, naming the field.
     """
     try:
-        role = storages.describe(name).role
+        role = storages.hold(session, name).role
     except Invalid as error:
         raise Invalid(f"source.{error.detail}", field="source.storage") from error
     if role == "platform":
@@ -37,11 +42,11 @@ def check_source(storages: Storages, name: str, key: str) -> None:
         check_key(key)
     except InvalidKey as error:
         raise Invalid(f"source.key: {error.detail}", field="source.key") from error
-    if _is_own(key):
+    if is_own(key):
         raise Invalid("source.key: keys of this area cannot be imported", field="source.key")
 
 
-def _is_own(key: str) -> bool:
+def is_own(key: str) -> bool:
     """Whether a key lies in an area of ours or of the storage itself, for the most lenient of file systems.
 
     Some take `Uploads`, `uploads.` and `uploads\\` for `uploads/`. Hidden areas begin with a full stop.
