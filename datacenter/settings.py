@@ -3,7 +3,7 @@
 import base64
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import permutations
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -277,9 +277,14 @@ def _refuse_unsafe(settings: Settings) -> None:
         )
 
 
-def find_nested(storages: Mapping[str, StorageSettings]) -> Iterator[tuple[str, str]]:
-    """Sources and platforms that lie within one another: every project could import the files of all others."""
-    places = {name: _place(registered) for name, registered in storages.items()}
+def find_nested(
+    storages: Mapping[str, StorageSettings], real: Callable[[str], str] = os.path.realpath
+) -> Iterator[tuple[str, str]]:
+    """Sources and platforms that lie within one another: every project could import the files of all others.
+
+    `real` makes a local path comparable; looking symbolic links up waits for the file system.
+    """
+    places = {name: _place(registered, real) for name, registered in storages.items()}
     for (source, outer), (platform, inner) in permutations(places.items(), 2):
         if storages[source].role == "platform" or storages[platform].role == "source" or outer == inner:
             continue
@@ -287,7 +292,7 @@ def find_nested(storages: Mapping[str, StorageSettings]) -> Iterator[tuple[str, 
             yield source, platform
 
 
-def _place(registered: StorageSettings) -> str:
+def _place(registered: StorageSettings, real: Callable[[str], str]) -> str:
     """Where a storage is, so that one place within another begins like it."""
     url = registered.url.removeprefix("nas://")
-    return f"{registered.kind}:{os.path.realpath(url) if url.startswith('/') else url.rstrip('/')}/"
+    return f"{registered.kind}:{real(url) if url.startswith('/') else url.rstrip('/')}/"

@@ -1,7 +1,9 @@
 """Registration: add, change and remove the storages that do not stand in the settings file."""
 
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -9,16 +11,18 @@ from sqlalchemy.orm import Session
 from datacenter.database import is_duplicate, now
 from datacenter.datasets.resources import Resources
 from datacenter.datasets.storage_use import refuse_used
-from datacenter.errors import Invalid, NotFound, StorageFixed, StorageNameTaken
+from datacenter.errors import Conflict, Invalid, NotFound, StorageFixed, StorageNameTaken
 from datacenter.settings import Role, StorageSettings, find_nested
 from datacenter.storages.allowed import check_allowed, check_far, places_of, resolved
 from datacenter.storages.models import RegisteredStorage
-from datacenter.storages.registered import registered_rows, registration_of
+from datacenter.storages.registered import Registration, registered_rows, registration_of
 from datacenter.storages.sealing import Seal
 from datacenter.storages.secret_options import HIDDEN, hide, is_secret, scrub, secrets_of
 from storage_adapters.errors import ConfigurationInvalid
 from storage_adapters.options import OptionValue
 from storage_adapters.registry import ADAPTERS, open_storage
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,8 +34,12 @@ class StorageChange:
     options: Mapping[str, OptionValue] | None = None
 
 
-def add(session: Session, resources: Resources, name: str, new: StorageSettings) -> RegisteredStorage:
-    """Register a storage; it is opened once to see that it can be, and not spoken to.
+def add(
+    resources: Resources, name: str, new: StorageSettings, then: Callable[[Session, RegisteredStorage], T]
+) -> T:
+    """Register a storage and do `then` in the same transaction.
+
+    The storage is opened once to see that it can be; that, like all that may take long, is before the transaction.
 
     Raises: Invalid, StorageNameTaken, StorageFixed.
     """
@@ -40,58 +48,71 @@ def add(session: Session, resources: Resources, name: str, new: StorageSettings)
     for option, value in new.options.items():
         if value == HIDDEN and is_secret(option):
             raise Invalid(f"options.{option}: *** is no secret", field=f"options.{option}")
-    new = new.model_copy(update={"url": resolved(new.url)})
-    _check(resources, new)
-    moment = now(session)
-    row = RegisteredStorage(
-        name=name,
-        kind=new.kind,
-        url=new.url,
-        role=new.role,
-        options=hide(new.options),
-        secrets=_seal(resources).close(secrets_of(new.options)),
-        created_at=moment,
-        updated_at=moment,
-    )
-    session.add(row)
-    try:
-        session.flush()
-    except IntegrityError as error:
-        if not is_duplicate(error):
-            raise
-        raise StorageNameTaken(f"name: there is a storage {name!r} already") from error
-    _refuse_nested(session, resources, name)
-    return row
+    new = _checked(resources, new)
+    sealed = _seal(resources).close(secrets_of(new.options))
+    fixed = _fixed(resources)
+
+    def insert(session: Session) -> T:
+        moment = now(session)
+        row = RegisteredStorage(
+            name=name,
+            kind=new.kind,
+            url=new.url,
+            role=new.role,
+            options=hide(new.options),
+            secrets=sealed,
+            created_at=moment,
+            updated_at=moment,
+        )
+        session.add(row)
+        try:
+            session.flush()
+        except IntegrityError as error:
+            if not is_duplicate(error):
+                raise
+            raise StorageNameTaken(f"name: there is a storage {name!r} already") from error
+        _refuse_nested(session, fixed, name)
+        return then(session, row)
+
+    return resources.database.run(insert)
 
 
-def change(session: Session, resources: Resources, name: str, wanted: StorageChange) -> RegisteredStorage:
-    """Change a registration; its secrets are sealed with the first key.
+def change(
+    resources: Resources, name: str, wanted: StorageChange, then: Callable[[Session, RegisteredStorage], T]
+) -> T:
+    """Change a registration and do `then` in the same transaction; its secrets are sealed with the first key.
 
-    Raises: NotFound, Invalid, StorageFixed, StorageInUse (a new address under what lies there).
+    Raises:
+        NotFound, Invalid, StorageFixed
+        StorageInUse: a new address under what lies there.
+        Conflict: somebody else changed it meanwhile.
     """
-    row = _locked(session, resources, name, "changed")
-    before = registration_of(row).shown
-    url = before.url if wanted.url is None else resolved(wanted.url)
-    given = before.options if wanted.options is None else wanted.options
-    if url != row.url:
-        refuse_used(session, name, action="moved")
-    if set(places_of(url, given)) != set(places_of(before.url, before.options)):
-        _refuse_old_secrets(given)
-    options = _with_old_secrets(resources, row, given)
-    role = wanted.role or before.role
-    new = StorageSettings.model_validate({"kind": row.kind, "url": url, "role": role, "options": options})
-    _check(resources, new)
-    row.url, row.role, row.options = new.url, new.role, hide(new.options)
-    row.secrets = _seal(resources).close(secrets_of(new.options))
-    row.updated_at = now(session)
-    session.flush()
-    _refuse_nested(session, resources, name)
-    return row
+    _refuse_fixed(resources, name, "changed")
+    with resources.database.reading() as session:
+        before = registration_of(_found(session.get(RegisteredStorage, name), name))
+    new = _checked(resources, _changed(resources, before, wanted))
+    sealed = _seal(resources).close(secrets_of(new.options))
+    fixed = _fixed(resources)
+
+    def update(session: Session) -> T:
+        row = _found(session.get(RegisteredStorage, name, with_for_update=True), name)
+        if registration_of(row) != before:
+            raise Conflict(f"storage {name} was changed by somebody else at the same time; look at it again")
+        if new.url != row.url:
+            refuse_used(session, name, action="moved")
+        row.url, row.role, row.options, row.secrets = new.url, new.role, hide(new.options), sealed
+        row.updated_at = now(session)
+        session.flush()
+        _refuse_nested(session, fixed, name)
+        return then(session, row)
+
+    return resources.database.run(update)
 
 
 def remove(session: Session, resources: Resources, name: str) -> None:
     """Forget a registration; nothing at the storage is touched. Raises: NotFound, StorageFixed, StorageInUse."""
-    row = _locked(session, resources, name, "removed")
+    _refuse_fixed(resources, name, "removed")
+    row = _found(session.get(RegisteredStorage, name, with_for_update=True), name)
     refuse_used(session, name, action="removed")
     session.delete(row)
 
@@ -116,17 +137,20 @@ def _seal(resources: Resources) -> Seal:
     return Seal(resources.settings.registration.keys)
 
 
-def _locked(session: Session, resources: Resources, name: str, action: str) -> RegisteredStorage:
+def _refuse_fixed(resources: Resources, name: str, action: str) -> None:
     if resources.storages.is_fixed(name):
         raise StorageFixed(f"storage {name} stands in the settings file; it is {action} there")
-    row = session.get(RegisteredStorage, name, with_for_update=True)
+
+
+def _found(row: RegisteredStorage | None, name: str) -> RegisteredStorage:
     if row is None:
         raise NotFound(f"there is no storage {name}")
     return row
 
 
-def _check(resources: Resources, new: StorageSettings) -> None:
-    """Raises: Invalid, naming the field; no secret is quoted."""
+def _checked(resources: Resources, new: StorageSettings) -> StorageSettings:
+    """What will be kept. Raises: Invalid, naming the field; no secret is quoted."""
+    new = new.model_copy(update={"url": resolved(new.url)})
     if new.kind not in ADAPTERS:
         raise Invalid(
             f"kind: {new.kind!r} is unknown; known are: {', '.join(sorted(ADAPTERS))}", field="kind"
@@ -139,13 +163,22 @@ def _check(resources: Resources, new: StorageSettings) -> None:
         field = "options" if "ption" in error.detail else "url"
         told = scrub(error.detail, secrets_of(new.options).values())
         raise Invalid(f"{field}: {told}", field=field) from None
+    return new
 
 
-def _refuse_nested(session: Session, resources: Resources, name: str) -> None:
+def _fixed(resources: Resources) -> dict[str, StorageSettings]:
+    """The storages of the settings file, with the places that their symbolic links lead to now."""
+    return {
+        name: fixed.model_copy(update={"url": resolved(fixed.url)})
+        for name, fixed in resources.settings.storages.items()
+    }
+
+
+def _refuse_nested(session: Session, fixed: dict[str, StorageSettings], name: str) -> None:
     # Locked, so that of two that would lie within one another and are registered at once one sees the other.
     rows = registered_rows(session, locked=True)
-    known = {other: registration_of(row).shown for other, row in rows.items()} | resources.settings.storages
-    for pair in find_nested(known):
+    known = {other: registration_of(row).shown for other, row in rows.items()} | fixed
+    for pair in find_nested(known, real=os.path.normpath):
         if name in pair:
             other = pair[pair[0] == name]
             raise Invalid(
@@ -154,29 +187,26 @@ def _refuse_nested(session: Session, resources: Resources, name: str) -> None:
             )
 
 
-def _refuse_old_secrets(options: Mapping[str, OptionValue]) -> None:
-    """Whoever changes where a storage speaks to must know its secrets: they would be sent to the new place."""
-    for option, value in options.items():
-        if is_secret(option) and value == HIDDEN:
-            raise Invalid(
-                f"options.{option}: the storage moves to another place; give its secrets again",
-                field=f"options.{option}",
-            )
-
-
-def _with_old_secrets(
-    resources: Resources, row: RegisteredStorage, given: Mapping[str, OptionValue]
-) -> dict[str, OptionValue]:
+def _changed(resources: Resources, before: Registration, wanted: StorageChange) -> StorageSettings:
+    """The storage as it is wanted, with all of its secrets. Raises: Invalid."""
+    shown = before.shown
+    url = shown.url if wanted.url is None else resolved(wanted.url)
+    given = shown.options if wanted.options is None else wanted.options
     kept = [option for option, value in given.items() if is_secret(option) and value == HIDDEN]
-    if not kept:
-        return dict(given)
-    try:
-        old = _seal(resources).open(row.secrets)
-        return {**given, **{option: old[option] for option in kept}}
-    except ConfigurationInvalid as error:
-        raise Invalid(f"options.{kept[0]}: {error.detail}", field=f"options.{kept[0]}") from error
-    except KeyError as error:
-        option = str(error.args[0])
+    if kept and set(places_of(url, given)) != set(places_of(shown.url, shown.options)):
+        # Whoever changes where a storage speaks to must know its secrets: they are sent there.
         raise Invalid(
-            f"options.{option}: there is no such secret to keep", field=f"options.{option}"
-        ) from None
+            f"options.{kept[0]}: the storage moves to another place; give its secrets again",
+            field=f"options.{kept[0]}",
+        )
+    old: Mapping[str, OptionValue] = {}
+    if kept:
+        try:
+            old = _seal(resources).open(before.sealed)
+        except ConfigurationInvalid as error:
+            raise Invalid(f"options.{kept[0]}: {error.detail}", field=f"options.{kept[0]}") from error
+    for option in kept:
+        if option not in old:
+            raise Invalid(f"options.{option}: there is no such secret to keep", field=f"options.{option}")
+    options = {**given, **{option: old[option] for option in kept}}
+    return StorageSettings(kind=shown.kind, url=url, role=wanted.role or shown.role, options=options)

@@ -62,6 +62,7 @@ class Storages:
         """Those of every storage that was opened: whoever still holds an old instance may quote an old one."""
         self._look_at = float("-inf")
         self._asked = 0
+        self._opening: dict[str, threading.Lock] = {}
         self._lock = threading.Lock()
         self._looking = threading.Lock()
 
@@ -102,7 +103,8 @@ class Storages:
         kept = self._open.get(name)
         if kept is not None and kept[0] is found:
             return kept[1]
-        with self._lock:
+        # One lock a name: a file system that is away holds up nobody who asks for another storage.
+        with self._opening.setdefault(name, threading.Lock()):
             kept = self._open.get(name)
             if kept is None or kept[0] != found:
                 kept = (found, self._opened(name, found))
@@ -129,8 +131,8 @@ class Storages:
             except Invalid as error:
                 raise ConfigurationInvalid(error.detail) from error
             options |= self._seal.open(found.sealed)
-        # A new set, because others may be reading the old one.
-        self._secrets = self._secrets | {*map(str, secrets_of(options).values()), *passwords_in(shown.url)}
+        with self._lock:  # a new set, because others may be reading the old one
+            self._secrets |= {*map(str, secrets_of(options).values()), *passwords_in(shown.url)}
         try:
             return open_storage(shown.kind, shown.url, options)
         except ConfigurationInvalid as error:
@@ -181,9 +183,9 @@ class Storages:
         self._rows = {
             name: self._rows[name] if self._rows.get(name) == found else found for name, found in rows.items()
         }
+        for name in self._open.keys() - self._rows.keys() - self._file.keys():
+            self._open.pop(name, None)
         with self._lock:
-            for name in self._open.keys() - self._rows.keys() - self._file.keys():
-                del self._open[name]
             if self._asked == asked:  # else a change was committed that this reading may have missed
                 self._look_at = began + LOOK_SECONDS
 

@@ -10,7 +10,7 @@ from datacenter.settings import StorageSettings
 from datacenter.storages.models import RegisteredStorage
 from datacenter.storages.registered import registered_rows, registration_of
 from datacenter.storages.secret_options import hide, hide_in_url
-from datacenter.web.calls import API, Authorized, Call, Changing, Outcome
+from datacenter.web.calls import API, Authorized, Call, Changing, Keep, Outcome
 from datacenter.web.openapi import problems
 from datacenter.web.pages import DEFAULT_ITEMS, Cursors, CursorText, Limit
 from datacenter.web.schemas.page import Page
@@ -27,11 +27,15 @@ def add(body: NewStorageRequest, call: Changing) -> Response:
     """The storage is opened to see that it can be; whether it answers is told by its check."""
     new = StorageSettings(kind=body.kind, url=body.url, role=body.role, options=body.options)
 
-    def change(session: Session) -> Outcome:
-        row = registration.add(session, call.resources, body.name, new)
-        return Outcome(status=201, body=_of_row(row), location=f"{API}/storages/{row.name}")
+    def work(keep: Keep) -> Outcome:
+        def added(session: Session, row: RegisteredStorage) -> Outcome:
+            outcome = Outcome(status=201, body=_of_row(row), location=f"{API}/storages/{row.name}")
+            keep(session, outcome)
+            return outcome
 
-    response = call.commit(change)
+        return registration.add(call.resources, body.name, new, added)
+
+    response = call.perform(work)
     call.resources.storages.look_again()
     return response
 
@@ -65,10 +69,15 @@ def change_registration(name: str, body: StorageChangeRequest, call: Changing) -
     """Change role, URL or options; the URL only while nothing lies there, and then with the secrets given again."""
     wanted = StorageChange(role=body.role, url=body.url, options=body.options)
 
-    def change(session: Session) -> Outcome:
-        return Outcome(status=200, body=_of_row(registration.change(session, call.resources, name, wanted)))
+    def work(keep: Keep) -> Outcome:
+        def changed(session: Session, row: RegisteredStorage) -> Outcome:
+            outcome = Outcome(status=200, body=_of_row(row))
+            keep(session, outcome)
+            return outcome
 
-    response = call.commit(change)
+        return registration.change(call.resources, name, wanted, changed)
+
+    response = call.perform(work)
     call.resources.storages.look_again()
     return response
 

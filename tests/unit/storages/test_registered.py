@@ -45,11 +45,11 @@ def centre(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Resource
 
 def _add(centre: Resources, name: str, **fields: object) -> None:
     new = StorageSettings(**{"kind": "guarded", "url": f"memory://{name}", "options": OPTIONS} | fields)
-    centre.database.run(lambda session: registration.add(session, centre, name, new))
+    registration.add(centre, name, new, lambda session, row: None)
 
 
 def _change(centre: Resources, name: str, **fields: object) -> None:
-    centre.database.run(lambda session: registration.change(session, centre, name, StorageChange(**fields)))
+    registration.change(centre, name, StorageChange(**fields), lambda session, row: None)
 
 
 def _within_seconds(holds: Callable[[], bool]) -> None:
