@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from storage_adapters.contract import Health
-from storage_adapters.errors import ConfigurationInvalid, StorageUnavailable
+from storage_adapters.errors import ConfigurationInvalid, PermissionDenied, StorageUnavailable
 from storage_adapters.memory import MemoryStorage
 from storage_adapters.options import OptionValue
 from storage_adapters.registry import AdapterEntry
@@ -39,3 +39,8 @@ class GuardedStorage(MemoryStorage):
         if self.key.endswith("-wrong"):
             raise StorageUnavailable(f"the key {self.key} is not the storage's")
         return super().list_objects(prefix, start_after=start_after)
+
+    def stat(self, key: str):
+        if self.key.endswith("-wrong"):
+            raise PermissionDenied(f"the key {self.key} is not the storage's", key=key)
+        return super().stat(key)

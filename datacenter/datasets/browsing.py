@@ -12,8 +12,7 @@ from storage_adapters.contract import Storage
 from storage_adapters.errors import InvalidKey
 from storage_adapters.keys import KEY_MAX_BYTES, check_prefix
 
-LAST = "\U0010ffff" * (KEY_MAX_BYTES // 4)
-"""Behind a prefix it makes a text that sorts after every key that begins so."""
+LAST = "\U0010ffff"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,8 +54,7 @@ def _entries(storage: Storage, prefix: str, after: str) -> Iterator[Entry]:
     """A prefix is jumped over once its first object is seen, whatever else lies under it."""
     base = len(prefix.rpartition("/")[0]) + 1 if "/" in prefix else 0
     while True:
-        start = after + LAST if after.endswith("/") else after
-        for found in storage.list_objects(prefix, start_after=start):
+        for found in storage.list_objects(prefix, start_after=_behind(after)):
             after, slash, _ = found.key[base:].partition("/")
             after = found.key[:base] + after + slash
             if not is_own(after):
@@ -69,3 +67,10 @@ def _entries(storage: Storage, prefix: str, after: str) -> Iterator[Entry]:
                 break
         else:
             return
+
+
+def _behind(after: str) -> str:
+    """Of a prefix, a text as long as a key may be that sorts after every key that begins so."""
+    if not after.endswith("/"):
+        return after
+    return after + LAST * ((KEY_MAX_BYTES - len(after.encode())) // len(LAST.encode()))

@@ -1,7 +1,8 @@
 """Checking: whether a storage does what it is registered for, told in words and within a deadline."""
 
 import threading
-from queue import Empty, SimpleQueue
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as NoAnswer
 
 from datacenter.errors import Invalid
 from datacenter.storages.registered import Storages
@@ -17,28 +18,28 @@ class Checker:
     def __init__(self, storages: Storages, deadline_seconds: float = DEADLINE_SECONDS) -> None:
         self._storages = storages
         self._deadline_seconds = deadline_seconds
-        self._running: set[str] = set()
+        self._running: dict[str, Future[Health]] = {}
         self._lock = threading.Lock()
 
     def check(self, name: str) -> Health:
-        """What is wrong, in a sentence that a person can act on and that quotes no secret. Raises: Invalid."""
+        """What is wrong, in a sentence that a person can act on and that quotes no secret.
+
+        Whoever asks while a check is running is given the answer of that one. Raises: Invalid.
+        """
         self._storages.describe(name)
         with self._lock:
-            if name in self._running:
-                return Health(
-                    ok=False, detail="an earlier check has had no answer from the storage; is it reachable?"
-                )
-            self._running.add(name)
-        answer: SimpleQueue[Health] = SimpleQueue()
-        # Not joined, for a call into a file system that is away may never return.
-        threading.Thread(target=self._run, args=(name, answer), name=f"check {name}", daemon=True).start()
+            answer = self._running.get(name)
+            if answer is None:
+                answer = self._running[name] = Future()
+                # Not joined, for a call into a file system that is away may never return.
+                threading.Thread(target=self._run, args=(name, answer), daemon=True).start()
         try:
-            found = answer.get(timeout=self._deadline_seconds)
-        except Empty:
+            found = answer.result(self._deadline_seconds)
+        except NoAnswer:
             return Health(ok=False, detail=f"no answer within {self._deadline_seconds:g} s; is it reachable?")
         return Health(ok=found.ok, detail=self._storages.scrub(found.detail))
 
-    def _run(self, name: str, answer: "SimpleQueue[Health]") -> None:
+    def _run(self, name: str, answer: "Future[Health]") -> None:
         try:
             role = self._storages.describe(name).role
             storage = self._storages.open(name)
@@ -49,8 +50,8 @@ class Checker:
             found = Health(ok=False, detail=f"the adapter failed with {type(error).__name__}")
         finally:
             with self._lock:
-                self._running.discard(name)
-        answer.put(found)
+                del self._running[name]
+        answer.set_result(found)
 
 
 def _read_some(storage: Storage) -> Health:

@@ -2,11 +2,13 @@
 
 import time
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
 import pytest
 
+ROUNDS = 5
 FILES = {f"{number % 2}/{number}.png": bytes([number]) * 1000 for number in range(6)}
 
 
@@ -69,3 +71,21 @@ def test_a_storage_that_datasets_lie_on_stays(centre, http, tmp_path: Path) -> N
         assert "sweep" in removed.json()["detail"]
         assert time.monotonic() < end
         time.sleep(0.2)
+
+
+def test_of_a_source_and_a_platform_within_it_that_are_registered_at_once_one_is_refused(
+    http, tmp_path: Path
+) -> None:
+    def add(storage: tuple[str, str, Path]) -> int:
+        name, role, place = storage
+        return http.post(
+            "/storages", json={"name": name, "kind": "nas", "url": str(place), "role": role}
+        ).status_code
+
+    for number in range(ROUNDS):
+        outer = tmp_path / str(number)
+        pair = [(f"outer-{number}", "source", outer), (f"inner-{number}", "platform", outer / "inner")]
+        with ThreadPoolExecutor(2) as threads:
+            assert sorted(threads.map(add, pair)) == [201, 422]
+        for name, _, _ in pair:
+            http.delete(f"/storages/{name}")
