@@ -15,7 +15,7 @@ from datacenter.errors import Conflict, Invalid, NotFound, StorageFixed, Storage
 from datacenter.settings import Role, StorageSettings, find_nested
 from datacenter.storages.allowed import check_allowed, check_far, places_of, resolved
 from datacenter.storages.models import RegisteredStorage
-from datacenter.storages.registered import Registration, registered_rows, registration_of
+from datacenter.storages.registrations import Registration, registered_rows, registration_of
 from datacenter.storages.sealing import Seal
 from datacenter.storages.secret_options import HIDDEN, hide, is_secret, scrub, secrets_of
 from storage_adapters.errors import ConfigurationInvalid

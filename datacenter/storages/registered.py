@@ -3,7 +3,6 @@
 import logging
 import threading
 import time
-from dataclasses import dataclass
 
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
@@ -14,6 +13,7 @@ from datacenter.errors import Invalid
 from datacenter.settings import Settings, StorageSettings
 from datacenter.storages.allowed import check_allowed
 from datacenter.storages.models import RegisteredStorage
+from datacenter.storages.registrations import Registration, registered_rows, registration_of
 from datacenter.storages.sealing import Seal
 from datacenter.storages.secret_options import passwords_in, scrub, secrets_of
 from storage_adapters.contract import Storage
@@ -24,23 +24,6 @@ LOOK_SECONDS = 2.0
 """A storage that was changed or removed elsewhere is used as it was for at most so long; a new one is seen at once."""
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Registration:
-    """How a storage was registered: `shown` has `***` for its secrets, which lie sealed beside it."""
-
-    shown: StorageSettings
-    sealed: str | None = None
-
-
-def registration_of(row: RegisteredStorage) -> Registration:
-    """What a row says."""
-    # A row holds what was checked when it was written; to check it again would be dear in the loops of the jobs.
-    shown = StorageSettings.model_construct(
-        kind=row.kind, url=row.url, role=row.role, options=dict(row.options)
-    )
-    return Registration(shown=shown, sealed=row.secrets)
 
 
 class Storages:
@@ -173,7 +156,7 @@ class Storages:
         began, asked = time.monotonic(), self._asked
         try:
             with self._database.reading() as session:
-                rows = {row.name: registration_of(row) for row in session.scalars(select(RegisteredStorage))}
+                rows = {name: registration_of(row) for name, row in registered_rows(session).items()}
         except SQLAlchemyError as error:
             if not self._rows:
                 raise
@@ -188,9 +171,3 @@ class Storages:
         with self._lock:
             if self._asked == asked:  # else a change was committed that this reading may have missed
                 self._look_at = began + LOOK_SECONDS
-
-
-def registered_rows(session: Session, *, locked: bool = False) -> dict[str, RegisteredStorage]:
-    """Every row by name; locked, nobody registers or changes another one before this transaction ends."""
-    query = select(RegisteredStorage).order_by(RegisteredStorage.name)
-    return {row.name: row for row in session.scalars(query.with_for_update() if locked else query)}

@@ -8,7 +8,7 @@ from datacenter.datasets.registration import StorageChange
 from datacenter.errors import NotFound
 from datacenter.settings import StorageSettings
 from datacenter.storages.models import RegisteredStorage
-from datacenter.storages.registered import registered_rows, registration_of
+from datacenter.storages.registrations import registered_rows, registration_of
 from datacenter.storages.secret_options import hide, hide_in_url
 from datacenter.web.calls import API, Authorized, Call, Changing, Keep, Outcome
 from datacenter.web.openapi import problems

@@ -31,9 +31,9 @@ def _option_value(value: Any) -> str | int | bool:
     raise ValueError("it must be text, a whole number, true or false")
 
 
-Name = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*\z")]
+Name = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 Url = Annotated[Text, Field(min_length=1, max_length=1024), AfterValidator(_printable)]
-OptionName = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z][A-Za-z0-9_]*\z")]
+OptionName = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
 OptionText = Annotated[
     Any,
     AfterValidator(_option_value),
