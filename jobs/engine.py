@@ -130,9 +130,9 @@ class Engine:
 
     def _record(self, held: Claim, error: Exception) -> None:
         failure = describe(error)
-        log.warning(
-            "shard failed", job_id=held.job_id, shard=held.number, code=failure.code, reason=failure.message
-        )
+        # An adapter's words may quote a secret of its storage.
+        message = self._resources.storages.scrub(failure.message)
+        log.warning("shard failed", job_id=held.job_id, shard=held.number, code=failure.code, reason=message)
         runner = self._runners[held.kind]
         ended = runner.given_up if held.step is Step.UNDO else runner.interrupted
         self._settle(
@@ -142,7 +142,7 @@ class Engine:
                 held,
                 self._resources.settings.ledger,
                 code=failure.code,
-                message=failure.message,
+                message=message,
                 entry=failure.entry,
                 retryable=failure.retryable,
                 publish=lambda inner: ended(inner, held.payload),

@@ -125,7 +125,8 @@ def remove_litter(resources: Resources) -> None:
         try:
             gone = _remove(resources, litter)
         except (StorageError, Invalid) as error:
-            log.warning("litter stays", storage=litter.storage, prefix=litter.prefix, reason=error.detail)
+            reason = resources.storages.scrub(error.detail)
+            log.warning("litter stays", storage=litter.storage, prefix=litter.prefix, reason=reason)
             gone = False
         resources.database.run(lambda session, litter=litter, gone=gone: _settle(session, litter, gone))  # type: ignore[misc]  # the defaults only bind the loop's values
 

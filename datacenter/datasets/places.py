@@ -2,6 +2,8 @@
 
 import unicodedata
 
+from sqlalchemy.orm import Session
+
 from datacenter.errors import Invalid
 from datacenter.storages.registered import Storages
 from storage_adapters.errors import InvalidKey
@@ -11,24 +13,27 @@ OWN_AREAS = frozenset({"archives", "datasets", "uploads"})
 """First segments of the keys that are written here, in which the data of all projects lies side by side."""
 
 
-def target(storages: Storages, name: str | None) -> str:
-    """The storage that will hold what is made; the default one if none is named. Raises: Invalid."""
+def target(session: Session, storages: Storages, name: str | None) -> str:
+    """The storage that will hold what is made; the default one if none is named.
+
+    It cannot be removed before the session's transaction ends. Raises: Invalid.
+    """
     chosen = name or storages.default_name
-    if storages.describe(chosen).role == "source":
+    if storages.hold(session, chosen).role == "source":
         raise Invalid(f"storage: {chosen!r} is only imported from; name another one", field="storage")
     return chosen
 
 
-def check_source(storages: Storages, name: str, key: str) -> None:
+def check_source(session: Session, storages: Storages, name: str, key: str) -> None:
     """Refuse what is no archive that anybody may import: a storage holds the uploads and files of all projects.
 
-    Raises: Invalid, naming the field.
+    The storage cannot be removed before the session's transaction ends. Raises: Invalid, naming the field.
     """
-    _check_role(storages, name)
+    _check_role(session, storages, name)
     _check_key(key, field="source.key")
 
 
-def source_folder(storages: Storages, name: str, prefix: str) -> str:
+def source_folder(session: Session, storages: Storages, name: str, prefix: str) -> str:
     """The prefix whose objects are to be imported, as a folder: with its last `/`, or empty for the whole storage.
 
     A file's path is what follows it in the key, so it ends where a segment does: `train` means `train/`, never
@@ -36,7 +41,7 @@ def source_folder(storages: Storages, name: str, prefix: str) -> str:
 
     Raises: Invalid, naming the field.
     """
-    _check_role(storages, name)
+    _check_role(session, storages, name)
     if not prefix:
         return ""
     folder = prefix.removesuffix("/")
@@ -44,9 +49,9 @@ def source_folder(storages: Storages, name: str, prefix: str) -> str:
     return f"{folder}/"
 
 
-def _check_role(storages: Storages, name: str) -> None:
+def _check_role(session: Session, storages: Storages, name: str) -> None:
     try:
-        role = storages.describe(name).role
+        role = storages.hold(session, name).role
     except Invalid as error:
         raise Invalid(f"source.{error.detail}", field="source.storage") from error
     if role == "platform":

@@ -52,7 +52,7 @@ def create(
     Raises:
         NameTaken, NotFound (the upload), Conflict (the upload is not complete or is taken), Invalid.
     """
-    storage = places.target(resources.storages, new.storage)
+    storage = places.target(session, resources.storages, new.storage)
     if new.label_format is not None and new.label_format not in LABEL_FORMATS:
         known = ", ".join(LABEL_FORMATS)
         raise Invalid(
@@ -124,11 +124,11 @@ def _source(
             "upload": upload.id,
         }
     if "key" in source:
-        places.check_source(resources.storages, source["storage"], source["key"])
+        places.check_source(session, resources.storages, source["storage"], source["key"])
         name = source["key"].rsplit("/", 1)[-1]
         return {"storage": source["storage"], "key": source["key"], "filename": name}
     if "prefix" in source:
-        folder = places.source_folder(resources.storages, source["storage"], source["prefix"])
+        folder = places.source_folder(session, resources.storages, source["storage"], source["prefix"])
         return {"storage": source["storage"], "prefix": folder}
     raise Invalid(
         "source: this release imports files: {upload}, {storage, key} or {storage, prefix}; "

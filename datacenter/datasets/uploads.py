@@ -40,7 +40,7 @@ def begin(
         raise TooLarge(f"Upload-Length: {size_bytes} bytes; at most {limit} are taken", field="Upload-Length")
     if size_bytes < 0:
         raise Invalid("Upload-Length: it must not be negative", field="Upload-Length")
-    name = places.target(resources.storages, storage)
+    name = places.target(session, resources.storages, storage)
     upload_id, time = new_id(), now(session)
     upload = Upload(
         id=upload_id,

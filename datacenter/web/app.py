@@ -11,6 +11,7 @@ from fastapi.routing import APIRoute
 
 from datacenter.datasets.resources import Resources, open_resources
 from datacenter.settings import Settings
+from datacenter.storages.checking import Checker
 from datacenter.web import (
     dataset_files,
     dataset_labels,
@@ -24,6 +25,7 @@ from datacenter.web import (
     metrics,
     problems,
     reference,
+    storage_contents,
     storages,
     tus,
 )
@@ -48,6 +50,7 @@ ROUTERS = (
     jobs.router,
     events.router,
     storages.router,
+    storage_contents.router,
     health.router,
     metrics.router,
     reference.router,
@@ -59,7 +62,7 @@ TAGS = [
     {"name": "exports", "description": "A selection by label over datasets, as one archive."},
     {"name": "downloads", "description": "Links to archives."},
     {"name": "jobs", "description": "The slow work: watch, cancel, retry."},
-    {"name": "storages", "description": "Where the files lie."},
+    {"name": "storages", "description": "Where the files lie and come from: register, check, browse."},
     {"name": "health", "description": "For whoever runs this server."},
 ]
 
@@ -92,6 +95,7 @@ def create_app(settings: Settings, resources: Resources | None = None) -> FastAP
     app.state.resources = opened
     app.state.ringer = ringer
     app.state.metrics = metrics.Metrics(opened.database)
+    app.state.checker = Checker(opened.storages)
     app.state.stopping = threading.Event()
     # The last one added is the outermost.
     app.add_middleware(BodyLimit, limit_bytes=settings.web.body_bytes, exempt=tus.PATH)

@@ -20,6 +20,7 @@ from datacenter.settings import BrokerSettings, Settings
 from datacenter.storages.registered import Storages
 from datacenter.web.server import build_server
 
+REGISTRATION_KEY = "cmVnaXN0cmF0aW9uLWtleS1vZi10aGUtdGVzdHMtMDE="
 TUS = {"Tus-Resumable": "1.0.0"}
 
 
@@ -88,14 +89,16 @@ def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
                 "options": {"secret_key": "canary", "region": "x"},
             },
         },
+        registration={"keys": [REGISTRATION_KEY]},
         web={"port": 0, "secret_key": "s" * 32, "body_bytes": 10_000},
         limits={"upload_bytes": 64 << 20},
     )
     doorbell = ListeningDoorbell()
+    database = Database(settings.database)
     resources = Resources(
         settings=settings,
-        database=Database(settings.database),
-        storages=Storages(settings),
+        database=database,
+        storages=Storages(settings, database),
         doorbell=doorbell,
     )
     Base.metadata.create_all(resources.database.engine)
