@@ -28,6 +28,7 @@ class CephOptions:
     threads: int = 16
     connect_seconds: int = 5
     read_seconds: int = 60
+    attempts: int = 5
 
 
 class CephFileSystem(BucketFileSystem):
@@ -53,6 +54,7 @@ class CephFileSystem(BucketFileSystem):
             threads=given.threads,
             connect_seconds=given.connect_seconds,
             read_seconds=given.read_seconds,
+            attempts=given.attempts,
         )
 
 

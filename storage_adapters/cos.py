@@ -34,6 +34,7 @@ class CosOptions:
     threads: int = 16
     connect_seconds: int = 5
     read_seconds: int = 60
+    attempts: int = 5
 
 
 class CosFileSystem(BucketFileSystem):
@@ -57,6 +58,7 @@ class CosFileSystem(BucketFileSystem):
             threads=given.threads,
             connect_seconds=given.connect_seconds,
             read_seconds=given.read_seconds,
+            attempts=given.attempts,
         )
 
 

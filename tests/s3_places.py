@@ -25,17 +25,18 @@ class Gateway:
     endpoint: str
     access_key: str = "testaccess"
     secret_key: str = "testsecret"
+    attempts: int = 5
 
     @property
-    def keys(self) -> dict[str, str]:
-        """The options of both kinds that carry the key."""
-        return {"access_key": self.access_key, "secret_key": self.secret_key}
+    def keys(self) -> dict[str, str | int]:
+        """The options that both kinds have."""
+        return {"access_key": self.access_key, "secret_key": self.secret_key, "attempts": self.attempts}
 
-    def ceph_options(self) -> Mapping[str, str]:
+    def ceph_options(self) -> Mapping[str, str | int]:
         """The bucket in the path."""
         return {"endpoint": self.endpoint, **self.keys}
 
-    def cos_options(self, domain: str) -> Mapping[str, str]:
+    def cos_options(self, domain: str) -> Mapping[str, str | int]:
         """The bucket in the host name. No such name leads here, so the server stands in as the proxy to it."""
         return {"region": "us-east-1", "endpoint": f"http://{domain}", "proxy": self.endpoint, **self.keys}
 

@@ -18,7 +18,6 @@ from storage_adapters.s3.digest import add_content_md5
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-ATTEMPTS = 5
 RETRY_FOR = timedelta(seconds=60)
 
 
@@ -91,7 +90,7 @@ class Clients:
             secret_access_key=to.secret_key,
             virtual_hosted_style_request=to.virtual_hosts,
             client_options=client_options,  # type: ignore[arg-type]  # its keys depend on the options
-            retry_config={"max_retries": ATTEMPTS - 1, "retry_timeout": RETRY_FOR},
+            retry_config={"max_retries": to.attempts - 1, "retry_timeout": RETRY_FOR},
         )
 
 
@@ -107,7 +106,7 @@ def config_of(to: Connection) -> dict[str, object]:
         "response_checksum_validation": "when_required",
         "connect_timeout": to.connect_seconds,
         "read_timeout": to.read_seconds,
-        "retries": {"mode": "standard", "total_max_attempts": ATTEMPTS},
+        "retries": {"mode": "standard", "total_max_attempts": to.attempts},
         "proxies": {"http": to.proxy, "https": to.proxy} if to.proxy else None,
     }
 

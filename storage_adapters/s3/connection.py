@@ -14,7 +14,7 @@ class Connection:
 
     `virtual_hosts`: the bucket is a part of the host name, not of the path. `ca_file`: a PEM file that is
     trusted besides the system's certificates. `threads`: requests at once. A request is given up after
-    `connect_seconds` without a connection, or `read_seconds` without an answer, and tried again a few times.
+    `connect_seconds` without a connection, or `read_seconds` without an answer, and made `attempts` times in all.
     """
 
     scheme: str
@@ -31,6 +31,7 @@ class Connection:
     threads: int = 16
     connect_seconds: int = 5
     read_seconds: int = 60
+    attempts: int = 5
 
     def __post_init__(self) -> None:
         """Raises: ConfigurationInvalid: a value cannot work."""
@@ -39,7 +40,7 @@ class Connection:
             raise ConfigurationInvalid("Option 'endpoint' must be like https://host or http://host:port.")
         if not self.access_key or not self.secret_key:
             raise ConfigurationInvalid("Options 'access_key' and 'secret_key' must not be empty.")
-        for name in ("threads", "connect_seconds", "read_seconds"):
+        for name in ("threads", "connect_seconds", "read_seconds", "attempts"):
             if not 1 <= getattr(self, name) <= MAX_THREADS:
                 raise ConfigurationInvalid(f"Option {name!r} must be from 1 to {MAX_THREADS}.")
 

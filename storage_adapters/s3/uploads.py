@@ -60,13 +60,17 @@ def copy_part(
 
 
 def complete_upload(clients: Clients, key: str, upload_id: str, parts: Iterable[Part]) -> ObjectInfo:
-    """Publish the object if the parts follow one another and only the last is small; see the contract for the rest."""
+    """Publish the object if the parts follow one another, only the last is small, and the storage has them all.
+
+    The storage's list is asked for first: RGW 16 answers the completion of an unknown upload with a 500.
+    """
     wanted = sorted(parts, key=lambda part: part.number)
     size = _checked_length(wanted, key)
     try:
         if not wanted:  # S3 makes no object of no parts, but one of an empty part
             wanted = [write_part(clients, key, upload_id, 1, 0, [])]
-        _complete(clients, key, upload_id, wanted)
+        sent = _sent_parts(clients, key, upload_id)
+        _complete(clients, key, upload_id, [_confirmed(part, sent, key) for part in wanted])
     except UploadMissing:
         return _published(clients, key, size)
     return stat_object(clients, key)
@@ -127,31 +131,42 @@ def _checked_length(parts: list[Part], key: str) -> int:
     return end
 
 
+def _sent_parts(clients: Clients, key: str, upload_id: str) -> dict[int, Part]:
+    """What the storage has of the upload, by number; the offsets are not known to it. Raises: UploadMissing."""
+    to = clients.connection
+    name = _name_for(clients, key, upload_id, 1)
+    pages = clients.boto.get_paginator("list_parts").paginate(Bucket=to.bucket, Key=name, UploadId=upload_id)
+    try:
+        with translated(key):
+            found = [part for page in pages for part in page.get("Parts", [])]
+    except ObjectMissing as error:  # RGW's answer
+        raise UploadMissing("There is no such upload.", key=key) from error
+    return {
+        part["PartNumber"]: Part(number=part["PartNumber"], offset=0, length=part["Size"], tag=part["ETag"])
+        for part in found
+    }
+
+
+def _confirmed(part: Part, sent: dict[int, Part], key: str) -> Part:
+    """The part with the storage's tag; one without a tag was sent by somebody who could not read it, as a browser may.
+
+    Raises: UploadInvalid: it was not written, or written again since.
+    """
+    found = sent.get(part.number)
+    if found is None or found.length != part.length or part.tag.strip('"') not in ("", found.tag.strip('"')):
+        raise UploadInvalid(f"Part {part.number} was not written as it is given.", key=key)
+    return found
+
+
 def _complete(clients: Clients, key: str, upload_id: str, parts: list[Part]) -> None:
     to = clients.connection
-    name = _name_for(clients, key, upload_id, parts[0].number)
-    tags = {part.number: part.tag for part in parts}
-    if not all(tags.values()):  # sent by somebody who could not read the tags, as a browser may
-        tags |= _sent_tags(clients, key, upload_id)
     with translated(key):
         clients.boto.complete_multipart_upload(
             Bucket=to.bucket,
-            Key=name,
+            Key=to.name(key),
             UploadId=upload_id,
-            MultipartUpload={
-                "Parts": [{"PartNumber": part.number, "ETag": tags[part.number]} for part in parts]
-            },
+            MultipartUpload={"Parts": [{"PartNumber": part.number, "ETag": part.tag} for part in parts]},
         )
-
-
-def _sent_tags(clients: Clients, key: str, upload_id: str) -> dict[int, str]:
-    """The tag of each part as the storage has it. Raises: UploadMissing."""
-    to = clients.connection
-    pages = clients.boto.get_paginator("list_parts").paginate(
-        Bucket=to.bucket, Key=to.name(key), UploadId=upload_id
-    )
-    with translated(key):
-        return {part["PartNumber"]: part["ETag"] for page in pages for part in page.get("Parts", [])}
 
 
 def _published(clients: Clients, key: str, size: int) -> ObjectInfo:

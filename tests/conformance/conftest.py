@@ -79,13 +79,20 @@ ROWS += [pytest.param(row, id=name, marks=pytest.mark.real) for name, row in REA
 def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     """A moto server, started when the first test asks for it."""
     with MotoServer(tmp_path_factory.mktemp("moto")) as server:
-        yield Gateway(endpoint=server.url)
+        yield Gateway(endpoint=server.url, attempts=2)
 
 
+NO_500 = "moto answers a part of an unknown upload with a 500"
 MOTO_DEVIATES: Mapping[tuple[str, str], str] = {
     ("test_an_awkward_key_works_everywhere", "line\nbreak/tab\t.txt"): "moto finds no path for a line break",
+    ("test_aborting_leaves_nothing_and_can_be_repeated", ""): NO_500,
+    ("test_an_unknown_upload_is_missing_and_counts_as_aborted", "0" * 32): NO_500,
+    ("test_an_unknown_upload_is_missing_and_counts_as_aborted", "../../x"): NO_500,
+    ("test_an_unknown_upload_is_missing_and_counts_as_aborted", "no such"): NO_500,
+    ("test_pending_uploads_are_listed_by_prefix_with_their_start", ""): "moto's uploads all began in 2010",
 }
-"""What moto does otherwise than S3 and RGW: by test and the text in its parameters. Strict: it may not pass."""
+"""What moto does otherwise than S3 and RGW: by test and parameter, or whatever the parameters.
+Strict: it may not pass."""
 
 
 @pytest.fixture(params=ROWS)
@@ -93,7 +100,7 @@ def place(request: pytest.FixtureRequest) -> Place:
     if request.param in (ceph, cos):
         parameters = request.node.callspec.params.values()
         for (test, parameter), reason in MOTO_DEVIATES.items():
-            if request.node.originalname == test and parameter in parameters:
+            if request.node.originalname == test and (not parameter or parameter in parameters):
                 request.node.add_marker(pytest.mark.xfail(reason=reason, strict=True))
     row: Callable[[pytest.FixtureRequest], Place] = request.param
     return row(request)
