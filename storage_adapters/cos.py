@@ -41,6 +41,7 @@ class CosFileSystem(BucketFileSystem):
     """`cos://bucket-appid/key`; options as in `CosOptions`, from the environment as `FSSPEC_COS_REGION` and so on."""
 
     protocol = SCHEME
+    exclusive = False
 
     @classmethod
     def settle(cls, options: Mapping[str, OptionValue]) -> Connection:

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
 import boto3
@@ -12,7 +12,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 CEPH_VARIABLE = "DATACENTER_TEST_CEPH_URL"
-"""`http://access_key:secret_key@host:port` of a real RGW whose `rgw_dns_name` is `s3.localhost`."""
+"""`http://access_key:secret_key@host:port?tls_port=…&ca_file=…` of a real RGW whose `rgw_dns_name` is `s3.localhost`."""
 
 COS_BUCKET = "datasets-1250000000"
 CEPH_BUCKET = "datasets"
@@ -26,6 +26,8 @@ class Gateway:
     access_key: str = "testaccess"
     secret_key: str = "testsecret"
     attempts: int = 5
+    tls_endpoint: str = ""
+    ca_file: str = ""
 
     @property
     def keys(self) -> dict[str, str | int]:
@@ -68,10 +70,13 @@ def real_gateway() -> Gateway:
             pytest.fail(f"{CEPH_VARIABLE} is not set")
         pytest.skip(f"{CEPH_VARIABLE} is not set")
     parts = urlsplit(url)
+    query = parse_qs(parts.query)
     return Gateway(
         endpoint=f"{parts.scheme}://{parts.hostname}:{parts.port}",
         access_key=parts.username or "",
         secret_key=parts.password or "",
+        tls_endpoint=f"https://{parts.hostname}:{query['tls_port'][0]}",
+        ca_file=query["ca_file"][0],
     )
 
 

@@ -15,7 +15,8 @@ from fsspec.tests.abstract import (
 )
 from s3_places import CEPH_BUCKET, COS_BUCKET, Gateway, real_gateway
 
-from storage_adapters.ceph import CephFileSystem
+from storage_adapters.ceph import CephFileSystem, CephStorage
+from storage_adapters.cos import CosFileSystem
 
 
 class Bucket(AbstractFixtures):
@@ -142,3 +143,37 @@ def test_no_listing_is_kept(moto: Gateway) -> None:
     assert here.ls(folder, detail=False) == [f"{folder}/1", f"{folder}/2"]
     there.rm(f"{folder}/1")
     assert here.ls(folder, detail=False) == [f"{folder}/2"]
+
+
+def test_a_block_left_by_an_exception_leaves_what_was_there_before(moto: Gateway) -> None:
+    fs = CephFileSystem(**moto.ceph_options())
+    path = f"{moto.make_bucket(CEPH_BUCKET)}/{uuid4().hex}"
+    fs.pipe_file(path, b"before")
+    for size in (10, 20_000_000):
+        with pytest.raises(ZeroDivisionError), fs.open(path, "wb") as file:
+            file.write(b"x" * size)
+            raise ZeroDivisionError
+        assert fs.cat_file(path) == b"before"
+    storage = CephStorage.from_url(f"ceph://{CEPH_BUCKET}", moto.ceph_options())
+    assert [upload for upload in storage.list_uploads("") if path.endswith(upload.key)] == []
+
+
+def test_a_long_exclusive_file_does_not_replace_what_came_between(moto: Gateway) -> None:
+    fs = CephFileSystem(**moto.ceph_options())
+    path = f"{moto.make_bucket(CEPH_BUCKET)}/{uuid4().hex}"
+    file = fs.open(path, "xb")
+    file.write(b"x" * 20_000_000)
+    fs.pipe_file(path, b"first")
+    with pytest.raises(FileExistsError):
+        file.close()
+    assert fs.cat_file(path) == b"first"
+
+
+def test_cos_refuses_exclusive_writes(moto: Gateway) -> None:
+    fs = CosFileSystem(**moto.cos_options("cos.ap-guangzhou.myqcloud.com"))
+    path = f"{moto.make_bucket(COS_BUCKET)}/{uuid4().hex}"
+    with pytest.raises(NotImplementedError):
+        fs.open(path, "xb")
+    with pytest.raises(NotImplementedError):
+        fs.pipe_file(path, b"x", mode="create")
+    assert not fs.exists(path)
