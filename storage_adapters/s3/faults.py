@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as NotConnected
 from obstore.exceptions import (
     AlreadyExistsError,
     BaseError,
@@ -150,7 +151,7 @@ def _from_others(error: Exception, key: str | None) -> StorageError:
     if refusal is not None:
         found = _CODE.search(refusal[2])
         return from_code(found[1] if found else refusal[1], int(refusal[1]), key=key)
-    if isinstance(error, BotoCoreError) and not isinstance(error, HTTPClientError):
+    if isinstance(error, BotoCoreError) and not isinstance(error, (HTTPClientError, NotConnected)):
         return ConfigurationInvalid(str(error), key=key)  # it was refused before anything was sent
     for kind, fault in OBSTORE_ERRORS.items():
         if isinstance(error, kind):

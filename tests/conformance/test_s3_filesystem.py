@@ -145,14 +145,19 @@ def test_no_listing_is_kept(moto: Gateway) -> None:
     assert here.ls(folder, detail=False) == [f"{folder}/2"]
 
 
+def break_off(fs: AbstractFileSystem, path: str, data: bytes) -> None:
+    with fs.open(path, "wb") as file:
+        file.write(data)
+        raise ZeroDivisionError
+
+
 def test_a_block_left_by_an_exception_leaves_what_was_there_before(moto: Gateway) -> None:
     fs = CephFileSystem(**moto.ceph_options())
     path = f"{moto.make_bucket(CEPH_BUCKET)}/{uuid4().hex}"
     fs.pipe_file(path, b"before")
     for size in (10, 20_000_000):
-        with pytest.raises(ZeroDivisionError), fs.open(path, "wb") as file:
-            file.write(b"x" * size)
-            raise ZeroDivisionError
+        with pytest.raises(ZeroDivisionError):
+            break_off(fs, path, b"x" * size)
         assert fs.cat_file(path) == b"before"
     storage = CephStorage.from_url(f"ceph://{CEPH_BUCKET}", moto.ceph_options())
     assert [upload for upload in storage.list_uploads("") if path.endswith(upload.key)] == []
