@@ -8,7 +8,7 @@ from storage_adapters.errors import StorageError
 from storage_adapters.keys import check_key
 from storage_adapters.s3.clients import Clients
 from storage_adapters.s3.faults import SDK_ERRORS, from_code, translate
-from storage_adapters.s3.objects import put_object, read_object, read_together, sayable
+from storage_adapters.s3.objects import by_obstore, put_object, read_object, read_together
 
 KEYS_AT_ONCE = 1000
 """Source: S3's DeleteObjects takes no more."""
@@ -32,7 +32,11 @@ def read_batch(clients: Clients, batch: list[ByteRange]) -> list[bytes]:
     pieces: list[bytes] = []
     for key, group in groupby(batch, key=lambda wanted: wanted.key):
         wanted = list(group)
-        if len(wanted) > 1 and sayable(clients.connection.name(key)) and all(each.length for each in wanted):
+        if (
+            len(wanted) > 1
+            and by_obstore(clients.connection.name(key))
+            and all(each.length for each in wanted)
+        ):
             pieces += read_together(clients, key, wanted)
         else:
             pieces += [read_object(clients, each) for each in wanted]

@@ -38,7 +38,7 @@ class Clients:
 
     @property
     def store(self) -> S3Store:
-        """obstore's store: the fast way for what happens once per object. Names with control characters it cannot say."""
+        """obstore's store: the fast way for what happens once per object, where `objects.by_obstore` says so."""
         with self._fresh():
             return self._store
 

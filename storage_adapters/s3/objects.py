@@ -1,4 +1,4 @@
-"""Objects: one put, read or look, by obstore where it can say the object's name and by boto3 where it cannot."""
+"""Objects: one put, read or look, by obstore where it can be asked and by boto3 where it cannot."""
 
 import re
 from datetime import datetime
@@ -11,6 +11,7 @@ from storage_adapters.errors import ObjectChanged
 from storage_adapters.keys import check_key
 from storage_adapters.s3.clients import Clients
 from storage_adapters.s3.faults import translated
+from storage_adapters.s3.runtime import usable
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
@@ -19,7 +20,7 @@ def stat_object(clients: Clients, key: str) -> ObjectInfo:
     """The object as it is now. Raises: ObjectMissing."""
     name = clients.connection.name(check_key(key))
     with translated(key):
-        if sayable(name):
+        if by_obstore(name):
             meta = obstore.head(clients.store, name)
             return info_of(key, meta["size"], meta["last_modified"], meta["e_tag"])
         head = clients.boto.head_object(Bucket=clients.connection.bucket, Key=name)
@@ -33,7 +34,7 @@ def put_object(
     name = clients.connection.name(check_key(key))
     body = data if isinstance(data, bytes) else bytes(data)
     with translated(key):
-        if sayable(name):
+        if by_obstore(name):
             obstore.put(clients.store, name, body, mode=mode, use_multipart=False)
         elif mode == "create":
             clients.boto.put_object(Bucket=clients.connection.bucket, Key=name, Body=body, IfNoneMatch="*")
@@ -49,7 +50,7 @@ def read_object(clients: Clients, wanted: ByteRange) -> bytes:
         _check_end(stat_object(clients, wanted.key).size_bytes, wanted)
         return b""
     with translated(wanted.key):
-        if sayable(name):
+        if by_obstore(name):
             data = obstore.get_range(
                 clients.store, name, start=wanted.offset, length=wanted.length
             ).to_bytes()
@@ -80,9 +81,9 @@ def read_together(clients: Clients, key: str, wanted: list[ByteRange]) -> list[b
     return pieces
 
 
-def sayable(name: str) -> bool:
-    """Whether obstore takes the name: it refuses control characters."""
-    return _CONTROL.search(name) is None
+def by_obstore(name: str) -> bool:
+    """Whether obstore can be asked: it refuses control characters, and forks of a process that used it."""
+    return _CONTROL.search(name) is None and usable()
 
 
 def info_of(key: str, size_bytes: int, modified_at: datetime, etag: str | None) -> ObjectInfo:
