@@ -27,6 +27,10 @@ class Adapter(Protocol):
 
 
 ADAPTERS: Mapping[str, AdapterEntry] = {
+    "ceph": AdapterEntry(
+        target="storage_adapters.ceph:CephStorage", install="pip install boto3 obstore s3fs"
+    ),
+    "cos": AdapterEntry(target="storage_adapters.cos:CosStorage", install="pip install boto3 obstore s3fs"),
     "memory": AdapterEntry(target="storage_adapters.memory:MemoryStorage", install="part of this package"),
     "nas": AdapterEntry(target="storage_adapters.nas:NasStorage", install="part of this package"),
 }

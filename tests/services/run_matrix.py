@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
+from services.ceph import CephServer
 from services.mariadb import MariadbServer
 from services.rabbitmq import RabbitmqServer
 from services.redis_server import RedisServer
@@ -24,6 +25,7 @@ from services.server import Server, program_path
 
 DATABASE_VARIABLE = "DATACENTER_TEST_DATABASE_URL"
 BROKER_VARIABLE = "DATACENTER_TEST_BROKER_URL"
+CEPH_VARIABLE = "DATACENTER_TEST_CEPH_URL"
 
 TESTS = Path(__file__).resolve().parents[1]
 
@@ -56,7 +58,7 @@ ROUNDS = (
     Round(
         title="unit and conformance tests that need real programs",
         arguments=(*(str(TESTS / folder) for folder in ("unit", "conformance")), "-m", "real"),
-        servers={DATABASE_VARIABLE: MariadbServer},
+        servers={DATABASE_VARIABLE: MariadbServer, CEPH_VARIABLE: CephServer},
         may_be_empty=True,
     ),
 )
@@ -120,10 +122,15 @@ def in_ci() -> bool:
 
 def serve() -> None:
     """Keep every server up for a person who runs tests by hand."""
-    servers = {DATABASE_VARIABLE: MariadbServer, BROKER_VARIABLE: RedisServer, "RABBITMQ_URL": RabbitmqServer}
+    servers = {
+        DATABASE_VARIABLE: MariadbServer,
+        BROKER_VARIABLE: RedisServer,
+        "RABBITMQ_URL": RabbitmqServer,
+        CEPH_VARIABLE: CephServer,
+    }
     with running(servers) as urls:
         for variable, url in urls.items():
-            print(f"export {variable}={url}", flush=True)
+            print(f"export {variable}='{url}'", flush=True)
         signal.pause()
 
 

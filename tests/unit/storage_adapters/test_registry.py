@@ -6,17 +6,25 @@ from types import MappingProxyType
 import pytest
 
 from storage_adapters import registry
+from storage_adapters.contract import Storage
 from storage_adapters.errors import ConfigurationInvalid
 from storage_adapters.memory import MemoryStorage
 from storage_adapters.nas import NasStorage
+from storage_adapters.options import OptionValue
 from storage_adapters.registry import KINDS, AdapterEntry, open_storage
 
 
 def test_every_kind_can_be_opened(tmp_path: Path) -> None:
-    urls = {"memory": "memory://registry", "nas": f"nas://{tmp_path}/root"}
-    assert set(KINDS) == set(urls)
-    for kind in KINDS:
-        assert open_storage(kind, urls[kind], {}).check().ok
+    keys = {"access_key": "key", "secret_key": "secret"}
+    places: dict[str, tuple[str, dict[str, OptionValue]]] = {
+        "ceph": ("ceph://bucket", {"endpoint": "http://rgw", **keys}),
+        "cos": ("cos://bucket-125", {"region": "ap-guangzhou", **keys}),
+        "memory": ("memory://registry", {}),
+        "nas": (f"nas://{tmp_path}/root", {}),
+    }
+    assert set(KINDS) == set(places)
+    for kind, (url, options) in places.items():
+        assert isinstance(open_storage(kind, url, options), Storage)
 
 
 def test_an_unknown_kind_names_the_known_ones() -> None:
