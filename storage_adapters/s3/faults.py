@@ -172,9 +172,8 @@ def _from_connection(error: Exception, key: str | None) -> StorageError:
             "The endpoint refuses the connection: is the storage up, and the port of the option 'endpoint' right?",
             key=key,
         )
-    if "CERTIFICATE_VERIFY_FAILED" in text or any(
-        isinstance(cause, ssl.SSLCertVerificationError) for cause in causes
-    ):
+    untrusted = any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes)
+    if untrusted or any(mark in text for mark in ("CERTIFICATE_VERIFY_FAILED", "InvalidCertificate")):
         return ConfigurationInvalid(
             "The endpoint's certificate is not trusted: name its authority's file in the option 'ca_file'.",
             key=key,

@@ -11,7 +11,7 @@ from storage_adapters.options import OptionValue
 from storage_adapters.s3.clients import config_of, verification
 from storage_adapters.s3.connection import Connection
 from storage_adapters.s3.digest import add_content_md5
-from storage_adapters.s3.file import WholeFile
+from storage_adapters.s3.file import WholeFile, exclusively
 
 PART_BYTES = 8 * 1024 * 1024
 PARTS_AT_ONCE = 4
@@ -90,14 +90,17 @@ class BucketFileSystem(S3FileSystem):  # type: ignore[misc]  # s3fs publishes no
     ) -> Any:
         if mode == "create":
             self._check_exclusive()
-        return await super()._pipe_file(path, data, chunksize=chunksize, mode=mode, **options)
+            chunksize = max(chunksize, len(data))  # one request, because RGW keeps the condition of that only
+        with exclusively(path):
+            return await super()._pipe_file(path, data, chunksize=chunksize, mode=mode, **options)
 
     async def _put_file(
         self, lpath: str, rpath: str, chunksize: int = PART_BYTES, mode: str = "overwrite", **options: Any
     ) -> Any:
         if mode == "create":
             self._check_exclusive()
-        return await super()._put_file(lpath, rpath, chunksize=chunksize, mode=mode, **options)
+        with exclusively(rpath):
+            return await super()._put_file(lpath, rpath, chunksize=chunksize, mode=mode, **options)
 
     def _check_exclusive(self) -> None:
         if not self.exclusive:

@@ -10,6 +10,7 @@ from services.server import Server, ServerFailed, free_port, program_path
 
 ACCESS_KEY, SECRET_KEY = "testaccess", "testsecret"
 STEP_SECONDS = 60
+HOST_NAMES = "IP:127.0.0.1,DNS:s3.localhost,DNS:*.s3.localhost"
 
 CONFIGURATION = """
 [global]
@@ -59,7 +60,7 @@ osd_class_load_list = *
 osd_class_default_list = *
 [client]
 # Without tcp_nodelay every answer with a body waits 40 ms for the client's delayed acknowledgement.
-rgw_frontends = beast endpoint=127.0.0.1:{port} ssl_endpoint=127.0.0.1:{tls_port} ssl_certificate={home}/certificate.pem ssl_private_key={home}/key.pem tcp_nodelay=1
+rgw_frontends = beast endpoint=127.0.0.1:{port} ssl_endpoint=127.0.0.1:{tls_port} ssl_certificate={home}/certificate.pem ssl_private_key={home}/certificate.key tcp_nodelay=1
 rgw_dns_name = s3.localhost
 rgw_enable_apis = s3, admin
 rgw_dynamic_resharding = false
@@ -89,7 +90,7 @@ class CephServer(Server):
     @property
     def url(self) -> str:
         """The endpoint with the key in it; the query names the port and the authority of the same over TLS."""
-        query = f"tls_port={self._tls_port}&ca_file={self.directory}/certificate.pem"
+        query = f"tls_port={self._tls_port}&ca_file={self.directory}/authority.pem"
         return f"http://{ACCESS_KEY}:{SECRET_KEY}@127.0.0.1:{self.port}?{query}"
 
     def launch(self) -> None:
@@ -97,7 +98,7 @@ class CephServer(Server):
         self._fsid = str(uuid.uuid4())
         self._tls_port = free_port()
         self._mon_port = free_port()
-        self._make_certificate()
+        self._make_certificates()
         self._write_configuration()
         self._make_keys()
         self._start_monitor()
@@ -132,22 +133,21 @@ class CephServer(Server):
             )
         )
 
-    def _make_certificate(self) -> None:
+    def _make_certificates(self) -> None:
+        """An authority, and the gateway's certificate signed by it: an authority's own serves for no server."""
+        self._make_certificate("authority", "basicConstraints=critical,CA:TRUE")
+        self._make_certificate(
+            "certificate",
+            "basicConstraints=CA:FALSE",
+            *("-addext", f"subjectAltName={HOST_NAMES}"),
+            *("-CA", str(self.directory / "authority.pem"), "-CAkey", str(self.directory / "authority.key")),
+        )
+
+    def _make_certificate(self, name: str, extension: str, *options: str) -> None:
         self._call(
-            *(
-                "openssl",
-                "req",
-                "-x509",
-                "-newkey",
-                "rsa:2048",
-                "-nodes",
-                "-days",
-                "2",
-                "-subj",
-                "/CN=s3.localhost",
-            ),
-            *("-addext", "subjectAltName=IP:127.0.0.1,DNS:s3.localhost,DNS:*.s3.localhost"),
-            *("-keyout", str(self.directory / "key.pem"), "-out", str(self.directory / "certificate.pem")),
+            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"),
+            *("-subj", f"/CN={name}", "-addext", extension, *options),
+            *("-keyout", str(self.directory / f"{name}.key"), "-out", str(self.directory / f"{name}.pem")),
         )
 
     def _make_keys(self) -> None:
