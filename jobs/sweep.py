@@ -36,12 +36,7 @@ log = structlog.get_logger(__name__)
 def sweep_once(resources: Resources) -> None:
     """Everything that is due, once; every part can run twice, and beside another sweep."""
     database, settings = resources.database, resources.settings
-    kinds = runners()
-
-    def given_up(session: Session, job: Job) -> None:
-        kinds[JobKind(job.kind)].given_up(session, job.payload)
-
-    while database.run(lambda session: take_back_expired(session, settings.ledger, given_up)) == BATCH:
+    while database.run(lambda session: take_back_expired(session, settings.ledger, tell_kind)) == BATCH:
         pass
     _ring_for_waiting_work(resources)
     database.run(lambda session: undo_old_checkpoints(session, settings.ledger.checkpoint_seconds))
@@ -49,6 +44,13 @@ def sweep_once(resources: Resources) -> None:
     database.run(expire_uploads)
     database.run(lambda session: forget_the_old(session, settings.lifetimes))
     remove_litter(resources)
+
+
+def tell_kind(session: Session, job: Job, lost: Step) -> None:
+    """Let a job's kind know that the job has ended because its workers were lost in this step."""
+    runner = runners()[JobKind(job.kind)]
+    tell = runner.given_up if lost == Step.UNDO else runner.interrupted
+    tell(session, job.payload)
 
 
 def _ring_for_waiting_work(resources: Resources) -> None:

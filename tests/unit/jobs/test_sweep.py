@@ -15,6 +15,7 @@ from datacenter.database import Base, now
 from datacenter.datasets.exports import ExportRequest
 from datacenter.datasets.models import Archive, ArchiveState, Delivery, Download, Export, Litter, Upload
 from datacenter.datasets.uploads import append, begin
+from datacenter.ledger import leases
 from datacenter.ledger.doorbell import BrokerUnavailable
 from datacenter.ledger.models import Job
 from datacenter.settings import LifetimeSettings
@@ -179,6 +180,30 @@ def test_an_upload_of_a_failed_import_is_removed_when_its_time_is_over(bench: Be
 
     assert bench.disk() == set()
     assert bench.dataset(dataset.id).state == "FAILED"
+
+
+def test_an_import_that_loses_every_worker_fails_with_its_work_kept_and_a_retry_goes_on(bench: Bench) -> None:
+    dataset, job = bench.submit_import(zip_of(FILES))
+    while not bench.job(job.id).files_done:
+        bench.step(bench.engine())
+    done = bench.job(job.id).files_done
+
+    for _ in range(bench.settings.ledger.attempts):
+        bench.pass_time()
+        with bench.database.transaction() as session:
+            held = leases.claim(session, "import", "gone:1", timedelta(seconds=-1))
+        assert held is not None
+        bench.sweep()
+
+    ended = bench.job(job.id)
+    assert (ended.state, ended.checkpoint, ended.files_done) == ("FAILURE", True, done)
+    assert ended.error is not None
+    assert ended.error["code"] == "WORKER_LOST"
+    assert bench.dataset(dataset.id).state == "FAILED"
+    bench.retry(job.id)
+    bench.settle()
+    assert bench.job(job.id).state == "SUCCESS"
+    assert bench.dataset(dataset.id).files == len(FILES)
 
 
 def test_rows_that_nobody_needs_any_more_are_forgotten(bench: Bench) -> None:
