@@ -4,6 +4,7 @@ import functools
 import os
 import socket
 
+import structlog
 from celery import Celery
 from celery.signals import setup_logging, worker_shutting_down
 
@@ -14,6 +15,8 @@ from jobs import memory
 from jobs.engine import Engine
 from jobs.registry import runners
 from jobs.stopping import StopFlag
+
+log = structlog.get_logger(__name__)
 
 
 def create_app(settings: Settings, queues: list[str], stop: StopFlag) -> Celery:
@@ -46,7 +49,11 @@ def create_app(settings: Settings, queues: list[str], stop: StopFlag) -> Celery:
 
     @app.task(name=RING_TASK, ignore_result=True)
     def ring(queue: str, job_id: str) -> None:
-        engine(os.getpid()).work(queue)
+        # Whoever can reach the broker can ring; a message is no reason to look into a queue that is not served here.
+        if queue in queues:
+            engine(os.getpid()).work(queue)
+        else:
+            log.warning("ring ignored", queue=queue)
 
     @setup_logging.connect(weak=False)
     def keep_logs(**_: object) -> None:

@@ -37,7 +37,7 @@ from datacenter.ledger.repair import take_back_expired, wake_due
 from datacenter.ledger.states import FINISHED, JobKind, ShardState
 from jobs.engine import Engine
 from jobs.registry import runners
-from jobs.sweep import remove_litter, sweep_once, undo_old_checkpoints
+from jobs.sweep import remove_litter, sweep_once, tell_kind, undo_old_checkpoints
 
 FILES = {
     f"{label}/{number:03d}.bin": random.Random(f"{label}{number}").randbytes(200 + 3_001 * (number % 5))
@@ -111,12 +111,7 @@ class Bench(Workbench):
             past = now(session) - timedelta(seconds=1)
             leased = Shard.state == ShardState.LEASED
             session.execute(update(Shard).where(leased).values(lease_expires_at=past))
-            kinds = runners()
-            return take_back_expired(
-                session,
-                self.settings.ledger,
-                lambda inner, job: kinds[JobKind(job.kind)].interrupted(inner, job.payload),
-            )
+            return take_back_expired(session, self.settings.ledger, tell_kind)
 
     def sweep(self) -> None:
         sweep_once(self.resources)
