@@ -34,7 +34,10 @@ log = structlog.get_logger(__name__)
 
 
 def sweep_once(resources: Resources) -> None:
-    """Everything that is due, once; every part can run twice, and beside another sweep."""
+    """Everything in the database that is due, once; every part can run twice, and beside another sweep.
+
+    No storage is spoken to, so that one that hangs holds up no repair; what lies on storages `remove_litter` removes.
+    """
     database, settings = resources.database, resources.settings
     kinds = runners()
 
@@ -48,7 +51,6 @@ def sweep_once(resources: Resources) -> None:
     database.run(expire_archives)
     database.run(expire_uploads)
     database.run(lambda session: forget_the_old(session, settings.lifetimes))
-    remove_litter(resources)
 
 
 def _ring_for_waiting_work(resources: Resources) -> None:
@@ -123,7 +125,8 @@ def remove_litter(resources: Resources) -> None:
         try:
             gone = _remove(resources, litter)
         except (StorageError, Invalid) as error:
-            log.warning("litter stays", storage=litter.storage, prefix=litter.prefix, reason=error.detail)
+            reason = resources.storages.scrub(error.detail)
+            log.warning("litter stays", storage=litter.storage, prefix=litter.prefix, reason=reason)
             gone = False
         resources.database.run(lambda session, litter=litter, gone=gone: _settle(session, litter, gone))  # type: ignore[misc]  # the defaults only bind the loop's values
 

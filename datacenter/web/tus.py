@@ -91,7 +91,12 @@ async def create(request: Request, call: Authorized, _: Tus, key: IdempotencyHea
     if upload.size_bytes == 0:
         upload = await run_in_threadpool(uploads.settle, call.resources, upload)
     elif has_bytes and upload.offset_bytes == 0:
-        upload = await _receive(request, call, upload, 0)
+        try:
+            upload = await _receive(request, call, upload, 0)
+        except TooLarge:
+            # Nobody is told where it is, so nobody could go on with it or give it up.
+            await run_in_threadpool(_forget, call, upload_id)
+            raise
     response.headers.update(tus_headers.upload_headers(upload))
     return response
 
@@ -190,6 +195,10 @@ async def _gathered(request: Request) -> AsyncIterator[bytes]:
 
 def _append(call: Call, upload_id: str, offset_bytes: int, data: bytes) -> Upload:
     return uploads.append(call.resources, call.project_id, upload_id, offset_bytes=offset_bytes, data=data)
+
+
+def _forget(call: Call, upload_id: str) -> None:
+    call.resources.database.run(lambda session: uploads.remove(session, call.project_id, upload_id))
 
 
 def _find(call: Call, upload_id: str) -> Upload:

@@ -85,6 +85,31 @@ def test_one_dataset_all_the_way(command, archive, name, tmp_path):
     assert f"there is no dataset named '{name}'" in command("datasets", "show", name, code=2)
 
 
+def test_a_prefix_of_a_storage_is_imported(centre, command, name):
+    for path, data in PICTURES.items():
+        file = centre.inbox / name / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(data)
+
+    told = command("datasets", "import", name, "--from", "inbox", "--prefix", name)
+
+    assert f"imported {name}: 40 files" in told
+    files = json.loads(command("datasets", "files", name, "--json"))
+    assert [file["path"] for file in files] == sorted(PICTURES)
+    command("download", name, "-o", "all.zip")
+    command("datasets", "delete", name)
+
+
+def test_a_prefix_without_objects_fails_with_1_and_its_code(command, name):
+    refused = command("datasets", "import", name, "--from", "inbox", "--prefix", f"{name}/", code=1)
+
+    assert "NOTHING_TO_IMPORT" in refused
+    command("datasets", "delete", name)
+    assert "source.prefix" in command(
+        "datasets", "import", name, "--from", "inbox", "--prefix", "uploads/", code=2
+    )
+
+
 def test_a_delete_with_grace_can_be_taken_back(command, archive, name):
     command("datasets", "import", name, str(archive))
     command("datasets", "delete", name, "--grace-seconds", "600")

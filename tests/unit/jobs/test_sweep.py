@@ -1,5 +1,7 @@
 """The sweep: what time or a crash has left is removed, what is alive is not, and nothing depends on how often it runs."""
 
+import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -18,7 +20,8 @@ from datacenter.datasets.uploads import append, begin
 from datacenter.ledger.doorbell import BrokerUnavailable
 from datacenter.ledger.models import Job
 from datacenter.settings import LifetimeSettings
-from jobs.sweep import forget_the_old, sweep_once
+from jobs import scheduler
+from jobs.sweep import forget_the_old, remove_litter, sweep_once
 from storage_adapters.contract import NewObject
 from storage_adapters.errors import PermissionDenied
 
@@ -72,7 +75,7 @@ def test_litter_that_would_not_go_stays_on_the_list_and_stops_nothing(bench: Ben
     resources = faulty_storages(bench.resources, Schedule())
     resources.storages.refused.add("old/a")  # type: ignore[attr-defined]  # a faulty one has it
 
-    sweep_once(resources)
+    remove_litter(resources)
 
     assert bench.objects() == ["old/a"]
     assert count(bench, Litter) == 2
@@ -87,7 +90,7 @@ def test_a_storage_that_is_away_keeps_its_litter_for_later(bench: Bench) -> None
     put(bench, "old/a")
     litter(bench)
 
-    sweep_once(faulty_storages(bench.resources, Schedule(at=1, forever=True, fault=PermissionDenied)))
+    remove_litter(faulty_storages(bench.resources, Schedule(at=1, forever=True, fault=PermissionDenied)))
 
     assert count(bench, Litter) == 1
 
@@ -183,9 +186,35 @@ def test_a_broker_that_is_down_stops_no_sweep(bench: Bench) -> None:
             raise BrokerUnavailable("down")
 
     bench.submit_import(zip_of(FILES))
-    put(bench, "old/a")
-    litter(bench)
+    upload_id = bench.upload(b"never imported")
+    with bench.database.transaction() as session:
+        session.execute(update(Upload).where(Upload.id == upload_id).values(expires_at=now(session)))
 
     sweep_once(replace(bench.resources, doorbell=Dead()))
 
-    assert "old/a" not in bench.objects()
+    with bench.database.reading() as session:
+        assert session.get(Upload, upload_id) is None
+
+
+def test_a_storage_that_hangs_keeps_no_ring_and_no_lease_waiting(bench: Bench, monkeypatch) -> None:
+    hung, stop = threading.Event(), threading.Event()
+
+    def hang(_: object) -> None:
+        hung.set()
+        stop.wait()
+
+    monkeypatch.setattr(scheduler, "remove_litter", hang)
+    settings = bench.settings.ledger.model_copy(update={"relay_seconds": 0.01, "sweep_seconds": 0.01})
+    resources = replace(bench.resources, settings=bench.settings.model_copy(update={"ledger": settings}))
+    running = threading.Thread(target=scheduler.run, args=(resources, stop))
+    running.start()
+    try:
+        assert hung.wait(5)
+        _, job = bench.submit_import(zip_of(FILES))
+        end = time.monotonic() + 10
+        while ("import", job.id) not in bench.doorbell.rings and time.monotonic() < end:
+            time.sleep(0.01)
+        assert ("import", job.id) in bench.doorbell.rings
+    finally:
+        stop.set()
+        running.join()

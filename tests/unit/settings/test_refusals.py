@@ -86,3 +86,56 @@ def test_the_default_storage_has_to_keep_what_is_made(monkeypatch: pytest.Monkey
     storages = '{"default": {"kind": "nas", "url": "nas:///mnt/in", "role": "source"}}'
 
     assert "default_storage" in refusal(monkeypatch, DATACENTER__STORAGES=storages).detail
+
+
+@pytest.mark.parametrize("source", ["nas:///mnt", "/mnt/data/inbox/", "nas:///mnt/other/../data/datasets"])
+@pytest.mark.parametrize("role", ["source", "both"])
+def test_a_source_and_a_platform_do_not_lie_within_one_another(
+    monkeypatch: pytest.MonkeyPatch, source: str, role: str
+) -> None:
+    monkeypatch.setenv("DATACENTER__STORAGES__DEFAULT", '{"kind": "nas", "url": "nas:///mnt/data"}')
+
+    told = refusal(
+        monkeypatch,
+        DATACENTER__STORAGES__INBOX=f'{{"kind": "nas", "url": "{source}", "role": "{role}"}}',
+    )
+
+    assert told.detail.startswith("storages.inbox: ")
+
+
+def test_a_source_beside_a_platform_is_fine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATACENTER__STORAGES__DEFAULT", '{"kind": "nas", "url": "nas:///mnt/data"}')
+    monkeypatch.setenv(
+        "DATACENTER__STORAGES__INBOX", '{"kind": "nas", "url": "nas:///mnt/data-in", "role": "source"}'
+    )
+
+    assert set(load_settings().storages) == {"default", "inbox"}
+
+
+@pytest.mark.parametrize("key", ["canary", "Y2FuYXJ5", "canary" * 10, "ключ"])
+def test_a_registration_key_that_is_none_is_refused_with_the_way_to_make_one(
+    monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    told = refusal(monkeypatch, DATACENTER__REGISTRATION__KEYS=f'["{key}"]')
+
+    assert told.detail.startswith("registration.keys: each must be a Fernet key; make one with: python")
+
+
+@pytest.mark.parametrize("place", ["mnt/inbox", "rgw.example.com", "https://user@host", "https://", "*"])
+def test_a_place_that_is_none_cannot_be_allowed(monkeypatch: pytest.MonkeyPatch, place: str) -> None:
+    told = refusal(monkeypatch, DATACENTER__REGISTRATION__ALLOW=f'["{place}"]')
+
+    assert told.detail.startswith("registration.allow: each must be a place")
+
+
+@pytest.mark.parametrize("heartbeat_seconds", ["30", "100"])
+def test_a_lease_lasts_longer_than_the_time_between_heartbeats(
+    monkeypatch: pytest.MonkeyPatch, heartbeat_seconds: str
+) -> None:
+    told = refusal(
+        monkeypatch,
+        DATACENTER__LEDGER__LEASE_SECONDS="30",
+        DATACENTER__LEDGER__HEARTBEAT_SECONDS=heartbeat_seconds,
+    )
+
+    assert told.detail.startswith("ledger: heartbeat_seconds must be less than lease_seconds")
