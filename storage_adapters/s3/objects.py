@@ -61,26 +61,6 @@ def read_object(clients: Clients, wanted: ByteRange) -> bytes:
     return data
 
 
-def read_together(clients: Clients, key: str, wanted: list[ByteRange]) -> list[bytes]:
-    """The bytes of several ranges of one object, near ones with one request.
-
-    Raises: ObjectMissing, ObjectChanged: one ends beyond the object.
-    """
-    name = clients.connection.name(check_key(key))
-    with translated(key):
-        found = obstore.get_ranges(
-            clients.store,
-            name,
-            starts=[each.offset for each in wanted],
-            lengths=[each.length for each in wanted],
-        )
-    pieces = [piece.to_bytes() for piece in found]
-    for piece, each in zip(pieces, wanted, strict=True):
-        if len(piece) < each.length:
-            _check_end(each.offset + len(piece), each)
-    return pieces
-
-
 def by_obstore(name: str) -> bool:
     """Whether obstore can be asked: it refuses control characters, and forks of a process that used it."""
     return _CONTROL.search(name) is None and usable()

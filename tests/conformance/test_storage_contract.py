@@ -281,6 +281,14 @@ def test_a_range_beyond_the_end_is_an_error_and_never_cut_short(
         list(storage.read_ranges([ByteRange(key="k", offset=offset, length=length)]))
 
 
+def test_a_range_beyond_the_end_spoils_those_beside_it(storage: Storage) -> None:
+    put(storage, "k", data=b"0123456789")
+    for offset, length in ((8, 5), (10, 1), (100, 5)):
+        wanted = [ByteRange(key="k", offset=0, length=4), ByteRange(key="k", offset=offset, length=length)]
+        with pytest.raises(ObjectChanged):
+            list(storage.read_ranges(wanted))
+
+
 def test_reading_and_putting_take_a_bounded_number_ahead(storage: Storage) -> None:
     put(storage, "k", data=b"0123456789")
     taken = count()
