@@ -103,7 +103,9 @@ def translate(error: Exception) -> StorageError:
     number, words = _number_and_words(error)
     reason = getattr(error, "original_exception", None)
     if isinstance(reason, ssl.SSLError):
-        return ConfigurationInvalid(f"TLS with the server failed: {reason.reason or reason}")
+        return ConfigurationInvalid(
+            f"TLS with the server failed: {getattr(reason, 'reason', None) or reason}"
+        )
     return ERRORS.get(number, StorageError)(f"{words} ({number})" if number else words)
 
 
