@@ -48,8 +48,10 @@ def _text(values: "pa.Array[Any]") -> "pa.Array[Any]":
     kind = values.type
     if pa.types.is_boolean(kind):
         return values.cast(pa.uint8()).cast(pa.string())
-    if pa.types.is_integer(kind) or pa.types.is_decimal(kind):
+    if pa.types.is_integer(kind):
         return values.cast(pa.string())
+    if pa.types.is_decimal(kind):
+        return _quoted(values.cast(pa.string()))  # 1E-30 without quotes would be a DOUBLE, and rounded
     if pa.types.is_floating(kind):
         if pc.any(pc.invert(pc.is_finite(values))).as_py():
             raise pa.ArrowInvalid("NaN or an infinity")

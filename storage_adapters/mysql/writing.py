@@ -6,7 +6,13 @@ from secrets import token_hex
 
 import pyarrow as pa
 
-from storage_adapters.errors import ColumnUnsupported, TableExists, TableMissing, UploadMissing
+from storage_adapters.errors import (
+    ColumnUnsupported,
+    TableExists,
+    TableMissing,
+    UploadMissing,
+    ValueUnsupported,
+)
 from storage_adapters.mysql.catalog import has_table, list_databases
 from storage_adapters.mysql.connection import Connection, execute, fetch
 from storage_adapters.mysql.definitions import define_columns
@@ -66,6 +72,7 @@ def insert_rows(
         ValueUnsupported: a value does not fit, or a row is larger than the server takes.
     """
     rows = 0
+    limit_bytes = int(fetch(connection, "SELECT @@max_allowed_packet")[0][0])
     for batch in batches:
         names = [quote_name(name) for name in batch.schema.names]
         if part is not None:
@@ -75,7 +82,12 @@ def insert_rows(
             names.append(quote_name(PART_COLUMN))
         head = f"INSERT INTO {quote_table(staging)} ({', '.join(names)}) VALUES ".encode()
         for literals in row_literals(str(table), batch):
-            for body in _statements(literals):
+            for body in _statements(literals, min(STATEMENT_BYTES, limit_bytes // 2)):
+                if len(head) + len(body) >= limit_bytes:
+                    # Sent all the same, the server would only hang up.
+                    raise ValueUnsupported(
+                        f"A row for {table} is larger than max_allowed_packet, {limit_bytes}."
+                    )
                 connection.query(head + body)
         rows += batch.num_rows
     return rows
@@ -163,12 +175,12 @@ def _comment(write_id: str) -> str:
     return f"datacenter write {write_id}"
 
 
-def _statements(literals: list[bytes]) -> Iterator[bytes]:
-    """Rows joined to bodies of about `STATEMENT_BYTES`."""
+def _statements(literals: list[bytes], most_bytes: int) -> Iterator[bytes]:
+    """Rows joined to bodies of at most so many bytes, or one row."""
     gathered: list[bytes] = []
     size_bytes = 0
     for literal in literals:
-        if gathered and size_bytes + len(literal) > STATEMENT_BYTES:
+        if gathered and size_bytes + len(literal) > most_bytes:
             yield b",".join(gathered)
             gathered, size_bytes = [], 0
         gathered.append(literal)

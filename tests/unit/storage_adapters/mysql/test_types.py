@@ -2,6 +2,7 @@
 
 import datetime as dt
 from dataclasses import dataclass
+from decimal import Decimal
 
 import pyarrow as pa
 import pytest
@@ -95,11 +96,15 @@ def test_values_of_other_types_have_their_text() -> None:
             "z": pa.array(
                 [dt.datetime(2024, 1, 2, 3, tzinfo=dt.UTC), None], pa.timestamp("ns", tz="Asia/Shanghai")
             ),
+            "n": pa.array([Decimal("1E-12"), None], pa.decimal128(30, 20)),
             "k": pa.array(["x", None]).dictionary_encode(),
         }
     )
     assert list(row_literals("d.t", batch)) == [
-        [b"(x'0027',1,'2024-02-29','2024-01-02 03:00:00.000000','x')", b"(NULL,0,NULL,NULL,NULL)"]
+        [
+            b"(x'0027',1,'2024-02-29','2024-01-02 03:00:00.000000','1.00000000E-12','x')",
+            b"(NULL,0,NULL,NULL,NULL,NULL)",
+        ]
     ]
 
 
