@@ -81,9 +81,12 @@ def _key_at(
     cursor = SSCursor(connection)
     cursor.execute(f"SELECT {_names(key)} FROM {source.sql} {rest} LIMIT 1 OFFSET {max(rows, 1) - 1}")
     # Raw bytes, which are the same for every type and every driver.
-    for block in read_blocks(cursor):
-        return tuple(column[0].as_py() for column in cut_columns(block, len(key)))
-    return None
+    found = [
+        tuple(column[0].as_py() for column in cut_columns(block, len(key)))
+        for block in read_blocks(cursor)
+        if block.begins
+    ]
+    return found[0] if found else None
 
 
 def _names(key: list[KeyColumn]) -> str:

@@ -1,6 +1,7 @@
 """Reading: the rows of a table or a query as record batches, as the server sends them."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -54,10 +55,13 @@ def stream(
     cursor = SSCursor(connection)
     cursor.execute(f"SELECT {expressions} FROM {source.sql} {rest}")
     empty = True
-    for rows in read_blocks(cursor):
-        empty = False
-        texts = cut_columns(rows, len(columns))
-        arrays = [decode(source.title, field, text) for field, text in zip(schema, texts, strict=True)]
-        yield pa.RecordBatch.from_arrays(arrays, schema=schema)
+    with closing(read_blocks(cursor)) as blocks:
+        for block in blocks:
+            if not block.begins:
+                continue
+            empty = False
+            texts = cut_columns(block, len(columns))
+            arrays = [decode(source.title, field, text) for field, text in zip(schema, texts, strict=True)]
+            yield pa.RecordBatch.from_arrays(arrays, schema=schema)
     if empty:
         yield pa.RecordBatch.from_pylist([], schema=schema)

@@ -49,9 +49,9 @@ COLUMNS: dict[pa.DataType, st.SearchStrategy[object]] = {
     pa.date32(): st.dates(),
     pa.timestamp("us"): st.datetimes(),
     pa.timestamp("us", tz="UTC"): st.datetimes(
-        dt.datetime(1970, 1, 1, 0, 0, 1),
-        dt.datetime(2038, 1, 19),
-        timezones=st.just(UTC),  # noqa: DTZ001
+        dt.datetime(1970, 1, 1, 0, 0, 1),  # noqa: DTZ001
+        dt.datetime(2038, 1, 19),  # noqa: DTZ001
+        timezones=st.just(UTC),
     ),
     pa.time64("us"): st.times(),
 }
