@@ -24,7 +24,8 @@ class TableFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec publi
 
     Reading sends the whole table once for every `open`, in one snapshot where the server has them, through a
     spool (see `parquet_spool`): memory stays bounded, the temporary directory must hold the compressed table.
-    Writing gathers the Parquet file likewise and makes the table when the file is closed, in the place of an
+    A table that is not changed gives the same bytes each time: pyarrow's datasets keep the footer of one `open`
+    for the next. Writing gathers the Parquet file likewise and makes the table when the file is closed, in the place of an
     older one (mode `xb`: only if there is none); a block left by an exception leaves what was there before.
     """
 

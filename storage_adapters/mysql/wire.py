@@ -45,8 +45,9 @@ class Block:
 
 
 def read_blocks(cursor: SSCursor) -> Generator[Block]:
-    """The rows of the running query, in blocks closed soon after `BLOCK_ROWS` or `BLOCK_BYTES`.
+    """The rows of the running query, in blocks closed at `BLOCK_ROWS` or the row that reaches `BLOCK_BYTES`.
 
+    The same rows give the same blocks, in whatever pieces they arrive. The last block may be empty.
     When it is closed before the end, the connection is good for nothing but hanging up.
 
     Raises:
@@ -63,8 +64,10 @@ def read_blocks(cursor: SSCursor) -> Generator[Block]:
             if not chunk:
                 raise OperationalError(CR.CR_SERVER_LOST, "Lost connection to MySQL server during query")
             rows.feed(chunk)
-            if rows.full or rows.finished:
+            while rows.full:
                 yield rows.take()
+                rows.feed(b"")
+        yield rows.take()
     finally:
         # Else the cursor would fetch the rest of the rows before it goes.
         result.unbuffered_active = False
@@ -87,10 +90,11 @@ class RowScanner:
         return len(self._begins) >= BLOCK_ROWS or self._position >= BLOCK_BYTES
 
     def feed(self, chunk: bytes) -> None:
-        """Take what arrived. Raises: pymysql.Error: the server reports one."""
+        """Take what arrived, and find rows until there are enough. Raises: pymysql.Error: the server reports one."""
         self._received += chunk
         received, position, size_bytes = self._received, self._position, len(self._received)
-        while position + _HEAD_BYTES <= size_bytes:
+        room = BLOCK_ROWS - len(self._begins)
+        while position + _HEAD_BYTES <= size_bytes and position < BLOCK_BYTES and room > 0:
             length = received[position] | received[position + 1] << 8 | received[position + 2] << 16
             begin = position + _HEAD_BYTES
             end = begin + length
@@ -108,6 +112,7 @@ class RowScanner:
                 break
             self._begins.append(begin)
             self._ends.append(end)
+            room -= 1
         self._position = position
 
     def take(self) -> Block:

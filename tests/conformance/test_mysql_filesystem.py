@@ -54,6 +54,12 @@ def test_pyarrow_reads_a_table_by_its_path(fs: fsspec.AbstractFileSystem, place:
     assert found.num_rows == 3
 
 
+def test_two_readers_get_the_same_bytes(fs: fsspec.AbstractFileSystem, place: TablePlace) -> None:
+    """Pyarrow keeps the footer of a first `open` for a second one."""
+    path = f"{place.database}/rows.parquet"
+    assert fs.cat_file(path) == fs.cat_file(path)
+
+
 def test_a_program_that_imports_nothing_of_ours_reads_a_table(place: TablePlace) -> None:
     pandas = pytest.importorskip("pandas", reason="pandas is not among our dependencies")
     assert len(pandas.read_parquet(f"{place.url}/{place.database}/rows.parquet")) == 20_000

@@ -99,6 +99,23 @@ def test_a_row_of_several_packets_is_one_row(monkeypatch: pytest.MonkeyPatch, si
     assert cut_columns(block, 1)[0].to_pylist() == [b"x" * (size - 1), b"y", b"z" * 20]
 
 
+def test_blocks_are_cut_at_the_same_rows_however_they_arrive(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire, "BLOCK_ROWS", 3)
+    monkeypatch.setattr(wire, "BLOCK_BYTES", 40)
+    sent = b"".join(packets(encode(b"x" * size)) for size in (1, 1, 1, 30, 1, 1, 1, 1)) + packets(
+        b"\xfe\0\0\x02\0"
+    )
+    for step in (1, 7, len(sent)):
+        scanner, sizes = RowScanner(), []
+        for start in range(0, len(sent), step):
+            scanner.feed(sent[start : start + step])
+            while scanner.full:
+                sizes.append(len(scanner.take().begins))
+                scanner.feed(b"")
+        assert scanner.finished
+        assert [*sizes, len(scanner.take().begins)] == [3, 2, 3, 0]
+
+
 def test_an_error_in_the_middle_of_rows_is_raised() -> None:
     scanner = RowScanner()
     scanner.feed(packets(encode(b"a")))
