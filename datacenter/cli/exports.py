@@ -42,6 +42,7 @@ def export(
     chosen = label_filter(label, require_label, exclude_label)
     if output and not preview:
         check_target(output)
+    replaced = False
     with connect(context) as client:
         ids = [client.datasets.find(name).id for name in datasets]
         if preview:
@@ -62,11 +63,12 @@ def export(
                 made = client.exports.get(made.id)
             if output:
                 download = follow(client, client.downloads.of_export(made.id), shown)
+                replaced = output.exists()
                 fetch(client, client.downloads.of_job(download), output, shown)
     if as_json:
         print_json({"export": made, "job": job, "file": str(output) if output else None})
         return
-    _tell(made, job, output, waited=wait)
+    _tell(made, job, output, waited=wait, replaced=replaced)
 
 
 def _preview(found: Preview, as_json: bool) -> None:
@@ -77,10 +79,11 @@ def _preview(found: Preview, as_json: bool) -> None:
     console().print(f"labels: {labels(found.labels, most=10)}", style="dim", markup=False, soft_wrap=True)
 
 
-def _tell(made: Export, job: Job, output: Path | None, *, waited: bool) -> None:
+def _tell(made: Export, job: Job, output: Path | None, *, waited: bool, replaced: bool) -> None:
     if output:
+        note = " (replaced)" if replaced else ""
         console().print(
-            f"exported {count(made.files, 'file')} to {output}: {size(made.size_bytes)} {took(job)}",
+            f"exported {count(made.files, 'file')} to {output}{note}: {size(made.size_bytes)} {took(job)}",
             markup=False,
             soft_wrap=True,
         )
