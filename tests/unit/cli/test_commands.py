@@ -168,19 +168,6 @@ def test_a_taken_name_is_refused_before_anything_is_uploaded(run, server, tmp_pa
     assert "there is a dataset named 'digits' already" in ended.err
 
 
-def test_a_delete_by_a_program_asks_nothing_and_tells_the_job(run, server):
-    server["GET /datasets"] = {"items": [DATASET], "next": None}
-    server[f"GET /datasets/{DATASET['id']}"] = DATASET
-    server[f"DELETE /datasets/{DATASET['id']}"] = (
-        202,
-        {"job": {**JOB, "kind": "delete", "state": "PENDING"}},
-    )
-
-    ended = run("datasets", "delete", "digits", "--no-wait", "--json")
-
-    assert ended.json()["job"]["kind"] == "delete"
-
-
 @pytest.mark.parametrize("name", ["a [/] b", "[red]digits", "[link=x]"])
 def test_a_name_with_brackets_is_printed_as_it_is(run, server, name):
     server["POST /datasets"] = {"dataset": {**DATASET, "name": name}, "job": JOB}
