@@ -1,5 +1,7 @@
 """The database schema, step by step (Alembic), and whether a database has it."""
 
+import logging
+
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
@@ -8,6 +10,9 @@ from alembic.script import ScriptDirectory
 from datacenter.database import Database
 from datacenter.errors import SettingsInvalid
 from datacenter.settings import DatabaseSettings
+
+# At INFO every look at the schema would say "Context impl SQLiteImpl."; nobody needs to know.
+logging.getLogger("alembic.runtime.migration").setLevel(logging.WARNING)
 
 
 def migrate(settings: DatabaseSettings) -> str:
