@@ -60,15 +60,41 @@ def test_a_job_that_succeeds_exits_with_0(run, server):
 
 
 def test_a_job_that_fails_exits_with_1_and_says_why_in_two_lines(run, server):
-    server[f"GET /jobs/{JOB['id']}"] = FAILED
+    error = {**FAILED["error"], "code": "STORAGE_UNAVAILABLE"}
+    server[f"GET /jobs/{JOB['id']}"] = {**FAILED, "dataset_ids": [DATASET["id"]], "error": error}
 
     ended = run("jobs", "watch", JOB["id"])
 
     assert ended.code == 1
     assert ended.err.splitlines()[-2:] == [
-        "error: the import failed: CORRUPT: a checksum differs (in a\\x1b.png)",
+        "error: the import failed: STORAGE_UNAVAILABLE: a checksum differs (in a\\x1b.png)",
         f"to try again: datacenter jobs retry {JOB['id']}",
     ]
+
+
+@pytest.mark.parametrize("code", ["CORRUPT", "UNSAFE_PATH", "BAD_ARCHIVE", "BAD_LABELS"])
+def test_an_import_of_bad_input_is_not_to_be_retried_but_done_anew(run, server, code):
+    server[f"GET /jobs/{JOB['id']}"] = {
+        **FAILED,
+        "dataset_ids": [DATASET["id"]],
+        "error": {"code": code, "message": "it is bad"},
+    }
+    server[f"GET /datasets/{DATASET['id']}"] = {**DATASET, "name": "my digits", "state": "FAILED"}
+
+    ended = run("jobs", "watch", JOB["id"])
+
+    assert ended.err.splitlines()[-1] == (
+        "to try again: datacenter datasets delete 'my digits' --yes, then import again"
+    )
+
+
+@pytest.mark.parametrize("name", ["--all", "a\x1bb", None])
+def test_a_dataset_whose_name_cannot_be_typed_is_called_by_its_id(run, server, name):
+    server[f"GET /jobs/{JOB['id']}"] = {**FAILED, "dataset_ids": [DATASET["id"]]}
+    if name is not None:
+        server[f"GET /datasets/{DATASET['id']}"] = {**DATASET, "name": name}
+
+    assert f"datasets delete {DATASET['id']} --yes" in run("jobs", "watch", JOB["id"]).err
 
 
 def test_a_job_that_fails_is_in_the_json_too(run, server):
