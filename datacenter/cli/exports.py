@@ -12,7 +12,7 @@ from datacenter.cli.following import follow, took
 from datacenter.cli.output import JsonOption, console, print_json
 from datacenter.cli.progress import meter
 from datacenter.cli.selecting import ExcludeOption, LabelOption, RequireOption, WaitOption, label_filter
-from datacenter.client import Export, Job, Preview
+from datacenter.client import Export, Job, LabelFilter, Preview
 
 
 def export(
@@ -38,7 +38,7 @@ def export(
     wait: WaitOption = True,
     as_json: JsonOption = False,
 ) -> None:
-    """Export a selection by label over datasets as one archive."""
+    """Export a selection by label over datasets as one archive; a selection of nothing is an empty one."""
     chosen = label_filter(label, require_label, exclude_label)
     if output and not preview:
         check_target(output)
@@ -46,7 +46,9 @@ def export(
     with connect(context) as client:
         ids = [client.datasets.find(name).id for name in datasets]
         if preview:
-            _preview(client.exports.preview(ids, labels=chosen), as_json)
+            found = client.exports.preview(ids, labels=chosen)
+            _preview(found, as_json)
+            _warn_of_nothing(found.files, chosen, as_json)
             return
         with meter(as_json=as_json) as shown:
             made, job = client.exports.create(
@@ -69,6 +71,8 @@ def export(
         print_json({"export": made, "job": job, "file": str(output) if output else None})
         return
     _tell(made, job, output, waited=wait, replaced=replaced)
+    if job.succeeded:
+        _warn_of_nothing(made.files, chosen, as_json)
 
 
 def _preview(found: Preview, as_json: bool) -> None:
@@ -77,6 +81,11 @@ def _preview(found: Preview, as_json: bool) -> None:
         return
     console().print(f"{count(found.files, 'file')}, {size(found.size_bytes)}")
     console().print(f"labels: {labels(found.labels, most=10)}", style="dim", markup=False, soft_wrap=True)
+
+
+def _warn_of_nothing(files: int, chosen: LabelFilter, as_json: bool) -> None:
+    if not files and chosen.body() and not as_json:
+        typer.echo("warning: no file has these labels", err=True)
 
 
 def _tell(made: Export, job: Job, output: Path | None, *, waited: bool, replaced: bool) -> None:

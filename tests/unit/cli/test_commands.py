@@ -183,6 +183,44 @@ def test_a_refused_request_names_the_field(run, server):
     assert ended.err == "error: labels.any: is empty (INVALID)\n"
 
 
+def test_a_field_that_the_reason_names_too_is_named_once(run, server):
+    errors = [{"field": "label_format", "reason": "label_format: 'coco' cannot be exported"}]
+    server["GET /datasets"] = {"items": [DATASET], "next": None}
+    server[f"GET /datasets/{DATASET['id']}"] = DATASET
+    server["POST /exports"] = (422, {"code": "INVALID", "detail": "wrong", "errors": errors})
+
+    ended = run("export", "digits", "--format", "coco")
+
+    assert ended.err == "error: label_format: 'coco' cannot be exported (INVALID)\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "options", "warning"),
+    [
+        (0, ("--label", "cat"), "warning: no file has these labels\n"),
+        (0, ("--label", "cat", "--preview"), "warning: no file has these labels\n"),
+        (1, ("--label", "cat"), ""),
+        (0, (), ""),
+        (0, ("--label", "cat", "--json"), ""),
+        (0, ("--label", "cat", "--no-wait"), ""),
+    ],
+)
+def test_an_export_by_labels_that_no_file_has_warns_and_exits_with_0(run, server, files, options, warning):
+    export = {"id": "e1", "files": files, "size_bytes": 22}
+    job = {**JOB, "kind": "export"}
+    server["GET /datasets"] = {"items": [DATASET], "next": None}
+    server[f"GET /datasets/{DATASET['id']}"] = DATASET
+    server["POST /exports/preview"] = {"files": files, "size_bytes": 0}
+    server["POST /exports"] = {"export": export, "job": {**job, "state": "PENDING"}}
+    server["GET /exports/e1"] = export
+    server[f"GET /jobs/{JOB['id']}"] = job
+
+    ended = run("export", "digits", *options)
+
+    assert ended.code == 0
+    assert [line for line in ended.err.splitlines() if "warning" in line] == warning.splitlines()
+
+
 def test_a_taken_name_is_refused_before_anything_is_uploaded(run, server, tmp_path):
     server["GET /datasets"] = {"items": [DATASET], "next": None}
     archive = tmp_path / "a.zip"
