@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 
 import structlog
+import typer
 from sqlalchemy.exc import SQLAlchemyError
 
 from datacenter.datasets.resources import Resources, open_resources
@@ -57,8 +58,8 @@ def _repeat(
         stop.wait(pause_seconds)
 
 
-def main() -> None:
-    """Entry point of the command."""
+def schedule() -> None:
+    """Relay missed rings and sweep what has run out until told to stop; two of them do no harm, one is enough."""
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -70,10 +71,16 @@ def main() -> None:
     except SettingsInvalid as error:
         print(f"datacenter-scheduler: {error.detail}", file=sys.stderr)
         raise SystemExit(2) from error
+    log.info("the scheduler runs")
     try:
         run(resources, stop)
     finally:
         resources.close()
+
+
+def main() -> None:
+    """Entry point of the command."""
+    typer.run(schedule)
 
 
 if __name__ == "__main__":
