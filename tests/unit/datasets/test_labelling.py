@@ -24,7 +24,7 @@ from datacenter.datasets.models import Dataset, DatasetVersion, Litter
 from datacenter.datasets.records import find_version, labels_of
 from datacenter.errors import DatasetNotReady, Invalid, NotFound, VersionConflict
 from datacenter.settings import LimitSettings
-from jobs.sweep import sweep_once
+from jobs.sweep import remove_litter, sweep_once
 
 FILES = {"a/1": ["cat"], "a/2": ["cat", "dog"], "b/1": [], "b/2": ["猫"]}
 
@@ -263,6 +263,7 @@ def pass_an_hour(bench: Workbench) -> None:
     with bench.database.transaction() as session:
         session.execute(update(Litter).values(due_at=now(session)))
     sweep_once(bench.resources)
+    remove_litter(bench.resources)
 
 
 def test_a_manifest_whose_writer_was_killed_before_it_was_published_is_swept(bench: Workbench) -> None:
@@ -276,6 +277,7 @@ def test_a_manifest_whose_writer_was_killed_before_it_was_published_is_swept(ben
     assert killed.returncode == -signal.SIGKILL
     assert len(manifests(bench, dataset)) == 2
     sweep_once(bench.resources)
+    remove_litter(bench.resources)
     assert len(manifests(bench, dataset)) == 2, "its writer may still be at work"
     pass_an_hour(bench)
     assert manifests(bench, dataset) == before

@@ -61,13 +61,13 @@ def test_what_is_wrong_is_told_without_the_secret(
         assert "***" in found.detail or "RuntimeError" in found.detail
 
 
-def test_a_kind_that_is_not_installed_is_told(tmp_path: Path) -> None:
-    storages = _storages(tmp_path, default={"kind": "cos", "url": "cos://host/bucket"})
+def test_a_kind_that_is_not_known_is_told(tmp_path: Path) -> None:
+    storages = _storages(tmp_path, default={"kind": "tape", "url": "tape://host"})
 
     found = Checker(storages).check("default")
 
     assert not found.ok
-    assert "cos" in found.detail
+    assert "tape" in found.detail
 
 
 def test_a_storage_that_does_not_answer_costs_one_thread_and_no_more(tmp_path: Path) -> None:

@@ -268,7 +268,7 @@ def test_a_check_is_an_answer_in_words(web) -> None:
     assert told.json()["detail"] == "the key *** is not the storage's"
     unknown = web.client.post(f"{STORAGES}/bucket/check").json()
     assert not unknown["ok"]
-    assert "cos" in unknown["detail"]
+    assert "access_key" in unknown["detail"]
     _refused(web.client.post(f"{STORAGES}/nowhere/check"), 404)
 
 
