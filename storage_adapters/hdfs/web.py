@@ -127,7 +127,9 @@ class WebClient:
 
     def _read_nothing(self, path: str, offset: int) -> bytes:
         found = self.info(path)
-        if found.is_directory or offset > found.size_bytes:
+        if found.is_directory:
+            raise ObjectMissing("What stands under this key is a directory of other objects.", key=path)
+        if offset > found.size_bytes:
             raise ObjectChanged("The object ends before the range that was asked for.", key=path)
         return b""
 

@@ -14,6 +14,7 @@ needed=(
   my_print_defaults:mariadb-client-core
   epmd:erlang-base
   rabbitmq-server:rabbitmq-server
+  java:openjdk-17-jre-headless
   unzip:unzip
   zip:zip
   7z:p7zip-full

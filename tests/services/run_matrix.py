@@ -5,6 +5,7 @@ python -m services.run_matrix --serve    start all servers, print their URLs, st
 """
 
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -17,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
+from services.hdfs import HdfsServer
 from services.mariadb import MariadbServer
 from services.rabbitmq import RabbitmqServer
 from services.redis_server import RedisServer
@@ -24,6 +26,7 @@ from services.server import Server, program_path
 
 DATABASE_VARIABLE = "DATACENTER_TEST_DATABASE_URL"
 BROKER_VARIABLE = "DATACENTER_TEST_BROKER_URL"
+HDFS_VARIABLE = "DATACENTER_TEST_HDFS_URL"
 
 TESTS = Path(__file__).resolve().parents[1]
 
@@ -56,7 +59,7 @@ ROUNDS = (
     Round(
         title="unit and conformance tests that need real programs",
         arguments=(*(str(TESTS / folder) for folder in ("unit", "conformance")), "-m", "real"),
-        servers={DATABASE_VARIABLE: MariadbServer},
+        servers={DATABASE_VARIABLE: MariadbServer, HDFS_VARIABLE: HdfsServer},
         may_be_empty=True,
     ),
 )
@@ -120,10 +123,15 @@ def in_ci() -> bool:
 
 def serve() -> None:
     """Keep every server up for a person who runs tests by hand."""
-    servers = {DATABASE_VARIABLE: MariadbServer, BROKER_VARIABLE: RedisServer, "RABBITMQ_URL": RabbitmqServer}
+    servers: dict[str, type[Server]] = {
+        DATABASE_VARIABLE: MariadbServer,
+        BROKER_VARIABLE: RedisServer,
+        "RABBITMQ_URL": RabbitmqServer,
+        HDFS_VARIABLE: HdfsServer,
+    }
     with running(servers) as urls:
         for variable, url in urls.items():
-            print(f"export {variable}={url}", flush=True)
+            print(f"export {variable}={shlex.quote(url)}", flush=True)
         signal.pause()
 
 
