@@ -181,6 +181,10 @@ class HdfsFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec publis
         cache_options: Any = None,
         **options: Any,
     ) -> "HdfsFile":
+        if "x" in mode and self.exists(path):
+            raise FileExistsError(path)  # the rename finds out again when it publishes; this is only sooner
+        if mode == "rb" and self.info(path)["type"] == "directory":
+            raise IsADirectoryError(path)
         return HdfsFile(
             self,
             path,
@@ -231,8 +235,6 @@ class HdfsFile(AbstractBufferedFile):  # type: ignore[misc]  # fsspec publishes 
         self._begun = False
         if self.mode == "ab" and self.fs.exists(self.path):
             self._staged, self._begun = self._target, True
-        if "x" in self.mode and self.fs.exists(self.path):
-            raise FileExistsError(self.path)  # the rename finds out again; this is only sooner
 
     def _upload_chunk(self, final: bool = False) -> bool:
         data = self.buffer.getvalue()
