@@ -97,8 +97,13 @@ def test_a_block_left_by_an_exception_leaves_what_was_there(kind: str) -> None:
     fs = fsspec.filesystem(kind, host=server(kind), **OPTIONS[kind])
     path = f"tmp/{uuid4()}/file"
     fs.pipe_file(path, b"old")
-    with pytest.raises(ZeroDivisionError), fs.open(path, "wb") as file:
-        file.write(b"half of the new")
-        raise ZeroDivisionError
+
+    def break_off() -> None:
+        with fs.open(path, "wb") as file:
+            file.write(b"half of the new")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        break_off()
     assert fs.cat_file(path) == b"old"
     assert fs.ls(path.rpartition("/")[0], detail=False) == [path]
