@@ -36,7 +36,10 @@ class HdfsClient(Protocol):
         """The bytes of a range. Raises: ObjectMissing (also for a directory), ObjectChanged: the file ends before it does."""
 
     def write(self, path: str, chunks: Iterable[Buffer]) -> int:
-        """Write a new file, its parents too, and return its length; after an error there may be a part of it."""
+        """Write a new file and return its length; after an error there may be a part of it.
+
+        Parents that are missing are made, closed to others' writing.
+        """
 
     def append(self, path: str, data: Buffer) -> None:
         """Add to the end of a file. Raises: ObjectMissing."""

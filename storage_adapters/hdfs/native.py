@@ -38,7 +38,10 @@ class NativeClient:
         self.addresses = addresses
         self._seconds = timeout_seconds
         self._options = WriteOptions(
-            block_size=block_bytes or None, replication=replication or None, overwrite=False
+            block_size=block_bytes or None,
+            replication=replication or None,
+            overwrite=False,
+            create_parent=False,
         )
         self._client = self._call(None, lambda: Client(url, dict(config), config_dir or None))
 
@@ -62,7 +65,12 @@ class NativeClient:
         return self._call(path, read)
 
     def write(self, path: str, chunks: Iterable[Buffer]) -> int:
-        writer = self._call(path, lambda: self._client.create(path, self._options))
+        try:
+            writer = self._call(path, lambda: self._client.create(path, self._options))
+        except ObjectMissing:
+            # Directories that a create makes on its way would be open to everybody.
+            self.make_directory(path.rpartition("/")[0])
+            writer = self._call(path, lambda: self._client.create(path, self._options))
         size = 0
         try:
             for chunk in chunks:

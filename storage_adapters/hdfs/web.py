@@ -91,6 +91,8 @@ class WebClient:
 
     def write(self, path: str, chunks: Iterable[Buffer]) -> int:
         counted = _Counted(chunks)
+        # Directories that a create makes on its way would be open to everybody.
+        self.make_directory(path.rpartition("/")[0])
         with translated(path):
             answer = self._rest._create(path, overwrite=False, **self._properties)
             self._send("PUT", answer, counted.whole_or_stream())

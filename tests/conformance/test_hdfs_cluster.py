@@ -61,6 +61,19 @@ def test_another_user_is_denied_and_every_key_says_so(root: str) -> None:
     assert [info.key for info in web(root).list_objects("")] == ["d/1", "d/2"]
 
 
+@BOTH
+def test_directories_are_not_open_to_everybody(kind: str, root: str) -> None:
+    options = {"user": "alice"} if kind == "webhdfs" else {}
+    storage = open_storage(kind, f"{kind}://{server(kind)}{root}", options)
+    put(storage, "a/b/c")
+    upload_id, parts = upload(storage, "d/k", [b"x"])
+    storage.complete_upload("d/k", upload_id, parts)
+    storage.fs.pipe_file("e/f/g", b"x")
+    for path in ("", "a", "a/b", "d", "e", "e/f", ".datacenter/staging", ".datacenter/uploads"):
+        (refused,) = web(f"{root}/{path}".rstrip("/"), user="bob").put_many([NewObject(key="new", data=b"x")])
+        assert isinstance(refused.error, PermissionDenied), path
+
+
 def test_a_user_acts_for_another_where_the_cluster_allows_it(root: str) -> None:
     put(web(root, user="hdfs", proxy_user="carol"), "d/1")
     put(web(root, user="carol"), "d/2")
