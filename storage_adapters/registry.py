@@ -27,10 +27,12 @@ class Adapter(Protocol):
 
 
 ADAPTERS: Mapping[str, AdapterEntry] = {
-    "hdfs": AdapterEntry(target="storage_adapters.hdfs:HdfsStorage", install="pip install hdfs-native"),
+    "hdfs": AdapterEntry(target="storage_adapters.hdfs:HdfsStorage", install="pip install hdfs hdfs-native"),
     "memory": AdapterEntry(target="storage_adapters.memory:MemoryStorage", install="part of this package"),
     "nas": AdapterEntry(target="storage_adapters.nas:NasStorage", install="part of this package"),
-    "webhdfs": AdapterEntry(target="storage_adapters.hdfs:WebHdfsStorage", install="pip install hdfs"),
+    "webhdfs": AdapterEntry(
+        target="storage_adapters.hdfs:WebHdfsStorage", install="pip install hdfs hdfs-native"
+    ),
 }
 
 KINDS = tuple(sorted(ADAPTERS))

@@ -14,13 +14,16 @@ from storage_adapters.registry import KINDS, AdapterEntry, open_storage
 
 def test_every_kind_can_be_opened(tmp_path: Path) -> None:
     urls = {"memory": "memory://registry", "nas": f"nas://{tmp_path}/root"}
-    assert set(KINDS) == set(urls)
-    for kind in KINDS:
-        assert open_storage(kind, urls[kind], {}).check().ok
+    servers = {"hdfs": "hdfs://127.0.0.1:1/root", "webhdfs": "webhdfs://127.0.0.1:1/root"}
+    assert set(KINDS) == urls.keys() | servers.keys()
+    for kind, url in urls.items():
+        assert open_storage(kind, url, {}).check().ok
+    for kind, url in servers.items():
+        assert "refuses" in open_storage(kind, url, {}).check().detail
 
 
 def test_an_unknown_kind_names_the_known_ones() -> None:
-    with pytest.raises(ConfigurationInvalid, match="memory, nas"):
+    with pytest.raises(ConfigurationInvalid, match=", memory, nas"):
         open_storage("floppy", "floppy://a", {})
 
 
