@@ -16,17 +16,25 @@ from storage_adapters.hdfs.web_faults import translated
 
 _SOURCES_AT_ONCE = 32  # their names travel in the URL, which servers cut at 8 KiB
 _PREFIX = "/webhdfs/v1"
+_REDIRECTED = {"CREATE", "APPEND", "OPEN"}
 
 
 class _Rest(Client):  # type: ignore[misc]  # HdfsCLI publishes no type information
     """HdfsCLI with paths left as they are, `CONCAT`, and redirects that we look at first."""
 
     _concat = _Request("POST")
-    _open = _Request("GET", stream=True, allow_redirects=False)
 
     def resolve(self, hdfs_path: str) -> str:
         """The path itself: HdfsCLI would replace `#LATEST` in a name."""
         return hdfs_path
+
+    def _request(self, method: str, url: str, **settings: Any) -> Any:
+        """Send a request; only those for a file's bytes may be redirected, and we follow those ourselves."""
+        answer = super()._request(method, url, **{**settings, "allow_redirects": False})
+        if answer.is_redirect and settings.get("params", {}).get("op") not in _REDIRECTED:
+            answer.close()
+            raise ConfigurationInvalid("The server sends us elsewhere where an answer was due.")
+        return answer
 
 
 class WebClient:

@@ -21,7 +21,10 @@ ERRORS: Mapping[type[Exception], tuple[type[StorageError], str]] = {
     ),
     requests.exceptions.ConnectTimeout: (StorageUnavailable, "The server does not answer to a connection."),
     requests.exceptions.ReadTimeout: (StorageUnavailable, "The server did not answer in time."),
-    requests.exceptions.TooManyRedirects: (ConfigurationInvalid, "The server sends us round in circles."),
+    requests.exceptions.TooManyRedirects: (
+        ConfigurationInvalid,
+        "The server sends us elsewhere where an answer was due.",
+    ),
     requests.exceptions.ConnectionError: (StorageUnavailable, "The server cannot be reached, or broke off."),
     requests.exceptions.RequestException: (StorageUnavailable, "The request failed."),
 }

@@ -3,6 +3,8 @@
 import socket
 import time
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 
 import pytest
 import requests
@@ -26,6 +28,7 @@ from storage_adapters.hdfs.health import reach
 from storage_adapters.hdfs.layout import Layout
 from storage_adapters.hdfs.native_faults import translate_native
 from storage_adapters.hdfs.options import split_url
+from storage_adapters.hdfs.web import WebClient
 from storage_adapters.hdfs.web_faults import translate_request, translated
 from storage_adapters.registry import open_storage
 
@@ -168,3 +171,33 @@ def test_check_says_that_nobody_listens_or_that_the_name_is_none(kind: str) -> N
 
 def test_one_server_that_can_be_reached_is_enough(silent: int) -> None:
     reach([("no-such-host.invalid", 1), ("127.0.0.1", silent)])
+
+
+class Elsewhere(BaseHTTPRequestHandler):
+    """A gateway that sends every request to where it should not go."""
+
+    def do_GET(self) -> None:
+        self.send_response(307)
+        self.send_header("Location", f"http://127.0.0.1:{self.server.server_port}/elsewhere?op=OPEN")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def do_PUT(self) -> None:
+        self.do_GET()
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nobody reads it."""
+
+
+def test_a_redirect_to_what_is_not_webhdfs_is_not_followed() -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Elsewhere) as server:
+        thread = Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        client = WebClient([f"http://127.0.0.1:{server.server_port}"], timeout_seconds=5)
+        with pytest.raises(ConfigurationInvalid, match="sends us to"):
+            client.read("/a", 0, 1)
+        for call in (lambda: client.write("/a/b", [b"secret"]), lambda: client.info("/a")):
+            with pytest.raises(ConfigurationInvalid, match="sends us"):
+                call()
+        server.shutdown()
+        thread.join()
