@@ -57,6 +57,24 @@ class NameTaken(Conflict):
     code = "NAME_TAKEN"
 
 
+class StorageNameTaken(Conflict):
+    """A storage has this name."""
+
+    code = "NAME_TAKEN"
+
+
+class StorageFixed(Conflict):
+    """The storage stands in the settings file, which no request changes."""
+
+    code = "STORAGE_FIXED"
+
+
+class StorageInUse(Conflict):
+    """Something lies on the storage, or is read from it."""
+
+    code = "STORAGE_IN_USE"
+
+
 class VersionConflict(Conflict):
     """Somebody made a newer version meanwhile."""
 
@@ -109,6 +127,12 @@ class LinkInvalid(DataCentreError):
     """The signed link was altered."""
 
     code = "LINK_INVALID"
+
+
+class NothingToImport(DataCentreError):
+    """There is no object where an import was to find its files."""
+
+    code = "NOTHING_TO_IMPORT"
 
 
 class LeaseLost(DataCentreError):

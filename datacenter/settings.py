@@ -1,7 +1,9 @@
 """Settings: read once from a YAML file and `DATACENTER__*` variables, then frozen."""
 
+import base64
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from itertools import permutations
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -32,7 +34,10 @@ from datacenter.errors import SettingsInvalid
 CONFIG_VARIABLE = "DATACENTER_CONFIG"
 DRIVERS = ("sqlite", "sqlite+pysqlite", "mysql+pymysql", "mariadb+pymysql")
 MOST_PORT = 65535
+FERNET_KEY_BYTES = 32
+MAKE_KEY = 'python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"'
 GIB = 1 << 30
+Role = Literal["platform", "source", "both"]
 Seconds = Annotated[float, Field(gt=0)]
 
 
@@ -80,9 +85,44 @@ class WebSettings(Section):
 class StorageSettings(Section):
     kind: str
     url: str
-    role: Literal["platform", "source", "both"] = "platform"
-    """What is made here lies on a `platform`; imports by key read from a `source`, which must enclose no platform."""
+    role: Role = "platform"
+    """What is made here lies on a `platform`; imports by key or prefix read from a `source`, which must enclose no platform."""
     options: dict[str, str | int | bool] = Field(default_factory=dict)
+
+
+class RegistrationSettings(Section):
+    """Storages that are registered by request instead of in this file."""
+
+    keys: tuple[SecretStr, ...] = ()
+    """Fernet keys for the secrets of registered storages: the first encrypts, all decrypt.
+
+    To rotate: put a new key first, run `datacenter storages rotate`, remove the old key.
+    """
+    allow: tuple[str, ...] = ()
+    """Places that may be registered: `nas:///mnt/inbox`, `https://rgw.example.com`, and whatever lies below them.
+
+    Without any entry everything may be in development, nothing in production.
+    """
+
+    @field_validator("keys")
+    @classmethod
+    def _are_fernet_keys(cls, values: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        for value in values:
+            try:
+                size = len(base64.b64decode(value.get_secret_value(), altchars=b"-_", validate=True))
+            except ValueError:
+                size = 0
+            if size != FERNET_KEY_BYTES:
+                raise ValueError(f"each must be a Fernet key; make one with: {MAKE_KEY}")
+        return values
+
+    @field_validator("allow")
+    @classmethod
+    def _are_places(cls, values: tuple[str, ...]) -> tuple[str, ...]:
+        for value in values:
+            if not value.startswith("/") and not re.fullmatch(r"[a-z][a-z0-9+.-]*://[^@?#]+", value):
+                raise ValueError("each must be a place like nas:///mnt/inbox or https://rgw.example.com")
+        return values
 
 
 class LedgerSettings(Section):
@@ -158,6 +198,7 @@ class Settings(BaseSettings):
     broker: BrokerSettings = BrokerSettings()
     web: WebSettings = WebSettings()
     storages: dict[str, StorageSettings] = Field(default_factory=dict)
+    registration: RegistrationSettings = RegistrationSettings()
     default_storage: str = "default"
     ledger: LedgerSettings = LedgerSettings()
     limits: LimitSettings = LimitSettings()
@@ -229,23 +270,29 @@ def _refuse_unsafe(settings: Settings) -> None:
         raise SettingsInvalid(
             f"default_storage: {settings.default_storage!r} is only imported from; its role must be platform or both"
         )
-    _refuse_nested(settings.storages)
+    for source, platform in find_nested(settings.storages):
+        raise SettingsInvalid(
+            f"storages.{source}: its place and that of the platform {platform!r} lie within one another; "
+            "give it a place of its own, or the platform the role both"
+        )
 
 
-def _refuse_nested(storages: Mapping[str, StorageSettings]) -> None:
-    """A source around a platform, or within it, would let every project import the files of all others."""
-    places = {name: _place(registered) for name, registered in storages.items()}
+def find_nested(
+    storages: Mapping[str, StorageSettings], real: Callable[[str], str] = os.path.realpath
+) -> Iterator[tuple[str, str]]:
+    """Sources and platforms that lie within one another: every project could import the files of all others.
+
+    `real` makes a local path comparable; looking symbolic links up waits for the file system.
+    """
+    places = {name: _place(registered, real) for name, registered in storages.items()}
     for (source, outer), (platform, inner) in permutations(places.items(), 2):
         if storages[source].role == "platform" or storages[platform].role == "source" or outer == inner:
             continue
         if inner.startswith(outer) or outer.startswith(inner):
-            raise SettingsInvalid(
-                f"storages.{source}: its place and that of the platform {platform!r} lie within one another; "
-                "give it a place of its own, or the platform the role both"
-            )
+            yield source, platform
 
 
-def _place(registered: StorageSettings) -> str:
+def _place(registered: StorageSettings, real: Callable[[str], str]) -> str:
     """Where a storage is, so that one place within another begins like it."""
     url = registered.url.removeprefix("nas://")
-    return f"{registered.kind}:{os.path.realpath(url) if url.startswith('/') else url.rstrip('/')}/"
+    return f"{registered.kind}:{real(url) if url.startswith('/') else url.rstrip('/')}/"

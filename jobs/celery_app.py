@@ -1,22 +1,22 @@
 """The Celery side of a worker: hears rings, and lets the engine look into the ledger."""
 
 import functools
-import gc
 import os
 import socket
 
+import structlog
 from celery import Celery
 from celery.signals import setup_logging, worker_shutting_down
 
 from datacenter.datasets.resources import open_resources
 from datacenter.ledger.doorbell import RING_TASK, broker_queue, broker_settings
 from datacenter.settings import Settings
+from jobs import memory
 from jobs.engine import Engine
 from jobs.registry import runners
 from jobs.stopping import StopFlag
 
-YOUNG_OBJECTS = 20_000
-"""New objects between two looks of the garbage collector; 700 without this."""
+log = structlog.get_logger(__name__)
 
 
 def create_app(settings: Settings, queues: list[str], stop: StopFlag) -> Celery:
@@ -44,14 +44,16 @@ def create_app(settings: Settings, queues: list[str], stop: StopFlag) -> Celery:
         owner = f"{socket.gethostname()}:{process_id}"
         resources = open_resources(settings)
         ready = Engine(resources, runners(), owner, stopping=stop.is_raised, must_stop=stop.grace_is_over)
-        # What a process has loaded by now stays; looking through it again and again took a tenth of an export.
-        gc.freeze()
-        gc.set_threshold(YOUNG_OBJECTS)
+        memory.prepare()
         return ready
 
     @app.task(name=RING_TASK, ignore_result=True)
     def ring(queue: str, job_id: str) -> None:
-        engine(os.getpid()).work(queue)
+        # Whoever can reach the broker can ring; a message is no reason to look into a queue that is not served here.
+        if queue in queues:
+            engine(os.getpid()).work(queue)
+        else:
+            log.warning("ring ignored", queue=queue)
 
     @setup_logging.connect(weak=False)
     def keep_logs(**_: object) -> None:

@@ -18,6 +18,7 @@ from datacenter.ledger.leases import Claim
 from datacenter.ledger.models import Shard
 from datacenter.ledger.outbox import ring_committed
 from datacenter.ledger.states import JobKind, ShardState, Step
+from jobs import memory
 from jobs.contract import JobContext, JobRunner, NextWave, ShuttingDown, Stopped
 from jobs.errors import describe
 from jobs.heartbeat import Heartbeat
@@ -53,6 +54,7 @@ class Engine:
             if held is None:
                 return done
             self._carry(held)
+            memory.give_back()
             done += 1
             if time.monotonic() > until:
                 break
@@ -128,9 +130,9 @@ class Engine:
 
     def _record(self, held: Claim, error: Exception) -> None:
         failure = describe(error)
-        log.warning(
-            "shard failed", job_id=held.job_id, shard=held.number, code=failure.code, reason=failure.message
-        )
+        # An adapter's words may quote a secret of its storage.
+        message = self._resources.storages.scrub(failure.message)
+        log.warning("shard failed", job_id=held.job_id, shard=held.number, code=failure.code, reason=message)
         runner = self._runners[held.kind]
         ended = runner.given_up if held.step is Step.UNDO else runner.interrupted
         self._settle(
@@ -140,7 +142,7 @@ class Engine:
                 held,
                 self._resources.settings.ledger,
                 code=failure.code,
-                message=failure.message,
+                message=message,
                 entry=failure.entry,
                 retryable=failure.retryable,
                 publish=lambda inner: ended(inner, held.payload),

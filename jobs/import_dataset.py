@@ -1,4 +1,4 @@
-"""Import: an archive becomes a dataset, file by file, without ever being unpacked to a local disk."""
+"""Import: an archive, or the objects under a prefix, become a dataset, file by file, without a local disk."""
 
 from collections.abc import Iterator
 from typing import Any, ClassVar
@@ -24,20 +24,25 @@ from datacenter.ledger.leases import ShardPlan, Totals
 from datacenter.ledger.states import JobKind
 from datacenter.storages.object_file import ObjectSource
 from jobs.contract import Ending, JobContext, Plan
+from jobs.importing.prefix_import import import_prefix_shard
+from jobs.importing.prefix_plan import plan_prefix
 from jobs.importing.staging import Staging
 from jobs.importing.tar_import import import_tar
 from jobs.importing.zip_import import import_zip_shard, plan_zip
-from jobs.leftovers import abort_uploads
+from jobs.leftovers import abort_uploads, remove
 
 HEAD_BYTES = 1024
 
 
 class ImportDataset:
-    """Zip: read the directory, split by byte range, import spans side by side. Tar: one pass. Then publish a version."""
+    """Zip: read the directory, split by byte range, import spans side by side. Tar: one pass. Prefix: list, copy side
+    by side. Then publish a version."""
 
     kind: ClassVar[JobKind] = JobKind.IMPORT
 
     def plan(self, job: JobContext) -> Plan:
+        if "prefix" in job.payload["source"]:
+            return plan_prefix(job, _staging(job), _limits(job))
         staging, source = _staging(job), _source(job)
         archive_format = detect_format(source.read(0, HEAD_BYTES), job.payload["source"]["filename"])
         if archive_format == "zip":
@@ -48,6 +53,8 @@ class ImportDataset:
         return Plan(shards=[ShardPlan(spec=spec)], totals=totals, phase="importing")
 
     def run_shard(self, job: JobContext, spec: dict[str, Any]) -> dict[str, Any]:
+        if "prefix" in job.payload["source"]:
+            return import_prefix_shard(job, _staging(job), spec)
         staging, source = _staging(job), _source(job)
         if "row_group" in spec:
             return import_zip_shard(job, source, staging, _limits(job), spec["row_group"])
@@ -58,13 +65,16 @@ class ImportDataset:
         dataset_id = job.payload["dataset_id"]
         fragments: list[str] = []
         warnings: list[str] = []
+        dropped: list[str] = []
         for result in results:
             fragments += result["fragments"]
             warnings += result.get("warnings", ())
+            dropped += result.get("dropped", ())
         rows = _checked(job, merge_sorted(staging.read_fragment(fragment) for fragment in fragments))
         totals = write_manifest(staging.storage, staging.manifest_key, rows)
         _check_labels(job, totals)
         abort_uploads(staging.storage, staging.objects_prefix)
+        remove(staging.storage, dropped)
         staging.storage.flush()
         summary = staging.read_summary()
         result = {
@@ -145,7 +155,7 @@ def _checked(job: JobContext, tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
 def _check_labels(job: JobContext, totals: ManifestTotals) -> None:
     most = job.resources.settings.limits.labels
     if len(totals.labels) > most:
-        detail = f"the archive gives {len(totals.labels)} different labels; a dataset can have {most}"
+        detail = f"the files have {len(totals.labels)} different labels; a dataset can have {most}"
         raise LabelsInvalid("TOO_MANY_LABELS", detail)
 
 
@@ -160,7 +170,7 @@ def _publish(session: Session, job: JobContext, staging: Staging, totals: Manife
             manifest_key=staging.manifest_key,
             files=totals.files,
             size_bytes=totals.size_bytes,
-            comment=f"imported from {source['filename'] or source['key']}"[:255],
+            comment=f"imported from {_named(source)}"[:255],
             created_at=moment,
         )
     )
@@ -178,6 +188,14 @@ def _publish(session: Session, job: JobContext, staging: Staging, totals: Manife
     if upload is not None:
         session.delete(upload)
         session.add(Litter(storage=upload.storage, prefix=upload.key.rpartition("/")[0] + "/", due_at=moment))
+
+
+def _named(source: dict[str, Any]) -> str:
+    """What people call the place that the files came from."""
+    if "prefix" in source:
+        return f"{source['storage']}: {source['prefix'] or 'all of it'}"
+    name: str = source["filename"] or source["key"]
+    return name
 
 
 def _mark_failed(session: Session, dataset_id: str) -> None:

@@ -4,8 +4,10 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 
 import structlog
+import typer
 from sqlalchemy.exc import SQLAlchemyError
 
 from datacenter.datasets.resources import Resources, open_resources
@@ -14,7 +16,7 @@ from datacenter.logs import configure_logs
 from datacenter.migrations import require_schema
 from datacenter.settings import load_settings
 from jobs.relay import notify_once, relay_once
-from jobs.sweep import sweep_once
+from jobs.sweep import remove_litter, sweep_once
 
 log = structlog.get_logger(__name__)
 
@@ -22,10 +24,14 @@ log = structlog.get_logger(__name__)
 def run(resources: Resources, stop: threading.Event) -> None:
     """Relay and sweep in turn until told to stop; what fails in one turn is met again in the next.
 
-    Webhooks have a thread of their own: whoever answers them slowly must not keep leases and retries waiting.
+    Webhooks and storages have threads of their own: whoever answers slowly must not keep leases and retries waiting.
     """
     settings = resources.settings.ledger
-    threading.Thread(target=_notify, args=(resources, stop), name="webhooks", daemon=True).start()
+    for work, pause in ((notify_once, settings.relay_seconds), (remove_litter, settings.sweep_seconds)):
+        beside = threading.Thread(
+            target=_repeat, args=(work, resources, stop, pause), name=work.__name__, daemon=True
+        )
+        beside.start()
     swept = float("-inf")
     while not stop.is_set():
         try:
@@ -41,17 +47,19 @@ def run(resources: Resources, stop: threading.Event) -> None:
         stop.wait(settings.relay_seconds)
 
 
-def _notify(resources: Resources, stop: threading.Event) -> None:
+def _repeat(
+    work: Callable[[Resources], object], resources: Resources, stop: threading.Event, pause_seconds: float
+) -> None:
     while not stop.is_set():
         try:
-            notify_once(resources)
+            work(resources)
         except Exception:
-            log.exception("webhooks failed")
-        stop.wait(resources.settings.ledger.relay_seconds)
+            log.exception("a turn failed", work=work.__name__)
+        stop.wait(pause_seconds)
 
 
-def main() -> None:
-    """Entry point of the command."""
+def schedule() -> None:
+    """Relay missed rings and sweep what has run out until told to stop; two of them do no harm, one is enough."""
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -63,10 +71,16 @@ def main() -> None:
     except SettingsInvalid as error:
         print(f"datacenter-scheduler: {error.detail}", file=sys.stderr)
         raise SystemExit(2) from error
+    log.info("the scheduler runs")
     try:
         run(resources, stop)
     finally:
         resources.close()
+
+
+def main() -> None:
+    """Entry point of the command."""
+    typer.run(schedule)
 
 
 if __name__ == "__main__":

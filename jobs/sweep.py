@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import structlog
-from sqlalchemy import delete, select, update
+from sqlalchemy import Exists, delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from datacenter.database import now
@@ -34,21 +34,25 @@ log = structlog.get_logger(__name__)
 
 
 def sweep_once(resources: Resources) -> None:
-    """Everything that is due, once; every part can run twice, and beside another sweep."""
+    """Everything in the database that is due, once; every part can run twice, and beside another sweep.
+
+    No storage is spoken to, so that one that hangs holds up no repair; what lies on storages `remove_litter` removes.
+    """
     database, settings = resources.database, resources.settings
-    kinds = runners()
-
-    def given_up(session: Session, job: Job) -> None:
-        kinds[JobKind(job.kind)].given_up(session, job.payload)
-
-    while database.run(lambda session: take_back_expired(session, settings.ledger, given_up)) == BATCH:
+    while database.run(lambda session: take_back_expired(session, settings.ledger, tell_kind)) == BATCH:
         pass
     _ring_for_waiting_work(resources)
     database.run(lambda session: undo_old_checkpoints(session, settings.ledger.checkpoint_seconds))
     database.run(expire_archives)
     database.run(expire_uploads)
     database.run(lambda session: forget_the_old(session, settings.lifetimes))
-    remove_litter(resources)
+
+
+def tell_kind(session: Session, job: Job, lost: Step) -> None:
+    """Let a job's kind know that the job has ended because its workers were lost in this step."""
+    runner = runners()[JobKind(job.kind)]
+    tell = runner.given_up if lost == Step.UNDO else runner.interrupted
+    tell(session, job.payload)
 
 
 def _ring_for_waiting_work(resources: Resources) -> None:
@@ -72,23 +76,32 @@ def undo_old_checkpoints(session: Session, keep_seconds: float) -> None:
 
 
 def expire_archives(session: Session) -> None:
-    """Turn archives whose time is over into litter, unless a job is still about them."""
+    """Turn archives whose time is over into litter, unless a job is still about them; those hold up no others."""
     over = (Archive.state != ArchiveState.EXPIRED, Archive.expires_at < now(session))
-    for archive in session.scalars(
-        select(Archive).where(*over).limit(BATCH).with_for_update(skip_locked=True)
-    ):
+    free = select(Archive).where(*over, ~_is_wanted_by(Export), ~_is_wanted_by(Download))
+    oldest = free.order_by(Archive.expires_at, Archive.id).limit(BATCH)
+    for archive in session.scalars(oldest.with_for_update(skip_locked=True)).all():
+        # Asked again with the row locked: a job may have come meanwhile.
         if is_wanted(session, archive):
             continue
         archive.state = ArchiveState.EXPIRED
         session.add(Litter(storage=archive.storage, prefix=archive.prefix, due_at=now(session)))
 
 
+def _is_wanted_by(request: type[Export] | type[Download]) -> Exists:
+    jobs = select(Job.id).join(request, request.job_id == Job.id)
+    return jobs.where(request.archive_id == Archive.id, Job.state.not_in(FINISHED)).exists()
+
+
 def expire_uploads(session: Session) -> None:
-    """Turn uploads that nobody finished or imported into litter."""
-    over = Upload.expires_at < now(session)
-    for upload in session.scalars(select(Upload).where(over).limit(BATCH).with_for_update(skip_locked=True)):
-        job = session.get(Job, upload.job_id) if upload.job_id else None
-        if job is not None and (job.state not in FINISHED or job.checkpoint):
+    """Turn uploads that nobody finished or imported into litter; those that a job reads hold up no others."""
+    reads = or_(Job.state.not_in(FINISHED), Job.checkpoint)
+    is_read = select(Job.id).where(Job.id == Upload.job_id, reads).exists()
+    free = select(Upload).where(Upload.expires_at < now(session), ~is_read)
+    oldest = free.order_by(Upload.expires_at, Upload.id).limit(BATCH)
+    for upload in session.scalars(oldest.with_for_update(skip_locked=True)).all():
+        # Asked again with the row locked: a job may have come meanwhile.
+        if session.scalar(select(Job.id).where(Job.id == upload.job_id, reads)) is not None:
             continue
         prefix = upload.key.rpartition("/")[0] + "/"
         session.add(Litter(storage=upload.storage, prefix=prefix, due_at=now(session)))
@@ -123,7 +136,8 @@ def remove_litter(resources: Resources) -> None:
         try:
             gone = _remove(resources, litter)
         except (StorageError, Invalid) as error:
-            log.warning("litter stays", storage=litter.storage, prefix=litter.prefix, reason=error.detail)
+            reason = resources.storages.scrub(error.detail)
+            log.warning("litter stays", storage=litter.storage, prefix=litter.prefix, reason=reason)
             gone = False
         resources.database.run(lambda session, litter=litter, gone=gone: _settle(session, litter, gone))  # type: ignore[misc]  # the defaults only bind the loop's values
 

@@ -35,7 +35,11 @@ def cut_batches(
 
 
 def run_batches(
-    work: Callable[[list[ItemT]], Iterable[ResultT]], batches: Iterator[list[ItemT]], *, threads: int
+    work: Callable[[list[ItemT]], Iterable[ResultT]],
+    batches: Iterator[list[ItemT]],
+    *,
+    threads: int,
+    begin_alone: bool = True,
 ) -> Iterator[ResultT]:
     """Yield the results of `work` on each batch, in the order of the batches.
 
@@ -43,9 +47,9 @@ def run_batches(
     from one thread cost half of what they cost from four. Once a batch has waited (wall time less processor
     time) `WORTH_THREADS`, as over a network, the rest runs in `threads` threads, at most twice as many
     batches in flight, so memory is bounded whatever the stream's length. The stream is read in the
-    caller's thread only.
+    caller's thread only. Without `begin_alone`, for what is known to wait, the threads begin at once.
     """
-    for batch in batches:
+    for batch in batches if begin_alone else ():
         begun, busy = monotonic(), thread_time()
         results = work(batch)
         waited = (monotonic() - begun) - (thread_time() - busy)

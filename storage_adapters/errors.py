@@ -81,3 +81,57 @@ class ConfigurationInvalid(StorageError):
     """The storage's URL or options cannot work; the detail names the option and the cure."""
 
     code = "STORAGE_MISCONFIGURED"
+
+
+class TableMissing(StorageError):
+    """There is no table, or no database, of this name."""
+
+    code = "TABLE_MISSING"
+
+
+class TableExists(StorageError):
+    """A table of this name stands where a new one was to be written."""
+
+    code = "TABLE_EXISTS"
+
+
+class TableChanged(StorageError):
+    """The table's columns are not those that were described before: read it again from the beginning."""
+
+    code = "TABLE_CHANGED"
+
+
+class NameInvalid(StorageError):
+    """The server could not have a database, table or column of this name."""
+
+    code = "TABLE_NAME_INVALID"
+
+
+class ColumnUnsupported(StorageError):
+    """A column's type has no form in Arrow, or none in the server; the detail names table, column and type."""
+
+    code = "COLUMN_UNSUPPORTED"
+
+
+class ValueUnsupported(StorageError):
+    """A value of a supported column has no form on the other side: a date of zeros, NaN, a number out of range."""
+
+    code = "VALUE_UNSUPPORTED"
+
+
+class QueryInvalid(StorageError):
+    """The query is not exactly one SELECT, or the server does not understand it."""
+
+    code = "QUERY_INVALID"
+
+
+class QueryLimit(StorageError):
+    """The query ran longer, or gave more rows, than this storage allows."""
+
+    code = "QUERY_LIMIT"
+
+
+class ServerUntrusted(StorageError):
+    """The server asked for, or sent, what no honest server does: a file of this machine, a broken row."""
+
+    code = "SERVER_UNTRUSTED"

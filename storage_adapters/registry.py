@@ -1,13 +1,18 @@
-"""The registry: from a storage's kind to its adapter, imported only when it is asked for."""
+"""The registry: from a storage's kind to its adapter, imported only when it is asked for.
+
+Two tables, because there are two contracts: `open_storage` gives a `Storage`, which holds objects, and
+`open_tables` a `TableStorage`. No kind is in both, so a kind says which contract it keeps.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 from storage_adapters.contract import Storage
 from storage_adapters.errors import ConfigurationInvalid
 from storage_adapters.options import OptionValue
+from storage_adapters.tables import TableStorage
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,7 +31,19 @@ class Adapter(Protocol):
         """Open the storage. Raises: ConfigurationInvalid."""
 
 
+class TableAdapter(Protocol):
+    """The class that a row of the table of table storages names."""
+
+    @classmethod
+    def from_url(cls, url: str, options: Mapping[str, OptionValue]) -> TableStorage:
+        """Open the storage. Raises: ConfigurationInvalid."""
+
+
 ADAPTERS: Mapping[str, AdapterEntry] = {
+    "ceph": AdapterEntry(
+        target="storage_adapters.ceph:CephStorage", install="pip install boto3 obstore s3fs"
+    ),
+    "cos": AdapterEntry(target="storage_adapters.cos:CosStorage", install="pip install boto3 obstore s3fs"),
     "hdfs": AdapterEntry(target="storage_adapters.hdfs:HdfsStorage", install="pip install hdfs hdfs-native"),
     "memory": AdapterEntry(target="storage_adapters.memory:MemoryStorage", install="part of this package"),
     "nas": AdapterEntry(target="storage_adapters.nas:NasStorage", install="part of this package"),
@@ -35,7 +52,12 @@ ADAPTERS: Mapping[str, AdapterEntry] = {
     ),
 }
 
+TABLE_ADAPTERS: Mapping[str, AdapterEntry] = {
+    "mysql": AdapterEntry(target="storage_adapters.mysql:MysqlStorage", install="pip install pymysql"),
+}
+
 KINDS = tuple(sorted(ADAPTERS))
+TABLE_KINDS = tuple(sorted(TABLE_ADAPTERS))
 
 
 def open_storage(kind: str, url: str, options: Mapping[str, OptionValue]) -> Storage:
@@ -44,12 +66,21 @@ def open_storage(kind: str, url: str, options: Mapping[str, OptionValue]) -> Sto
     Raises:
         ConfigurationInvalid: the kind is unknown, what it needs is not installed, or it refuses the URL or an option.
     """
-    entry = ADAPTERS.get(kind)
+    return cast("type[Adapter]", _load(kind, ADAPTERS)).from_url(url, options)
+
+
+def open_tables(kind: str, url: str, options: Mapping[str, OptionValue]) -> TableStorage:
+    """Open the table storage of this kind at the URL. Raises: ConfigurationInvalid, as `open_storage`."""
+    return cast("type[TableAdapter]", _load(kind, TABLE_ADAPTERS)).from_url(url, options)
+
+
+def _load(kind: str, adapters: Mapping[str, AdapterEntry]) -> Any:
+    entry = adapters.get(kind)
     if entry is None:
-        raise ConfigurationInvalid(f"Unknown storage kind {kind!r}; known are: {', '.join(KINDS)}.")
+        known = ", ".join(sorted(adapters))
+        raise ConfigurationInvalid(f"Unknown storage kind {kind!r}; known are: {known}.")
     module, _, name = entry.target.partition(":")
     try:
-        adapter = cast("type[Adapter]", getattr(import_module(module), name))
+        return getattr(import_module(module), name)
     except ImportError as error:
         raise ConfigurationInvalid(f"Storage kind {kind!r} needs {error.name}: {entry.install}.") from error
-    return adapter.from_url(url, options)

@@ -2,11 +2,13 @@
 
 import io
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import pyarrow as pa
 
 from datacenter.archives.crc import crc32
 from datacenter.archives.layout import ArchiveLayout, Fetch, Request
+from datacenter.archives.zip_layout import ZipLayout
 
 
 def table_of(files: Mapping[str, bytes]) -> pa.Table:
@@ -76,3 +78,17 @@ class LayoutSource:
     def read(self, offset: int, length: int) -> bytes:
         self._file.seek(offset)
         return self._file.read(length)
+
+
+def zip_of_empty_files(count: int, target: Path) -> None:
+    """A zip of so many empty files in a hundred folders."""
+    table = pa.table(
+        {
+            "path": [f"train/class_{i % 100:03d}/image_{i:07d}.jpg" for i in range(count)],
+            "size_bytes": pa.array([0] * count, pa.int64()),
+            "crc32": pa.array([0] * count, pa.uint32()),
+        }
+    )
+    layout = ZipLayout.from_table(table)
+    with target.open("wb") as archive:
+        archive.writelines(layout.read(0, layout.size_bytes, fetch_zeros))

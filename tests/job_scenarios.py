@@ -37,7 +37,7 @@ from datacenter.ledger.repair import take_back_expired, wake_due
 from datacenter.ledger.states import FINISHED, JobKind, ShardState
 from jobs.engine import Engine
 from jobs.registry import runners
-from jobs.sweep import sweep_once, undo_old_checkpoints
+from jobs.sweep import remove_litter, sweep_once, tell_kind, undo_old_checkpoints
 
 FILES = {
     f"{label}/{number:03d}.bin": random.Random(f"{label}{number}").randbytes(200 + 3_001 * (number % 5))
@@ -111,15 +111,11 @@ class Bench(Workbench):
             past = now(session) - timedelta(seconds=1)
             leased = Shard.state == ShardState.LEASED
             session.execute(update(Shard).where(leased).values(lease_expires_at=past))
-            kinds = runners()
-            return take_back_expired(
-                session,
-                self.settings.ledger,
-                lambda inner, job: kinds[JobKind(job.kind)].interrupted(inner, job.payload),
-            )
+            return take_back_expired(session, self.settings.ledger, tell_kind)
 
     def sweep(self) -> None:
         sweep_once(self.resources)
+        remove_litter(self.resources)
 
     def expire_archives(self) -> None:
         """All archives are over, and are removed."""
@@ -234,6 +230,40 @@ class ImportTarGz(Import):
     name = "import tar.gz"
     archive = tar_of(FILES)
     filename = "data.tar.gz"
+
+
+class ImportPrefix(Import):
+    """From a storage that is imported from; its large file is larger than a shard may be and streamed."""
+
+    name = "import prefix"
+    storage: ClassVar[str] = "inbox"
+
+    def __init__(self, bench: Bench) -> None:
+        super().__init__(bench)
+        large = random.Random("larger than a shard").randbytes(300_000)
+        files = FILES | {"cat/huge.bin": large, "dog/2.bin": b"", "猫/a b.bin": b"with a space"}
+        bench.keep(self.storage, {f"incoming/{path}": data for path, data in files.items()})
+        bench.keep(self.storage, {"incoming.bin": b"beside it", "incoming-2/a.bin": b"beside it, too"})
+
+    def _submit(self) -> str:
+        dataset, job = self.bench.submit_source({"storage": self.storage, "prefix": "incoming/"})
+        self.dataset_id = dataset.id
+        self.uploaded: set[str] = set()
+        return job.id
+
+
+class ImportPrefixWithin(ImportPrefix):
+    """From and to one storage; its large file is copied there."""
+
+    name = "import prefix within a storage"
+    storage = "shared"
+
+    def _submit(self) -> str:
+        source = {"storage": self.storage, "prefix": "incoming"}
+        dataset, job = self.bench.submit_source(source, storage=self.storage)
+        self.dataset_id = dataset.id
+        self.uploaded = set()
+        return job.id
 
 
 class Archiving(Scenario):
@@ -367,6 +397,8 @@ class Delete(Scenario):
 SCENARIOS: tuple[type[Scenario], ...] = (
     ImportZip,
     ImportTarGz,
+    ImportPrefix,
+    ImportPrefixWithin,
     ExportZip,
     ExportTar,
     ExportDeflate,

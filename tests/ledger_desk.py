@@ -15,7 +15,7 @@ from datacenter.ledger.leases import Claim, ShardPlan, Totals
 from datacenter.ledger.models import Job, OutboxMessage, Shard
 from datacenter.ledger.options import JobOptions
 from datacenter.ledger.repair import take_back_expired, wake_due
-from datacenter.ledger.states import JobKind, ShardState
+from datacenter.ledger.states import JobKind, ShardState, Step
 from datacenter.settings import DatabaseSettings, LedgerSettings
 
 T = TypeVar("T")
@@ -133,7 +133,7 @@ class LedgerDesk:
     def sweep(self) -> int:
         """Take expired leases back."""
 
-        def interrupted(_: Session, job: Job) -> None:
+        def interrupted(_: Session, job: Job, __: Step) -> None:
             self.interrupted.append(job.id)
 
         return self.run(lambda session: take_back_expired(session, self.settings, interrupted))

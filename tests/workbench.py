@@ -1,10 +1,11 @@
 """A whole data centre in one process, without a broker: requests go in, `work` does what was rung for."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from pydantic import SecretStr
@@ -39,6 +40,7 @@ from datacenter.settings import (
 from jobs.contract import JobRunner
 from jobs.engine import Engine
 from jobs.registry import runners
+from storage_adapters.contract import NewObject
 
 
 class SilentDoorbell(Doorbell):
@@ -57,7 +59,14 @@ class SilentDoorbell(Doorbell):
 class Workbench:
     """Settings that make shards small and leases short; one project; NAS storage in a directory."""
 
-    def __init__(self, home: Path, *, limits: LimitSettings = LimitSettings(), **shards: int) -> None:
+    def __init__(
+        self,
+        home: Path,
+        *,
+        limits: LimitSettings = LimitSettings(),
+        storages: Mapping[str, StorageSettings] = MappingProxyType({}),
+        **shards: int,
+    ) -> None:
         self.home = home
         self.root = home / "storage"
         self.root.mkdir(parents=True, exist_ok=True)
@@ -71,6 +80,7 @@ class Workbench:
                 "default": StorageSettings(kind="nas", url=str(self.root)),
                 "inbox": StorageSettings(kind="nas", url=str(home / "inbox"), role="source"),
                 "shared": StorageSettings(kind="nas", url=str(self.root), role="both"),
+                **storages,
             },
             ledger=LedgerSettings(backoff_seconds=0.001, backoff_ceiling_seconds=0.01),
             limits=limits,
@@ -144,6 +154,20 @@ class Workbench:
         new = NewDataset(name=name or f"dataset-{new_id()[-6:]}", source=source, **fields)
         with self.database.transaction() as session:
             return records.create(session, self.resources, self.project_id, new, JobOptions())
+
+    def submit_source(
+        self, source: dict[str, str], name: str | None = None, **fields: Any
+    ) -> tuple[Dataset, Job]:
+        """Ask for an import of what lies on a storage, without doing it."""
+        new = NewDataset(name=name or f"dataset-{new_id()[-6:]}", source=source, **fields)
+        with self.database.transaction() as session:
+            return records.create(session, self.resources, self.project_id, new, JobOptions())
+
+    def keep(self, storage: str, objects: dict[str, bytes]) -> None:
+        """Put these objects on a storage, as somebody else would."""
+        wanted = (NewObject(key=key, data=data) for key, data in objects.items())
+        for outcome in self.resources.storages.open(storage).put_many(wanted):
+            assert outcome.error is None, outcome.error
 
     def imported(
         self, data: bytes, name: str | None = None, filename: str = "data.zip", **fields: Any

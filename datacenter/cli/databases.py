@@ -1,12 +1,35 @@
-"""Commands that work on the database itself: a refusal of the database is told in words."""
+"""Commands that work on the database itself: which it is, and its refusals told in words."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import typer
 from sqlalchemy.exc import SQLAlchemyError
 
-from datacenter.cli.errors import CommandFailed
-from datacenter.settings import DatabaseSettings
+from datacenter.cli.embedded.home import Home
+from datacenter.cli.errors import CommandFailed, WrongUse
+from datacenter.settings import CONFIG_VARIABLE, DatabaseSettings, Settings, load_settings
+
+URL_VARIABLE = "DATACENTER__DATABASE__URL"
+
+
+def settings_for(context: typer.Context) -> Settings:
+    """The settings of the home that --home names; without it those of the environment, else of the usual home.
+
+    Raises: WrongUse, SettingsInvalid.
+    """
+    home = Home.at(context.obj)
+    source = context.find_root().get_parameter_source("home")
+    if source is not None and source.name == "COMMANDLINE":
+        if not home.config.exists():
+            raise WrongUse(
+                f"there is no {home.config}", cure="name the home of a `datacenter up` with --home"
+            )
+        os.environ[CONFIG_VARIABLE] = str(home.config)
+    elif not os.environ.get(CONFIG_VARIABLE) and URL_VARIABLE not in os.environ and home.config.exists():
+        os.environ[CONFIG_VARIABLE] = str(home.config)
+    return load_settings()
 
 
 @contextmanager

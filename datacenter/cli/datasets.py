@@ -10,7 +10,7 @@ from datacenter.cli.display import ago, count, label_names, moment, safe, size
 from datacenter.cli.errors import WrongUse
 from datacenter.cli.following import follow, took
 from datacenter.cli.imports import import_dataset
-from datacenter.cli.output import JsonOption, console, print_json, print_json_list
+from datacenter.cli.output import JsonOption, can_ask, console, print_json, print_json_list
 from datacenter.cli.progress import meter
 from datacenter.cli.selecting import DatasetArgument, WaitOption
 from datacenter.cli.tables import Column, print_fields, print_table
@@ -153,11 +153,13 @@ def delete(
     wait: WaitOption = True,
     as_json: JsonOption = False,
 ) -> None:
-    """Delete a dataset: it is gone at once, its files follow."""
+    """Delete a dataset: it is gone at once, its files follow. Where nobody can be asked, --yes is needed."""
+    if not yes and not can_ask(as_json=as_json):
+        raise WrongUse("nobody can be asked here whether to delete", cure="use --yes")
     with connect(context) as client:
         found = client.datasets.find(dataset)
         what = f"{safe(found.name)} ({count(found.files, 'file')}, {size(found.size_bytes)})"
-        if not yes and not as_json and console().is_terminal:
+        if not yes:
             typer.confirm(f"Delete {what}?", abort=True)
         with meter(as_json=as_json) as shown:
             job = client.datasets.delete(found.id, grace_seconds=grace_seconds)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from datacenter.cli.connection import connect
-from datacenter.cli.display import ago, size
+from datacenter.cli.display import ago, safe, size
 from datacenter.cli.errors import CommandFailed, Interrupted, WrongUse
 from datacenter.cli.following import follow
 from datacenter.cli.output import JsonOption, console, print_json
@@ -45,7 +45,10 @@ def download(
     link: Annotated[bool, typer.Option("--link", help="Print the link instead of fetching it.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Download a dataset or an export; the same command again goes on with a broken transfer."""
+    """Download a dataset or an export; the same command again goes on with a broken transfer.
+
+    Without -o no file is ever replaced.
+    """
     if (dataset is None) == (export is None):
         raise WrongUse("download what?", cure="name DATASET or --export ID")
     chosen = label_filter(label, require_label, exclude_label)
@@ -53,9 +56,13 @@ def download(
         check_target(output)
     with connect(context) as client, meter(as_json=as_json) as shown:
         if export:
+            if not output and not link:
+                default_target(client.exports.get(export).filename)
             job = client.downloads.of_export(export, delivery=delivery, expires_in=expires_in)
         else:
             found = client.datasets.find(dataset or "")
+            if not output and not link:
+                default_target(f"{found.name}.{archive or 'zip'}")
             job = client.downloads.of_dataset(
                 found.id,
                 delivery=delivery,
@@ -65,10 +72,13 @@ def download(
             )
         job = follow(client, job, shown)
         made = client.downloads.of_job(job)
-        target = output or Path(PurePosixPath(made.filename).name or "download")
-        if not link:
+        if link:
+            target, replaced = None, False
+        else:
+            target = output or default_target(made.filename)
+            replaced = target.exists()
             fetch(client, made, target, shown)
-    _tell(made, job, None if link else target, as_json)
+    _tell(made, job, target, as_json, replaced=replaced)
 
 
 def check_target(target: Path) -> None:
@@ -77,6 +87,16 @@ def check_target(target: Path) -> None:
         raise WrongUse(f"{target.parent} is not a directory", cure="name a file in one that is there with -o")
     if target.is_dir():
         raise WrongUse(f"{target} is a directory", cure="name a file in it with -o")
+
+
+def default_target(filename: str) -> Path:
+    """The file here that an archive is downloaded to when none is named. Raises: WrongUse, if there is one already."""
+    target = Path(PurePosixPath(filename).name or "download")
+    if target.exists():
+        raise WrongUse(
+            f"{safe(str(target))} is here already", cure="name another file with -o FILE, or remove this one"
+        )
+    return target
 
 
 def fetch(client: Client, made: Download, target: Path, shown: Meter) -> None:
@@ -97,11 +117,14 @@ def fetch(client: Client, made: Download, target: Path, shown: Meter) -> None:
         ) from None
 
 
-def _tell(made: Download, job: Job, target: Path | None, as_json: bool) -> None:
+def _tell(made: Download, job: Job, target: Path | None, as_json: bool, *, replaced: bool) -> None:
     if as_json:
         print_json({"download": made, "job": job, "file": str(target) if target else None})
     elif target is None:
         typer.echo(made.url)
         typer.echo(f"good for {ago(made.expires_at).removeprefix('in ')}", err=True)
     else:
-        console().print(f"downloaded {target}: {size(target.stat().st_size)}", markup=False, soft_wrap=True)
+        note = " (replaced)" if replaced else ""
+        console().print(
+            f"downloaded {target}{note}: {size(target.stat().st_size)}", markup=False, soft_wrap=True
+        )

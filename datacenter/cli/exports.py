@@ -12,7 +12,7 @@ from datacenter.cli.following import follow, took
 from datacenter.cli.output import JsonOption, console, print_json
 from datacenter.cli.progress import meter
 from datacenter.cli.selecting import ExcludeOption, LabelOption, RequireOption, WaitOption, label_filter
-from datacenter.client import Export, Job, Preview
+from datacenter.client import Export, Job, LabelFilter, Preview
 
 
 def export(
@@ -38,14 +38,17 @@ def export(
     wait: WaitOption = True,
     as_json: JsonOption = False,
 ) -> None:
-    """Export a selection by label over datasets as one archive."""
+    """Export a selection by label over datasets as one archive; a selection of nothing is an empty one."""
     chosen = label_filter(label, require_label, exclude_label)
     if output and not preview:
         check_target(output)
+    replaced = False
     with connect(context) as client:
         ids = [client.datasets.find(name).id for name in datasets]
         if preview:
-            _preview(client.exports.preview(ids, labels=chosen), as_json)
+            found = client.exports.preview(ids, labels=chosen)
+            _preview(found, as_json)
+            _warn_of_nothing(found.files, chosen, as_json)
             return
         with meter(as_json=as_json) as shown:
             made, job = client.exports.create(
@@ -62,11 +65,14 @@ def export(
                 made = client.exports.get(made.id)
             if output:
                 download = follow(client, client.downloads.of_export(made.id), shown)
+                replaced = output.exists()
                 fetch(client, client.downloads.of_job(download), output, shown)
     if as_json:
         print_json({"export": made, "job": job, "file": str(output) if output else None})
         return
-    _tell(made, job, output, waited=wait)
+    _tell(made, job, output, waited=wait, replaced=replaced)
+    if job.succeeded:
+        _warn_of_nothing(made.files, chosen, as_json)
 
 
 def _preview(found: Preview, as_json: bool) -> None:
@@ -77,10 +83,16 @@ def _preview(found: Preview, as_json: bool) -> None:
     console().print(f"labels: {labels(found.labels, most=10)}", style="dim", markup=False, soft_wrap=True)
 
 
-def _tell(made: Export, job: Job, output: Path | None, *, waited: bool) -> None:
+def _warn_of_nothing(files: int, chosen: LabelFilter, as_json: bool) -> None:
+    if not files and chosen.body() and not as_json:
+        typer.echo("warning: no file has these labels", err=True)
+
+
+def _tell(made: Export, job: Job, output: Path | None, *, waited: bool, replaced: bool) -> None:
     if output:
+        note = " (replaced)" if replaced else ""
         console().print(
-            f"exported {count(made.files, 'file')} to {output}: {size(made.size_bytes)} {took(job)}",
+            f"exported {count(made.files, 'file')} to {output}{note}: {size(made.size_bytes)} {took(job)}",
             markup=False,
             soft_wrap=True,
         )

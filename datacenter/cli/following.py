@@ -1,20 +1,26 @@
 """Following a job to its end, and what its end means for the command."""
 
+import shlex
+from typing import get_args
+
+from datacenter.archives.errors import ArchiveCode
 from datacenter.cli.display import duration, safe
 from datacenter.cli.errors import CommandFailed, Interrupted
 from datacenter.cli.progress import Meter
-from datacenter.client import Client, Job
+from datacenter.client import Client, ClientError, Job
+from datacenter.formats.errors import LabelsCode
+
+BAD_INPUT = frozenset((*get_args(ArchiveCode), *get_args(LabelsCode)))
+"""Codes of what is wrong with the source itself: the same source fails again, however often it is tried."""
 
 
 class JobFailed(CommandFailed):
     """A job ended in FAILURE or REVOKED."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, *, cure: str) -> None:
         reason = f"{job.error.code}: {safe(job.error.message)}" if job.error else "it was cancelled"
         entry = f" (in {safe(job.error.entry)})" if job.error and job.error.entry else ""
-        super().__init__(
-            f"the {job.kind} failed: {reason}{entry}", cure=f"to try again: datacenter jobs retry {job.id}"
-        )
+        super().__init__(f"the {job.kind} failed: {reason}{entry}", cure=cure)
         self.job = job
 
 
@@ -28,7 +34,7 @@ def follow(client: Client, job: Job, meter: Meter) -> Job:
             cure=f"datacenter jobs watch {job.id} shows it again, datacenter jobs cancel {job.id} stops it",
         ) from None
     if not finished.succeeded:
-        raise JobFailed(finished)
+        raise JobFailed(finished, cure=_cure(client, finished))
     return finished
 
 
@@ -37,3 +43,20 @@ def took(job: Job) -> str:
     if job.created_at is None or job.finished_at is None:
         return ""
     return f"in {duration((job.finished_at - job.created_at).total_seconds())}"
+
+
+def _cure(client: Client, job: Job) -> str:
+    bad_input = job.kind == "import" and job.error is not None and job.error.code in BAD_INPUT
+    if not bad_input or not job.dataset_ids:
+        return f"to try again: datacenter jobs retry {job.id}"
+    dataset = shlex.quote(_name(client, job.dataset_ids[0]))
+    return f"to try again: datacenter datasets delete {dataset} --yes, then import again"
+
+
+def _name(client: Client, dataset_id: str) -> str:
+    """What the dataset can be called on a command line: its id, if its name cannot be typed or is not to be had."""
+    try:
+        name = client.datasets.get(dataset_id).name
+    except ClientError:
+        return dataset_id
+    return name if name.isprintable() and not name.startswith("-") else dataset_id

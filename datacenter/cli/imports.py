@@ -27,7 +27,9 @@ def import_dataset(
         str | None, typer.Option("--from", help="A storage of the server to import from.")
     ] = None,
     key: Annotated[str | None, typer.Option(help="With --from: an archive there.")] = None,
-    prefix: Annotated[str | None, typer.Option(help="With --from: all objects whose names start so.")] = None,
+    prefix: Annotated[
+        str | None, typer.Option(help="With --from: all objects in this folder and below.")
+    ] = None,
     table: Annotated[str | None, typer.Option(help="With --from: a table, database.table.")] = None,
     query: Annotated[str | None, typer.Option(help="With --from: one SELECT.")] = None,
     storage: Annotated[

@@ -18,6 +18,11 @@ def console() -> Console:
     return Console(highlight=False)
 
 
+def can_ask(*, as_json: bool) -> bool:
+    """Whether a person is there who sees a question and can answer it."""
+    return not as_json and sys.stdin.isatty() and sys.stdout.isatty()
+
+
 def print_json(value: Any) -> None:
     """One document."""
     sys.stdout.write(_text(value) + "\n")

@@ -1,12 +1,21 @@
-"""`datacenter storages …`: the registered storages."""
+"""`datacenter storages …`: register storages, look at them, check them."""
+
+from typing import Annotated
 
 import typer
 
 from datacenter.cli.connection import connect
-from datacenter.cli.output import JsonOption, console, print_json_list
-from datacenter.cli.tables import Column, print_table
+from datacenter.cli.errors import ExitCode
+from datacenter.cli.output import JsonOption, console, print_json, print_json_list
+from datacenter.cli.storage_browse import browse
+from datacenter.cli.storage_keys import rotate
+from datacenter.cli.storage_options import read_options
+from datacenter.cli.tables import Column, print_fields, print_table
 
-app = typer.Typer(no_args_is_help=True, help="Storages.")
+app = typer.Typer(no_args_is_help=True, help="Storages: register, look, check, browse.")
+app.command("browse")(browse)
+app.command("rotate")(rotate)
+NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The storage's name.")]
 LIST = (
     Column(title="NAME"),
     Column(title="KIND"),
@@ -14,6 +23,36 @@ LIST = (
     Column(title="STATE"),
     Column(title="URL", flexible=True),
 )
+CHECKED = (Column(title="NAME"), Column(title="OK"), Column(title="DETAIL", flexible=True))
+
+
+@app.command("add")
+def add(
+    context: typer.Context,
+    name: NameArgument,
+    kind: Annotated[str, typer.Option(help="nas, cos, ceph, hdfs, mysql or hive.")],
+    url: Annotated[str, typer.Option(help="Where it is, without a password: nas:///mnt/inbox.")],
+    role: Annotated[str, typer.Option(help="platform, source or both.")] = "platform",
+    option: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="An option of the kind; repeat for more.")
+    ] = None,
+    secret_option: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME[=VARIABLE]",
+            help="A secret: asked for, or a line of standard input, or the value of an environment variable.",
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Register a storage."""
+    options = read_options(option or (), secret_option or ())
+    with connect(context) as client:
+        storage = client.storages.add(name, kind=kind, url=url, role=role, options=options)
+    if as_json:
+        print_json(storage)
+    else:
+        typer.echo(f"storage {storage.name} is registered; try it: datacenter storages check {storage.name}")
 
 
 @app.command("list")
@@ -21,12 +60,56 @@ def list_storages(context: typer.Context, as_json: JsonOption = False) -> None:
     """Show the registered storages."""
     with connect(context) as client:
         if as_json:
-            print_json_list(client.storages())
+            print_json_list(client.storages.list())
             return
-        rows = ((s.name, s.kind, s.role, s.state, s.url) for s in client.storages())
+        rows = ((s.name, s.kind, s.role, s.state, s.url) for s in client.storages.list())
         print_table(console(), LIST, rows, empty="no storages")
 
 
-@app.callback()
-def storages() -> None:
-    """Storages. (A group of one command stays a group.)"""
+@app.command("show")
+def show(context: typer.Context, name: NameArgument, as_json: JsonOption = False) -> None:
+    """Show one storage with its options; secrets read ***."""
+    with connect(context) as client:
+        found = client.storages.get(name)
+    if as_json:
+        print_json(found)
+        return
+    fields = {
+        "Name": found.name,
+        "Kind": found.kind,
+        "Role": found.role,
+        "State": found.state,
+        "URL": found.url,
+        "Options": ", ".join(f"{option}={value}" for option, value in sorted(found.options.items())),
+    }
+    print_fields(console(), fields.items())
+
+
+@app.command("check")
+def check(
+    context: typer.Context,
+    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME…]", help="Default: all.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Try storages, and say what is wrong; exits with 1 if one is not ok."""
+    with connect(context) as client:
+        wanted = names or [storage.name for storage in client.storages.list()]
+        found = [(name, client.storages.check(name)) for name in wanted]
+    if as_json:
+        print_json_list({"name": name, "ok": health.ok, "detail": health.detail} for name, health in found)
+    else:
+        rows = ((name, "yes" if health.ok else "NO", health.detail) for name, health in found)
+        print_table(console(), CHECKED, rows, empty="no storages")
+    if not all(health.ok for _, health in found):
+        raise typer.Exit(ExitCode.FAILED)
+
+
+@app.command("remove")
+def remove(context: typer.Context, name: NameArgument, as_json: JsonOption = False) -> None:
+    """Forget how a storage was registered; what lies there stays."""
+    with connect(context) as client:
+        client.storages.remove(name)
+    if as_json:
+        print_json({"name": name})
+    else:
+        typer.echo(f"storage {name} is removed; what lies there stays")

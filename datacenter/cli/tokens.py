@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="API tokens. Needs the server's settings (DATACENTER_CONFIG), not a server.",
+    help="API tokens. Needs the server's settings (--home or DATACENTER_CONFIG), not a server.",
 )
 LIST = (
     Column(title="ID"),
@@ -28,6 +28,7 @@ LIST = (
 
 @app.command("create")
 def create(
+    context: typer.Context,
     name: Annotated[str, typer.Argument(help="What the token is for.")],
     project: Annotated[str, typer.Option(help="The project it acts for; made if there is none.")] = "default",
     as_json: JsonOption = False,
@@ -35,7 +36,7 @@ def create(
     """Make a token; it is shown this once."""
     from datacenter.access.tokens import create_token, ensure_project
 
-    with _transaction() as session:
+    with _transaction(context) as session:
         token, secret = create_token(session, ensure_project(session, project).id, name)
     if as_json:
         print_json({"id": token.id, "name": name, "project": project, "token": secret})
@@ -44,11 +45,11 @@ def create(
 
 
 @app.command("list")
-def list_all(as_json: JsonOption = False) -> None:
+def list_all(context: typer.Context, as_json: JsonOption = False) -> None:
     """Show every token, of all projects, without its secret."""
     from datacenter.access.tokens import list_tokens
 
-    with _transaction() as session:
+    with _transaction(context) as session:
         found = list_tokens(session)
     if as_json:
         print_json_list(
@@ -71,13 +72,14 @@ def list_all(as_json: JsonOption = False) -> None:
 
 @app.command("revoke")
 def revoke(
+    context: typer.Context,
     token_id: Annotated[str, typer.Argument(metavar="TOKEN", help="Its id, not its secret.")],
     as_json: JsonOption = False,
 ) -> None:
     """End a token: it is refused from the next request on, and what watches events with it within a minute."""
     from datacenter.access.tokens import revoke as end
 
-    with _transaction() as session:
+    with _transaction(context) as session:
         token = end(session, token_id)
     if as_json:
         print_json({"id": token.id, "name": token.name, "revoked_at": token.revoked_at})
@@ -86,14 +88,13 @@ def revoke(
 
 
 @contextmanager
-def _transaction() -> Iterator["Session"]:
+def _transaction(context: typer.Context) -> Iterator["Session"]:
     # Imported here because no other command pays for loading the database layer.
-    from datacenter.cli.databases import told_in_words
+    from datacenter.cli.databases import settings_for, told_in_words
     from datacenter.database import Database
     from datacenter.migrations import require_schema
-    from datacenter.settings import load_settings
 
-    settings = load_settings().database
+    settings = settings_for(context).database
     database = Database(settings)
     try:
         with told_in_words(settings):

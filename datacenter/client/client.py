@@ -1,6 +1,5 @@
 """The client: one connection pool, one attribute per noun of the API."""
 
-from collections.abc import Iterator
 from types import TracebackType
 
 import httpx
@@ -10,8 +9,7 @@ from datacenter.client.datasets import Datasets
 from datacenter.client.downloads import Downloads
 from datacenter.client.exports import Exports
 from datacenter.client.jobs import Jobs
-from datacenter.client.objects import Storage
-from datacenter.client.reading import read
+from datacenter.client.storages import Storages
 from datacenter.client.uploads import Uploads
 
 LOOPBACK = ("all://localhost", "all://127.0.0.1", "all://[::1]")
@@ -42,17 +40,12 @@ class Client:
             follow_redirects=False,
         )
         calls = Calls(self._http, token=token, patience=patience or Patience())
-        self._calls = calls
         self.datasets = Datasets(calls)
         self.uploads = Uploads(calls)
         self.exports = Exports(calls)
         self.downloads = Downloads(calls)
         self.jobs = Jobs(calls)
-
-    def storages(self) -> Iterator[Storage]:
-        """The registered storages."""
-        for item in self._calls.items("/storages"):
-            yield read(Storage, item)
+        self.storages = Storages(calls)
 
     def close(self) -> None:
         """Close the connections."""

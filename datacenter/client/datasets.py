@@ -138,7 +138,7 @@ class Datasets:
         add: Iterable[str] = (),
         remove: Iterable[str] = (),
     ) -> Version:
-        """Add and remove labels on the selected files, as a new version."""
+        """Add and remove labels on the selected files, as a new version; the newest one when there are none."""
         chosen = {"paths": paths and list(paths), "labels": labels and list(labels), "prefix": prefix}
         select = {key: value for key, value in chosen.items() if value is not None}
         body = {"select": select, "add": list(add), "remove": list(remove)}

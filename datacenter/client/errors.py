@@ -29,7 +29,7 @@ class Problem(ClientError):
         detail: str = "",
         fields: tuple[tuple[str, str], ...] = (),
     ) -> None:
-        reasons = "; ".join(f"{name}: {reason}" for name, reason in fields)
+        reasons = "; ".join(f"{name}: {reason.removeprefix(f'{name}: ')}" for name, reason in fields)
         super().__init__(reasons or detail or title or code)
         self.status = status
         self.code = code

@@ -160,3 +160,22 @@ class Storage:
     url: str = ""
     options: dict[str, Any] = field(default_factory=dict)
     state: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Health:
+    """The answer of a storage's check; `detail` says what is wrong."""
+
+    ok: bool
+    detail: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """An object of a source (`kind` is `object`), or a prefix that objects share."""
+
+    name: str
+    key: str
+    kind: str
+    size_bytes: int | None = None
+    modified_at: datetime | None = None

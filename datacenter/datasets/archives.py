@@ -12,6 +12,7 @@ from datacenter.database import now
 from datacenter.datasets.models import Archive, ArchiveState, Download, Export
 from datacenter.datasets.selection import LabelFilter, SelectedVersion, Selection
 from datacenter.errors import Invalid
+from datacenter.ledger import ledger
 from datacenter.ledger.models import Job
 from datacenter.ledger.states import FINISHED
 
@@ -101,11 +102,16 @@ def find_or_plan(
 def stand_in_line(session: Session, archive: Archive, job_id: str) -> list[str]:
     """Make a job the next writer of an archive; returns the one before, which it has to wait for.
 
-    So only one job at a time writes an archive, and whoever comes later finds it finished.
+    So only one job at a time writes an archive, and whoever comes later finds it finished. A job that may not begin
+    yet, because it was asked to wait, keeps nobody waiting: it has a key of its own to write to, and steps aside for
+    whoever was quicker. (With deflate the two would share the deflated members, so there it does.)
     """
     before = session.get(Job, archive.job_id)
     archive.job_id = job_id
-    return [before.id] if before is not None and before.id != job_id and before.state not in FINISHED else []
+    if before is None or before.id == job_id or before.state in FINISHED:
+        return []
+    waits_itself = archive.request["compression"] == "none" and not ledger.has_begun(session, before)
+    return [] if waits_itself else [before.id]
 
 
 def is_wanted(session: Session, archive: Archive, *, but_for: str = "") -> bool:

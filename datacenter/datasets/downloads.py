@@ -91,7 +91,7 @@ def link(resources: Resources, download: Download, archive: Archive, base_url: s
 
 
 def resolve(session: Session, resources: Resources, token: str) -> tuple[Download, Archive]:
-    """What a signed link stands for. Raises: LinkInvalid (altered), Gone (expired, or its dataset was deleted)."""
+    """What a signed link stands for. Raises: LinkInvalid (altered), Gone (expired, or a stream whose dataset was deleted)."""
     download_id, project_id = check_link(resources.settings.web.secret_key, token, now(session))
     download = session.get(Download, download_id)
     if download is None or download.project_id != project_id:

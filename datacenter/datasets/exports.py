@@ -61,7 +61,7 @@ def create(
     Raises: NotFound, DatasetNotReady, Invalid.
     """
     selection = select_versions(session, project_id, request.datasets, request.labels)
-    storage = places.target(resources.storages, request.storage)
+    storage = places.target(session, resources.storages, request.storage)
     record = request_record(
         selection,
         archive=request.archive,

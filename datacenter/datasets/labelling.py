@@ -1,7 +1,8 @@
 """Labelling: add and remove labels of selected files, which makes a new version."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -11,13 +12,16 @@ from sqlalchemy.orm import Session
 
 from datacenter.archives.arrow_bytes import texts
 from datacenter.database import new_id, now
-from datacenter.datasets.columns import Mask, label_lists
+from datacenter.datasets.columns import Mask, label_lists, true_count
+from datacenter.datasets.drafts import begin_draft, keep_draft
 from datacenter.datasets.files import has_label
-from datacenter.datasets.manifest import ManifestTotals, manifest_key, read_rows, write_manifest
+from datacenter.datasets.manifest import ManifestTotals, manifest_folder, read_rows, write_manifest
 from datacenter.datasets.models import Dataset, DatasetVersion, LabelCount
 from datacenter.datasets.records import find_version
 from datacenter.datasets.resources import Resources
 from datacenter.errors import Invalid, NotFound, VersionConflict
+from storage_adapters.contract import Storage
+from storage_adapters.errors import StorageError
 
 TRIES = 5
 
@@ -29,6 +33,15 @@ class FileSelection:
     paths: tuple[str, ...] | None = None
     labels: tuple[str, ...] | None = None
     prefix: str | None = None
+
+
+@dataclass(kw_only=True)
+class Met:
+    """What a selection has met while the files went by."""
+
+    paths: set[str] = field(default_factory=set)
+    """Those of its paths that the dataset has, whatever its other conditions say."""
+    files: int = 0
 
 
 def relabel(
@@ -44,34 +57,61 @@ def relabel(
     """Write a new manifest with the changed labels and publish it as the newest version.
 
     `also` runs in the transaction that publishes. When somebody else publishes first, the change is made again
-    on top of theirs.
+    on top of theirs. A selection that no file fits changes nothing: the newest version is returned as it is.
 
     Raises: NotFound, DatasetNotReady, Invalid (a path that the dataset does not have, too many labels),
-        VersionConflict (others were quicker several times).
+        VersionConflict (others were quicker several times, or it took the better part of an hour).
     """
     for _ in range(TRIES):
-        with resources.database.reading() as session:
-            dataset, base = find_version(session, project_id, dataset_id)
-        storage = resources.storages.open(dataset.storage)
-        key = manifest_key(dataset_id, base.version + 1, new_id()[-12:])
-        seen: set[str] = set()
-        rows = _changed(read_rows(storage, base.manifest_key), select, add, remove, seen)
-        totals = write_manifest(storage, key, rows)
-        try:
-            _check(resources, select, seen, totals)
-            version = resources.database.run(
-                lambda session, base=base, key=key, totals=totals: _publish(session, base, key, totals, also)  # type: ignore[misc]  # the defaults only bind the loop's values
-            )
-        except SQLAlchemyError:
-            # The commit may have been done all the same: the manifest stays, and goes with the dataset.
-            raise
-        except BaseException:
-            list(storage.delete([key]))
-            raise
+        version = _attempt(resources, project_id, dataset_id, select, add, remove, also)
         if version is not None:
             return version
-        list(storage.delete([key]))
     raise VersionConflict("the dataset is being labelled by others at the same time; try again")
+
+
+def _attempt(
+    resources: Resources,
+    project_id: str,
+    dataset_id: str,
+    select: FileSelection,
+    add: tuple[str, ...],
+    remove: tuple[str, ...],
+    also: Callable[[Session, DatasetVersion], None],
+) -> DatasetVersion | None:
+    """The new version, the newest one when no file was selected, or None when somebody else was quicker."""
+    with resources.database.reading() as session:
+        dataset, base = find_version(session, project_id, dataset_id)
+    storage = resources.storages.open(dataset.storage)
+    folder = manifest_folder(dataset_id, base.version + 1, new_id()[-12:])
+    draft = begin_draft(resources.database, dataset.storage, folder)
+    key, met = f"{folder}manifest.parquet", Met()
+
+    def publish(session: Session) -> DatasetVersion | None:
+        if met.files:
+            return _publish(session, base, key, totals, draft, also)
+        also(session, base)
+        return base
+
+    try:
+        rows = _changed(read_rows(storage, base.manifest_key), select, add, remove, met)
+        totals = write_manifest(storage, key, rows)
+        _check(resources, select, met, totals)
+        version = resources.database.run(publish)
+    except SQLAlchemyError:
+        # The commit may have been done all the same; if it was not, the manifest is still a draft.
+        raise
+    except BaseException:
+        _discard(storage, key)
+        raise
+    if version is None or version is base:
+        _discard(storage, key)
+    return version
+
+
+def _discard(storage: Storage, key: str) -> None:
+    """Remove a manifest that was not published; what would not go now goes with its draft."""
+    with suppress(StorageError):
+        list(storage.delete([key]))
 
 
 def publish_labels(session: Session, dataset_id: str, labels: dict[str, int]) -> None:
@@ -89,6 +129,7 @@ def _publish(
     base: DatasetVersion,
     key: str,
     totals: ManifestTotals,
+    draft: str,
     also: Callable[[Session, DatasetVersion], None],
 ) -> DatasetVersion | None:
     """Publish unless the dataset has moved on; None then."""
@@ -102,6 +143,8 @@ def _publish(
         if session.get(Dataset, base.dataset_id) is None:
             raise NotFound(f"there is no dataset {base.dataset_id}")
         return None
+    if not keep_draft(session, draft):
+        raise VersionConflict("writing the new version took too long; try again")
     version = DatasetVersion(
         dataset_id=base.dataset_id,
         version=base.version + 1,
@@ -118,8 +161,8 @@ def _publish(
     return version
 
 
-def _check(resources: Resources, select: FileSelection, seen: set[str], totals: ManifestTotals) -> None:
-    missing = set(select.paths or ()) - seen
+def _check(resources: Resources, select: FileSelection, met: Met, totals: ManifestTotals) -> None:
+    missing = set(select.paths or ()) - met.paths
     if missing:
         raise Invalid(f"select.paths: the dataset has no file {min(missing)!r}", field="select.paths")
     most = resources.settings.limits.labels
@@ -132,16 +175,17 @@ def _changed(
     select: FileSelection,
     add: tuple[str, ...],
     remove: tuple[str, ...],
-    seen: set[str],
+    met: Met,
 ) -> Iterator[pa.Table]:
     wanted = pa.array(select.paths, pa.string()) if select.paths is not None else None
     gone = set(remove)
     for table in tables:
         if wanted is not None:
             named = pc.is_in(table["path"], value_set=wanted)
-            seen.update(texts(table["path"].filter(named)))
+            met.paths.update(texts(table["path"].filter(named)))
         mask = _selected(table, select, wanted)
         chosen = mask.to_pylist()
+        met.files += true_count(mask)
         lists = label_lists(table["labels"])
         for row, labels in enumerate(lists):
             if chosen[row]:

@@ -42,6 +42,11 @@ def manifest_key(dataset_id: str, version: int, unique: str) -> str:
     return f"{dataset_prefix(dataset_id)}manifests/{version:06d}-{unique}.parquet"
 
 
+def manifest_folder(dataset_id: str, version: int, unique: str) -> str:
+    """A place of its own for a manifest that may never be published, so that it can be named as litter."""
+    return f"{dataset_prefix(dataset_id)}manifests/{version:06d}-{unique}/"
+
+
 @dataclass(kw_only=True)
 class ManifestTotals:
     """What is counted while a manifest is written."""

@@ -52,7 +52,7 @@ def create(
     Raises:
         NameTaken, NotFound (the upload), Conflict (the upload is not complete or is taken), Invalid.
     """
-    storage = places.target(resources.storages, new.storage)
+    storage = places.target(session, resources.storages, new.storage)
     if new.label_format is not None and new.label_format not in LABEL_FORMATS:
         known = ", ".join(LABEL_FORMATS)
         raise Invalid(
@@ -77,7 +77,7 @@ def create(
     payload = {
         "dataset_id": dataset.id,
         "storage": storage,
-        "source": _archive_source(session, resources, project_id, new.source, job_id),
+        "source": _source(session, resources, project_id, new.source, job_id),
         "label_format": new.label_format,
         "name_encoding": new.name_encoding,
     }
@@ -102,10 +102,11 @@ def _check_encoding(requested: str | None) -> None:
         ) from error
 
 
-def _archive_source(
+def _source(
     session: Session, resources: Resources, project_id: str, source: dict[str, Any], job_id: str
 ) -> dict[str, Any]:
-    """Where the archive lies: a completed upload, which from now on belongs to the job, or a key of a storage."""
+    """Where the files come from: a completed upload, which from now on belongs to the job, an archive that lies on
+    a storage, or the objects under a prefix of one."""
     if "upload" in source:
         upload = session.get(Upload, source["upload"], with_for_update=True)
         if upload is None or upload.project_id != project_id:
@@ -123,11 +124,15 @@ def _archive_source(
             "upload": upload.id,
         }
     if "key" in source:
-        places.check_source(resources.storages, source["storage"], source["key"])
+        places.check_source(session, resources.storages, source["storage"], source["key"])
         name = source["key"].rsplit("/", 1)[-1]
         return {"storage": source["storage"], "key": source["key"], "filename": name}
+    if "prefix" in source:
+        folder = places.source_folder(session, resources.storages, source["storage"], source["prefix"])
+        return {"storage": source["storage"], "prefix": folder}
     raise Invalid(
-        "source: this release imports archives: {upload} or {storage, key}; prefixes, tables and queries come later",
+        "source: this release imports files: {upload}, {storage, key} or {storage, prefix}; "
+        "tables and queries come later",
         field="source",
     )
 

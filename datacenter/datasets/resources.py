@@ -27,9 +27,10 @@ class Resources:
 
 def open_resources(settings: Settings) -> Resources:
     """Open what the settings name; nothing is contacted before it is used."""
+    database = Database(settings.database)
     return Resources(
         settings=settings,
-        database=Database(settings.database),
-        storages=Storages(settings),
+        database=database,
+        storages=Storages(settings, database),
         doorbell=Doorbell(settings.broker),
     )

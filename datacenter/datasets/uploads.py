@@ -10,10 +10,11 @@ from sqlalchemy.orm import Session
 
 from datacenter.database import new_id, now
 from datacenter.datasets import places
+from datacenter.datasets.gathering import Arrived, add_piece, forget_tails
 from datacenter.datasets.models import Litter, Upload
 from datacenter.datasets.resources import Resources
 from datacenter.errors import Conflict, Gone, Invalid, Locked, NotFound, TooLarge
-from storage_adapters.contract import Buffer, Part, Storage
+from storage_adapters.contract import Buffer, Storage
 
 CLAIM = timedelta(seconds=30)
 """How long one piece may take to be written. What a writer slower than this still writes may meet another's bytes."""
@@ -39,7 +40,7 @@ def begin(
         raise TooLarge(f"Upload-Length: {size_bytes} bytes; at most {limit} are taken", field="Upload-Length")
     if size_bytes < 0:
         raise Invalid("Upload-Length: it must not be negative", field="Upload-Length")
-    name = places.target(resources.storages, storage)
+    name = places.target(session, resources.storages, storage)
     upload_id, time = new_id(), now(session)
     upload = Upload(
         id=upload_id,
@@ -116,7 +117,7 @@ def settle(resources: Resources, upload: Upload) -> Upload:
         return upload
     storage = resources.storages.open(upload.storage)
     upload = _opened(resources, storage, upload)
-    parts = [_part(row) for row in upload.parts]
+    parts = list(Arrived.from_rows(upload.parts).parts)
     # Not every storage publishes an upload without any part.
     parts = parts or [storage.upload_part(upload.key, upload.storage_upload_id, 1, 0, [])]
     storage.complete_upload(upload.key, upload.storage_upload_id, parts)
@@ -158,11 +159,12 @@ def _release(session: Session, claimed: Upload) -> None:
 def _write(resources: Resources, upload: Upload, data: Buffer) -> Upload:
     storage = resources.storages.open(upload.storage)
     opened = _opened(resources, storage, upload)
-    kept = [_part(row) for row in opened.parts]
-    number = kept[-1].number + 1 if kept else 1
-    part = storage.upload_part(upload.key, opened.storage_upload_id, number, upload.offset_bytes, [data])
-    parts = [_row(each) for each in _joined(storage, kept, part)]
-    return resources.database.run(lambda session: _advance(session, upload, parts, len(data)))
+    arrived = Arrived.from_rows(upload.parts)
+    after = add_piece(storage, opened, arrived, data)
+    advanced = resources.database.run(lambda session: _advance(session, upload, after.rows(), len(data)))
+    # Only now does nobody need them any more. What is left of them goes with the upload.
+    forget_tails(storage, set(arrived.tails) - set(after.tails))
+    return advanced
 
 
 def _opened(resources: Resources, storage: Storage, upload: Upload) -> Upload:
@@ -213,24 +215,9 @@ def _locked(session: Session, upload_id: str) -> Upload:
     return row
 
 
-def _joined(storage: Storage, kept: list[Part], part: Part) -> list[Part]:
-    """What has arrived as parts. Where parts are written in place it is one part, so the row does not grow with the upload."""
-    if not storage.capabilities.positioned_writes or not kept:
-        return [*kept, part]
-    return [Part(number=part.number, offset=0, length=part.offset + part.length, tag=part.tag)]
-
-
 def _elsewhere(offset_bytes: int) -> Conflict:
     return Conflict(f"Upload-Offset: the upload is at {offset_bytes}", field="Upload-Offset")
 
 
 def _in_use(upload_id: str) -> Locked:
     return Locked(f"somebody else is sending bytes of upload {upload_id}; ask for its offset and go on there")
-
-
-def _part(row: dict[str, Any]) -> Part:
-    return Part(number=row["number"], offset=row["offset"], length=row["length"], tag=row["tag"])
-
-
-def _row(part: Part) -> dict[str, Any]:
-    return {"number": part.number, "offset": part.offset, "length": part.length, "tag": part.tag}

@@ -155,6 +155,14 @@ def request_cancel(session: Session, project_id: str, job_id: str) -> Job:
     return job
 
 
+def has_begun(session: Session, job: Job) -> bool:
+    """Whether a worker has begun with a job, or may at any moment: it waits for no time and no other job."""
+    ready = select(Shard.id).where(
+        Shard.job_id == job.id, Shard.state.in_((ShardState.READY, ShardState.LEASED))
+    )
+    return job.started_at is not None or session.execute(ready.limit(1)).first() is not None
+
+
 def withdraw(session: Session, job: Job) -> bool:
     """Revoke a job of which no worker has ever begun anything; False when it is too late.
 

@@ -12,7 +12,7 @@ from datacenter.ledger.moves import add_ring, error_record, make_ready
 from datacenter.ledger.states import ShardState, Step
 from datacenter.settings import LedgerSettings
 
-GivenUp = Callable[[Session, Job], None]
+Ended = Callable[[Session, Job, Step], None]
 BATCH = 200
 """Rows that one transaction repairs; the caller repeats until less than that is left."""
 
@@ -35,10 +35,10 @@ def wake_due(session: Session) -> int:
     return len(shards)
 
 
-def take_back_expired(session: Session, settings: LedgerSettings, given_up: GivenUp) -> int:
+def take_back_expired(session: Session, settings: LedgerSettings, ended: Ended) -> int:
     """Take shards back whose worker has gone silent; that counts as an attempt. Returns how many.
 
-    `given_up` is called for a job that ends by this with nobody left to clean up after it.
+    `ended` is called for a job that ends by this without an undo step of its own, with the step that was lost.
     """
     expired = (
         select(Shard)
@@ -49,7 +49,7 @@ def take_back_expired(session: Session, settings: LedgerSettings, given_up: Give
     shards = session.scalars(expired).all()
     for shard in shards:
         job = session.scalars(select(Job).where(Job.id == shard.job_id).with_for_update()).one()
-        _count_lost(session, shard, job, settings, given_up)
+        _count_lost(session, shard, job, settings, ended)
     return len(shards)
 
 
@@ -61,18 +61,21 @@ def queues_with_work(session: Session) -> dict[str, int]:
     return {queue: count for queue, count in rows}  # noqa: C416 - rows are not plain tuples to mypy
 
 
-def _count_lost(
-    session: Session, shard: Shard, job: Job, settings: LedgerSettings, given_up: GivenUp
-) -> None:
-    last = shard.attempts + 1 >= settings.attempts
-    detail = f"worker {shard.owner} went silent {shard.attempts + 1} times: killed, probably out of memory"
-    if last or (job.outcome is not None and shard.step != Step.UNDO):
-        # A shard that kills its workers would do so again: there is nothing to continue from.
-        error = error_record("WORKER_LOST", detail)
-        count_failure(session, shard, job, settings, error, False, lambda inner: given_up(inner, job))
+def _count_lost(session: Session, shard: Shard, job: Job, settings: LedgerSettings, ended: Ended) -> None:
+    """The first time at once by somebody else; from then on like any failed attempt, for this may be the shard's fault."""
+    going_on = job.outcome is None or shard.step == Step.UNDO
+    if going_on and shard.attempts == 0 and settings.attempts > 1:
+        shard.attempts = 1
+        job.attempts = max(job.attempts, shard.attempts)
+        make_ready(session, shard, in_line=False)
+        session.flush()
+        add_ring(session, job, 1)
         return
-    shard.attempts += 1
-    job.attempts = max(job.attempts, shard.attempts)
-    make_ready(session, shard, in_line=False)
-    session.flush()
-    add_ring(session, job, 1)
+    # Nobody knows which it was, and a storage that stood still may move again: what is done is kept for a retry.
+    detail = (
+        f"worker {shard.owner} went silent in attempt {shard.attempts + 1} of {settings.attempts}: "
+        "it was killed, probably out of memory, or it waited too long for a storage"
+    )
+    step = Step(shard.step)
+    error = error_record("WORKER_LOST", detail)
+    count_failure(session, shard, job, settings, error, True, lambda inner: ended(inner, job, step))

@@ -6,8 +6,9 @@ from datacenter.access import models as _access
 from datacenter.database import Base
 from datacenter.datasets import models as _datasets
 from datacenter.ledger import models as _ledger
+from datacenter.storages import models as _storages
 
-TABLES = (_access.Project, _datasets.Dataset, _ledger.Job)
+TABLES = (_access.Project, _datasets.Dataset, _ledger.Job, _storages.RegisteredStorage)
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -1,20 +1,53 @@
-"""The registered storages, opened by name and kept open."""
+"""The registered storages, of the settings file and of the database, opened by name and kept open."""
 
+import logging
 import threading
+import time
 
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from datacenter.database import Database
 from datacenter.errors import Invalid
 from datacenter.settings import Settings, StorageSettings
+from datacenter.storages.allowed import check_allowed
+from datacenter.storages.models import RegisteredStorage
+from datacenter.storages.registrations import Registration, registered_rows, registration_of
+from datacenter.storages.sealing import Seal
+from datacenter.storages.secret_options import passwords_in, scrub, secrets_of
 from storage_adapters.contract import Storage
+from storage_adapters.errors import ConfigurationInvalid
 from storage_adapters.registry import open_storage
+
+LOOK_SECONDS = 2.0
+"""A storage that was changed or removed elsewhere is used as it was for at most so long; a new one is seen at once."""
+
+log = logging.getLogger(__name__)
 
 
 class Storages:
-    """Opens each storage once a process. Safe for threads; make a new one after a fork."""
+    """Opens each storage once a process. Safe for threads; make a new one after a fork.
 
-    def __init__(self, settings: Settings) -> None:
+    The names of the settings file win: a registration of the same name is not seen. To open a storage of the file
+    costs no query ever; for others the table is read again after `LOOK_SECONDS`, and what has changed is opened anew.
+    While the database is away, what was known last holds.
+    """
+
+    def __init__(self, settings: Settings, database: Database) -> None:
         self._settings = settings
-        self._open: dict[str, Storage] = {}
+        self._database = database
+        self._seal = Seal(settings.registration.keys)
+        self._open: dict[str, tuple[Registration, Storage]] = {}
+        self._file = {name: Registration(shown=shown) for name, shown in settings.storages.items()}
+        self._rows: dict[str, Registration] = {}
+        self._secrets: frozenset[str] = frozenset()
+        """Those of every storage that was opened: whoever still holds an old instance may quote an old one."""
+        self._look_at = float("-inf")
+        self._asked = 0
+        self._opening: dict[str, threading.Lock] = {}
         self._lock = threading.Lock()
+        self._looking = threading.Lock()
 
     @property
     def default_name(self) -> str:
@@ -23,22 +56,118 @@ class Storages:
 
     def names(self) -> list[str]:
         """All registered names, sorted."""
-        return sorted(self._settings.storages)
+        self._look()
+        return sorted(self._file.keys() | self._rows.keys())
+
+    def is_fixed(self, name: str) -> bool:
+        """Whether the storage stands in the settings file."""
+        return name in self._file
 
     def describe(self, name: str) -> StorageSettings:
-        """How a storage was registered. Raises: Invalid."""
-        try:
-            return self._settings.storages[name]
-        except KeyError:
-            known = ", ".join(self.names()) or "none"
-            raise Invalid(
-                f"storage: there is none named {name!r}; registered are: {known}", field="storage"
-            ) from None
+        """How a storage was registered; secrets of a registration read `***`. Raises: Invalid."""
+        return self._find(name).shown
+
+    def hold(self, session: Session, name: str) -> StorageSettings:
+        """The same as `describe`, and the storage cannot be removed before this session's transaction ends.
+
+        Raises: Invalid
+        """
+        if name in self._file:
+            return self._file[name].shown
+        query = select(RegisteredStorage).where(RegisteredStorage.name == name)
+        row = session.scalars(query.with_for_update(read=True)).one_or_none()
+        if row is None:
+            raise self._unknown(name)
+        return registration_of(row).shown
 
     def open(self, name: str) -> Storage:
         """The storage of this name. Raises: Invalid when it is not registered, ConfigurationInvalid."""
-        registered = self.describe(name)
+        found = self._find(name)
+        kept = self._open.get(name)
+        if kept is not None and kept[0] is found:
+            return kept[1]
+        # One lock a name: a file system that is away holds up nobody who asks for another storage.
+        with self._opening.setdefault(name, threading.Lock()):
+            kept = self._open.get(name)
+            if kept is None or kept[0] != found:
+                kept = (found, self._opened(name, found))
+            self._open[name] = (found, kept[1])
+            return kept[1]
+
+    def scrub(self, text: str) -> str:
+        """A sentence of an adapter without the secrets of any storage that this process has opened."""
+        return scrub(text, self._secrets)
+
+    def look_again(self) -> None:
+        """See at once what this process has just committed."""
         with self._lock:
-            if name not in self._open:
-                self._open[name] = open_storage(registered.kind, registered.url, registered.options)
-            return self._open[name]
+            self._asked += 1
+            self._look_at = float("-inf")
+
+    def _opened(self, name: str, found: Registration) -> Storage:
+        shown = found.shown
+        options = dict(shown.options)
+        if name not in self._file:
+            try:
+                # Again at each opening: an entry taken from the list, or a link laid since, counts from then on.
+                check_allowed(self._settings, shown.url, shown.options)
+            except Invalid as error:
+                raise ConfigurationInvalid(error.detail) from error
+            options |= self._seal.open(found.sealed)
+        with self._lock:  # a new set, because others may be reading the old one
+            self._secrets |= {*map(str, secrets_of(options).values()), *passwords_in(shown.url)}
+        try:
+            return open_storage(shown.kind, shown.url, options)
+        except ConfigurationInvalid as error:
+            # Without its cause: the sentence goes into logs and jobs.
+            raise ConfigurationInvalid(self.scrub(error.detail)) from None
+
+    def _find(self, name: str) -> Registration:
+        found = self._file.get(name)
+        if found is not None:
+            return found
+        self._look()
+        if name not in self._rows:
+            self.look_again()  # it may have been registered a moment ago
+            self._look()
+        try:
+            return self._rows[name]
+        except KeyError:
+            raise self._unknown(name) from None
+
+    def _unknown(self, name: str) -> Invalid:
+        known = ", ".join(sorted(self._file.keys() | self._rows.keys())) or "none"
+        return Invalid(f"storage: there is none named {name!r}; registered are: {known}", field="storage")
+
+    def _look(self) -> None:
+        """Read the table if that is due; one thread does, the others take what is known unless nothing is."""
+        if time.monotonic() < self._look_at:
+            return
+        unknown = self._look_at == float("-inf")
+        if not self._looking.acquire(blocking=unknown):
+            return
+        try:
+            if time.monotonic() >= self._look_at:
+                self._read()
+        finally:
+            self._looking.release()
+
+    def _read(self) -> None:
+        began, asked = time.monotonic(), self._asked
+        try:
+            with self._database.reading() as session:
+                rows = {name: registration_of(row) for name, row in registered_rows(session).items()}
+        except SQLAlchemyError as error:
+            if not self._rows:
+                raise
+            log.warning("the registered storages could not be read: %s", type(error).__name__)
+            rows = self._rows
+        # What has not changed stays the same object, by which `open` recognises it.
+        self._rows = {
+            name: self._rows[name] if self._rows.get(name) == found else found for name, found in rows.items()
+        }
+        for name in self._open.keys() - self._rows.keys() - self._file.keys():
+            self._open.pop(name, None)
+        with self._lock:
+            if self._asked == asked:  # else a change was committed that this reading may have missed
+                self._look_at = began + LOOK_SECONDS

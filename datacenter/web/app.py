@@ -11,6 +11,7 @@ from fastapi.routing import APIRoute
 
 from datacenter.datasets.resources import Resources, open_resources
 from datacenter.settings import Settings
+from datacenter.storages.checking import Checker
 from datacenter.web import (
     dataset_files,
     dataset_labels,
@@ -24,6 +25,7 @@ from datacenter.web import (
     metrics,
     problems,
     reference,
+    storage_contents,
     storages,
     tus,
 )
@@ -32,6 +34,7 @@ from datacenter.web.body_limit import BodyLimit
 from datacenter.web.calls import API
 from datacenter.web.envelope import Envelope
 from datacenter.web.openapi import describe
+from datacenter.web.ringing import Ringer
 from datacenter.web.tus_protocol import TusProtocol
 
 MOST_REQUESTS = 1000
@@ -47,6 +50,7 @@ ROUTERS = (
     jobs.router,
     events.router,
     storages.router,
+    storage_contents.router,
     health.router,
     metrics.router,
     reference.router,
@@ -58,7 +62,7 @@ TAGS = [
     {"name": "exports", "description": "A selection by label over datasets, as one archive."},
     {"name": "downloads", "description": "Links to archives."},
     {"name": "jobs", "description": "The slow work: watch, cancel, retry."},
-    {"name": "storages", "description": "Where the files lie."},
+    {"name": "storages", "description": "Where the files lie and come from: register, check, browse."},
     {"name": "health", "description": "For whoever runs this server."},
 ]
 
@@ -66,10 +70,12 @@ TAGS = [
 def create_app(settings: Settings, resources: Resources | None = None) -> FastAPI:
     """The application on the given resources, or on its own, which it closes when it ends."""
     opened = resources or open_resources(settings)
+    ringer = Ringer(opened)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
+        ringer.close()
         if resources is None:
             opened.close()
 
@@ -87,7 +93,9 @@ def create_app(settings: Settings, resources: Resources | None = None) -> FastAP
         telemetry={"tracing": False, "metrics": False},
     )
     app.state.resources = opened
+    app.state.ringer = ringer
     app.state.metrics = metrics.Metrics(opened.database)
+    app.state.checker = Checker(opened.storages)
     app.state.stopping = threading.Event()
     # The last one added is the outermost.
     app.add_middleware(BodyLimit, limit_bytes=settings.web.body_bytes, exempt=tus.PATH)

@@ -11,14 +11,13 @@ from fastapi.responses import JSONResponse, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel
 from sqlalchemy.orm import Session
-from starlette.background import BackgroundTask
 
 from datacenter.access.tokens import Caller
 from datacenter.datasets.resources import Resources
 from datacenter.ledger import idempotency
 from datacenter.ledger.idempotency import Answer, KeyedRequest
 from datacenter.ledger.models import Job
-from datacenter.ledger.outbox import ring_committed
+from datacenter.web.ringing import Ringer
 
 API = "/api/v1"
 BEARER = HTTPBearer(auto_error=False, description="An API token, as `Authorization: Bearer dc_…`.")
@@ -87,6 +86,7 @@ class Change(Call):
     """An authenticated request that changes something."""
 
     keyed: KeyedRequest | None
+    ringer: Ringer
 
     def commit(self, change: Callable[[Session], Outcome]) -> Response:
         """Run `change` in one transaction with its Idempotency-Key; ring after the commit. A replay changes nothing."""
@@ -128,10 +128,7 @@ class Change(Call):
             else JSONResponse(answer.body, answer.status, headers=answer.headers)
         )
         if isinstance(result, Outcome) and result.job_id:
-            # After the answer is sent: a broker that is slow or away delays nobody, the relay rings for what is missed.
-            response.background = BackgroundTask(
-                ring_committed, self.resources.database, self.resources.doorbell, result.job_id
-            )
+            self.ringer.ring(result.job_id)
         return response
 
 
@@ -166,7 +163,10 @@ def change_of(call: Call, request: Request, key: str | None, content: bytes) -> 
         address = f"{request.method} {request.url.path}?{request.url.query}\n".encode()
         digest = hashlib.sha256(address + content).hexdigest()
         keyed = KeyedRequest(project_id=call.project_id, key=key, sha256=digest)
-    return Change(resources=call.resources, caller=call.caller, base_url=call.base_url, keyed=keyed)
+    ringer: Ringer = request.app.state.ringer
+    return Change(
+        resources=call.resources, caller=call.caller, base_url=call.base_url, keyed=keyed, ringer=ringer
+    )
 
 
 Changing = Annotated[Change, Depends(changing)]

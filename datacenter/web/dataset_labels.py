@@ -40,7 +40,10 @@ def list_all(
     "/labels", response_model=VersionObject, responses=problems(404, 409, 413), summary="Label files"
 )
 def label(dataset_id: str, body: LabelChange, call: Changing) -> Response:
-    """Add and remove labels on the selected files. The answer is the new version; the old ones stay as they are."""
+    """Add and remove labels on the selected files. The answer is the new version; the old ones stay as they are.
+
+    When no file is selected nothing changes, and the answer is the newest version.
+    """
     both = set(body.add) & set(body.remove)
     if both:
         raise Invalid(f"remove: {min(both)!r} stands in add, too", field="remove")

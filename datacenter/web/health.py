@@ -29,8 +29,8 @@ router = APIRouter(tags=["health"])
 
 @router.get("/healthz", include_in_schema=False)
 @router.get(f"{API}/healthz", summary="Is the process alive?")
-def healthz() -> Alive:
-    """Asks nobody else: a broken database is no reason to restart the web process."""
+async def healthz() -> Alive:
+    """Asks nobody else, and waits for no thread: a broken database is no reason to restart the web process."""
     return Alive()
 
 

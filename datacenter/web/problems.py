@@ -1,6 +1,7 @@
 """Problems: the one table from error class to HTTP status, and the `application/problem+json` that clients read."""
 
 import logging
+import traceback
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any
@@ -27,6 +28,7 @@ from datacenter.errors import (
     TooLarge,
     Unauthenticated,
 )
+from datacenter.web.calls import resources_of
 from storage_adapters.errors import InvalidKey, NotSupported, StorageError, StorageFull, StorageUnavailable
 
 MEDIA_TYPE = "application/problem+json"
@@ -116,7 +118,9 @@ def _domain(request: Request, error: Exception) -> JSONResponse:
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        log.error("%s: %s", _named(request), error, exc_info=error)
+        # An adapter's words may quote a secret of its storage, and so may those of the SDK that caused them.
+        told = resources_of(request).storages.scrub("".join(traceback.format_exception(error)).rstrip())
+        log.error("%s: %s", _named(request), told)
     title = (type(error).__doc__ or "").strip().split("\n")[0]
     if isinstance(error, StorageError) and status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         # An adapter's words about its system may hold addresses and names of the installation.

@@ -1,23 +1,43 @@
-"""Storages as they are registered, to be looked at; their secrets read as `***`."""
+"""Storages as they are registered, by the settings file or by request; their secrets read as `***`."""
 
-import re
-from urllib.parse import urlsplit, urlunsplit
+from fastapi import APIRouter, Response
+from sqlalchemy.orm import Session
 
-from fastapi import APIRouter
-
-from datacenter.errors import Invalid, NotFound
+from datacenter.datasets import registration
+from datacenter.datasets.registration import StorageChange
+from datacenter.errors import NotFound
 from datacenter.settings import StorageSettings
-from datacenter.web.calls import API, Authorized
+from datacenter.storages.models import RegisteredStorage
+from datacenter.storages.registrations import registered_rows, registration_of
+from datacenter.storages.secret_options import hide, hide_in_url
+from datacenter.web.calls import API, Authorized, Call, Changing, Keep, Outcome
 from datacenter.web.openapi import problems
 from datacenter.web.pages import DEFAULT_ITEMS, Cursors, CursorText, Limit
 from datacenter.web.schemas.page import Page
-from datacenter.web.schemas.storages import StorageObject
+from datacenter.web.schemas.storages import NewStorageRequest, StorageChangeRequest, StorageObject
 from datacenter.web.token_first import TokenFirst
 
-HIDDEN = "***"
-SECRET_OPTION = re.compile(r"secret|passw|token|credential|key$|_key_|sign|auth", re.IGNORECASE)
-"""Rather one option too many is hidden than one too few."""
 router = APIRouter(prefix=f"{API}/storages", tags=["storages"], route_class=TokenFirst)
+
+
+@router.post(
+    "", status_code=201, response_model=StorageObject, responses=problems(409), summary="Register a storage"
+)
+def add(body: NewStorageRequest, call: Changing) -> Response:
+    """The storage is opened to see that it can be; whether it answers is told by its check."""
+    new = StorageSettings(kind=body.kind, url=body.url, role=body.role, options=body.options)
+
+    def work(keep: Keep) -> Outcome:
+        def added(session: Session, row: RegisteredStorage) -> Outcome:
+            outcome = Outcome(status=201, body=_of_row(row), location=f"{API}/storages/{row.name}")
+            keep(session, outcome)
+            return outcome
+
+        return registration.add(call.resources, body.name, new, added)
+
+    response = call.perform(work)
+    call.resources.storages.look_again()
+    return response
 
 
 @router.get("", summary="List storages")
@@ -27,41 +47,78 @@ def list_all(
     """By name."""
     cursors = Cursors(secret=call.secret, list_name="storages")
     after = cursors.read(cursor) or ""
-    storages = call.resources.storages
-    names = [name for name in storages.names() if name > after][: limit + 1]
-    items = [storage_object(name, storages.describe(name)) for name in names[:limit]]
+    known = _known(call)
+    names = [name for name in sorted(known) if name > after][: limit + 1]
+    items = [storage_object(name, known[name]) for name in names[:limit]]
     return cursors.page(names, limit, lambda name: name, items)
 
 
 @router.get("/{name}", responses=problems(404), summary="Show a storage")
 def show(name: str, call: Authorized) -> StorageObject:
     """How it was registered."""
-    try:
-        return storage_object(name, call.resources.storages.describe(name))
-    except Invalid as error:
-        raise NotFound(f"there is no storage {name}") from error
+    known = _known(call)
+    if name not in known:
+        raise NotFound(f"there is no storage {name}")
+    return storage_object(name, known[name])
+
+
+@router.patch(
+    "/{name}", response_model=StorageObject, responses=problems(404, 409), summary="Change a storage"
+)
+def change_registration(name: str, body: StorageChangeRequest, call: Changing) -> Response:
+    """Change role, URL or options; the URL only while nothing lies there, and then with the secrets given again."""
+    wanted = StorageChange(role=body.role, url=body.url, options=body.options)
+
+    def work(keep: Keep) -> Outcome:
+        def changed(session: Session, row: RegisteredStorage) -> Outcome:
+            outcome = Outcome(status=200, body=_of_row(row))
+            keep(session, outcome)
+            return outcome
+
+        return registration.change(call.resources, name, wanted, changed)
+
+    response = call.perform(work)
+    call.resources.storages.look_again()
+    return response
+
+
+@router.delete(
+    "/{name}",
+    status_code=204,
+    response_class=Response,
+    responses=problems(404, 409),
+    summary="Remove a storage",
+)
+def remove(name: str, call: Changing) -> Response:
+    """Forget how it was registered, once nothing of ours lies on it and no job works with it; its content stays."""
+
+    def change(session: Session) -> Outcome:
+        registration.remove(session, call.resources, name)
+        return Outcome(status=204, body=None)
+
+    response = call.commit(change)
+    call.resources.storages.look_again()
+    return response
 
 
 def storage_object(name: str, registered: StorageSettings) -> StorageObject:
     """A storage without its secrets."""
-    options = {
-        option: HIDDEN if SECRET_OPTION.search(option) else value
-        for option, value in registered.options.items()
-    }
     return StorageObject(
         name=name,
         kind=registered.kind,
         role=registered.role,
-        url=_without_password(registered.url),
-        options=options,
+        url=hide_in_url(registered.url),
+        options=hide(registered.options),
         state="REGISTERED",
     )
 
 
-def _without_password(url: str) -> str:
-    parts = urlsplit(url)
-    who, at, place = parts.netloc.rpartition("@")
-    user, colon, _ = who.partition(":")
-    netloc = f"{user}:{HIDDEN}@{place}" if at and colon else parts.netloc
-    # What follows a question mark may hold keys.
-    return urlunsplit(parts._replace(netloc=netloc, query=HIDDEN if parts.query else ""))
+def _of_row(row: RegisteredStorage) -> StorageObject:
+    return storage_object(row.name, registration_of(row).shown)
+
+
+def _known(call: Call) -> dict[str, StorageSettings]:
+    """All of them as they are now, whichever process registered them."""
+    with call.reading() as session:
+        rows = {name: registration_of(row).shown for name, row in registered_rows(session).items()}
+    return rows | call.resources.settings.storages

@@ -1,1 +1,1 @@
-"""The parts of an import: staging, and one file per archive format."""
+"""The parts of an import: staging, one file per archive format, and the copying of what lies under a prefix."""

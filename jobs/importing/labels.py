@@ -1,4 +1,4 @@
-"""Labels of an import: from a label file in the archive, or from the folders."""
+"""Labels of an import: from a label file among the files, or from the folders."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from datacenter.formats.registry import reader_for
 
 @dataclass(frozen=True, kw_only=True)
 class Labelled:
-    """Which of the paths are files of the dataset, with their labels; the archive's own lists are left out."""
+    """Which of the paths are files of the dataset, with their labels; the lists among them are left out."""
 
     keep: Any
     """A mask over the paths."""
@@ -51,7 +51,7 @@ def apply(
     warnings = []
     if join.unknown:
         warnings.append(
-            f"{label_file.path} names {join.unknown} files that the archive does not have, first {join.first_unknown!r}"
+            f"{label_file.path} names {join.unknown} files that are not there, first {join.first_unknown!r}"
         )
     return Labelled(
         keep=keep, labels=labels, annotations=annotations, label_file=label_file.path, warnings=warnings

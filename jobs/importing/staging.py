@@ -58,6 +58,11 @@ class Staging:
     def plan_key(self) -> str:
         return f"{self.prefix}plan.parquet"
 
+    def plan_key_of(self, attempt: int) -> str:
+        """A plan of its own for each attempt, where two attempts may plan differently: shards name the one they
+        follow, and a planner that was given up and wakes up late writes over none that counts."""
+        return f"{self.prefix}plan-{attempt:06d}.parquet"
+
     def fragment_key(self, number: int, piece: int = 0) -> str:
         return f"{self.prefix}fragment-{number:06d}-{piece:06d}.parquet"
 

@@ -35,7 +35,7 @@ def import_tar(
     names = TarNames(job.payload["name_encoding"])
     while True:
         reader = read_tar(decompressed(_counted(job, source), archive_format, limits), limits, names=names)
-        recorder = Recorder(staging)
+        recorder = Recorder(staging, job.held.token)
         try:
             put_members(job, staging.storage, recorder.watch(reader), recorder.place, count_bytes=False)
             break
@@ -46,24 +46,30 @@ def import_tar(
     warnings = list(reader.warnings)
     most_labels = job.resources.settings.limits.labels
     label_join = _label_join(staging, recorder.fragments, label_file, most_labels)
+    dropped: list[str] = []
     for fragment in recorder.fragments:
         job.check()
-        _label(staging, fragment, label_join, lists)
+        dropped += _label(staging, fragment, label_join, lists)
     if label_file is not None and label_join is not None and label_join.unknown:
         warnings.append(
-            f"{label_file.path} names {label_join.unknown} files that the archive does not have, "
+            f"{label_file.path} names {label_join.unknown} files that are not there, "
             f"first {label_join.first_unknown!r}"
         )
     staging.write_summary({"warnings": [], "label_file": label_file.path if label_file else None})
     staging.storage.flush()
-    return {"fragments": recorder.fragments, "warnings": warnings}
+    return {"fragments": recorder.fragments, "warnings": warnings, "dropped": dropped}
 
 
 class Recorder:
-    """Follows the members of a tar past the puts and writes down what they were, a fragment at a time."""
+    """Follows the members of a tar past the puts and writes down what they were, a fragment at a time.
 
-    def __init__(self, staging: Staging) -> None:
+    Fragments are written twice, the second time with labels. So each attempt has its own: one that was given up and
+    wakes late must not put one without labels in the place of its successor's.
+    """
+
+    def __init__(self, staging: Staging, attempt: int) -> None:
         self._staging = staging
+        self._attempt = attempt
         self._rows: list[tuple[str, int, int, str]] = []
         self._count = 0
         self.fragments: list[str] = []
@@ -84,7 +90,7 @@ class Recorder:
 
     def _flush(self) -> None:
         paths, sizes, crcs, keys = zip(*self._rows, strict=True)
-        fragment = self._staging.fragment_key(1, len(self.fragments))
+        fragment = self._staging.fragment_key(self._attempt, len(self.fragments))
         empty = pa.array([[] for _ in paths], pa.list_(pa.string()))
         rows = manifest_rows(
             paths=pa.array(paths, pa.string()),
@@ -130,8 +136,8 @@ def _label_join(
     raise AssertionError(f"{label_file.path} was found among the paths and has no row")
 
 
-def _label(staging: Staging, fragment: str, label_join: LabelJoin | None, lists: list[str]) -> None:
-    """Rewrite a fragment with labels, and remove the objects of the lists that are no files of the dataset."""
+def _label(staging: Staging, fragment: str, label_join: LabelJoin | None, lists: list[str]) -> list[str]:
+    """Rewrite a fragment with labels; returns the objects of the lists, which are no files of the dataset."""
     table = pa.concat_tables(staging.read_fragment(fragment))
     is_list = pc.is_in(table["path"], value_set=pa.array(lists, pa.string()))
     dropped = texts(table["key"].filter(is_list))
@@ -146,6 +152,4 @@ def _label(staging: Staging, fragment: str, label_join: LabelJoin | None, lists:
     table = table.set_column(columns.index("labels"), table.schema.field("labels"), labels)
     table = table.set_column(columns.index("annotation"), table.schema.field("annotation"), annotations)
     staging.write_fragment(fragment, table)
-    for outcome in staging.storage.delete(dropped):
-        if outcome.error is not None:
-            raise outcome.error
+    return dropped

@@ -76,6 +76,10 @@ class Centre:
             time.sleep(0.02)
         return found
 
+    def pids(self) -> list[int]:
+        """All of its processes."""
+        return [*self.running.processes().values(), *self.worker_children()]
+
     def worker_children(self) -> list[int]:
         """The worker's child processes, which do the work."""
         return _children(self.pid("worker"))

@@ -1,10 +1,12 @@
-"""The broker is a doorbell: with it down, wiped and up again every accepted job still completes, once."""
+"""The broker is a doorbell: down, wiped or full of what nobody here sent, every accepted job still completes, once."""
 
 import os
+import pickle
 import shutil
 import signal
 import threading
 import time
+import uuid
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,12 +14,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
+import kombu
 import pytest
+
+from datacenter.ledger.doorbell import RING_TASK, broker_queue
+from datacenter.settings import BrokerSettings
 
 PATIENT = {"DATACENTER__LEDGER__LEASE_SECONDS": "30"}
 """No worker dies here: one that a busy machine holds up keeps its shard."""
 JOBS = 20
 AT_ONCE = 50
+PATIENCE_SECONDS = 30
 ANSWER_SECONDS = 5
 """The longest a request may take; a client gives up much later."""
 
@@ -106,6 +113,54 @@ def test_a_broker_that_hangs_delays_no_answer(centre, embedded_broker, http, tmp
         os.kill(embedded_broker, signal.SIGCONT)
 
     assert [centre.client.jobs.wait(job).state for job in jobs] == ["SUCCESS"] * len(jobs)
+
+
+class Touch:
+    """Whoever unpickles it makes a file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Path.touch, (self._path,)
+
+
+def setting_of(pid: int, name: str) -> str | None:
+    """A setting that a process was given by its environment."""
+    pairs = Path(f"/proc/{pid}/environ").read_bytes().decode().split("\0")
+    return dict(pair.partition("=")[::2] for pair in pairs).get(f"DATACENTER__BROKER__{name}")
+
+
+def test_a_pickle_among_the_messages_is_refused_and_the_worker_goes_on(centre, http, tmp_path):
+    worker, made = centre.pid("worker"), tmp_path / "made-by-a-message"
+    body = pickle.dumps(((Touch(made),), {}, {}))
+    pickle.loads(body)
+    made.unlink()  # the message does what it is for, wherever it is taken
+    log = centre.home / "log" / "worker.log"
+    before = log.stat().st_size
+
+    prefix = setting_of(worker, "PREFIX") or BrokerSettings().prefix
+    with kombu.Connection(setting_of(worker, "URL")) as connection, connection.channel() as channel:
+        queue = broker_queue(prefix, "import")(channel)
+        queue.declare()
+        kombu.Producer(channel).publish(
+            body,
+            exchange=queue.exchange,
+            routing_key=queue.routing_key,
+            content_type="application/x-python-serialize",
+            content_encoding="binary",
+            headers={"lang": "py", "task": RING_TASK, "id": str(uuid.uuid4())},
+        )
+    end = time.monotonic() + PATIENCE_SECONDS
+    while b"ContentDisallowed" not in log.read_bytes()[before:]:
+        assert time.monotonic() < end, "nobody has refused the message"
+        time.sleep(0.05)
+
+    body_of_job = {"name": "after-a-pickle", "source": {"upload": upload(centre, tmp_path, 0)}}
+    job = http.post("/datasets", json=body_of_job).json()["job"]["id"]
+    assert centre.client.jobs.wait(job).state == "SUCCESS"
+    assert centre.pid("worker") == worker
+    assert not made.exists()
 
 
 def test_parallel_requests_with_one_idempotency_key_make_one_job(centre, http, tmp_path):

@@ -81,19 +81,44 @@ def test_one_dataset_all_the_way(command, archive, name, tmp_path):
     with zipfile.ZipFile(tmp_path / "all.zip") as downloaded:
         assert {path: downloaded.read(path) for path in PICTURES} == PICTURES
 
-    assert f"deleted {name} (40 files" in command("datasets", "delete", name)
+    assert f"deleted {name} (40 files" in command("datasets", "delete", name, "--yes")
     assert f"there is no dataset named '{name}'" in command("datasets", "show", name, code=2)
+
+
+def test_a_prefix_of_a_storage_is_imported(centre, command, name):
+    for path, data in PICTURES.items():
+        file = centre.inbox / name / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(data)
+
+    told = command("datasets", "import", name, "--from", "inbox", "--prefix", name)
+
+    assert f"imported {name}: 40 files" in told
+    files = json.loads(command("datasets", "files", name, "--json"))
+    assert [file["path"] for file in files] == sorted(PICTURES)
+    command("download", name, "-o", "all.zip")
+    command("datasets", "delete", name, "--yes")
+
+
+def test_a_prefix_without_objects_fails_with_1_and_its_code(command, name):
+    refused = command("datasets", "import", name, "--from", "inbox", "--prefix", f"{name}/", code=1)
+
+    assert "NOTHING_TO_IMPORT" in refused
+    command("datasets", "delete", name, "--yes")
+    assert "source.prefix" in command(
+        "datasets", "import", name, "--from", "inbox", "--prefix", "uploads/", code=2
+    )
 
 
 def test_a_delete_with_grace_can_be_taken_back(command, archive, name):
     command("datasets", "import", name, str(archive))
-    command("datasets", "delete", name, "--grace-seconds", "600")
+    command("datasets", "delete", name, "--yes", "--grace-seconds", "600")
     command("datasets", "show", name, code=2)
 
     command("datasets", "restore", name)
 
     assert json.loads(command("datasets", "show", name, "--json"))["files"] == len(PICTURES)
-    command("datasets", "delete", name)
+    command("datasets", "delete", name, "--yes")
 
 
 def test_an_archive_that_is_none_fails_with_1_and_its_code(command, name, tmp_path):
@@ -103,7 +128,7 @@ def test_an_archive_that_is_none_fails_with_1_and_its_code(command, name, tmp_pa
 
     [job] = json.loads(command("jobs", "list", "--dataset", name, "--json"))
     assert job["error"]["code"] == "BAD_ARCHIVE"
-    command("datasets", "delete", name)
+    command("datasets", "delete", name, "--yes")
 
 
 def test_an_upload_ended_by_ctrl_c_goes_on_where_it_was(centre, command, name, tmp_path):
@@ -129,4 +154,4 @@ def test_an_upload_ended_by_ctrl_c_goes_on_where_it_was(centre, command, name, t
     imported = json.loads(command("datasets", "import", name, str(large), "--resume", resume[1], "--json"))
 
     assert imported["dataset"]["files"] == 160
-    command("datasets", "delete", name)
+    command("datasets", "delete", name, "--yes")

@@ -151,6 +151,25 @@ def test_an_import_whose_worker_is_killed_makes_the_same_dataset(centre, watch, 
     assert contents(centre, dataset_id) == contents(centre, undisturbed)
 
 
+def test_an_import_from_a_prefix_whose_worker_is_killed_makes_the_same_dataset(
+    centre, watch, archive, undisturbed
+):
+    with zipfile.ZipFile(archive) as files:
+        files.extractall(centre.inbox / "killed")
+    source = {"storage": "inbox", "prefix": "killed/"}
+    dataset, job = centre.client.datasets.create("killed-prefix", source)
+
+    middle = killed_in_the_middle(watch, job)
+
+    ended = ends_well(centre, job)
+    nothing_was_done_again(watch, middle)
+    assert ended.progress.files_done == ended.progress.files_total == FILES
+    # The objects lie in the order of their keys instead of the archive's: everything else is the same.
+    made, same = (manifest(centre, each).drop_columns("key") for each in (dataset.id, undisturbed))
+    assert made.equals(same)
+    assert sorted(contents(centre, dataset.id).values()) == sorted(contents(centre, undisturbed).values())
+
+
 def test_an_export_whose_worker_is_killed_makes_the_same_archive(centre, watch, undisturbed):
     expected = export(centre, undisturbed, NOT_ZEROS)
     ends_well(centre, expected)

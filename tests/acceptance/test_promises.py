@@ -137,6 +137,7 @@ def test_a_range_is_served_only_of_the_very_archive_that_was_begun(link, whole):
     assert httpx.get(link, headers={"If-None-Match": etag}).status_code == 304
 
 
+@pytest.mark.real
 def test_curl_goes_on_with_a_broken_transfer(link, whole, tmp_path):
     part = tmp_path / "part.zip"
     part.write_bytes(whole[:BYTES_BEFORE_THE_BREAK])

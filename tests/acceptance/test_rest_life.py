@@ -76,6 +76,30 @@ def test_a_dataset_is_uploaded_imported_exported_fetched_and_deleted(centre, htt
     assert not list((centre.storage / "datasets").rglob(f"*{dataset['id']}*/**/*.png"))
 
 
+def test_what_lies_on_a_storage_is_imported_from_its_prefix(centre, http) -> None:
+    for name, data in FILES.items():
+        path = centre.inbox / "rest life" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    source = {"storage": "inbox", "prefix": "rest life/"}
+
+    accepted = http.post("/datasets", json={"name": "rest-prefix", "source": source})
+
+    job = _finished(http, accepted)
+    assert job["progress"]["files_done"] == job["progress"]["files_total"] == len(FILES)
+    assert job["progress"]["bytes_done"] == sum(map(len, FILES.values()))
+    dataset = f"/datasets/{accepted.json()['dataset']['id']}"
+    assert http.get(dataset).json()["labels"] == {"0": 10, "1": 10}
+    assert [item["path"] for item in http.get(f"{dataset}/files").json()["items"]] == sorted(FILES)
+    for name, data in FILES.items():
+        assert http.get(f"{dataset}/files/{name}").content == data
+    _finished(http, http.delete(dataset))
+    assert {path.name for path in (centre.inbox / "rest life").rglob("*.png")} == {
+        Path(name).name for name in FILES
+    }, "the source is as it was"
+
+
+@pytest.mark.real
 def test_a_broken_transfer_is_resumed_by_curl(centre, http, tmp_path) -> None:
     source = {"upload": _upload(centre, _archive(tmp_path / "curl.zip"))}
     accepted = http.post("/datasets", json={"name": "rest-curl", "source": source})

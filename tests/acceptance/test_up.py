@@ -26,6 +26,15 @@ def eventually(condition: Callable[[], bool], seconds: float = 30) -> None:
         time.sleep(0.05)
 
 
+def exit_code(process: Child, seconds: float = 90) -> int:
+    """How it ended; it has so long to do so."""
+    end = time.monotonic() + seconds
+    while (status := process.died()) is None:
+        assert time.monotonic() < end, "it did not end in time"
+        time.sleep(0.05)
+    return status
+
+
 def test_everything_in_the_home_is_private_and_the_web_layer_is_ready(centre):
     assert httpx.get(f"{centre.url}/readyz").is_success
     assert stat.S_IMODE(centre.home.stat().st_mode) == 0o700
@@ -67,6 +76,28 @@ def test_nothing_outlives_an_up_that_was_killed_and_the_next_start_finds_data_an
 
     eventually(lambda: left_running(home) == [])
     assert up.died() == -signal.SIGKILL
+    with running(home.root) as second, second.client() as client:
+        assert second.token == token
+        assert client.uploads.offset(upload) == 0
+    assert left_running(home) == []
+
+
+def test_ctrl_c_ends_it_with_exit_code_0_and_the_next_start_finds_data_and_token_again(tmp_path: Path):
+    home = Home.at(tmp_path / "home")
+    home.root.mkdir()
+    up = Child("up", [*UP, "--home", str(home.root)], tmp_path / "up.log")
+    up.start()
+    eventually(home.url_file.exists)
+    token = home.token_file.read_text().strip()
+    with Client(home.url_file.read_text().strip(), token) as client:
+        upload = client.uploads.begin(Path(__file__))
+
+    os.killpg(up.pid, signal.SIGINT)  # as a terminal does: to the whole foreground group
+
+    assert exit_code(up) == 0
+    assert up.last_lines(1) == ["stopped; nothing runs any more"]
+    assert left_running(home) == []
+    assert not home.url_file.exists()
     with running(home.root) as second, second.client() as client:
         assert second.token == token
         assert client.uploads.offset(upload) == 0

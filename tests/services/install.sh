@@ -14,6 +14,14 @@ needed=(
   my_print_defaults:mariadb-client-core
   epmd:erlang-base
   rabbitmq-server:rabbitmq-server
+  ceph-mon:ceph-mon
+  ceph-osd:ceph-osd
+  radosgw:radosgw
+  radosgw-admin:radosgw
+  ceph:ceph-common
+  ceph-authtool:ceph-common
+  monmaptool:ceph-common
+  openssl:openssl
   java:openjdk-17-jre-headless
   unzip:unzip
   zip:zip

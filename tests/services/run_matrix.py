@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
+from services.ceph import CephServer
 from services.hdfs import HdfsServer
 from services.mariadb import MariadbServer
 from services.rabbitmq import RabbitmqServer
@@ -26,6 +27,7 @@ from services.server import Server, program_path
 
 DATABASE_VARIABLE = "DATACENTER_TEST_DATABASE_URL"
 BROKER_VARIABLE = "DATACENTER_TEST_BROKER_URL"
+CEPH_VARIABLE = "DATACENTER_TEST_CEPH_URL"
 HDFS_VARIABLE = "DATACENTER_TEST_HDFS_URL"
 
 TESTS = Path(__file__).resolve().parents[1]
@@ -59,7 +61,7 @@ ROUNDS = (
     Round(
         title="unit and conformance tests that need real programs",
         arguments=(*(str(TESTS / folder) for folder in ("unit", "conformance")), "-m", "real"),
-        servers={DATABASE_VARIABLE: MariadbServer, HDFS_VARIABLE: HdfsServer},
+        servers={DATABASE_VARIABLE: MariadbServer, CEPH_VARIABLE: CephServer, HDFS_VARIABLE: HdfsServer},
         may_be_empty=True,
     ),
 )
@@ -127,6 +129,7 @@ def serve() -> None:
         DATABASE_VARIABLE: MariadbServer,
         BROKER_VARIABLE: RedisServer,
         "RABBITMQ_URL": RabbitmqServer,
+        CEPH_VARIABLE: CephServer,
         HDFS_VARIABLE: HdfsServer,
     }
     with running(servers) as urls:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
+from cryptography.fernet import Fernet
 from sqlalchemy import URL
 
 from datacenter.cli.errors import WrongUse
@@ -52,6 +53,11 @@ class Home:
         return self.root / "secret_key"
 
     @property
+    def registration_key_file(self) -> Path:
+        """What the secrets of registered storages are encrypted with, unless the settings have keys of their own."""
+        return self.root / "registration_key"
+
+    @property
     def processes_file(self) -> Path:
         """The process ids of the running data centre, by name."""
         return self.root / "processes.json"
@@ -84,6 +90,8 @@ class Home:
             write_private(self.config, HEADER + yaml.safe_dump(self._first_settings(), sort_keys=False))
         if not self.secret_key_file.exists():
             write_private(self.secret_key_file, secrets.token_urlsafe(48))
+        if not self.registration_key_file.exists():
+            write_private(self.registration_key_file, Fernet.generate_key().decode())
 
     def _first_settings(self) -> dict[str, object]:
         database = URL.create("sqlite", database=str(self.root / "datacenter.db"))

@@ -1,5 +1,6 @@
 """What stands before the first process: settings, schema, project, token, a free port."""
 
+import json
 import os
 import socket
 from pathlib import Path
@@ -23,6 +24,9 @@ def settings_of(home: Home, port: int | None) -> Settings:
     os.environ["DATACENTER__WEB__SECRET_KEY"] = home.secret_key_file.read_text().strip()
     try:
         settings = load_settings()
+        if not settings.registration.keys:
+            key = home.registration_key_file.read_text().strip()
+            os.environ["DATACENTER__REGISTRATION__KEYS"] = json.dumps([key])
         chosen = free_port(settings.web.host, settings.web.port if port is None else port)
         os.environ["DATACENTER__WEB__PORT"] = str(chosen)
         return load_settings()

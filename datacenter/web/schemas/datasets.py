@@ -49,10 +49,14 @@ Label = Annotated[
 class Source(Request):
     """Where the files come from: `{upload}`, `{storage, key}`, `{storage, prefix}`, `{storage, table}` or `{storage, query}`."""
 
-    upload: ShortText | None = None
-    storage: ShortText | None = None
-    key: Text | None = None
-    prefix: Text | None = None
+    upload: ShortText | None = Field(None, description="A finished upload of an archive.")
+    storage: ShortText | None = Field(None, description="A storage whose role is source or both.")
+    key: Text | None = Field(None, description="With storage: an archive that lies there.")
+    prefix: Text | None = Field(
+        None,
+        description="With storage: a folder, with or without its last `/`; every object in it and below becomes a file, "
+        "whose path is what follows in its key. Empty: the whole storage.",
+    )
     table: Text | None = None
     query: Text | None = None
 

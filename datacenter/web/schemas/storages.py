@@ -1,8 +1,63 @@
-"""Registered storages, without their secrets."""
+"""Registered storages, without their secrets; what registers and changes them; what lies in them."""
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from datacenter.web.schemas.base import Answer
+from pydantic import AfterValidator, Field, WithJsonSchema
+
+from datacenter.settings import Role
+from datacenter.web.schemas.base import Answer, Request, Text, Time
+
+MOST_NUMBER = 1 << 53
+MOST_OPTIONS = 64
+MOST_OPTION_CHARACTERS = 8192
+
+
+def _printable(value: str) -> str:
+    if not value.isprintable() or value != value.strip():
+        raise ValueError("control characters and spaces around it are not allowed")
+    return value
+
+
+def _option_value(value: Any) -> str | int | bool:
+    # Not a union of types, whose errors would name the member and not only the option.
+    if isinstance(value, str):
+        if len(value) > MOST_OPTION_CHARACTERS or "\0" in value:
+            raise ValueError(f"it must be of at most {MOST_OPTION_CHARACTERS} characters, without NUL")
+        if any(0xD800 <= ord(character) <= 0xDFFF for character in value):
+            raise ValueError("half of a surrogate pair is not a character")
+        return value
+    if isinstance(value, int) and abs(value) <= MOST_NUMBER:
+        return value
+    raise ValueError("it must be text, a whole number, true or false")
+
+
+Name = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+Url = Annotated[Text, Field(min_length=1, max_length=1024), AfterValidator(_printable)]
+OptionName = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
+OptionText = Annotated[
+    Any,
+    AfterValidator(_option_value),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "integer"}, {"type": "boolean"}]}),
+]
+Options = Annotated[dict[OptionName, OptionText], Field(max_length=MOST_OPTIONS)]
+
+
+class NewStorageRequest(Request):
+    """A storage to register; options whose names say that they are secrets are kept encrypted."""
+
+    name: Name
+    kind: Annotated[Text, Field(min_length=1, max_length=32)]
+    url: Url = Field(description="Without a password; that is an option.")
+    role: Role = "platform"
+    options: Options = Field(default_factory=dict)
+
+
+class StorageChangeRequest(Request):
+    """What is given is changed."""
+
+    role: Role | None = None
+    url: Url | None = None
+    options: Options | None = Field(None, description="All options; a secret given as `***` stays as it was.")
 
 
 class StorageObject(Answer):
@@ -10,7 +65,24 @@ class StorageObject(Answer):
 
     name: str
     kind: str
-    role: Literal["platform", "source", "both"]
+    role: Role
     url: str
     options: dict[str, str | int | bool]
     state: Literal["REGISTERED"]
+
+
+class HealthObject(Answer):
+    """Whether a storage does what it is registered for; `detail` is a sentence a person can act on."""
+
+    ok: bool
+    detail: str
+
+
+class EntryObject(Answer):
+    """An object, or a prefix that objects share; `key` is the whole of it, `name` its last segment."""
+
+    name: str
+    key: str
+    kind: Literal["prefix", "object"]
+    size_bytes: int | None
+    modified_at: Time | None

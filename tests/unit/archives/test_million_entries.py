@@ -5,16 +5,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pyarrow as pa
 import pytest
-from archive_layouts import fetch_zeros
+from archive_layouts import zip_of_empty_files
 from archive_reading import BytesSource
 from raw_zip import RawZip, file
 
 from datacenter.archives.errors import ArchiveRejected
 from datacenter.archives.limits import Limits
 from datacenter.archives.zip_index import read_zip_index
-from datacenter.archives.zip_layout import ZipLayout
 
 MILLION = Limits().entries
 READ = r"""
@@ -39,19 +37,6 @@ members = sum(1 for _ in read_zip_span(source, span, Limits()))
 peak_kib = int(re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[1])
 print(json.dumps([index.files, members, peak_kib / 1024]))
 """
-
-
-def zip_of_empty_files(count: int, target: Path) -> None:
-    table = pa.table(
-        {
-            "path": [f"train/class_{i % 100:03d}/image_{i:07d}.jpg" for i in range(count)],
-            "size_bytes": pa.array([0] * count, pa.int64()),
-            "crc32": pa.array([0] * count, pa.uint32()),
-        }
-    )
-    layout = ZipLayout.from_table(table)
-    with target.open("wb") as archive:
-        archive.writelines(layout.read(0, layout.size_bytes, fetch_zeros))
 
 
 def test_a_million_empty_files_are_accepted_in_512_mib(tmp_path: Path) -> None:

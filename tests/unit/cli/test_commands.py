@@ -60,15 +60,41 @@ def test_a_job_that_succeeds_exits_with_0(run, server):
 
 
 def test_a_job_that_fails_exits_with_1_and_says_why_in_two_lines(run, server):
-    server[f"GET /jobs/{JOB['id']}"] = FAILED
+    error = {**FAILED["error"], "code": "STORAGE_UNAVAILABLE"}
+    server[f"GET /jobs/{JOB['id']}"] = {**FAILED, "dataset_ids": [DATASET["id"]], "error": error}
 
     ended = run("jobs", "watch", JOB["id"])
 
     assert ended.code == 1
     assert ended.err.splitlines()[-2:] == [
-        "error: the import failed: CORRUPT: a checksum differs (in a\\x1b.png)",
+        "error: the import failed: STORAGE_UNAVAILABLE: a checksum differs (in a\\x1b.png)",
         f"to try again: datacenter jobs retry {JOB['id']}",
     ]
+
+
+@pytest.mark.parametrize("code", ["CORRUPT", "UNSAFE_PATH", "BAD_ARCHIVE", "BAD_LABELS"])
+def test_an_import_of_bad_input_is_not_to_be_retried_but_done_anew(run, server, code):
+    server[f"GET /jobs/{JOB['id']}"] = {
+        **FAILED,
+        "dataset_ids": [DATASET["id"]],
+        "error": {"code": code, "message": "it is bad"},
+    }
+    server[f"GET /datasets/{DATASET['id']}"] = {**DATASET, "name": "my digits", "state": "FAILED"}
+
+    ended = run("jobs", "watch", JOB["id"])
+
+    assert ended.err.splitlines()[-1] == (
+        "to try again: datacenter datasets delete 'my digits' --yes, then import again"
+    )
+
+
+@pytest.mark.parametrize("name", ["--all", "a\x1bb", None])
+def test_a_dataset_whose_name_cannot_be_typed_is_called_by_its_id(run, server, name):
+    server[f"GET /jobs/{JOB['id']}"] = {**FAILED, "dataset_ids": [DATASET["id"]]}
+    if name is not None:
+        server[f"GET /datasets/{DATASET['id']}"] = {**DATASET, "name": name}
+
+    assert f"datasets delete {DATASET['id']} --yes" in run("jobs", "watch", JOB["id"]).err
 
 
 def test_a_job_that_fails_is_in_the_json_too(run, server):
@@ -157,6 +183,44 @@ def test_a_refused_request_names_the_field(run, server):
     assert ended.err == "error: labels.any: is empty (INVALID)\n"
 
 
+def test_a_field_that_the_reason_names_too_is_named_once(run, server):
+    errors = [{"field": "label_format", "reason": "label_format: 'coco' cannot be exported"}]
+    server["GET /datasets"] = {"items": [DATASET], "next": None}
+    server[f"GET /datasets/{DATASET['id']}"] = DATASET
+    server["POST /exports"] = (422, {"code": "INVALID", "detail": "wrong", "errors": errors})
+
+    ended = run("export", "digits", "--format", "coco")
+
+    assert ended.err == "error: label_format: 'coco' cannot be exported (INVALID)\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "options", "warning"),
+    [
+        (0, ("--label", "cat"), "warning: no file has these labels\n"),
+        (0, ("--label", "cat", "--preview"), "warning: no file has these labels\n"),
+        (1, ("--label", "cat"), ""),
+        (0, (), ""),
+        (0, ("--label", "cat", "--json"), ""),
+        (0, ("--label", "cat", "--no-wait"), ""),
+    ],
+)
+def test_an_export_by_labels_that_no_file_has_warns_and_exits_with_0(run, server, files, options, warning):
+    export = {"id": "e1", "files": files, "size_bytes": 22}
+    job = {**JOB, "kind": "export"}
+    server["GET /datasets"] = {"items": [DATASET], "next": None}
+    server[f"GET /datasets/{DATASET['id']}"] = DATASET
+    server["POST /exports/preview"] = {"files": files, "size_bytes": 0}
+    server["POST /exports"] = {"export": export, "job": {**job, "state": "PENDING"}}
+    server["GET /exports/e1"] = export
+    server[f"GET /jobs/{JOB['id']}"] = job
+
+    ended = run("export", "digits", *options)
+
+    assert ended.code == 0
+    assert [line for line in ended.err.splitlines() if "warning" in line] == warning.splitlines()
+
+
 def test_a_taken_name_is_refused_before_anything_is_uploaded(run, server, tmp_path):
     server["GET /datasets"] = {"items": [DATASET], "next": None}
     archive = tmp_path / "a.zip"
@@ -166,19 +230,6 @@ def test_a_taken_name_is_refused_before_anything_is_uploaded(run, server, tmp_pa
 
     assert ended.code == 2
     assert "there is a dataset named 'digits' already" in ended.err
-
-
-def test_a_delete_by_a_program_asks_nothing_and_tells_the_job(run, server):
-    server["GET /datasets"] = {"items": [DATASET], "next": None}
-    server[f"GET /datasets/{DATASET['id']}"] = DATASET
-    server[f"DELETE /datasets/{DATASET['id']}"] = (
-        202,
-        {"job": {**JOB, "kind": "delete", "state": "PENDING"}},
-    )
-
-    ended = run("datasets", "delete", "digits", "--no-wait", "--json")
-
-    assert ended.json()["job"]["kind"] == "delete"
 
 
 @pytest.mark.parametrize("name", ["a [/] b", "[red]digits", "[link=x]"])

@@ -23,6 +23,7 @@ def test_a_new_home_is_private(home):
     assert stat.S_IMODE(home.root.stat().st_mode) == 0o700
     assert stat.S_IMODE(home.secret_key_file.stat().st_mode) == 0o600
     assert len(home.secret_key_file.read_text()) >= 32
+    assert stat.S_IMODE(home.registration_key_file.stat().st_mode) == 0o600
 
 
 def test_what_a_user_edited_is_kept(home):

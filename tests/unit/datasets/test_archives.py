@@ -104,6 +104,23 @@ def _shards(bench: Bench, job_id: str) -> list[object]:
         return list(session.scalars(select(Shard).where(Shard.job_id == job_id).order_by(Shard.id)))
 
 
+def test_a_job_that_may_not_begin_yet_keeps_nobody_waiting(bench: Bench, pets: Dataset) -> None:
+    wanted = request(pets, labels=LabelFilter(any=("dog",)))
+    with bench.database.transaction() as session:
+        later = JobOptions(not_before=now(session) + timedelta(days=30), priority=-100)
+        _, _, first = exports.create(session, bench.resources, bench.project_id, wanted, later)
+    _, archive, second = bench.export(wanted)
+
+    bench.work()
+
+    assert bench.job(second.id).state == "SUCCESS"
+    assert bench.job(first.id).state in ("PENDING", "RECEIVED")
+    bench.settle()
+    assert bench.job(first.id).state == "SUCCESS"
+    assert state(bench, archive.id) == ArchiveState.READY
+    assert sum("/archive-" in key for key in bench.objects(archive.prefix)) == 1
+
+
 def test_whoever_waits_builds_it_when_the_first_was_cancelled(bench: Bench, pets: Dataset) -> None:
     _, archive, first = bench.export(request(pets))
     _, _, second = bench.export(request(pets))

@@ -1,5 +1,9 @@
 """Labelling: a new version for each change, nothing lost when several people label at once."""
 
+import os
+import signal
+import subprocess
+import sys
 import threading
 from collections import Counter
 from collections.abc import Sequence
@@ -8,16 +12,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from manifests import published
+from sqlalchemy import update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 from workbench import Workbench
 
-from datacenter.datasets import files, labelling
+from datacenter.database import now
+from datacenter.datasets import drafts, files, labelling
 from datacenter.datasets.labelling import FileSelection
-from datacenter.datasets.models import Dataset, DatasetVersion
+from datacenter.datasets.models import Dataset, DatasetVersion, Litter
 from datacenter.datasets.records import find_version, labels_of
 from datacenter.errors import DatasetNotReady, Invalid, NotFound, VersionConflict
 from datacenter.settings import LimitSettings
+from jobs.sweep import sweep_once
 
 FILES = {"a/1": ["cat"], "a/2": ["cat", "dog"], "b/1": [], "b/2": ["猫"]}
 
@@ -232,3 +239,96 @@ def test_what_is_committed_with_it_can_refuse_the_whole(bench: Workbench) -> Non
 
     assert labels(bench, dataset) == FILES
     assert len(manifests(bench, dataset)) == 1
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+
+from workbench import Workbench
+
+from datacenter.datasets import labelling
+
+labelling._publish = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+bench = Workbench(Path(sys.argv[1]))
+every = labelling.FileSelection(prefix="")
+labelling.relabel(
+    bench.resources, bench.project_id, sys.argv[2], select=every, add=("x",), remove=(), also=lambda *_: None
+)
+"""
+
+
+def pass_an_hour(bench: Workbench) -> None:
+    """Drafts are due, and the sweep comes by."""
+    with bench.database.transaction() as session:
+        session.execute(update(Litter).values(due_at=now(session)))
+    sweep_once(bench.resources)
+
+
+def test_a_manifest_whose_writer_was_killed_before_it_was_published_is_swept(bench: Workbench) -> None:
+    dataset = published(bench, FILES)
+    before = manifests(bench, dataset)
+    command = [sys.executable, "-c", KILLED, str(bench.home), dataset.id]
+    path = os.pathsep.join(each for each in sys.path if each)
+
+    killed = subprocess.run(command, env={**os.environ, "PYTHONPATH": path}, check=False)
+
+    assert killed.returncode == -signal.SIGKILL
+    assert len(manifests(bench, dataset)) == 2
+    sweep_once(bench.resources)
+    assert len(manifests(bench, dataset)) == 2, "its writer may still be at work"
+    pass_an_hour(bench)
+    assert manifests(bench, dataset) == before
+    assert labels(bench, dataset) == FILES
+
+
+def test_a_manifest_that_was_published_is_never_swept(bench: Workbench) -> None:
+    dataset = published(bench, FILES)
+    relabel(bench, dataset, FileSelection(prefix="a"), add=["x"])
+
+    pass_an_hour(bench)
+
+    assert labels(bench, dataset)["a/1"] == ["cat", "x"]
+    assert len(manifests(bench, dataset)) == 2
+
+
+def test_a_manifest_that_may_be_swept_just_now_is_not_published(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = published(bench, FILES)
+    monkeypatch.setattr(drafts, "LIFETIME", drafts.MARGIN)
+
+    with pytest.raises(VersionConflict):
+        relabel(bench, dataset, FileSelection(prefix="a"), add=["x"])
+
+    assert bench.dataset(dataset.id).version == 1
+    assert len(manifests(bench, dataset)) == 1
+
+
+@pytest.mark.parametrize(
+    "select",
+    [
+        FileSelection(prefix="zzz"),
+        FileSelection(labels=("nobody has it",)),
+        FileSelection(paths=()),
+        FileSelection(paths=("b/1",), labels=("cat",)),
+    ],
+)
+def test_where_no_file_is_selected_no_version_is_made(bench: Workbench, select: FileSelection) -> None:
+    dataset = published(bench, FILES)
+    heard: list[int] = []
+
+    version = labelling.relabel(
+        bench.resources,
+        bench.project_id,
+        dataset.id,
+        select=select,
+        add=("x",),
+        remove=(),
+        also=lambda _, found: heard.append(found.version),
+    )
+
+    assert (version.version, heard) == (1, [1])
+    assert bench.dataset(dataset.id).version == 1
+    assert len(manifests(bench, dataset)) == 1
+    assert labels(bench, dataset) == FILES

@@ -158,6 +158,35 @@ def test_an_archive_is_imported_by_key_from_a_source_only(bench: Workbench) -> N
         assert job.payload["source"] == {"storage": storage, "key": "in/a.zip", "filename": "a.zip"}
 
 
+@pytest.mark.parametrize("storage", ["inbox", "shared"])
+@pytest.mark.parametrize(
+    "prefix",
+    ["uploads", "uploads/", "datasets/0190/objects/", "Archives/", "uploads.", "uploads\\0190/", ".datacenter/",
+     "./a/", "a/../uploads/", "a//", "/", "/etc/", "a\0b", "x" * 256],
+)  # fmt: skip
+def test_a_prefix_that_cannot_be_imported_is_refused_by_its_name(
+    bench: Workbench, storage: str, prefix: str
+) -> None:
+    with pytest.raises(Invalid) as caught:
+        create(bench, f"stolen-{new_id()}", source={"storage": storage, "prefix": prefix})
+
+    assert caught.value.field == "source.prefix"
+    assert caught.value.detail.startswith("source.prefix: ")
+
+
+@pytest.mark.parametrize(
+    ("prefix", "folder"), [("", ""), ("in", "in/"), ("in/", "in/"), ("uploads-2/图", "uploads-2/图/")]
+)
+def test_a_prefix_is_a_folder_of_a_source(bench: Workbench, prefix: str, folder: str) -> None:
+    for storage in ("inbox", "shared"):
+        _, job = create(bench, new_id(), source={"storage": storage, "prefix": prefix})
+        assert job.payload["source"] == {"storage": storage, "prefix": folder}
+
+    with pytest.raises(Invalid) as caught:
+        create(bench, new_id(), source={"storage": "default", "prefix": prefix})
+    assert caught.value.field == "source.storage"
+
+
 def test_what_is_made_is_not_kept_on_a_source(bench: Workbench) -> None:
     dataset = published(bench, {"a": []})
     with pytest.raises(Invalid) as caught:

@@ -1,5 +1,7 @@
 """The sweep: what time or a crash has left is removed, what is alive is not, and nothing depends on how often it runs."""
 
+import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -13,12 +15,14 @@ from workbench import SilentDoorbell
 
 from datacenter.database import Base, now
 from datacenter.datasets.exports import ExportRequest
-from datacenter.datasets.models import Archive, Delivery, Download, Export, Litter, Upload
+from datacenter.datasets.models import Archive, ArchiveState, Delivery, Download, Export, Litter, Upload
 from datacenter.datasets.uploads import append, begin
+from datacenter.ledger import leases
 from datacenter.ledger.doorbell import BrokerUnavailable
 from datacenter.ledger.models import Job
 from datacenter.settings import LifetimeSettings
-from jobs.sweep import forget_the_old, sweep_once
+from jobs import scheduler, sweep
+from jobs.sweep import forget_the_old, remove_litter, sweep_once
 from storage_adapters.contract import NewObject
 from storage_adapters.errors import PermissionDenied
 
@@ -72,7 +76,7 @@ def test_litter_that_would_not_go_stays_on_the_list_and_stops_nothing(bench: Ben
     resources = faulty_storages(bench.resources, Schedule())
     resources.storages.refused.add("old/a")  # type: ignore[attr-defined]  # a faulty one has it
 
-    sweep_once(resources)
+    remove_litter(resources)
 
     assert bench.objects() == ["old/a"]
     assert count(bench, Litter) == 2
@@ -87,7 +91,7 @@ def test_a_storage_that_is_away_keeps_its_litter_for_later(bench: Bench) -> None
     put(bench, "old/a")
     litter(bench)
 
-    sweep_once(faulty_storages(bench.resources, Schedule(at=1, forever=True, fault=PermissionDenied)))
+    remove_litter(faulty_storages(bench.resources, Schedule(at=1, forever=True, fault=PermissionDenied)))
 
     assert count(bench, Litter) == 1
 
@@ -124,6 +128,49 @@ def test_an_upload_that_an_import_reads_or_may_go_on_with_is_not_removed(bench: 
     assert bench.job(job.id).state == "SUCCESS"
 
 
+def test_uploads_that_waiting_imports_hold_do_not_hide_the_ones_behind_them(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweep, "BATCH", 2)
+    for _ in range(3):
+        bench.submit_import(zip_of(FILES))
+    with bench.database.transaction() as session:
+        session.execute(update(Upload).values(expires_at=now(session) - timedelta(days=1)))
+    forgotten = bench.upload(b"whole")
+    with bench.database.transaction() as session:
+        last = now(session) - timedelta(seconds=1)
+        session.execute(update(Upload).where(Upload.id == forgotten).values(expires_at=last))
+
+    bench.sweep()
+
+    with bench.database.reading() as session:
+        assert session.get(Upload, forgotten) is None
+    assert count(bench, Upload) == 3
+
+
+def test_archives_that_waiting_jobs_want_do_not_hide_the_ones_behind_them(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweep, "BATCH", 2)
+    dataset = published(bench, {"a": []})
+    of_it = ((dataset.id, None),)
+    _, forgotten, _ = bench.export(ExportRequest(datasets=of_it))
+    bench.settle()
+    bench.download(dataset.id, Delivery.ARCHIVE, archive="tar")
+    for archive in ("zip", "tar"):
+        bench.export(ExportRequest(datasets=of_it, archive=archive, label_format="csv"))
+    with bench.database.transaction() as session:
+        session.execute(update(Archive).values(expires_at=now(session) - timedelta(days=1)))
+        last = now(session) - timedelta(seconds=1)
+        session.execute(update(Archive).where(Archive.id == forgotten.id).values(expires_at=last))
+
+    bench.sweep()
+
+    with bench.database.reading() as session:
+        expired = session.scalars(select(Archive.id).where(Archive.state == ArchiveState.EXPIRED)).all()
+    assert (list(expired), count(bench, Archive)) == ([forgotten.id], 4)
+
+
 def test_an_upload_of_a_failed_import_is_removed_when_its_time_is_over(bench: Bench) -> None:
     dataset, job = bench.submit_import(b"PK this is no archive")
     bench.settle()
@@ -135,6 +182,30 @@ def test_an_upload_of_a_failed_import_is_removed_when_its_time_is_over(bench: Be
 
     assert bench.disk() == set()
     assert bench.dataset(dataset.id).state == "FAILED"
+
+
+def test_an_import_that_loses_every_worker_fails_with_its_work_kept_and_a_retry_goes_on(bench: Bench) -> None:
+    dataset, job = bench.submit_import(zip_of(FILES))
+    while not bench.job(job.id).files_done:
+        bench.step(bench.engine())
+    done = bench.job(job.id).files_done
+
+    for _ in range(bench.settings.ledger.attempts):
+        bench.pass_time()
+        with bench.database.transaction() as session:
+            held = leases.claim(session, "import", "gone:1", timedelta(seconds=-1))
+        assert held is not None
+        bench.sweep()
+
+    ended = bench.job(job.id)
+    assert (ended.state, ended.checkpoint, ended.files_done) == ("FAILURE", True, done)
+    assert ended.error is not None
+    assert ended.error["code"] == "WORKER_LOST"
+    assert bench.dataset(dataset.id).state == "FAILED"
+    bench.retry(job.id)
+    bench.settle()
+    assert bench.job(job.id).state == "SUCCESS"
+    assert bench.dataset(dataset.id).files == len(FILES)
 
 
 def test_rows_that_nobody_needs_any_more_are_forgotten(bench: Bench) -> None:
@@ -183,9 +254,35 @@ def test_a_broker_that_is_down_stops_no_sweep(bench: Bench) -> None:
             raise BrokerUnavailable("down")
 
     bench.submit_import(zip_of(FILES))
-    put(bench, "old/a")
-    litter(bench)
+    upload_id = bench.upload(b"never imported")
+    with bench.database.transaction() as session:
+        session.execute(update(Upload).where(Upload.id == upload_id).values(expires_at=now(session)))
 
     sweep_once(replace(bench.resources, doorbell=Dead()))
 
-    assert "old/a" not in bench.objects()
+    with bench.database.reading() as session:
+        assert session.get(Upload, upload_id) is None
+
+
+def test_a_storage_that_hangs_keeps_no_ring_and_no_lease_waiting(bench: Bench, monkeypatch) -> None:
+    hung, stop = threading.Event(), threading.Event()
+
+    def hang(_: object) -> None:
+        hung.set()
+        stop.wait()
+
+    monkeypatch.setattr(scheduler, "remove_litter", hang)
+    settings = bench.settings.ledger.model_copy(update={"relay_seconds": 0.01, "sweep_seconds": 0.01})
+    resources = replace(bench.resources, settings=bench.settings.model_copy(update={"ledger": settings}))
+    running = threading.Thread(target=scheduler.run, args=(resources, stop))
+    running.start()
+    try:
+        assert hung.wait(5)
+        _, job = bench.submit_import(zip_of(FILES))
+        end = time.monotonic() + 10
+        while ("import", job.id) not in bench.doorbell.rings and time.monotonic() < end:
+            time.sleep(0.01)
+        assert ("import", job.id) in bench.doorbell.rings
+    finally:
+        stop.set()
+        running.join()

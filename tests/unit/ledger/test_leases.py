@@ -1,6 +1,7 @@
 """Leases: a shard has one holder at a time, and whoever was replaced changes nothing."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from ledger_desk import LedgerDesk
@@ -120,24 +121,89 @@ def test_an_expired_lease_that_nobody_has_taken_back_can_still_be_extended(desk:
     assert desk.sweep() == 0
 
 
+def test_a_shard_that_is_lost_again_waits_as_after_a_failed_attempt(desk: LedgerDesk) -> None:
+    job_id, (held,) = desk.started(1)
+    desk.lose(held)
+    assert desk.job(job_id).state == JobState.STARTED
+    again = desk.claim()
+
+    desk.lose(again)
+
+    assert desk.claim_any() is None
+    job = desk.job(job_id)
+    assert (job.state, job.attempts) == (JobState.RETRY, 2)
+    assert job.error is not None
+    assert job.error["code"] == "WORKER_LOST"
+    (shard,) = desk.shards(job_id, ShardState.WAITING)
+    assert shard.not_before is not None
+    pause = shard.not_before - datetime.now(UTC)
+    assert timedelta(seconds=25) < pause <= timedelta(seconds=61)
+    desk.pass_time()
+    desk.done(desk.claim())
+    desk.finished(desk.claim())
+    job = desk.job(job_id)
+    assert (job.state, job.error) == (JobState.SUCCESS, None)
+
+
 def test_a_shard_that_kills_its_workers_is_given_back_as_often_as_attempts_allow(desk: LedgerDesk) -> None:
     job_id, (held,) = desk.started(1)
     desk.lose(held)
     desk.lose(desk.claim())
+    desk.pass_time()
     assert desk.job(job_id).outcome is None
 
     desk.lose(desk.claim())
 
     job = desk.job(job_id)
-    assert (job.outcome, job.attempts, job.checkpoint) == (JobState.FAILURE, 3, False)
-    undo = desk.claim()
-    assert undo.step == Step.UNDO
-    desk.undone(undo)
-    job = desk.job(job_id)
-    assert job.state == JobState.FAILURE
+    assert (job.state, job.attempts) == (JobState.FAILURE, 3)
     assert job.error is not None
     assert job.error["code"] == "WORKER_LOST"
-    assert "3 times" in job.error["message"]
+    assert "attempt 3 of 3" in job.error["message"]
+    assert "killed, probably out of memory" in job.error["message"]
+    assert "waited too long for a storage" in job.error["message"]
+    assert desk.interrupted == [job_id]
+    desk.pass_time()
+    assert desk.claim_any() is None, "it is over for good"
+
+
+def test_what_was_done_before_the_workers_were_lost_is_kept_for_a_retry(desk: LedgerDesk) -> None:
+    job_id, (done, lost, other) = desk.started(3)
+    desk.done(done)
+    desk.lose(lost)
+    for _ in range(2):
+        desk.lose(desk.claim())
+        desk.pass_time()
+    assert desk.job(job_id).finished_at is None, "the end waits for the other shard"
+    desk.drop(other)
+    assert (desk.job(job_id).state, desk.job(job_id).checkpoint) == (JobState.FAILURE, True)
+
+    desk.retry(job_id)
+
+    again = [desk.claim(), desk.claim()]
+    assert {each.shard_id for each in again} == {lost.shard_id, other.shard_id}
+    for each in again:
+        desk.done(each)
+    desk.finished(desk.claim())
+    assert desk.job(job_id).state == JobState.SUCCESS
+
+
+def test_all_workers_lost_at_the_last_attempt_end_the_job_once(desk: LedgerDesk) -> None:
+    job_id, held = desk.started(3)
+    for _ in range(2):
+        for each in held:
+            desk.expire(each)
+        desk.sweep()
+        desk.pass_time()
+        held = [desk.claim() for _ in held]
+    for each in held:
+        desk.expire(each)
+
+    assert desk.sweep() == 3
+
+    job = desk.job(job_id)
+    assert (job.state, job.checkpoint, job.open_shards) == (JobState.FAILURE, True, 0)
+    assert desk.interrupted == [job_id]
+    assert desk.shards(job_id, ShardState.LEASED) == []
 
 
 def test_a_worker_lost_in_the_cleaning_does_not_leave_the_job_open(desk: LedgerDesk) -> None:
@@ -145,6 +211,7 @@ def test_a_worker_lost_in_the_cleaning_does_not_leave_the_job_open(desk: LedgerD
     desk.fail(held, retryable=False)
     for _ in range(3):
         desk.lose(desk.claim())
+        desk.pass_time()
 
     job = desk.job(job_id)
     assert job.state == JobState.FAILURE

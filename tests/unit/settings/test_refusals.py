@@ -112,6 +112,22 @@ def test_a_source_beside_a_platform_is_fine(monkeypatch: pytest.MonkeyPatch) -> 
     assert set(load_settings().storages) == {"default", "inbox"}
 
 
+@pytest.mark.parametrize("key", ["canary", "Y2FuYXJ5", "canary" * 10, "ключ"])
+def test_a_registration_key_that_is_none_is_refused_with_the_way_to_make_one(
+    monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    told = refusal(monkeypatch, DATACENTER__REGISTRATION__KEYS=f'["{key}"]')
+
+    assert told.detail.startswith("registration.keys: each must be a Fernet key; make one with: python")
+
+
+@pytest.mark.parametrize("place", ["mnt/inbox", "rgw.example.com", "https://user@host", "https://", "*"])
+def test_a_place_that_is_none_cannot_be_allowed(monkeypatch: pytest.MonkeyPatch, place: str) -> None:
+    told = refusal(monkeypatch, DATACENTER__REGISTRATION__ALLOW=f'["{place}"]')
+
+    assert told.detail.startswith("registration.allow: each must be a place")
+
+
 @pytest.mark.parametrize("heartbeat_seconds", ["30", "100"])
 def test_a_lease_lasts_longer_than_the_time_between_heartbeats(
     monkeypatch: pytest.MonkeyPatch, heartbeat_seconds: str

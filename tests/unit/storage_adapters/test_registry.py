@@ -6,20 +6,32 @@ from types import MappingProxyType
 import pytest
 
 from storage_adapters import registry
+from storage_adapters.contract import Storage
 from storage_adapters.errors import ConfigurationInvalid
 from storage_adapters.memory import MemoryStorage
 from storage_adapters.nas import NasStorage
+from storage_adapters.options import OptionValue
 from storage_adapters.registry import KINDS, AdapterEntry, open_storage
 
 
 def test_every_kind_can_be_opened(tmp_path: Path) -> None:
-    urls = {"memory": "memory://registry", "nas": f"nas://{tmp_path}/root"}
-    servers = {"hdfs": "hdfs://127.0.0.1:1/root", "webhdfs": "webhdfs://127.0.0.1:1/root"}
-    assert set(KINDS) == urls.keys() | servers.keys()
-    for kind, url in urls.items():
-        assert open_storage(kind, url, {}).check().ok
-    for kind, url in servers.items():
-        assert "refuses" in open_storage(kind, url, {}).check().detail
+    keys = {"access_key": "key", "secret_key": "secret"}
+    places: dict[str, tuple[str, dict[str, OptionValue]]] = {
+        "ceph": ("ceph://bucket", {"endpoint": "http://rgw", **keys}),
+        "cos": ("cos://bucket-125", {"region": "ap-guangzhou", **keys}),
+        "hdfs": ("hdfs://127.0.0.1:1/root", {}),
+        "memory": ("memory://registry", {}),
+        "nas": (f"nas://{tmp_path}/root", {}),
+        "webhdfs": ("webhdfs://127.0.0.1:1/root", {}),
+    }
+    assert set(KINDS) == set(places)
+    for kind, (url, options) in places.items():
+        assert isinstance(open_storage(kind, url, options), Storage)
+
+
+@pytest.mark.parametrize("kind", ["hdfs", "webhdfs"])
+def test_a_kind_without_its_server_opens_and_says_so(kind: str) -> None:
+    assert "refuses" in open_storage(kind, f"{kind}://127.0.0.1:1/root", {}).check().detail
 
 
 def test_an_unknown_kind_names_the_known_ones() -> None:

@@ -1,6 +1,7 @@
 """The web application on a real server in a thread, with SQLite, a directory and a doorbell that only listens."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
@@ -19,6 +20,7 @@ from datacenter.settings import BrokerSettings, Settings
 from datacenter.storages.registered import Storages
 from datacenter.web.server import build_server
 
+REGISTRATION_KEY = "cmVnaXN0cmF0aW9uLWtleS1vZi10aGUtdGVzdHMtMDE="
 TUS = {"Tus-Resumable": "1.0.0"}
 
 
@@ -31,6 +33,13 @@ class ListeningDoorbell(Doorbell):
 
     def ring(self, queue: str, job_id: str) -> None:
         self.rings.append((queue, job_id))
+
+    def heard(self, job_id: str) -> list[tuple[str, str]]:
+        """The rings for a job, once there is one: it is rung beside the answer."""
+        end = time.monotonic() + 5
+        while time.monotonic() < end and not any(rung == job_id for _, rung in self.rings):
+            time.sleep(0.01)
+        return [ring for ring in self.rings if ring[1] == job_id]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,14 +89,16 @@ def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
                 "options": {"secret_key": "canary", "region": "x"},
             },
         },
+        registration={"keys": [REGISTRATION_KEY]},
         web={"port": 0, "secret_key": "s" * 32, "body_bytes": 10_000},
         limits={"upload_bytes": 64 << 20},
     )
     doorbell = ListeningDoorbell()
+    database = Database(settings.database)
     resources = Resources(
         settings=settings,
-        database=Database(settings.database),
-        storages=Storages(settings),
+        database=database,
+        storages=Storages(settings, database),
         doorbell=doorbell,
     )
     Base.metadata.create_all(resources.database.engine)

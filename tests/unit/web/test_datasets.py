@@ -24,7 +24,7 @@ def test_an_import_is_accepted_with_the_address_of_its_job(web) -> None:
     assert web.client.get(f"{DATASETS}/{dataset['id']}").json() == dataset
     shown = web.client.get(response.headers["Location"]).json()
     assert shown["id"] == job["id"]
-    assert ("import", job["id"]) in web.doorbell.rings
+    assert web.doorbell.heard(job["id"]) == [("import", job["id"])]
 
 
 def test_a_list_gives_every_dataset_once_however_small_its_pages(web) -> None:
@@ -139,3 +139,50 @@ def test_jobs_are_found_by_kind_state_and_dataset(web) -> None:
     params = {"kind": "export", "dataset": made["dataset"]["id"]}
     assert web.client.get("/api/v1/jobs", params=params).json()["items"] == []
     assert web.client.get("/api/v1/jobs", params={"kind": "nonsense"}).status_code == 422
+
+
+def test_a_prefix_of_a_storage_is_imported(served) -> None:
+    files = {"猫/1.png": b"one", "dog/2.png": b"two"}
+    served.bench.keep("inbox", {f"web/in/{path}": data for path, data in files.items()})
+    body = {"name": "from-a-prefix", "source": {"storage": "inbox", "prefix": "web/in"}}
+
+    response = served.client.post(DATASETS, json=body)
+    job = served.done(response)
+
+    assert job["progress"]["files_done"] == job["progress"]["files_total"] == len(files)
+    dataset = f"{DATASETS}/{response.json()['dataset']['id']}"
+    assert served.client.get(dataset).json()["labels"] == {"猫": 1, "dog": 1}
+    for path, data in files.items():
+        assert served.client.get(f"{dataset}/files/{path}").content == data
+    versions = served.client.get(f"{dataset}/versions").json()["items"]
+    assert [version["comment"] for version in versions] == ["imported from inbox: web/in/"]
+
+
+@pytest.mark.parametrize(
+    ("storage", "prefix", "field"),
+    [
+        ("default", "in/", "source.storage"),
+        ("nowhere", "in/", "source.storage"),
+        ("inbox", "uploads/", "source.prefix"),
+        ("inbox", "../in/", "source.prefix"),
+        ("shared", "/in/", "source.prefix"),
+    ],
+)
+def test_a_prefix_that_cannot_be_imported_is_refused_by_its_name(
+    served, storage: str, prefix: str, field: str
+) -> None:
+    body = {"name": "refused", "source": {"storage": storage, "prefix": prefix}}
+    response = served.client.post(DATASETS, json=body)
+    assert (response.status_code, response.json()["code"]) == (422, "INVALID")
+    assert [error["field"] for error in response.json()["errors"]] == [field]
+    assert response.json()["detail"].startswith(f"{field}: ")
+
+
+def test_a_prefix_without_objects_fails_with_a_code_of_its_own(served) -> None:
+    body = {"name": "from-nothing", "source": {"storage": "inbox", "prefix": "web/nothing/"}}
+    response = served.client.post(DATASETS, json=body)
+    assert response.status_code == 202
+    served.bench.work()
+    job = served.client.get(response.headers["Location"]).json()
+    assert (job["state"], job["error"]["code"]) == ("FAILURE", "NOTHING_TO_IMPORT")
+    assert "web/nothing/" in job["error"]["message"]

@@ -150,6 +150,20 @@ def test_labelling_makes_a_version_and_a_replay_does_not(served) -> None:
     assert [file["labels"] for file in old] == [[], []]
 
 
+def test_labelling_no_file_is_answered_with_the_newest_version_and_replayed(served) -> None:
+    made = served.bench.imported(_zip({"a.txt": b"1"}))
+    url = f"/api/v1/datasets/{made.id}/labels"
+    body = {"select": {"prefix": "nowhere/"}, "add": ["fresh"]}
+
+    first, again = (
+        served.client.post(url, json=body, headers={"Idempotency-Key": "label-none"}) for _ in range(2)
+    )
+
+    assert first.status_code == again.status_code == 200, first.text
+    assert first.json() == again.json()
+    assert first.json()["version"] == 1
+
+
 def test_a_key_of_a_label_change_that_failed_is_free(served) -> None:
     headers = {"Idempotency-Key": "label-fails"}
     body = {"select": {"paths": ["a.txt"]}, "add": ["x"]}

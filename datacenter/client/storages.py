@@ -1,0 +1,68 @@
+"""Calls about storages: register, look, check, browse, remove."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import quote
+
+from datacenter.client.calls import Calls
+from datacenter.client.objects import Entry, Health, Storage
+from datacenter.client.reading import read
+
+
+class Storages:
+    """The storages of the data centre, of all projects."""
+
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
+
+    def add(
+        self,
+        name: str,
+        *,
+        kind: str,
+        url: str,
+        role: str = "platform",
+        options: Mapping[str, str | int | bool] | None = None,
+    ) -> Storage:
+        """Register a storage."""
+        body = {"name": name, "kind": kind, "url": url, "role": role, "options": dict(options or {})}
+        return read(Storage, self._calls.json("POST", "/storages", body=body))
+
+    def list(self) -> Iterator[Storage]:
+        """All storages, by name."""
+        for item in self._calls.items("/storages"):
+            yield read(Storage, item)
+
+    def get(self, name: str) -> Storage:
+        """The storage of this name."""
+        return read(Storage, self._calls.json("GET", _path(name)))
+
+    def update(
+        self,
+        name: str,
+        *,
+        role: str | None = None,
+        url: str | None = None,
+        options: Mapping[str, str | int | bool] | None = None,
+    ) -> Storage:
+        """Change what is given; `options` are all options, in which a secret `***` stays as it was."""
+        body: dict[str, Any] = {"role": role, "url": url, "options": options and dict(options)}
+        changed = {key: value for key, value in body.items() if value is not None}
+        return read(Storage, self._calls.json("PATCH", _path(name), body=changed))
+
+    def remove(self, name: str) -> None:
+        """Forget how the storage was registered; what lies there stays."""
+        self._calls.json("DELETE", _path(name))
+
+    def check(self, name: str) -> Health:
+        """Whether the storage does what it is registered for."""
+        return read(Health, self._calls.json("POST", f"{_path(name)}/check"))
+
+    def browse(self, name: str, prefix: str = "", *, limit: int | None = None) -> Iterator[Entry]:
+        """One level of a source; `limit` is the size of a page."""
+        for item in self._calls.items(f"{_path(name)}/browse", {"prefix": prefix, "limit": limit}):
+            yield read(Entry, item)
+
+
+def _path(name: str) -> str:
+    return f"/storages/{quote(name, safe='')}"

@@ -1,0 +1,76 @@
+"""Browsing: one level of a source, as a file manager shows it, in memory that does not grow with what lies there."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+
+from datacenter.datasets.places import is_own
+from datacenter.datasets.resources import Resources
+from datacenter.errors import Conflict, Invalid, NotFound
+from storage_adapters.contract import Storage
+from storage_adapters.errors import InvalidKey
+from storage_adapters.keys import KEY_MAX_BYTES, check_prefix
+
+LAST = "\U0010ffff"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """An object, or a prefix that objects share up to its final `/`; of a prefix only the name is known."""
+
+    key: str
+    size_bytes: int | None = None
+    modified_at: datetime | None = None
+
+    @property
+    def is_prefix(self) -> bool:
+        return self.key.endswith("/")
+
+
+def browse(resources: Resources, name: str, prefix: str, *, after: str | None, limit: int) -> list[Entry]:
+    """At most `limit` entries whose keys begin with `prefix` and come after the key `after`, by key.
+
+    The service's own areas and hidden ones are left out.
+
+    Raises: NotFound (no such storage), Conflict (nothing is imported from it), Invalid (the prefix), StorageError.
+    """
+    try:
+        role = resources.storages.describe(name).role
+    except Invalid as error:
+        raise NotFound(f"there is no storage {name}") from error
+    if role == "platform":
+        raise Conflict(f"storage {name} is not imported from; its role would have to be source or both")
+    try:
+        check_prefix(prefix)
+    except InvalidKey as error:
+        raise Invalid(f"prefix: {error.detail}", field="prefix") from error
+    if "/" in prefix and is_own(prefix):
+        raise Invalid("prefix: this area is not shown", field="prefix")
+    return list(islice(_entries(resources.storages.open(name), prefix, after or ""), limit))
+
+
+def _entries(storage: Storage, prefix: str, after: str) -> Iterator[Entry]:
+    """A prefix is jumped over once its first object is seen, whatever else lies under it."""
+    base = len(prefix.rpartition("/")[0]) + 1 if "/" in prefix else 0
+    while True:
+        for found in storage.list_objects(prefix, start_after=_behind(after)):
+            after, slash, _ = found.key[base:].partition("/")
+            after = found.key[:base] + after + slash
+            if not is_own(after):
+                yield (
+                    Entry(key=after)
+                    if slash
+                    else Entry(key=after, size_bytes=found.size_bytes, modified_at=found.modified_at)
+                )
+            if slash:
+                break
+        else:
+            return
+
+
+def _behind(after: str) -> str:
+    """Of a prefix, a text as long as a key may be that sorts after every key that begins so."""
+    if not after.endswith("/"):
+        return after
+    return after + LAST * ((KEY_MAX_BYTES - len(after.encode())) // len(LAST.encode()))

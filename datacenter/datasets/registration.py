@@ -1,0 +1,212 @@
+"""Registration: add, change and remove the storages that do not stand in the settings file."""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from datacenter.database import is_duplicate, now
+from datacenter.datasets.resources import Resources
+from datacenter.datasets.storage_use import refuse_used
+from datacenter.errors import Conflict, Invalid, NotFound, StorageFixed, StorageNameTaken
+from datacenter.settings import Role, StorageSettings, find_nested
+from datacenter.storages.allowed import check_allowed, check_far, places_of, resolved
+from datacenter.storages.models import RegisteredStorage
+from datacenter.storages.registrations import Registration, registered_rows, registration_of
+from datacenter.storages.sealing import Seal
+from datacenter.storages.secret_options import HIDDEN, hide, is_secret, scrub, secrets_of
+from storage_adapters.errors import ConfigurationInvalid
+from storage_adapters.options import OptionValue
+from storage_adapters.registry import ADAPTERS, open_storage
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class StorageChange:
+    """What is not None is changed; `options` are all options, in which a secret `***` stays as it was."""
+
+    role: Role | None = None
+    url: str | None = None
+    options: Mapping[str, OptionValue] | None = None
+
+
+def add(
+    resources: Resources, name: str, new: StorageSettings, then: Callable[[Session, RegisteredStorage], T]
+) -> T:
+    """Register a storage and do `then` in the same transaction.
+
+    The storage is opened once to see that it can be; that, like all that may take long, is before the transaction.
+
+    Raises: Invalid, StorageNameTaken, StorageFixed.
+    """
+    if resources.storages.is_fixed(name):
+        raise StorageFixed(f"name: {name!r} stands in the settings file; choose another name")
+    for option, value in new.options.items():
+        if value == HIDDEN and is_secret(option):
+            raise Invalid(f"options.{option}: *** is no secret", field=f"options.{option}")
+    new = _checked(resources, new)
+    sealed = _seal(resources).close(secrets_of(new.options))
+    fixed = _fixed(resources)
+
+    def insert(session: Session) -> T:
+        moment = now(session)
+        row = RegisteredStorage(
+            name=name,
+            kind=new.kind,
+            url=new.url,
+            role=new.role,
+            options=hide(new.options),
+            secrets=sealed,
+            created_at=moment,
+            updated_at=moment,
+        )
+        session.add(row)
+        try:
+            session.flush()
+        except IntegrityError as error:
+            if not is_duplicate(error):
+                raise
+            raise StorageNameTaken(f"name: there is a storage {name!r} already") from error
+        _refuse_nested(session, fixed, name)
+        return then(session, row)
+
+    return resources.database.run(insert)
+
+
+def change(
+    resources: Resources, name: str, wanted: StorageChange, then: Callable[[Session, RegisteredStorage], T]
+) -> T:
+    """Change a registration and do `then` in the same transaction; its secrets are sealed with the first key.
+
+    Raises:
+        NotFound, Invalid, StorageFixed
+        StorageInUse: a new address under what lies there.
+        Conflict: somebody else changed it meanwhile.
+    """
+    _refuse_fixed(resources, name, "changed")
+    with resources.database.reading() as session:
+        before = registration_of(_found(session.get(RegisteredStorage, name), name))
+    new = _checked(resources, _changed(resources, before, wanted))
+    sealed = _seal(resources).close(secrets_of(new.options))
+    fixed = _fixed(resources)
+
+    def update(session: Session) -> T:
+        row = _found(session.get(RegisteredStorage, name, with_for_update=True), name)
+        if registration_of(row) != before:
+            raise Conflict(f"storage {name} was changed by somebody else at the same time; look at it again")
+        if new.url != row.url:
+            refuse_used(session, name, action="moved")
+        row.url, row.role, row.options, row.secrets = new.url, new.role, hide(new.options), sealed
+        row.updated_at = now(session)
+        session.flush()
+        _refuse_nested(session, fixed, name)
+        return then(session, row)
+
+    return resources.database.run(update)
+
+
+def remove(session: Session, resources: Resources, name: str) -> None:
+    """Forget a registration; nothing at the storage is touched. Raises: NotFound, StorageFixed, StorageInUse."""
+    _refuse_fixed(resources, name, "removed")
+    row = _found(session.get(RegisteredStorage, name, with_for_update=True), name)
+    refuse_used(session, name, action="removed")
+    session.delete(row)
+
+
+def rotate(session: Session, resources: Resources) -> int:
+    """Seal every secret with the first of `registration.keys`; running it again does no harm.
+
+    Returns how many storages have secrets. Raises: ConfigurationInvalid, with nothing changed, naming a storage
+    whose key is missing.
+    """
+    seal = _seal(resources)
+    rows = [row for row in registered_rows(session, locked=True).values() if row.secrets is not None]
+    for row in rows:
+        try:
+            row.secrets = seal.renew(row.secrets or "")
+        except ConfigurationInvalid as error:
+            raise ConfigurationInvalid(f"storage {row.name}: {error.detail}") from error
+    return len(rows)
+
+
+def _seal(resources: Resources) -> Seal:
+    return Seal(resources.settings.registration.keys)
+
+
+def _refuse_fixed(resources: Resources, name: str, action: str) -> None:
+    if resources.storages.is_fixed(name):
+        raise StorageFixed(f"storage {name} stands in the settings file; it is {action} there")
+
+
+def _found(row: RegisteredStorage | None, name: str) -> RegisteredStorage:
+    if row is None:
+        raise NotFound(f"there is no storage {name}")
+    return row
+
+
+def _checked(resources: Resources, new: StorageSettings) -> StorageSettings:
+    """What will be kept. Raises: Invalid, naming the field; no secret is quoted."""
+    new = new.model_copy(update={"url": resolved(new.url)})
+    if new.kind not in ADAPTERS:
+        raise Invalid(
+            f"kind: {new.kind!r} is unknown; known are: {', '.join(sorted(ADAPTERS))}", field="kind"
+        )
+    check_allowed(resources.settings, new.url, new.options)
+    check_far(resources.settings, new.url, new.options)
+    try:
+        open_storage(new.kind, new.url, new.options)
+    except ConfigurationInvalid as error:
+        field = "options" if "ption" in error.detail else "url"
+        told = scrub(error.detail, secrets_of(new.options).values())
+        raise Invalid(f"{field}: {told}", field=field) from None
+    return new
+
+
+def _fixed(resources: Resources) -> dict[str, StorageSettings]:
+    """The storages of the settings file, with the places that their symbolic links lead to now."""
+    return {
+        name: fixed.model_copy(update={"url": resolved(fixed.url)})
+        for name, fixed in resources.settings.storages.items()
+    }
+
+
+def _refuse_nested(session: Session, fixed: dict[str, StorageSettings], name: str) -> None:
+    # Locked, so that of two that would lie within one another and are registered at once one sees the other.
+    rows = registered_rows(session, locked=True)
+    known = {other: registration_of(row).shown for other, row in rows.items()} | fixed
+    for pair in find_nested(known, real=os.path.normpath):
+        if name in pair:
+            other = pair[pair[0] == name]
+            raise Invalid(
+                f"url: this place and that of {other!r} lie within one another, and one is a source, one a platform",
+                field="url",
+            )
+
+
+def _changed(resources: Resources, before: Registration, wanted: StorageChange) -> StorageSettings:
+    """The storage as it is wanted, with all of its secrets. Raises: Invalid."""
+    shown = before.shown
+    url = shown.url if wanted.url is None else resolved(wanted.url)
+    given = shown.options if wanted.options is None else wanted.options
+    kept = [option for option, value in given.items() if is_secret(option) and value == HIDDEN]
+    if kept and set(places_of(url, given)) != set(places_of(shown.url, shown.options)):
+        # Whoever changes where a storage speaks to must know its secrets: they are sent there.
+        raise Invalid(
+            f"options.{kept[0]}: the storage moves to another place; give its secrets again",
+            field=f"options.{kept[0]}",
+        )
+    old: Mapping[str, OptionValue] = {}
+    if kept:
+        try:
+            old = _seal(resources).open(before.sealed)
+        except ConfigurationInvalid as error:
+            raise Invalid(f"options.{kept[0]}: {error.detail}", field=f"options.{kept[0]}") from error
+    for option in kept:
+        if option not in old:
+            raise Invalid(f"options.{option}: there is no such secret to keep", field=f"options.{option}")
+    options = {**given, **{option: old[option] for option in kept}}
+    return StorageSettings(kind=shown.kind, url=url, role=wanted.role or shown.role, options=options)

@@ -1,0 +1,128 @@
+"""Allowed places: where a storage that is registered by request may lie, so that no caller makes us look anywhere."""
+
+import ipaddress
+import os
+import re
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from urllib.parse import unquote, urlsplit
+
+from datacenter.errors import Invalid
+from datacenter.settings import Settings
+from datacenter.storages.secret_options import Options
+
+PORTS = {"http": 80, "https": 443}
+PLACE_OPTION = re.compile(
+    r"(?:^|_)(?:endpoint|hosts?|url|uri|address|servers?|proxy|namenodes?)$", re.IGNORECASE
+)
+"""Options that name a place even where they are written without a scheme."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """A place as it is compared: a local path has no host, an address without a scheme has the scheme ``."""
+
+    scheme: str
+    host: str = ""
+    port: int | None = None
+    segments: tuple[str, ...] = ()
+
+    def holds(self, other: "Place") -> bool:
+        """Whether the other place is this one or lies below it."""
+        if self.host != other.host or other.scheme not in (self.scheme, ""):
+            return False
+        port = other.port or PORTS.get(self.scheme)
+        return self.port == port and other.segments[: len(self.segments)] == self.segments
+
+
+def resolved(url: str) -> str:
+    """The URL as it is kept: a local path without `..` and symbolic links, so that it stays what was allowed."""
+    path = url.removeprefix("nas://")
+    return f"nas://{os.path.realpath(path)}" if path.startswith("/") else url
+
+
+def places_of(url: str, options: Options) -> Iterator[tuple[str, Place]]:
+    """Every place that a storage would speak to, with the field that names it.
+
+    Raises:
+        Invalid: an address that is not one, or one that carries a password, a query or a step upwards.
+    """
+    yield "url", _place(url, "url")
+    for name, value in options.items():
+        for each in str(value).split(","):
+            if "://" in each or (each.strip() and isinstance(value, str) and PLACE_OPTION.search(name)):
+                yield f"options.{name}", _place(each.strip(), f"options.{name}")
+
+
+def check_allowed(settings: Settings, url: str, options: Options) -> None:
+    """Refuse a place that the settings do not allow. Nothing is contacted.
+
+    Raises:
+        Invalid: naming the field and the entry that is missing under `registration.allow`.
+    """
+    entries = [_place(entry, "registration.allow") for entry in settings.registration.allow]
+    anywhere = settings.environment == "development" and not entries
+    for field, place in places_of(url, options):
+        if not anywhere and not any(entry.holds(place) for entry in entries):
+            raise Invalid(
+                f"{field}: this place may not be registered; whoever runs the server can list it "
+                "under registration.allow",
+                field=field,
+            )
+
+
+def check_far(settings: Settings, url: str, options: Options) -> None:
+    """In production, refuse a name that leads to this machine or its link unless that very address is listed.
+
+    Names are looked up, which can take seconds. Raises: Invalid.
+    """
+    if settings.environment != "production":
+        return
+    listed = {_place(entry, "registration.allow").host for entry in settings.registration.allow}
+    for field, place in places_of(url, options):
+        near = place.host and any(map(_is_near, _addresses(place.host)))
+        if near and not (place.host in listed and (place.host == "localhost" or _is_near(place.host))):
+            raise Invalid(
+                f"{field}: {place.host} is an address of the server itself or its link", field=field
+            )
+
+
+def _place(url: str, field: str) -> Place:
+    path = url.removeprefix("nas://")
+    if path.startswith("/"):
+        real = os.path.realpath(path)
+        return Place(scheme="nas", segments=tuple(filter(None, real.split("/"))))
+    try:
+        parts = urlsplit(url if "://" in url else f"//{url}")
+        host, port = (parts.hostname or "").rstrip("."), parts.port
+    except ValueError:
+        raise Invalid(f"{field}: it is not an address", field=field) from None
+    if parts.password is not None:
+        raise Invalid(
+            f"{field}: a URL is shown to everybody; give the password as an option, which is kept encrypted",
+            field=field,
+        )
+    if parts.query or parts.fragment:
+        raise Invalid(f"{field}: leave out what follows ? or #; give it as options", field=field)
+    segments = tuple(filter(None, unquote(parts.path).replace("\\", "/").split("/")))
+    if {".", ".."} & set(segments) or not host or "\\" in parts.netloc:
+        raise Invalid(f"{field}: it is not an address of the form scheme://host/path", field=field)
+    scheme = parts.scheme.lower()
+    return Place(scheme=scheme, host=host, port=port or PORTS.get(scheme), segments=segments)
+
+
+def _addresses(host: str) -> list[str]:
+    try:
+        return [str(found[4][0]) for found in socket.getaddrinfo(host, None)]
+    except (OSError, UnicodeError):
+        return []  # a name that leads nowhere is told by the check of the storage
+
+
+def _is_near(address: str) -> bool:
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    mapped = getattr(found, "ipv4_mapped", None) or found
+    return bool(mapped.is_loopback or mapped.is_link_local or mapped.is_unspecified)

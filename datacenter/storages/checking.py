@@ -1,0 +1,64 @@
+"""Checking: whether a storage does what it is registered for, told in words and within a deadline."""
+
+import threading
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as NoAnswer
+
+from datacenter.errors import Invalid
+from datacenter.storages.registered import Storages
+from storage_adapters.contract import ByteRange, Health, Storage
+from storage_adapters.errors import StorageError
+
+DEADLINE_SECONDS = 20.0
+
+
+class Checker:
+    """Checks storages, each by one thread at a time, so that one that never answers costs one thread and no more."""
+
+    def __init__(self, storages: Storages, deadline_seconds: float = DEADLINE_SECONDS) -> None:
+        self._storages = storages
+        self._deadline_seconds = deadline_seconds
+        self._running: dict[str, Future[Health]] = {}
+        self._lock = threading.Lock()
+
+    def check(self, name: str) -> Health:
+        """What is wrong, in a sentence that a person can act on and that quotes no secret.
+
+        Whoever asks while a check is running is given the answer of that one. Raises: Invalid.
+        """
+        self._storages.describe(name)
+        with self._lock:
+            answer = self._running.get(name)
+            if answer is None:
+                answer = self._running[name] = Future()
+                # Not joined, for a call into a file system that is away may never return.
+                threading.Thread(target=self._run, args=(name, answer), daemon=True).start()
+        try:
+            found = answer.result(self._deadline_seconds)
+        except NoAnswer:
+            return Health(ok=False, detail=f"no answer within {self._deadline_seconds:g} s; is it reachable?")
+        return Health(ok=found.ok, detail=self._storages.scrub(found.detail))
+
+    def _run(self, name: str, answer: "Future[Health]") -> None:
+        try:
+            role = self._storages.describe(name).role
+            storage = self._storages.open(name)
+            found = _read_some(storage) if role == "source" else storage.check()
+        except (StorageError, Invalid) as error:
+            found = Health(ok=False, detail=error.detail)
+        except Exception as error:  # noqa: BLE001 - an adapter's mistake is an answer, too; its words may hold secrets
+            found = Health(ok=False, detail=f"the adapter failed with {type(error).__name__}")
+        finally:
+            with self._lock:
+                del self._running[name]
+        answer.set_result(found)
+
+
+def _read_some(storage: Storage) -> Health:
+    """A source is never written to: it is often somebody else's, and read-only."""
+    first = next(iter(storage.list_objects("")), None)
+    if first is None:
+        return Health(ok=True, detail="it can be listed; there is nothing in it yet")
+    if first.size_bytes:
+        b"".join(storage.read_ranges([ByteRange(key=first.key, offset=0, length=1)]))
+    return Health(ok=True, detail="it can be listed and read")

@@ -1,0 +1,59 @@
+"""Sealing: the secrets of a storage as one Fernet token, under keys that can be rotated."""
+
+import json
+from collections.abc import Sequence
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from pydantic import SecretStr
+
+from datacenter.errors import Invalid
+from datacenter.settings import MAKE_KEY
+from datacenter.storages.secret_options import Options
+from storage_adapters.errors import ConfigurationInvalid
+from storage_adapters.options import OptionValue
+
+UNREADABLE = (
+    "its secrets cannot be read with registration.keys; put the key they were written with back into the list, "
+    "or register the secrets anew"
+)
+
+
+class Seal:
+    """Seals with the first of its keys and opens with any of them. No error of it quotes a key or a secret."""
+
+    def __init__(self, keys: Sequence[SecretStr]) -> None:
+        fernets = [Fernet(key.get_secret_value()) for key in keys]
+        self._fernet = MultiFernet(fernets) if fernets else None
+
+    def close(self, secrets: Options) -> str | None:
+        """One token for all of them, None for none. Raises: Invalid, when there is no key to seal with."""
+        if not secrets:
+            return None
+        if self._fernet is None:
+            raise Invalid(
+                f"options.{min(secrets)}: this server keeps no secrets, as it has no key to encrypt them with; "
+                f"whoever runs it can make one with: {MAKE_KEY} and put it under registration.keys",
+                field=f"options.{min(secrets)}",
+            )
+        return self._fernet.encrypt(json.dumps(dict(secrets), sort_keys=True).encode()).decode()
+
+    def open(self, token: str | None) -> dict[str, OptionValue]:
+        """What was sealed. Raises: ConfigurationInvalid, when none of the keys made this token."""
+        if token is None:
+            return {}
+        try:
+            if self._fernet is None:
+                raise InvalidToken
+            found: dict[str, OptionValue] = json.loads(self._fernet.decrypt(token.encode()))
+        except InvalidToken:
+            raise ConfigurationInvalid(UNREADABLE) from None
+        return found
+
+    def renew(self, token: str) -> str:
+        """The same secrets under the first key. Raises: ConfigurationInvalid."""
+        try:
+            if self._fernet is None:
+                raise InvalidToken
+            return self._fernet.rotate(token.encode()).decode()
+        except InvalidToken:
+            raise ConfigurationInvalid(UNREADABLE) from None

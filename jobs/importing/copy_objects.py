@@ -1,0 +1,98 @@
+"""Copy objects from a source into a dataset, with their CRC-32: small ones many at a time, large ones as streams."""
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from datacenter.archives.crc import crc32
+from jobs.contract import JobContext
+from jobs.importing.server_copy import copy_on_server
+from storage_adapters.contract import ByteRange, NewObject, Storage
+from storage_adapters.streaming import put_stream, read_stream
+
+LARGE_BYTES = 4 << 20
+READ_BYTES = 4 << 20
+
+
+class Copy(NamedTuple):
+    """An object and the key under which its bytes are to lie."""
+
+    source_key: str
+    target_key: str
+    size_bytes: int
+
+
+def copy_objects(
+    job: JobContext, source: Storage, target: Storage, copies: list[Copy], *, is_same: bool
+) -> list[int]:
+    """Copy every object; returns the CRC-32 of each, in the order of the copies.
+
+    The manifest needs the CRC, so that every byte has to be read once, whoever copies it. Of a small object the bytes
+    are then at hand, and to put them is one request, as a copy on the server is one, but with many in flight. A large
+    object within one storage is copied there first, which spares sending it, and the copy is read instead of
+    the source: its CRC is that of the stored bytes whatever becomes of the source meanwhile.
+
+    Raises:
+        ObjectMissing, ObjectChanged: an object is gone, or shorter than it was. One that grew, or has other bytes, is
+            copied as it is: the caller compares tags.
+        StorageError: of the first copy that failed.
+    """
+    large_from = min(LARGE_BYTES, job.resources.settings.shards.size_bytes)
+    by_server = is_same and target.capabilities.server_side_copy and target.capabilities.multipart
+    crcs = _copy_small(job, source, target, (copy for copy in copies if copy.size_bytes <= large_from))
+    for copy in copies:
+        if copy.size_bytes <= large_from:
+            continue
+        if by_server:
+            copy_on_server(job, target, copy.source_key, copy.target_key, copy.size_bytes)
+            crcs[copy.target_key] = _crc_of(job, target, copy.target_key, copy.size_bytes)
+        else:
+            crcs[copy.target_key] = _stream(job, source, target, copy)
+        job.report(files=1)
+    return [crcs[copy.target_key] for copy in copies]
+
+
+def _copy_small(job: JobContext, source: Storage, target: Storage, copies: Iterable[Copy]) -> dict[str, int]:
+    """Reads and puts run side by side, each in a window of its storage's own; returns the CRCs by target key."""
+    crcs: dict[str, int] = {}
+
+    def contents() -> Iterator[NewObject]:
+        for copy, data in _read(source, list(copies)):
+            crcs[copy.target_key] = crc32(data)
+            yield NewObject(key=copy.target_key, data=data)
+
+    for outcome in target.put_many(contents()):
+        if outcome.error is not None:
+            raise outcome.error
+        job.report(files=1, size_bytes=outcome.size_bytes)
+    return crcs
+
+
+def _read(source: Storage, copies: list[Copy]) -> Iterator[tuple[Copy, bytes]]:
+    """Every object whole. There is nothing to read of an empty one; that it is still there, the caller sees."""
+    filled = [copy for copy in copies if copy.size_bytes]
+    ranges = (ByteRange(key=copy.source_key, offset=0, length=copy.size_bytes) for copy in filled)
+    yield from zip(filled, source.read_ranges(ranges), strict=True)
+    yield from ((copy, b"") for copy in copies if not copy.size_bytes)
+
+
+def _stream(job: JobContext, source: Storage, target: Storage, copy: Copy) -> int:
+    """Copy a large object in pieces that pass through memory; its CRC."""
+    crc = 0
+
+    def pieces() -> Iterator[bytes]:
+        nonlocal crc
+        for piece in read_stream(source, copy.source_key, 0, copy.size_bytes, chunk_bytes=READ_BYTES):
+            crc = crc32(piece, crc)
+            job.report(size_bytes=len(piece))
+            yield piece
+
+    put_stream(target, copy.target_key, pieces())
+    return crc
+
+
+def _crc_of(job: JobContext, storage: Storage, key: str, size_bytes: int) -> int:
+    crc = 0
+    for piece in read_stream(storage, key, 0, size_bytes, chunk_bytes=READ_BYTES):
+        crc = crc32(piece, crc)
+        job.report(size_bytes=len(piece))
+    return crc

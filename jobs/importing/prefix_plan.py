@@ -1,0 +1,152 @@
+"""Plan of an import from a prefix: list it once, apply the rules for names and sizes, split it into shards."""
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any, cast
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from datacenter.archives.arrow_bytes import one_chunk
+from datacenter.archives.errors import ArchiveRejected
+from datacenter.archives.limits import Limits
+from datacenter.archives.name_ledger import NameLedger
+from datacenter.archives.names import safe_paths
+from datacenter.datasets.manifest import write_rows
+from datacenter.errors import NothingToImport
+from datacenter.ledger.leases import ShardPlan, Totals
+from datacenter.storages.object_file import ObjectSource
+from jobs.contract import JobContext, Plan
+from jobs.importing.labels import Labelled, apply, find_lists
+from jobs.importing.source_listing import Planned, check_unchanged, importable, tag_of
+from jobs.importing.staging import Staging
+from storage_adapters.batches import cut_batches
+from storage_adapters.contract import ObjectInfo, Storage
+
+LISTED_AT_ONCE = 1_000
+_COLUMNS: dict[str, pa.DataType] = {
+    "path": pa.string(),
+    "name": pa.string(),
+    "size_bytes": pa.int64(),
+    "tag": pa.string(),
+}
+LISTING = pa.schema(_COLUMNS)
+"""`name` is the key after the prefix, `path` what the dataset calls the file: they differ by backslashes at most."""
+PLAN = LISTING.append(pa.field("labels", pa.list_(pa.string()))).append(pa.field("annotation", pa.string()))
+
+
+def plan_prefix(job: JobContext, staging: Staging, limits: Limits) -> Plan:
+    """List the prefix, find the labels, and write the plan: a row group of the plan file is a shard.
+
+    Holds names, sizes and tags of all objects, about as much as the directory of a zip of so many files.
+
+    Raises:
+        ArchiveRejected: as for the names and sizes in an archive.
+        NothingToImport: no object has the prefix.
+        ObjectMissing, ObjectChanged: the label file is not what was listed any more.
+    """
+    place = job.payload["source"]
+    source, prefix = job.resources.storages.open(place["storage"]), place["prefix"]
+    entries, warnings = _list(job, source, prefix, limits)
+    if not entries.num_rows:
+        where = f"under {prefix!r} in" if prefix else "in"
+        raise NothingToImport(f"there is no object {where} storage {place['storage']!r}; look at the prefix")
+    paths: Any = one_chunk(entries["path"])
+    label_file, lists = find_lists(paths, job.payload["label_format"])
+    content: Iterator[bytes] = iter(())
+    if label_file is not None:
+        at: int = pc.index(entries["path"], pa.scalar(label_file.path)).as_py()
+        content = _content(job, source, _planned(prefix, entries.slice(at, 1)))
+    most_labels = job.resources.settings.limits.labels
+    labelled = apply(paths, label_file, lists, content, most_labels)
+    job.check()
+    kept = entries.filter(labelled.keep)
+    sizes = kept["size_bytes"].to_numpy()
+    shards = job.resources.settings.shards
+    bounds = _bounds(sizes, shards.files, shards.size_bytes)
+    key = staging.plan_key_of(job.held.token)
+    write_rows(staging.storage, key, PLAN, _parts(kept, labelled, bounds))
+    staging.write_summary({"warnings": [*warnings, *labelled.warnings], "label_file": labelled.label_file})
+    return Plan(
+        shards=[ShardPlan(spec={"plan": key, "row_group": group}) for group in range(len(bounds) - 1)],
+        totals=Totals(files=kept.num_rows, size_bytes=int(sizes.sum())),
+        phase="importing",
+    )
+
+
+def _list(job: JobContext, source: Storage, prefix: str, limits: Limits) -> tuple[pa.Table, list[str]]:
+    """Every file under the prefix, in the order of the keys, and warnings about their names."""
+    ledger = NameLedger(limits)
+    batches: list[pa.RecordBatch] = []
+    count = size_bytes = 0
+    for infos in cut_batches(importable(source, prefix), max_items=LISTED_AT_ONCE):
+        job.check()
+        count += len(infos)
+        if count > limits.entries:
+            raise ArchiveRejected(
+                "TOO_MANY",
+                f"there are more than the {limits.entries} objects that are allowed; split the prefix",
+            )
+        batch = _rows(infos, prefix, limits)
+        ledger.add(cast(pa.StringArray, batch["path"]))
+        is_file = pc.invert(_is_directory(batch["path"]))
+        batches.append(batch.filter(is_file))
+        size_bytes += sum(info.size_bytes for info in infos)
+        if size_bytes > limits.total_bytes:
+            raise ArchiveRejected(
+                "TOO_LARGE", f"the files take more than {limits.total_bytes} bytes; split the prefix"
+            )
+    return pa.Table.from_batches(batches, LISTING), ledger.check()
+
+
+def _rows(infos: list[ObjectInfo], prefix: str, limits: Limits) -> pa.RecordBatch:
+    """The objects with their paths; a directory, which some programs keep as an empty object, ends in `/`."""
+    infos = [info for info in infos if info.key != prefix or info.size_bytes]
+    names = pa.array([info.key[len(prefix) :] for info in infos], pa.string())
+    sizes = pa.array([info.size_bytes for info in infos], pa.int64())
+    largest = int(np.argmax(sizes)) if infos else 0
+    if infos and infos[largest].size_bytes > limits.entry_bytes:
+        detail = f"a file is larger than {limits.entry_bytes} bytes; split it"
+        raise ArchiveRejected("TOO_LARGE", detail, names[largest].as_py())
+    paths = safe_paths(names, limits)
+    full_directories = names.filter(pc.and_(_is_directory(paths), pc.greater(sizes, pa.scalar(0))))
+    if len(full_directories):
+        detail = "an object that is not empty has the name of a folder; rename it"
+        raise ArchiveRejected("BAD_NAME", detail, full_directories[0].as_py())
+    tags = pa.array([tag_of(info) for info in infos], pa.string())
+    return pa.record_batch([paths, names, sizes, tags], schema=LISTING)
+
+
+def _is_directory(paths: Any) -> Any:
+    return pc.or_(pc.ends_with(paths, "/"), pc.equal(paths, pa.scalar("")))
+
+
+def _planned(prefix: str, entry: pa.Table) -> Planned:
+    (row,) = entry.to_pylist()
+    return Planned(key=prefix + row["name"], size_bytes=row["size_bytes"], tag=row["tag"])
+
+
+def _content(job: JobContext, source: Storage, planned: Planned) -> Iterator[bytes]:
+    """The bytes of the label file as it was listed. Raises: ObjectMissing, ObjectChanged."""
+    yield from ObjectSource(source, planned.key).stream()
+    check_unchanged(job, source.list_objects(planned.key), [planned])
+
+
+def _bounds(sizes: Any, most_files: int, most_bytes: int) -> list[int]:
+    """Rows at which shards begin, and the end: a shard closes when it is full of files or of bytes."""
+    ends = np.cumsum(sizes)
+    bounds = [0]
+    while (start := bounds[-1]) < len(ends):
+        base = int(ends[start - 1]) if start else 0
+        by_bytes = int(np.searchsorted(ends, base + most_bytes, "right"))
+        bounds.append(min(len(ends), start + most_files, max(by_bytes, start + 1)))
+    return bounds
+
+
+def _parts(kept: pa.Table, labelled: Labelled, bounds: list[int]) -> Iterator[pa.Table]:
+    """The plan's rows, a table for each shard."""
+    for start, stop in pairwise(bounds):
+        part = kept.slice(start, stop - start)
+        part = part.append_column(PLAN.field("labels"), labelled.labels.slice(start, stop - start))
+        yield part.append_column(PLAN.field("annotation"), labelled.annotations.slice(start, stop - start))

@@ -1,0 +1,72 @@
+"""The catalogue: which databases and tables there are, looked up in information_schema before a name is used."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from storage_adapters.errors import TableMissing
+from storage_adapters.mysql.connection import Connection, fetch
+from storage_adapters.mysql.names import STAGING_PREFIX, SYSTEM_DATABASES, quote_table
+from storage_adapters.mysql.reading import Source
+from storage_adapters.tables import TableInfo, TableName
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KeyColumn:
+    """A column of the primary key: its name and the name of its type, as in information_schema."""
+
+    name: str
+    data_type: str
+
+
+def list_databases(connection: Connection) -> list[str]:
+    """The databases this user may see, sorted, without the server's own."""
+    found = fetch(connection, "SELECT SCHEMA_NAME FROM information_schema.SCHEMATA")
+    return sorted(str(name) for (name,) in found if str(name).lower() not in SYSTEM_DATABASES)
+
+
+def list_tables(connection: Connection, database: str) -> Iterator[TableInfo]:
+    """The tables and views of a database, sorted, without what is being staged. Raises: TableMissing."""
+    if database not in list_databases(connection):
+        raise TableMissing(
+            f"There is no database {database!r}, or none that this user may see.", key=database
+        )
+    found = fetch(
+        connection,
+        "SELECT TABLE_NAME, TABLE_ROWS FROM information_schema.TABLES WHERE TABLE_SCHEMA = %s",
+        (database,),
+    )
+    for table, rows in sorted(found):
+        if not str(table).startswith(STAGING_PREFIX):
+            estimate = None if rows is None else int(rows)
+            yield TableInfo(name=TableName(database=database, table=str(table)), estimated_rows=estimate)
+
+
+def has_table(connection: Connection, table: TableName) -> bool:
+    """Whether the catalogue has exactly these names; the server may compare without regard to case, we do not."""
+    found = fetch(
+        connection,
+        "SELECT TABLE_SCHEMA, TABLE_NAME FROM information_schema.TABLES"
+        " WHERE TABLE_SCHEMA = %s AND TABLE_NAME = %s",
+        (table.database, table.table),
+    )
+    return (table.database, table.table) in found
+
+
+def find_table(connection: Connection, table: TableName) -> Source:
+    """The table as something to select from. Raises: TableMissing."""
+    if table.database.lower() in SYSTEM_DATABASES or not has_table(connection, table):
+        raise TableMissing(f"There is no table {table}, or none that this user may see.", key=str(table))
+    return Source(title=str(table), sql=quote_table(table))
+
+
+def primary_key(connection: Connection, table: TableName) -> list[KeyColumn]:
+    """The columns of the primary key in their order; empty if there is none."""
+    found = fetch(
+        connection,
+        "SELECT k.COLUMN_NAME, c.DATA_TYPE FROM information_schema.STATISTICS k"
+        " JOIN information_schema.COLUMNS c USING (TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME)"
+        " WHERE k.TABLE_SCHEMA = %s AND k.TABLE_NAME = %s AND k.INDEX_NAME = 'PRIMARY'"
+        " ORDER BY k.SEQ_IN_INDEX",
+        (table.database, table.table),
+    )
+    return [KeyColumn(name=str(name), data_type=str(data_type).lower()) for name, data_type in found]

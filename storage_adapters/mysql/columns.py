@@ -1,0 +1,118 @@
+"""Columns: from what the server says of a result's column to an Arrow type and the way its text is asked for."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import pyarrow as pa
+from pymysql.constants import FIELD_TYPE, FLAG
+
+from storage_adapters.errors import ColumnUnsupported
+from storage_adapters.mysql.names import quote_name
+
+BINARY_CHARSET = 63
+
+
+class ServerField(Protocol):
+    """What the protocol says of a column; PyMySQL's `FieldDescriptorPacket`."""
+
+    name: str
+    type_code: int
+    flags: int
+    charsetnr: int
+    length: int
+    scale: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Column:
+    """A column of a source: its Arrow field, and the SQL expression whose text `decoding` understands."""
+
+    field: "pa.Field[Any]"
+    expression: str
+
+
+def read_columns(source: str, fields: list[ServerField]) -> list[Column]:
+    """The columns of a result of `source`, which the errors name. Raises: ColumnUnsupported."""
+    return [_column(source, field) for field in fields]
+
+
+def schema_of(columns: list[Column]) -> pa.Schema:
+    """The Arrow schema of the columns."""
+    return pa.schema([column.field for column in columns])
+
+
+def _column(source: str, field: ServerField) -> Column:
+    kind = _TYPES.get(field.type_code)
+    if kind is None:
+        raise ColumnUnsupported(
+            f"Column {field.name!r} of {source} is of a type without a form in Arrow: {_type_name(field.type_code)}."
+        )
+    expression = _EXPRESSIONS.get(field.type_code, "{}").format(quote_name(field.name))
+    nullable = not field.flags & FLAG.NOT_NULL
+    return Column(field=pa.field(field.name, kind(field), nullable=nullable), expression=expression)
+
+
+def _type_name(code: int) -> str:
+    return next((name for name, number in vars(FIELD_TYPE).items() if number == code), f"number {code}")
+
+
+def _integer(bits: int) -> Callable[[ServerField], pa.DataType]:
+    signed, unsigned = getattr(pa, f"int{bits}")(), getattr(pa, f"uint{bits}")()
+    return lambda field: unsigned if field.flags & FLAG.UNSIGNED else signed
+
+
+def _decimal(field: ServerField) -> pa.DataType:
+    # The length counts the point and the sign.
+    signs = (field.scale > 0) + (not field.flags & FLAG.UNSIGNED)
+    precision = max(field.length - signs, field.scale, 1)
+    return pa.decimal128(precision, field.scale) if precision <= 38 else pa.decimal256(precision, field.scale)
+
+
+def _text(field: ServerField) -> pa.DataType:
+    return pa.binary() if field.charsetnr == BINARY_CHARSET else pa.string()
+
+
+def _bits(field: ServerField) -> pa.DataType:
+    return pa.bool_() if field.length == 1 else pa.uint64()
+
+
+def _always(kind: pa.DataType) -> Callable[[ServerField], pa.DataType]:
+    return lambda _field: kind
+
+
+_TYPES: Mapping[int, Callable[[ServerField], pa.DataType]] = {
+    FIELD_TYPE.TINY: _integer(8),
+    FIELD_TYPE.SHORT: _integer(16),
+    FIELD_TYPE.INT24: _integer(32),
+    FIELD_TYPE.LONG: _integer(32),
+    FIELD_TYPE.LONGLONG: _integer(64),
+    FIELD_TYPE.YEAR: _always(pa.uint16()),
+    FIELD_TYPE.FLOAT: _always(pa.float32()),
+    FIELD_TYPE.DOUBLE: _always(pa.float64()),
+    FIELD_TYPE.DECIMAL: _decimal,
+    FIELD_TYPE.NEWDECIMAL: _decimal,
+    FIELD_TYPE.DATE: _always(pa.date32()),
+    FIELD_TYPE.NEWDATE: _always(pa.date32()),
+    FIELD_TYPE.DATETIME: _always(pa.timestamp("us")),
+    FIELD_TYPE.TIMESTAMP: _always(pa.timestamp("us", tz="UTC")),
+    FIELD_TYPE.TIME: _always(pa.time64("us")),
+    FIELD_TYPE.BIT: _bits,
+    FIELD_TYPE.JSON: _always(pa.string()),
+    FIELD_TYPE.ENUM: _text,
+    FIELD_TYPE.SET: _text,
+    FIELD_TYPE.VARCHAR: _text,
+    FIELD_TYPE.VAR_STRING: _text,
+    FIELD_TYPE.STRING: _text,
+    FIELD_TYPE.TINY_BLOB: _text,
+    FIELD_TYPE.MEDIUM_BLOB: _text,
+    FIELD_TYPE.LONG_BLOB: _text,
+    FIELD_TYPE.BLOB: _text,
+    FIELD_TYPE.NULL: _always(pa.null()),
+}
+"""GEOMETRY and VECTOR are missing on purpose."""
+
+_EXPRESSIONS: Mapping[int, str] = {
+    FIELD_TYPE.FLOAT: "{} * 1e0",  # the server writes FLOAT with six digits, DOUBLE with all of them
+    FIELD_TYPE.BIT: "CAST({} AS UNSIGNED)",  # digits instead of raw bytes
+}

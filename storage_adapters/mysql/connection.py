@@ -1,0 +1,116 @@
+"""Connections: to the server with every guard on, gone when the block ends."""
+
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, TypeAlias
+
+import pymysql
+
+from storage_adapters.errors import ConfigurationInvalid
+from storage_adapters.mysql.faults import translated
+from storage_adapters.mysql.options import MysqlOptions
+
+Connection: TypeAlias = "pymysql.Connection[Any]"
+
+SQL_MODE = "STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION"
+"""Strict, so that no value is cut silently; without ANSI_QUOTES and NO_BACKSLASH_ESCAPES, so that we know how text is read."""
+
+
+@contextmanager
+def connected(options: MysqlOptions, *, writing: bool = False) -> Iterator[Connection]:
+    """A connection in UTC and utf8mb4, read-only unless `writing`; errors inside come out as the storage's.
+
+    LOCAL INFILE is off and several statements in one are off. On leaving, whatever the server still has to
+    send is not waited for.
+
+    Raises:
+        StorageUnavailable, PermissionDenied, ConfigurationInvalid: no connection.
+    """
+    with translated():
+        connection = _connect(options)
+        try:
+            execute(connection, *_session(options, writing))
+            yield connection
+        finally:
+            _hang_up(connection)
+
+
+def execute(connection: Connection, *statements: str) -> int:
+    """Run statements that give no rows; the count of rows that the last one changed."""
+    changed = 0
+    with connection.cursor() as cursor:
+        for statement in statements:
+            changed = cursor.execute(statement)
+    return changed
+
+
+def fetch(connection: Connection, statement: str, values: tuple[str, ...] = ()) -> list[tuple[Any, ...]]:
+    """All rows of a small answer; the values take the places of `%s`, quoted."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values or None)
+        return list(cursor.fetchall())
+
+
+def server_version(connection: Connection) -> str:
+    """What the server calls itself; MariaDB has its name in it, and spells some settings in its own way."""
+    return str(connection.server_version).removeprefix("5.5.5-")  # type: ignore[attr-defined]  # missing in the stubs
+
+
+def result_of(connection: Connection) -> Any:
+    """PyMySQL's own view of the last answer, which no public name gives: the columns with their flags, and the stream."""
+    return connection._result  # type: ignore[attr-defined]
+
+
+def _connect(options: MysqlOptions) -> Connection:
+    return pymysql.connect(
+        host=options.host,
+        port=options.port,
+        user=options.user,
+        # PyMySQL takes text for Latin-1.
+        password=options.password.encode(),
+        charset="utf8mb4",
+        local_infile=False,
+        autocommit=True,
+        connect_timeout=options.connect_seconds,
+        read_timeout=options.stall_seconds,
+        write_timeout=options.stall_seconds,
+        ssl=_tls(options),
+        ssl_disabled=options.tls == "off",
+    )
+
+
+def _session(options: MysqlOptions, writing: bool) -> list[str]:
+    statements = [
+        f"SET SESSION sql_mode = '{SQL_MODE}', time_zone = '+00:00', "
+        f"net_write_timeout = {options.stall_seconds}, net_read_timeout = {options.stall_seconds}"
+    ]
+    if not writing:
+        statements.append("SET SESSION TRANSACTION READ ONLY")
+    return statements
+
+
+def _tls(options: MysqlOptions) -> ssl.SSLContext | None:
+    """What the connection must fulfil; None leaves it to what the server has."""
+    if options.tls in ("off", "preferred"):
+        return None
+    try:
+        context = ssl.create_default_context(cafile=options.tls_ca or None)
+        context.check_hostname = options.tls == "verify-identity"
+        if options.tls == "required":
+            context.verify_mode = ssl.CERT_NONE
+        if options.tls_certificate:
+            context.load_cert_chain(options.tls_certificate, options.tls_key or None)
+    except OSError as error:  # ssl.SSLError is one
+        raise ConfigurationInvalid(f"The files of the TLS options cannot be used: {error}") from error
+    return context
+
+
+def _hang_up(connection: Connection) -> None:
+    """Close without reading to the end: PyMySQL would fetch the rest of an unfinished result first."""
+    result = result_of(connection)
+    if result is not None and result.unbuffered_active:
+        result.unbuffered_active = False
+        result.connection = None
+    with suppress(pymysql.Error, OSError):
+        connection.close()

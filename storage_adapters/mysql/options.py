@@ -1,0 +1,74 @@
+"""Options of a MySQL storage: where the server is, who we are there, and how long and how much we wait for."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import unquote, urlsplit
+
+from storage_adapters.errors import ConfigurationInvalid
+from storage_adapters.options import OptionValue, read_options
+
+TLS_MODES = ("preferred", "off", "required", "verify-ca", "verify-identity")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MysqlOptions:
+    """`tls`: off, preferred (when the server has it), required (any certificate), verify-ca, verify-identity.
+
+    `read_only` refuses to write and drop tables. `query_seconds` and `query_rows` bound a query, 0 is no bound;
+    `stall_seconds` bounds one wait for the network, of ours and of the server's. Reading a whole table has no bound.
+    """
+
+    host: str
+    port: int = 3306
+    user: str = ""
+    password: str = field(default="", repr=False)
+    tls: str = "preferred"
+    tls_ca: str = ""
+    tls_certificate: str = ""
+    tls_key: str = ""
+    connect_seconds: int = 10
+    stall_seconds: int = 600
+    query_seconds: int = 300
+    query_rows: int = 100_000_000
+    read_only: bool = False
+
+    def __post_init__(self) -> None:
+        if self.tls not in TLS_MODES:
+            raise ConfigurationInvalid(f"Option 'tls' must be one of: {', '.join(TLS_MODES)}.")
+        if not 1 <= self.port <= 65535:
+            raise ConfigurationInvalid("The port must be between 1 and 65535.")
+        if not self.host or not self.user:
+            raise ConfigurationInvalid("A host and a user are needed: mysql://user:password@host:3306")
+        if (
+            self.connect_seconds < 1
+            or self.stall_seconds < 1
+            or self.query_seconds < 0
+            or self.query_rows < 0
+        ):
+            raise ConfigurationInvalid(
+                "Seconds and rows must not be negative, nor the time for connecting zero."
+            )
+
+
+def options_from_url(url: str, options: Mapping[str, OptionValue]) -> MysqlOptions:
+    """Options from `mysql://user:password@host:3306` and the mapping, which wins; the two secrets are percent-encoded.
+
+    Raises:
+        ConfigurationInvalid: the detail names what is wrong and never holds the password.
+    """
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        # The library's own words repeat the URL, and with it the password.
+        raise ConfigurationInvalid("The URL is not of the form mysql://user:password@host:3306.") from None
+    if parts.scheme != "mysql" or parts.query or parts.fragment:
+        raise ConfigurationInvalid("A MySQL URL is mysql://user:password@host:3306, without '?' and '#'.")
+    found: dict[str, OptionValue] = {"host": parts.hostname or ""}
+    if port is not None:
+        found["port"] = port
+    if parts.username is not None:
+        found["user"] = unquote(parts.username)
+    if parts.password is not None:
+        found["password"] = unquote(parts.password)
+    return read_options(MysqlOptions, {**found, **options})

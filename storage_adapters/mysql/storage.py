@@ -1,0 +1,183 @@
+"""The MySQL storage: the contract of tables, composed of what the files beside this one do."""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+import pyarrow as pa
+
+from storage_adapters.contract import Health
+from storage_adapters.errors import (
+    ColumnUnsupported,
+    PermissionDenied,
+    QueryLimit,
+    StorageError,
+    UploadMissing,
+)
+from storage_adapters.mysql import catalog, writing
+from storage_adapters.mysql.columns import schema_of
+from storage_adapters.mysql.connection import Connection, connected, execute, fetch, server_version
+from storage_adapters.mysql.options import MysqlOptions, options_from_url
+from storage_adapters.mysql.partitions import KeyRange, cut_table, where_in_range
+from storage_adapters.mysql.queries import query_source
+from storage_adapters.mysql.reading import begin_snapshot, expect_schema, probe, stream
+from storage_adapters.options import OptionValue
+from storage_adapters.table_filesystem import TableFileSystem
+from storage_adapters.tables import Partition, TableCapabilities, TableInfo, TableName
+
+
+class MysqlStorage:
+    """Tables of a MySQL or MariaDB server.
+
+    One partition is read on one connection in one snapshot. Several partitions of a table, read by several
+    workers, are as many snapshots: a row that changes its key meanwhile may be seen twice or not at all. Who
+    needs one moment for the whole table reads `WHOLE_TABLE`.
+    """
+
+    capabilities = TableCapabilities(write=True, snapshot=True)
+
+    def __init__(self, options: MysqlOptions) -> None:
+        self._options = options
+
+    @classmethod
+    def from_url(cls, url: str, options: Mapping[str, OptionValue]) -> "MysqlStorage":
+        """Open `mysql://user:password@host:3306`. Raises: ConfigurationInvalid."""
+        return cls(options_from_url(url, options))
+
+    @property
+    def fs(self) -> TableFileSystem:
+        return TableFileSystem(self)
+
+    def check(self) -> Health:
+        place = f"{self._options.host}:{self._options.port}"
+        try:
+            with connected(self._options) as connection:
+                names = catalog.list_databases(connection)
+                cipher = fetch(connection, "SHOW SESSION STATUS LIKE 'Ssl_cipher'")
+                version = server_version(connection)
+        except StorageError as error:
+            return Health(ok=False, detail=f"{place}: {error.detail}")
+        tls = "with TLS" if cipher and cipher[0][1] else "without TLS"
+        return Health(
+            ok=True,
+            detail=f"{place} ({version}) answers {self._options.user} {tls}; databases seen: {len(names)}.",
+        )
+
+    def list_databases(self) -> Iterator[str]:
+        with connected(self._options) as connection:
+            yield from catalog.list_databases(connection)
+
+    def list_tables(self, database: str) -> Iterator[TableInfo]:
+        with connected(self._options) as connection:
+            yield from catalog.list_tables(connection, database)
+
+    def describe(self, table: TableName) -> pa.Schema:
+        with connected(self._options) as connection:
+            return schema_of(probe(connection, catalog.find_table(connection, table)))
+
+    def list_partitions(self, table: TableName, *, rows: int) -> Iterator[Partition]:
+        with connected(self._options) as connection:
+            source = catalog.find_table(connection, table)
+            begin_snapshot(connection)
+            key = catalog.primary_key(connection, table)
+            yield from cut_table(connection, source, key, rows=rows)
+
+    def read_partition(
+        self, table: TableName, partition: Partition, *, schema: pa.Schema | None = None
+    ) -> Iterator[pa.RecordBatch]:
+        with connected(self._options) as connection:
+            source = catalog.find_table(connection, table)
+            rest = ""
+            if partition.token:
+                key = catalog.primary_key(connection, table)
+                rest = where_in_range(key, KeyRange.from_token(partition.token))
+            begin_snapshot(connection)
+            columns = probe(connection, source)
+            expect_schema(source, columns, schema)
+            yield from stream(connection, source, columns, rest)
+
+    def validate_query(self, query: str) -> pa.Schema:
+        source = query_source(query)
+        with connected(self._options) as connection:
+            begin_snapshot(connection)
+            return schema_of(probe(connection, source))
+
+    def read_query(self, query: str) -> Iterator[pa.RecordBatch]:
+        """See the contract. The time limit is the server's; MariaDB's counts the reading of the rows, too."""
+        source = query_source(query)
+        limit = self._options.query_rows
+        with connected(self._options) as connection:
+            _limit_time(connection, self._options.query_seconds)
+            begin_snapshot(connection)
+            columns = probe(connection, source)
+            rows = 0
+            for batch in stream(connection, source, columns, f"LIMIT {limit + 1}" if limit else ""):
+                rows += batch.num_rows
+                if limit and rows > limit:
+                    raise QueryLimit(f"The query gives more than {limit} rows.")
+                yield batch
+
+    def write_table(
+        self, table: TableName, schema: pa.Schema, batches: Iterable[pa.RecordBatch], *, replace: bool = False
+    ) -> None:
+        self._must_write()
+        with connected(self._options, writing=True) as connection:
+            write_id = writing.create_staging(connection, table, schema, parts=False)
+            staging = writing.staging_name(table, write_id)
+        try:
+            with connected(self._options, writing=True) as connection:
+                writing.insert_rows(connection, table, staging, _checked(table, schema, batches))
+                writing.publish(connection, table, write_id, replace=replace)
+        except BaseException:
+            self.abort_write(table, write_id)
+            raise
+
+    def begin_write(self, table: TableName, schema: pa.Schema) -> str:
+        self._must_write()
+        with connected(self._options, writing=True) as connection:
+            return writing.create_staging(connection, table, schema, parts=True)
+
+    def write_partition(
+        self, table: TableName, write_id: str, number: int, batches: Iterable[pa.RecordBatch]
+    ) -> int:
+        self._must_write()
+        staging = writing.staging_name(table, write_id)
+        with connected(self._options, writing=True) as connection:
+            if not catalog.has_table(connection, staging):
+                raise UploadMissing(f"There is no write {write_id!r} of {table}.", key=str(table))
+            return writing.replace_part(connection, table, staging, number, batches)
+
+    def complete_write(self, table: TableName, write_id: str, *, replace: bool = False) -> None:
+        self._must_write()
+        with connected(self._options, writing=True) as connection:
+            writing.publish(connection, table, write_id, replace=replace)
+
+    def abort_write(self, table: TableName, write_id: str) -> None:
+        self._must_write()
+        with connected(self._options, writing=True) as connection:
+            writing.drop(connection, writing.staging_name(table, write_id))
+
+    def drop_table(self, table: TableName) -> None:
+        self._must_write()
+        with connected(self._options, writing=True) as connection:
+            writing.drop(connection, table)
+
+    def _must_write(self) -> None:
+        if self._options.read_only:
+            raise PermissionDenied("This storage is registered as read_only.")
+
+
+def _limit_time(connection: Connection, seconds: int) -> None:
+    """Let the server end a statement that runs longer; 0 is no limit."""
+    if "mariadb" in server_version(connection).lower():
+        execute(connection, f"SET SESSION max_statement_time = {seconds}")
+    else:
+        execute(connection, f"SET SESSION max_execution_time = {seconds * 1000}")
+
+
+def _checked(
+    table: TableName, schema: pa.Schema, batches: Iterable[pa.RecordBatch]
+) -> Iterator[pa.RecordBatch]:
+    """The batches, if they are of the schema. Raises: ColumnUnsupported."""
+    for batch in batches:
+        if not batch.schema.equals(schema):
+            raise ColumnUnsupported(f"A batch for {table} has other columns than the table.")
+        yield batch

@@ -1,0 +1,209 @@
+"""The wire: whole blocks of rows as the server sent them, cut into columns of bytes without a step per value.
+
+PyMySQL makes a Python object of each packet and of each value, which costs ten times what the rest of the way
+to Arrow does. The text protocol is simple enough to be cut for all rows of a block at once: a row is a packet
+behind its length, and in it are its values one after another, each behind its length.
+"""
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from pymysql import OperationalError
+from pymysql.constants import CR
+from pymysql.cursors import SSCursor
+from pymysql.err import raise_mysql_exception
+
+from storage_adapters.errors import ServerUntrusted
+
+BLOCK_ROWS = 8192
+BLOCK_BYTES = 1024 * 1024
+
+_RECEIVE_BYTES = 64 * 1024
+_HEAD_BYTES = 4
+_PACKET_MAX_BYTES = 0xFFFFFF
+"""A packet of this length goes on in the next one."""
+
+_NULL = 0xFB
+_EOF = 0xFE
+_EOF_MAX_BYTES = 9
+_ERROR = 0xFF
+_WIDE = {0xFC: 2, 0xFD: 3, 0xFE: 8}
+"""How many bytes of length follow a first byte that is not the length itself."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Block:
+    """Rows as they came: the bytes, and in them where each row begins and ends."""
+
+    data: bytes
+    begins: list[int]
+    ends: list[int]
+
+
+def read_blocks(cursor: SSCursor) -> Generator[Block]:
+    """The rows of the running query, in blocks closed at `BLOCK_ROWS` or the row that reaches `BLOCK_BYTES`.
+
+    The same rows give the same blocks, in whatever pieces they arrive. The last block may be empty.
+    When it is closed before the end, the connection is good for nothing but hanging up.
+
+    Raises:
+        pymysql.Error: what the server reports in the middle, or that it is gone.
+    """
+    connection: Any = cursor.connection
+    result: Any = cursor._result  # type: ignore[attr-defined]  # what SSCursor itself reads from
+    if result is None or not result.unbuffered_active:
+        raise ServerUntrusted("The server answered a SELECT without rows.")
+    rows = RowScanner()
+    try:
+        while not rows.finished:
+            chunk = connection._rfile.read1(_RECEIVE_BYTES)
+            if not chunk:
+                raise OperationalError(CR.CR_SERVER_LOST, "Lost connection to MySQL server during query")
+            rows.feed(chunk)
+            while rows.full:
+                yield rows.take()
+                rows.feed(b"")
+        yield rows.take()
+    finally:
+        # Else the cursor would fetch the rest of the rows before it goes.
+        result.unbuffered_active = False
+        result.connection = None
+
+
+class RowScanner:
+    """Finds whole rows in bytes that arrive in any pieces."""
+
+    def __init__(self) -> None:
+        self._received = bytearray()
+        self._position = 0
+        self._begins: list[int] = []
+        self._ends: list[int] = []
+        self.finished = False
+
+    @property
+    def full(self) -> bool:
+        """Whether the rows found are enough for a block."""
+        return len(self._begins) >= BLOCK_ROWS or self._position >= BLOCK_BYTES
+
+    def feed(self, chunk: bytes) -> None:
+        """Take what arrived, and find rows until there are enough. Raises: pymysql.Error: the server reports one."""
+        self._received += chunk
+        received, position, size_bytes = self._received, self._position, len(self._received)
+        room = BLOCK_ROWS - len(self._begins)
+        while position + _HEAD_BYTES <= size_bytes and position < BLOCK_BYTES and room > 0:
+            length = received[position] | received[position + 1] << 8 | received[position + 2] << 16
+            begin = position + _HEAD_BYTES
+            end = begin + length
+            if length == _PACKET_MAX_BYTES:
+                end = self._join(position)
+                size_bytes = len(received)
+            if end > size_bytes:
+                break
+            first = received[begin] if length else _ERROR
+            if first == _ERROR:
+                raise_mysql_exception(bytes(received[begin:end]))
+            position = end
+            if first == _EOF and length < _EOF_MAX_BYTES:
+                self.finished = True
+                break
+            self._begins.append(begin)
+            self._ends.append(end)
+            room -= 1
+        self._position = position
+
+    def take(self) -> Block:
+        """The rows found so far, which may be none; they are forgotten here."""
+        block = Block(data=bytes(self._received[: self._position]), begins=self._begins, ends=self._ends)
+        del self._received[: self._position]
+        self._position, self._begins, self._ends = 0, [], []
+        return block
+
+    def _join(self, position: int) -> int:
+        """Make one of the packets of a row of 16 MiB and more, and return its end; beyond the bytes if some are missing."""
+        received = self._received
+        begin = place = position + _HEAD_BYTES
+        pieces: list[bytearray] = []
+        length = _PACKET_MAX_BYTES
+        while length == _PACKET_MAX_BYTES:
+            head = received[place - _HEAD_BYTES : place]
+            length = int.from_bytes(head[:3], "little")
+            if len(head) < _HEAD_BYTES or place + length > len(received):
+                return len(received) + 1
+            pieces.append(received[place : place + length])
+            place += length + _HEAD_BYTES
+        received[begin : place - _HEAD_BYTES] = b"".join(pieces)
+        return begin + sum(map(len, pieces))
+
+
+def cut_columns(block: Block, count: int) -> list[pa.BinaryArray]:
+    """The `count` values of every row, of which there is at least one, as a binary array for each column.
+
+    Raises:
+        ServerUntrusted: a row is not made of exactly so many values.
+    """
+    places = np.array(block.begins, np.int64)
+    ends = np.array(block.ends, np.int64)
+    # Lengths are read as eight bytes at once, beyond the last row too.
+    data = np.frombuffer(block.data + bytes(16), np.uint8)
+    columns = []
+    for _ in range(count):
+        if (places >= ends).any():
+            raise ServerUntrusted("The server sent a row with fewer values than columns.")
+        begins, sizes, present = _measure(data, places)
+        places = begins + sizes
+        if (places > ends).any():
+            raise ServerUntrusted("The server sent a value that is longer than its row.")
+        columns.append(_gather(data, block.data, begins, sizes, present))
+    if (places != ends).any():
+        raise ServerUntrusted("The server sent a row with more values than columns.")
+    return columns
+
+
+def _measure(
+    data: NDArray[np.uint8], places: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
+    """Where the value at each place begins, how long it is, and whether it is one (and not NULL)."""
+    first = data[places]
+    sizes = first.astype(np.int64)
+    begins = places + 1
+    present = first != _NULL
+    if first.max() >= _NULL:
+        sizes[~present] = 0
+        for mark, width in _WIDE.items():
+            rows = np.flatnonzero(first == mark)
+            if not len(rows):
+                continue
+            digits = data[places[rows][:, None] + np.arange(1, width + 1)].astype(np.int64)
+            sizes[rows] = (digits << (8 * np.arange(width))).sum(axis=1)
+            begins[rows] += width
+        if (first == 0xFF).any() or (sizes < 0).any():
+            raise ServerUntrusted("The server sent a value of impossible length.")
+    return begins, sizes, present
+
+
+def _gather(
+    data: NDArray[np.uint8],
+    whole: bytes,
+    begins: NDArray[np.int64],
+    sizes: NDArray[np.int64],
+    present: NDArray[np.bool_],
+) -> pa.BinaryArray:
+    """The values as an Arrow array; short ones are picked byte by byte in numpy, long ones copied one by one."""
+    offsets = np.zeros(len(sizes) + 1, np.int32)
+    np.cumsum(sizes, out=offsets[1:])
+    total = int(offsets[-1])
+    values: Any
+    if total > 64 * len(sizes):
+        ends = begins + sizes
+        values = b"".join(
+            [whole[begin:end] for begin, end in zip(begins.tolist(), ends.tolist(), strict=True)]
+        )
+    else:
+        values = data[np.arange(total) + np.repeat(begins - offsets[:-1], sizes)]
+    validity = None if present.all() else pa.array(present).buffers()[1]
+    buffers = [validity, pa.py_buffer(offsets.tobytes()), pa.py_buffer(values)]
+    return pa.Array.from_buffers(pa.binary(), len(sizes), buffers)  # type: ignore[return-value]

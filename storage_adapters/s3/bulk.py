@@ -1,0 +1,100 @@
+"""Bulk: one batch of puts, reads or deletes in one thread, with an outcome for each."""
+
+from collections.abc import Iterable, Iterator
+
+from storage_adapters.contract import ByteRange, DeleteOutcome, NewObject, PutOutcome
+from storage_adapters.errors import StorageError
+from storage_adapters.keys import check_key
+from storage_adapters.s3.clients import Clients
+from storage_adapters.s3.faults import SDK_ERRORS, from_code, translate
+from storage_adapters.s3.objects import put_object, read_object
+
+KEYS_AT_ONCE = 1000
+"""Source: S3's DeleteObjects takes no more."""
+_NEAR_BYTES = 64 * 1024
+
+
+def put_batch(clients: Clients, batch: list[NewObject]) -> list[PutOutcome]:
+    """Put each object; a failed one does not stop the rest."""
+    outcomes = []
+    for new in batch:
+        fault: StorageError | None = None
+        try:
+            put_object(clients, new.key, new.data)
+        except StorageError as error:
+            fault = error
+        outcomes.append(PutOutcome(key=new.key, size_bytes=memoryview(new.data).nbytes, error=fault))
+    return outcomes
+
+
+def read_batch(clients: Clients, batch: list[ByteRange]) -> list[bytes]:
+    """Read each range, near ones of one object with one request. Raises: ObjectMissing, ObjectChanged and others."""
+    pieces: list[bytes] = []
+    for near in _spans(batch):
+        first, end = near[0], _end(near[-1])
+        whole = ByteRange(key=first.key, offset=first.offset, length=end - first.offset)
+        data = read_object(clients, whole)
+        starts = [each.offset - first.offset for each in near]
+        pieces += [data[start : start + each.length] for start, each in zip(starts, near, strict=True)]
+    return pieces
+
+
+def _spans(batch: list[ByteRange]) -> Iterator[list[ByteRange]]:
+    """The ranges cut into runs of one object that go upwards with small gaps.
+
+    Not by obstore's `get_ranges`, which panics where one of several near ranges begins beyond the object's end.
+    """
+    near: list[ByteRange] = []
+    for wanted in batch:
+        if near and (wanted.key != near[-1].key or not 0 <= wanted.offset - _end(near[-1]) <= _NEAR_BYTES):
+            yield near
+            near = []
+        near.append(wanted)
+    if near:
+        yield near
+
+
+def _end(wanted: ByteRange) -> int:
+    return wanted.offset + wanted.length
+
+
+def delete_batch(clients: Clients, batch: list[str]) -> list[DeleteOutcome]:
+    """Delete each key with one request; a failed one does not stop the rest."""
+    refused: list[DeleteOutcome] = []
+    names: list[str] = []
+    for key in batch:
+        try:
+            names.append(clients.connection.name(check_key(key)))
+        except StorageError as error:
+            refused.append(DeleteOutcome(key=key, error=error))
+    return refused + delete_names(clients, names)
+
+
+def delete_names(clients: Clients, names: Iterable[str]) -> list[DeleteOutcome]:
+    """Like `delete_batch` for names as the bucket lists them, which may be some that no key can be.
+
+    boto3's request, because obstore's gives one error for the lot and no outcome per key.
+    """
+    wanted = list(names)
+    if not wanted:
+        return []
+    to = clients.connection
+    try:
+        answer = clients.boto.delete_objects(
+            Bucket=to.bucket,
+            Delete={"Objects": [{"Key": name} for name in dict.fromkeys(wanted)], "Quiet": True},
+        )
+    except SDK_ERRORS as error:
+        return [DeleteOutcome(key=to.key(name), error=translate(error, to.key(name))) for name in wanted]
+    faults = {fault.get("Key", ""): fault for fault in answer.get("Errors", [])}
+    return [
+        DeleteOutcome(key=to.key(name), error=_fault_of(faults.get(name), to.key(name))) for name in wanted
+    ]
+
+
+def _fault_of(fault: object, key: str) -> StorageError | None:
+    """The error of one key in an answer; that it was not there is none."""
+    if not isinstance(fault, dict) or fault.get("Code") == "NoSuchKey":
+        return None
+    code = str(fault.get("Code", "InternalError"))
+    return from_code(code, 500 if code == "InternalError" else 400, str(fault.get("Message", "")), key)

@@ -1,0 +1,123 @@
+"""Clients: the SDKs' clients of one connection, each made when it is first needed, anew in each process."""
+
+import os
+from datetime import timedelta
+from functools import cached_property
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+from obstore.store import S3Store
+
+from storage_adapters.errors import ConfigurationInvalid
+from storage_adapters.s3.connection import Connection
+from storage_adapters.s3.digest import add_content_md5
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+RETRY_FOR = timedelta(seconds=60)
+
+
+class Clients:
+    """What a storage sends its requests through; safe for threads."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self._lock = Lock()
+        self._process = os.getpid()
+        self._left: list[object] = []
+
+    @property
+    def boto(self) -> "S3Client":
+        """boto3's client: every request of S3, each answer with the storage's own error code."""
+        with self._fresh():
+            return self._boto
+
+    @property
+    def store(self) -> S3Store:
+        """obstore's store: the fast way for what happens once per object, where `objects.by_obstore` says so."""
+        with self._fresh():
+            return self._store
+
+    def _fresh(self) -> Lock:
+        """The lock; after a fork, sockets and locks of the parent are left to it."""
+        if self._process != os.getpid():
+            self._process = os.getpid()
+            self._lock = Lock()
+            # Kept, not closed: their connections go on in the parent.
+            self._left += [self.__dict__.pop(made, None) for made in ("_boto", "_store")]
+        return self._lock
+
+    @cached_property
+    def _boto(self) -> "S3Client":
+        to = self.connection
+        # A session of our own: the default one is shared and not safe for threads.
+        session = boto3.session.Session()
+        client = session.client(
+            "s3",
+            endpoint_url=to.endpoint,
+            region_name=to.region,
+            aws_access_key_id=to.access_key,
+            aws_secret_access_key=to.secret_key,
+            verify=verification(to),
+            config=Config(**config_of(to), max_pool_connections=to.threads),  # type: ignore[arg-type]  # one mapping for two SDKs
+        )
+        client.meta.events.register("before-call.s3.DeleteObjects", add_content_md5)
+        return client
+
+    @cached_property
+    def _store(self) -> S3Store:
+        to = self.connection
+        client_options: dict[str, object] = {
+            "allow_http": to.endpoint.startswith("http://"),
+            "allow_invalid_certificates": not to.verify,
+            "connect_timeout": timedelta(seconds=to.connect_seconds),
+            "read_timeout": timedelta(seconds=to.read_seconds),
+            "timeout": timedelta(seconds=10 * to.read_seconds),
+        }
+        if to.ca_file:
+            client_options["root_certificate"] = _read_certificate(to.ca_file)
+        if to.proxy:
+            client_options["proxy_url"] = to.proxy
+        return S3Store(
+            to.bucket,
+            endpoint=to.bucket_endpoint,
+            region=to.region,
+            access_key_id=to.access_key,
+            secret_access_key=to.secret_key,
+            virtual_hosted_style_request=to.virtual_hosts,
+            client_options=client_options,  # type: ignore[arg-type]  # its keys depend on the options
+            retry_config={"max_retries": to.attempts - 1, "retry_timeout": RETRY_FOR},
+        )
+
+
+def config_of(to: Connection) -> dict[str, object]:
+    """The settings of botocore and aiobotocore.
+
+    Source: the newer default checksums are trailers, which RGW refuses over TLS (411) and COS does not know.
+    """
+    return {
+        "signature_version": "s3v4",
+        "s3": {"addressing_style": "virtual" if to.virtual_hosts else "path"},
+        "request_checksum_calculation": "when_required",
+        "response_checksum_validation": "when_required",
+        "connect_timeout": to.connect_seconds,
+        "read_timeout": to.read_seconds,
+        "retries": {"mode": "standard", "total_max_attempts": to.attempts},
+        "proxies": {"http": to.proxy, "https": to.proxy} if to.proxy else None,
+    }
+
+
+def verification(to: Connection) -> bool | str:
+    """What botocore trusts: nothing is checked, the given file, or the certificates it brings."""
+    return (to.ca_file or True) if to.verify else False
+
+
+def _read_certificate(path: str) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise ConfigurationInvalid(f"Option 'ca_file': {path} cannot be read: {error.strerror}.") from error

@@ -1,0 +1,84 @@
+"""The connection: where a bucket is and how to speak to it, as settled by the adapter of the system."""
+
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from storage_adapters.errors import ConfigurationInvalid
+
+MAX_THREADS = 256
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Connection:
+    """One bucket, or what is under `root` in it (empty, or a prefix that ends in `/`); without a bucket, all of them.
+
+    `virtual_hosts`: the bucket is a part of the host name, not of the path. `ca_file`: a PEM file that is
+    trusted besides the system's certificates. `threads`: requests at once. A request is given up after
+    `connect_seconds` without a connection, or `read_seconds` without an answer, and made `attempts` times in all.
+    """
+
+    scheme: str
+    bucket: str = ""
+    root: str = ""
+    endpoint: str
+    region: str
+    access_key: str
+    secret_key: str = field(repr=False)
+    virtual_hosts: bool = False
+    verify: bool = True
+    ca_file: str = ""
+    proxy: str = ""
+    threads: int = 16
+    connect_seconds: int = 5
+    read_seconds: int = 60
+    attempts: int = 5
+
+    def __post_init__(self) -> None:
+        """Raises: ConfigurationInvalid: a value cannot work."""
+        address = urlsplit(self.endpoint)
+        if address.scheme not in ("http", "https") or not address.hostname or address.path.strip("/"):
+            raise ConfigurationInvalid("Option 'endpoint' must be like https://host or http://host:port.")
+        if not self.access_key or not self.secret_key:
+            raise ConfigurationInvalid("Options 'access_key' and 'secret_key' must not be empty.")
+        for name in ("threads", "connect_seconds", "read_seconds", "attempts"):
+            if not 1 <= getattr(self, name) <= MAX_THREADS:
+                raise ConfigurationInvalid(f"Option {name!r} must be from 1 to {MAX_THREADS}.")
+
+    @property
+    def url(self) -> str:
+        """What a person knows the storage by."""
+        return f"{self.scheme}://{self.bucket}/{self.root}".rstrip("/")
+
+    @property
+    def host(self) -> str:
+        """The endpoint's host, for messages."""
+        return urlsplit(self.endpoint).netloc
+
+    @property
+    def bucket_endpoint(self) -> str:
+        """The endpoint with the bucket in its host name, if it belongs there."""
+        if not self.virtual_hosts:
+            return self.endpoint
+        address = urlsplit(self.endpoint)
+        return f"{address.scheme}://{self.bucket}.{address.netloc}"
+
+    def name(self, key: str) -> str:
+        """The object's name in the bucket."""
+        return self.root + key
+
+    def key(self, name: str) -> str:
+        """The key of a name in the bucket that is under the root."""
+        return name[len(self.root) :]
+
+
+def split_url(url: str, scheme: str) -> tuple[str, str]:
+    """The bucket and the root of `scheme://bucket/optional/root`. Raises: ConfigurationInvalid."""
+    found, separator, rest = url.partition("://")
+    bucket, _, root = rest.partition("/")
+    root = root.strip("/")
+    segments = root.split("/") if root else []
+    if found != scheme or not separator or not bucket or any(part in ("", ".", "..") for part in segments):
+        raise ConfigurationInvalid(
+            f"The URL must be {scheme}://bucket or {scheme}://bucket/root, not {url!r}."
+        )
+    return bucket, f"{root}/" if root else ""

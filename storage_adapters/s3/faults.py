@@ -1,0 +1,194 @@
+"""Faults: from what boto3 and obstore raise to the storage's errors, by one table of S3's codes."""
+
+import re
+import socket
+import ssl
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as NotConnected
+from obstore.exceptions import (
+    AlreadyExistsError,
+    BaseError,
+    InvalidPathError,
+    NotSupportedError,
+    PermissionDeniedError,
+    PreconditionError,
+    UnauthenticatedError,
+)
+
+from storage_adapters.errors import (
+    ConfigurationInvalid,
+    InvalidKey,
+    NotSupported,
+    ObjectChanged,
+    ObjectExists,
+    ObjectMissing,
+    PermissionDenied,
+    StorageError,
+    StorageFull,
+    StorageUnavailable,
+    UploadInvalid,
+    UploadMissing,
+)
+
+CODES: Mapping[str, type[StorageError]] = {
+    "NoSuchKey": ObjectMissing,
+    "NotFound": ObjectMissing,
+    "404": ObjectMissing,
+    "NoSuchUpload": UploadMissing,
+    "InvalidPart": UploadInvalid,
+    "InvalidPartOrder": UploadInvalid,
+    "EntityTooSmall": UploadInvalid,
+    "EntityTooLarge": UploadInvalid,
+    "InvalidRange": ObjectChanged,
+    "416": ObjectChanged,
+    "PreconditionFailed": ObjectExists,  # the only condition that is ever sent is that there is nothing yet
+    "412": ObjectExists,
+    "KeyTooLongError": InvalidKey,
+    "KeyTooLong": InvalidKey,  # COS
+    "InvalidObjectName": InvalidKey,  # RGW
+    "InvalidURI": InvalidKey,
+    "AccessDenied": PermissionDenied,
+    "403": PermissionDenied,
+    "InvalidAccessKeyId": PermissionDenied,
+    "SignatureDoesNotMatch": PermissionDenied,
+    "RequestTimeTooSkewed": PermissionDenied,
+    "ExpiredToken": PermissionDenied,
+    "UserSuspended": PermissionDenied,  # RGW
+    "AccountProblem": PermissionDenied,
+    "QuotaExceeded": StorageFull,  # RGW
+    "InsufficientCapacity": StorageFull,
+    "NoSuchBucket": ConfigurationInvalid,
+    "InvalidBucketName": ConfigurationInvalid,
+    "PermanentRedirect": ConfigurationInvalid,
+    "AuthorizationHeaderMalformed": ConfigurationInvalid,
+    "PathStyleDomainForbidden": ConfigurationInvalid,  # COS
+    "NotImplemented": NotSupported,
+    "MethodNotAllowed": NotSupported,
+}
+"""Of the rest, what is the request's fault (4xx) is a `StorageError`; everything else may pass: `StorageUnavailable`.
+
+Source: S3's, RGW's and COS's lists of error codes; a HEAD has no body, there the status stands for the code."""
+
+MAY_PASS = frozenset({"408", "409", "425", "429", "RequestTimeout", "SlowDown", "ConditionalRequestConflict"})
+"""Faults of a request (4xx) that another try may not have."""
+
+OBSTORE_ERRORS: Mapping[type[Exception], type[StorageError]] = {
+    FileNotFoundError: ObjectMissing,
+    AlreadyExistsError: ObjectExists,
+    PreconditionError: ObjectExists,
+    PermissionDeniedError: PermissionDenied,
+    UnauthenticatedError: PermissionDenied,
+    NotSupportedError: NotSupported,
+    InvalidPathError: InvalidKey,
+    ValueError: InvalidKey,  # a name that obstore cannot say
+}
+"""For answers without a code; every other class, GenericError above all, is a connection's: `StorageUnavailable`."""
+
+WORDS: Mapping[str, str] = {
+    "NoSuchKey": "There is no object under this key.",
+    "404": "There is no object under this key.",
+    "NoSuchUpload": "There is no such upload.",
+    "PreconditionFailed": "There is an object under this key.",
+    "InvalidRange": "The object ends before the range does.",
+    "InvalidPart": "A part was not written, or was written again since.",
+    "EntityTooSmall": "A part is too small; only the last may be.",
+    "NoSuchBucket": "There is no such bucket: make it, or correct the bucket in the URL.",
+    "InvalidAccessKeyId": "The storage does not know this access key: correct the option 'access_key'.",
+    "SignatureDoesNotMatch": "The secret key is not that of the access key: correct the option 'secret_key'.",
+    "RequestTimeTooSkewed": "The clock of this machine is not that of the storage: set it; 15 minutes apart is too much.",
+    "AccessDenied": "The access key is known and may not do this: have its owner or the bucket's policy allow it.",
+    "403": "The storage refuses: the access key may not do this.",
+    "QuotaExceeded": "The quota of the bucket or of its owner is used up.",
+    "PermanentRedirect": "The bucket is in another region: correct the options 'region' and 'endpoint'.",
+    "AuthorizationHeaderMalformed": "The storage is in another region: correct the option 'region'.",
+    "PathStyleDomainForbidden": "The bucket must be a part of the host name: set the option 'addressing' to 'virtual'.",
+}
+"""Where the storage's own words would not tell a person what to do."""
+
+_REFUSAL = re.compile(r"Server returned non-2xx status code: (\d{3})[^:]*:(.*)", re.DOTALL)
+_CODE = re.compile(r"<Code>(\w+)</Code>")
+
+
+def translate(error: Exception, key: str | None = None) -> StorageError:
+    """The storage's error for what an SDK raised, with the SDK's as its cause."""
+    fault = _from_boto(error, key) if isinstance(error, ClientError) else _from_others(error, key)
+    fault.__cause__ = error
+    return fault
+
+
+def from_code(code: str, status: int, words: str = "", key: str | None = None) -> StorageError:
+    """The error for a code, or for the status where the storage gave no code that is in the table."""
+    kind = CODES.get(code) or CODES.get(str(status))
+    if kind is None:
+        passing = not 400 <= status < 500 or {code, str(status)} & MAY_PASS
+        kind = StorageUnavailable if passing else StorageError
+    return kind(WORDS.get(code) or f"The storage answered {code} ({status}). {words}".rstrip(), key=key)
+
+
+@contextmanager
+def translated(key: str | None = None) -> Iterator[None]:
+    """Raise storage errors instead of the SDKs'."""
+    try:
+        yield
+    except SDK_ERRORS as error:
+        raise translate(error, key) from error
+
+
+SDK_ERRORS = (ClientError, BotoCoreError, BaseError, FileNotFoundError, ValueError)
+
+
+def _from_boto(error: ClientError, key: str | None) -> StorageError:
+    answer = error.response.get("Error", {})
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    return from_code(str(answer.get("Code", status)), status, answer.get("Message") or "", key)
+
+
+def _from_others(error: Exception, key: str | None) -> StorageError:
+    refusal = _REFUSAL.search(str(error)) if not isinstance(error, BotoCoreError) else None
+    if refusal is not None:
+        found = _CODE.search(refusal[2])
+        return from_code(found[1] if found else refusal[1], int(refusal[1]), key=key)
+    if isinstance(error, BotoCoreError) and not isinstance(error, (HTTPClientError, NotConnected)):
+        return ConfigurationInvalid(str(error), key=key)  # it was refused before anything was sent
+    for kind, fault in OBSTORE_ERRORS.items():
+        if isinstance(error, kind):
+            return fault(str(error).partition("\n")[0], key=key)
+    return _from_connection(error, key)
+
+
+def _from_connection(error: Exception, key: str | None) -> StorageError:
+    """Nothing came back: say at which step it ended."""
+    causes = list(_causes(error))
+    text = str(error)
+    if any(isinstance(cause, socket.gaierror) for cause in causes) or "dns error" in text:
+        return StorageUnavailable(
+            "The endpoint's name is not known here: correct the option 'endpoint'.", key=key
+        )
+    if any(isinstance(cause, ConnectionRefusedError) for cause in causes) or "ConnectionRefused" in text:
+        return StorageUnavailable(
+            "The endpoint refuses the connection: is the storage up, and the port of the option 'endpoint' right?",
+            key=key,
+        )
+    untrusted = any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes)
+    if untrusted or any(mark in text for mark in ("CERTIFICATE_VERIFY_FAILED", "InvalidCertificate")):
+        return ConfigurationInvalid(
+            "The endpoint's certificate is not trusted: name its authority's file in the option 'ca_file'.",
+            key=key,
+        )
+    return StorageUnavailable(f"The storage did not answer: {text.partition(chr(10))[0]}", key=key)
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The error and what led to it; botocore keeps urllib3's in a mapping, urllib3 its own in an attribute."""
+    seen: set[int] = set()
+    waiting: list[object] = [error]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, BaseException) and id(each) not in seen:
+            seen.add(id(each))
+            yield each
+            waiting += [each.__cause__, each.__context__, getattr(each, "reason", None)]
+            waiting += [getattr(each, "kwargs", {}).get("error")] if isinstance(each, BotoCoreError) else []

@@ -1,0 +1,114 @@
+"""The filesystem: s3fs with its caches off and its memory bounded, for fsspec programs and for `Storage.fs`."""
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any, ClassVar
+
+from fsspec.implementations.dirfs import DirFileSystem
+from s3fs import S3FileSystem
+
+from storage_adapters.options import OptionValue
+from storage_adapters.s3.clients import config_of, verification
+from storage_adapters.s3.connection import Connection
+from storage_adapters.s3.digest import add_content_md5
+from storage_adapters.s3.file import WholeFile, exclusively
+
+PART_BYTES = 8 * 1024 * 1024
+PARTS_AT_ONCE = 4
+OPTION_NAMES = frozenset({field.name for field in fields(Connection)} | {"addressing"})
+
+
+class BucketFileSystem(S3FileSystem):  # type: ignore[misc]  # s3fs publishes no type information
+    """Paths are `bucket/key`. No listing is kept. A file that is written appears whole when it is closed.
+
+    An exclusive write is atomic for a file of one part; for a longer one the last look is just before the end.
+    Holds at most `PARTS_AT_ONCE` parts of `PART_BYTES` of a file in memory.
+    """
+
+    default_block_size = PART_BYTES
+    exclusive: ClassVar[bool] = True
+    """Whether a file can be written only if there is none; without it, asking for that is a NotImplementedError."""
+
+    def __init__(self, **options: Any) -> None:
+        """Takes the storage's options, and fsspec's. Raises: ConfigurationInvalid."""
+        ours = {name: options.pop(name) for name in OPTION_NAMES & options.keys()}
+        to = self.settle(ours)
+        super().__init__(
+            endpoint_url=to.endpoint,
+            key=to.access_key,
+            secret=to.secret_key,
+            client_kwargs={"region_name": to.region, "verify": verification(to)},
+            config_kwargs=config_of(to),
+            max_concurrency=PARTS_AT_ONCE,
+            **{"use_listings_cache": False, **options},
+        )
+
+    @classmethod
+    def settle(cls, options: Mapping[str, OptionValue]) -> Connection:
+        """The connection, without a bucket, that the system's options make. Raises: ConfigurationInvalid."""
+        raise NotImplementedError
+
+    async def set_session(self, refresh: bool = False, kwargs: dict[str, Any] | None = None) -> Any:
+        client = await super().set_session(refresh=refresh)
+        # Registering again under the same id changes nothing.
+        client.meta.events.register(
+            "before-call.s3.DeleteObjects", add_content_md5, unique_id="datacenter-content-md5"
+        )
+        return client
+
+    _connect = set_session
+
+    def _open(
+        self,
+        path: str,
+        mode: str = "rb",
+        block_size: int | None = None,
+        cache_type: str | None = None,
+        cache_options: dict[str, Any] | None = None,
+        autocommit: bool = True,
+        size: int | None = None,
+        **options: Any,
+    ) -> WholeFile:
+        if "x" in mode:
+            self._check_exclusive()
+            if self.exists(path):
+                raise FileExistsError(path)  # the put finds out again; this is only sooner
+        return WholeFile(
+            self,
+            path,
+            mode,
+            block_size=block_size or self.default_block_size,
+            cache_type=cache_type or self.default_cache_type,
+            cache_options=cache_options,
+            autocommit=autocommit,
+            size=size,
+            **options,
+        )
+
+    async def _pipe_file(
+        self, path: str, data: bytes, chunksize: int = PART_BYTES, mode: str = "overwrite", **options: Any
+    ) -> Any:
+        if mode == "create":
+            self._check_exclusive()
+            chunksize = max(chunksize, len(data))  # one request, because RGW keeps the condition of that only
+        with exclusively(path):
+            return await super()._pipe_file(path, data, chunksize=chunksize, mode=mode, **options)
+
+    async def _put_file(
+        self, lpath: str, rpath: str, chunksize: int = PART_BYTES, mode: str = "overwrite", **options: Any
+    ) -> Any:
+        if mode == "create":
+            self._check_exclusive()
+        with exclusively(rpath):
+            return await super()._put_file(lpath, rpath, chunksize=chunksize, mode=mode, **options)
+
+    def _check_exclusive(self) -> None:
+        if not self.exclusive:
+            raise NotImplementedError("This storage has no put that fails if the file is there.")
+
+
+def under_root(files: BucketFileSystem, connection: Connection) -> DirFileSystem:
+    """The same filesystem with keys as its paths."""
+    return DirFileSystem(
+        path=f"{connection.bucket}/{connection.root}".rstrip("/"), fs=files, skip_instance_cache=True
+    )

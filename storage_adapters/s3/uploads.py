@@ -1,0 +1,182 @@
+"""Uploads: S3's multipart uploads, whose parts any process may send."""
+
+from collections.abc import Iterable, Iterator
+
+from botocore.exceptions import ClientError
+
+from storage_adapters.contract import Buffer, ByteRange, ObjectInfo, Part, PendingUpload
+from storage_adapters.errors import ObjectChanged, ObjectMissing, UploadInvalid, UploadMissing
+from storage_adapters.keys import check_key
+from storage_adapters.s3.clients import Clients
+from storage_adapters.s3.faults import translated
+from storage_adapters.s3.objects import stat_object
+
+MINIMUM_PART_BYTES = 5 * 1024 * 1024
+MAXIMUM_PARTS = 10_000
+
+
+def begin_upload(clients: Clients, key: str) -> str:
+    """Begin an upload and return the id that the storage gave it."""
+    to = clients.connection
+    name = to.name(check_key(key))
+    with translated(key):
+        return clients.boto.create_multipart_upload(Bucket=to.bucket, Key=name)["UploadId"]
+
+
+def write_part(
+    clients: Clients, key: str, upload_id: str, number: int, offset: int, chunks: Iterable[Buffer]
+) -> Part:
+    """Send one part, gathered in memory because its length goes before it. Raises: UploadMissing."""
+    to = clients.connection
+    name = _name_for(clients, key, upload_id, number)
+    body = b"".join(chunks)
+    with translated(key):
+        answer = clients.boto.upload_part(
+            Bucket=to.bucket, Key=name, UploadId=upload_id, PartNumber=number, Body=body
+        )
+    return Part(number=number, offset=offset, length=len(body), tag=answer["ETag"])
+
+
+def copy_part(
+    clients: Clients, key: str, upload_id: str, number: int, offset: int, source: ByteRange
+) -> Part:
+    """Have the storage copy the range. Raises: UploadMissing, ObjectMissing, ObjectChanged."""
+    to = clients.connection
+    name = _name_for(clients, key, upload_id, number)
+    # The servers differ in what they say of a range beyond the end; so look first.
+    size = stat_object(clients, source.key).size_bytes
+    if source.offset + source.length > size:
+        raise ObjectChanged(f"The object ends at {size}, before the range does.", key=source.key)
+    with translated(key):
+        answer = clients.boto.upload_part_copy(
+            Bucket=to.bucket,
+            Key=name,
+            UploadId=upload_id,
+            PartNumber=number,
+            CopySource={"Bucket": to.bucket, "Key": to.name(source.key)},
+            CopySourceRange=f"bytes={source.offset}-{source.offset + source.length - 1}",
+        )
+    return Part(number=number, offset=offset, length=source.length, tag=answer["CopyPartResult"]["ETag"])
+
+
+def complete_upload(clients: Clients, key: str, upload_id: str, parts: Iterable[Part]) -> ObjectInfo:
+    """Publish the object if the parts follow one another, only the last is small, and the storage has them all.
+
+    The storage's list is asked for first: RGW 16 answers the completion of an unknown upload with a 500.
+    """
+    wanted = sorted(parts, key=lambda part: part.number)
+    size = _checked_length(wanted, key)
+    try:
+        if not wanted:  # S3 makes no object of no parts, but one of an empty part
+            wanted = [write_part(clients, key, upload_id, 1, 0, [])]
+        sent = _sent_parts(clients, key, upload_id)
+        _complete(clients, key, upload_id, [_confirmed(part, sent, key) for part in wanted])
+    except UploadMissing:
+        return _published(clients, key, size)
+    return stat_object(clients, key)
+
+
+def abort_upload(clients: Clients, key: str, upload_id: str) -> None:
+    """Have the storage forget the upload; an unknown one is forgotten."""
+    to = clients.connection
+    name = to.name(check_key(key))
+    if not upload_id:
+        return
+    with translated(key):
+        try:
+            clients.boto.abort_multipart_upload(Bucket=to.bucket, Key=name, UploadId=upload_id)
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in ("NoSuchUpload", "404"):
+                raise
+
+
+def list_uploads(clients: Clients, prefix: str) -> Iterator[PendingUpload]:
+    """Every upload whose key starts with the prefix."""
+    to = clients.connection
+    pages = clients.boto.get_paginator("list_multipart_uploads").paginate(
+        Bucket=to.bucket, Prefix=to.name(prefix)
+    )
+    with translated():
+        for page in pages:
+            for found in page.get("Uploads", []):
+                yield PendingUpload(
+                    key=to.key(found["Key"]), upload_id=found["UploadId"], started_at=found["Initiated"]
+                )
+
+
+def _name_for(clients: Clients, key: str, upload_id: str, number: int) -> str:
+    """The object's name, once the request for a part is one that makes sense."""
+    name = clients.connection.name(check_key(key))
+    if not upload_id:  # without an id the request would be a put of the whole object
+        raise UploadMissing("There is no such upload.", key=key)
+    if not 1 <= number <= MAXIMUM_PARTS:
+        raise UploadInvalid(f"Parts are numbered from 1 to {MAXIMUM_PARTS}.", key=key)
+    return name
+
+
+def _checked_length(parts: list[Part], key: str) -> int:
+    """The length of the object that the parts make.
+
+    Raises: UploadInvalid: they do not follow one another, are too many, or one that is not the last is too small.
+    """
+    if len(parts) > MAXIMUM_PARTS:
+        raise UploadInvalid(f"An upload has at most {MAXIMUM_PARTS} parts.", key=key)
+    end = 0
+    for part in parts:
+        if part.offset != end:
+            raise UploadInvalid(f"Part {part.number} begins at {part.offset}, not at {end}.", key=key)
+        if part.length < MINIMUM_PART_BYTES and part is not parts[-1]:
+            raise UploadInvalid(f"Part {part.number} is too small; only the last may be.", key=key)
+        end += part.length
+    return end
+
+
+def _sent_parts(clients: Clients, key: str, upload_id: str) -> dict[int, Part]:
+    """What the storage has of the upload, by number; the offsets are not known to it. Raises: UploadMissing."""
+    to = clients.connection
+    name = _name_for(clients, key, upload_id, 1)
+    pages = clients.boto.get_paginator("list_parts").paginate(Bucket=to.bucket, Key=name, UploadId=upload_id)
+    try:
+        with translated(key):
+            found = [part for page in pages for part in page.get("Parts", [])]
+    except ObjectMissing as error:  # RGW's answer
+        raise UploadMissing("There is no such upload.", key=key) from error
+    return {
+        part["PartNumber"]: Part(number=part["PartNumber"], offset=0, length=part["Size"], tag=part["ETag"])
+        for part in found
+    }
+
+
+def _confirmed(part: Part, sent: dict[int, Part], key: str) -> Part:
+    """The part with the storage's tag; one without a tag was sent by somebody who could not read it, as a browser may.
+
+    Raises: UploadInvalid: it was not written, or written again since.
+    """
+    found = sent.get(part.number)
+    if found is None or found.length != part.length or part.tag.strip('"') not in ("", found.tag.strip('"')):
+        raise UploadInvalid(f"Part {part.number} was not written as it is given.", key=key)
+    return found
+
+
+def _complete(clients: Clients, key: str, upload_id: str, parts: list[Part]) -> None:
+    to = clients.connection
+    with translated(key):
+        clients.boto.complete_multipart_upload(
+            Bucket=to.bucket,
+            Key=to.name(key),
+            UploadId=upload_id,
+            MultipartUpload={"Parts": [{"PartNumber": part.number, "ETag": part.tag} for part in parts]},
+        )
+
+
+def _published(clients: Clients, key: str, size: int) -> ObjectInfo:
+    """The object that the upload made when it was completed before. Raises: UploadMissing."""
+    try:
+        info = stat_object(clients, key)
+    except ObjectMissing as error:
+        raise UploadMissing("There is no such upload, and no object under its key.", key=key) from error
+    if info.size_bytes != size:
+        raise UploadMissing(
+            "There is no such upload, and the object under its key has another size.", key=key
+        )
+    return info

@@ -1,0 +1,46 @@
+"""A storage with credentials, for tests of those who keep them: it opens only with its key and quotes it when it fails."""
+
+from collections.abc import Mapping
+
+from storage_adapters.contract import Health
+from storage_adapters.errors import ConfigurationInvalid, PermissionDenied, StorageUnavailable
+from storage_adapters.memory import MemoryStorage
+from storage_adapters.options import OptionValue
+from storage_adapters.registry import AdapterEntry
+
+CANARY = "canary-4c1f9e27"
+GUARDED = AdapterEntry(target="guarded_storage:GuardedStorage", install="part of the tests")
+
+
+class GuardedStorage(MemoryStorage):
+    """A memory storage behind `secret_key`; its words quote the key, as those of a careless SDK would."""
+
+    opened = 0
+    key = ""
+
+    @classmethod
+    def from_url(cls, url: str, options: Mapping[str, OptionValue]) -> "GuardedStorage":
+        known = {"secret_key", "endpoint", "region"}
+        if "secret_key" not in options or set(options) - known:
+            raise ConfigurationInvalid(f"Options {dict(options)} are not those of a guarded storage.")
+        cls.opened += 1
+        storage = cls(MemoryStorage._states.setdefault(url, MemoryStorage()._state))
+        storage.key = str(options["secret_key"])
+        return storage
+
+    def check(self) -> Health:
+        if self.key.endswith("-wrong"):
+            return Health(ok=False, detail=f"the key {self.key} is not the storage's")
+        if self.key.endswith("-broken"):
+            raise RuntimeError(f"could not sign with {self.key}")
+        return Health(ok=True, detail="it can be listed, written, read and deleted")
+
+    def list_objects(self, prefix: str, *, start_after: str = ""):
+        if self.key.endswith("-wrong"):
+            raise StorageUnavailable(f"the key {self.key} is not the storage's")
+        return super().list_objects(prefix, start_after=start_after)
+
+    def stat(self, key: str):
+        if self.key.endswith("-wrong"):
+            raise PermissionDenied(f"the key {self.key} is not the storage's", key=key)
+        return super().stat(key)

@@ -1,0 +1,85 @@
+"""Buckets for tests: storages of the kinds `ceph` and `cos` on a moto server or on a real RGW."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import parse_qs, urlsplit
+from uuid import uuid4
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+CEPH_VARIABLE = "DATACENTER_TEST_CEPH_URL"
+"""`http://access_key:secret_key@host:port?tls_port=…&ca_file=…` of a real RGW whose `rgw_dns_name` is `s3.localhost`."""
+
+COS_BUCKET = "datasets-1250000000"
+CEPH_BUCKET = "datasets"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gateway:
+    """Where an S3 server listens, and a key it lets in."""
+
+    endpoint: str
+    access_key: str = "testaccess"
+    secret_key: str = "testsecret"
+    attempts: int = 5
+    tls_endpoint: str = ""
+    ca_file: str = ""
+
+    @property
+    def keys(self) -> dict[str, str | int]:
+        """The options that both kinds have."""
+        return {"access_key": self.access_key, "secret_key": self.secret_key, "attempts": self.attempts}
+
+    def ceph_options(self) -> Mapping[str, str | int]:
+        """The bucket in the path."""
+        return {"endpoint": self.endpoint, **self.keys}
+
+    def cos_options(self, domain: str) -> Mapping[str, str | int]:
+        """The bucket in the host name. No such name leads here, so the server stands in as the proxy to it."""
+        return {"region": "us-east-1", "endpoint": f"http://{domain}", "proxy": self.endpoint, **self.keys}
+
+    def make_bucket(self, name: str) -> str:
+        """Make the bucket unless it is there; return its name."""
+        client = boto3.session.Session().client(
+            "s3",
+            endpoint_url=self.endpoint,
+            region_name="us-east-1",
+            aws_access_key_id=self.access_key,
+            aws_secret_access_key=self.secret_key,
+            config=Config(s3={"addressing_style": "path"}),
+        )
+        try:
+            client.create_bucket(Bucket=name)
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "BucketAlreadyOwnedByYou":
+                raise
+        finally:
+            client.close()
+        return name
+
+
+def real_gateway() -> Gateway:
+    """The RGW of `make test-real`. Without one the test is skipped on a laptop and fails in CI."""
+    url = os.environ.get(CEPH_VARIABLE)
+    if url is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"{CEPH_VARIABLE} is not set")
+        pytest.skip(f"{CEPH_VARIABLE} is not set")
+    parts = urlsplit(url)
+    query = parse_qs(parts.query)
+    return Gateway(
+        endpoint=f"{parts.scheme}://{parts.hostname}:{parts.port}",
+        access_key=parts.username or "",
+        secret_key=parts.password or "",
+        tls_endpoint=f"https://{parts.hostname}:{query['tls_port'][0]}",
+        ca_file=query["ca_file"][0],
+    )
+
+
+def fresh_root() -> str:
+    """A prefix that nothing is under; short, because a key and its root have 1,024 bytes together."""
+    return f"根 {uuid4().hex[:12]}/in"

@@ -1,0 +1,174 @@
+"""`datacenter storages …`: secrets never come as arguments, and a storage that is not ok is an exit code."""
+
+import io
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from cryptography.fernet import Fernet
+from pydantic import SecretStr
+
+from datacenter.database import Database, now
+from datacenter.migrations import migrate
+from datacenter.settings import DatabaseSettings
+from datacenter.storages.models import RegisteredStorage
+from datacenter.storages.sealing import Seal
+
+STORAGE = {
+    "name": "vault",
+    "kind": "cos",
+    "role": "source",
+    "url": "cos://host/bucket",
+    "options": {"region": "x", "secret_key": "***"},
+    "state": "REGISTERED",
+}
+ADD = ("storages", "add", "vault", "--kind", "cos", "--url", "cos://host/bucket", "--role", "source")
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[dict]:
+    """The bodies that were sent."""
+    from datacenter.client.calls import Calls
+
+    bodies: list[dict] = []
+    plain = Calls.call
+
+    def call(self, method, path, **more):
+        bodies.append(more.get("body"))
+        return plain(self, method, path, **more)
+
+    monkeypatch.setattr(Calls, "call", call)
+    return bodies
+
+
+def test_options_are_arguments_and_secrets_come_from_input_and_environment(run, server, sent, monkeypatch):
+    server["POST /storages"] = (201, STORAGE)
+    monkeypatch.setattr(sys, "stdin", io.StringIO("canary-1\ncanary-2\n"))
+    monkeypatch.setenv("VAULT_TOKEN", "canary-3")
+    secrets = (
+        "--secret-option",
+        "secret_key",
+        "--secret-option",
+        "password",
+        "--secret-option",
+        "token=VAULT_TOKEN",
+    )
+
+    ended = run(*ADD, "--option", "region=x=y", *secrets)
+
+    assert ended.code == 0, ended.err
+    assert "canary" not in ended.out + ended.err
+    assert sent[0] == {
+        "name": "vault",
+        "kind": "cos",
+        "url": "cos://host/bucket",
+        "role": "source",
+        "options": {"region": "x=y", "secret_key": "canary-1", "password": "canary-2", "token": "canary-3"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--option", "secret_key=canary"), "--secret-option secret_key"),
+        (("--option", "canary"), "NAME=VALUE"),
+        (("--secret-option", "secret_key=canary"), "takes the name of a variable"),
+        (("--secret-option", "region"), "--option"),
+        (("--secret-option", "secret_key"), "one line for each"),
+    ],
+)
+def test_a_secret_that_comes_another_way_is_refused_and_not_quoted(
+    run, server, monkeypatch, arguments, words
+):
+    monkeypatch.setattr(sys, "stdin", io.StringIO(""))
+
+    ended = run(*ADD, *arguments)
+
+    assert ended.code == 2
+    assert words in ended.err
+    assert "canary" not in ended.err
+
+
+def test_storages_are_listed_and_shown(run, server):
+    server["GET /storages"] = {"items": [STORAGE], "next": None}
+    server["GET /storages/vault"] = STORAGE
+
+    assert "cos://host/bucket" in run("storages", "list").out
+    assert run("storages", "list", "--json").json()[0]["name"] == "vault"
+    assert "region=x, secret_key=***" in run("storages", "show", "vault").out
+    assert run("storages", "show", "vault", "--json").json()["options"]["secret_key"] == "***"
+
+
+def test_all_are_checked_and_one_that_is_not_ok_exits_with_1(run, server):
+    server["GET /storages"] = {"items": [STORAGE, {**STORAGE, "name": "fine"}], "next": None}
+    server["POST /storages/vault/check"] = {"ok": False, "detail": "the key is wrong"}
+    server["POST /storages/fine/check"] = {"ok": True, "detail": "it can be listed and read"}
+
+    everything = run("storages", "check")
+
+    assert everything.code == 1
+    assert "the key is wrong" in everything.out
+    assert run("storages", "check", "fine").code == 0
+    told = run("storages", "check", "fine", "vault", "--json")
+    assert (told.code, [item["ok"] for item in told.json()]) == (1, [True, False])
+
+
+def test_a_source_is_browsed(run, server):
+    items = [
+        {"name": "a", "key": "a/", "kind": "prefix", "size_bytes": None, "modified_at": None},
+        {
+            "name": "b.zip",
+            "key": "b.zip",
+            "kind": "object",
+            "size_bytes": 5,
+            "modified_at": "2026-11-01T10:00:00Z",
+        },
+    ]
+    server["GET /storages/vault/browse"] = {"items": items, "next": None}
+
+    assert "b.zip" in run("storages", "browse", "vault").out
+    assert [item["key"] for item in run("storages", "browse", "vault", "--json").json()] == ["a/", "b.zip"]
+
+
+def test_a_storage_is_removed_and_one_that_is_in_use_is_not(run, server):
+    server["DELETE /storages/vault"] = (200, {})
+    assert run("storages", "remove", "vault", "--json").json() == {"name": "vault"}
+    server["DELETE /storages/vault"] = (409, {"code": "STORAGE_IN_USE", "detail": "datasets lie on it"})
+
+    ended = run("storages", "remove", "vault")
+
+    assert ended.code == 2
+    assert "datasets lie on it" in ended.err
+
+
+def test_rotation_seals_with_the_first_key_so_that_the_old_one_can_go(run, tmp_path: Path, monkeypatch):
+    settings = DatabaseSettings(url=f"sqlite:///{tmp_path}/keys.db")
+    migrate(settings)
+    old, new = (Fernet.generate_key().decode() for _ in range(2))
+    database = Database(settings)
+    with database.transaction() as session:
+        sealed = Seal([SecretStr(old)]).close({"secret_key": "canary"})
+        common = {
+            "kind": "cos",
+            "url": "u",
+            "role": "source",
+            "created_at": now(session),
+            "updated_at": now(session),
+        }
+        session.add(RegisteredStorage(name="vault", options={}, secrets=sealed, **common))
+        session.add(RegisteredStorage(name="open", options={}, **common))
+    monkeypatch.setenv("DATACENTER__DATABASE__URL", settings.url)
+    monkeypatch.setenv("DATACENTER__REGISTRATION__KEYS", json.dumps([new]))
+    lost = run("storages", "rotate")
+    assert lost.code == 1
+    assert "storage vault" in lost.err
+
+    monkeypatch.setenv("DATACENTER__REGISTRATION__KEYS", json.dumps([new, old]))
+    for _ in range(2):
+        assert run("storages", "rotate", "--json").json() == {"storages": 1}
+
+    with database.reading() as session:
+        token = session.get_one(RegisteredStorage, "vault").secrets
+    database.close()
+    assert Seal([SecretStr(new)]).open(token) == {"secret_key": "canary"}

@@ -1,0 +1,34 @@
+"""A process is as large as its largest shard, not as all of them after one another."""
+
+import json
+import subprocess
+import sys
+
+SHARD = """
+import json, re
+import pyarrow as pa
+from jobs import memory
+
+def resident_mib():
+    with open("/proc/self/status") as status:
+        return int(re.search(r"VmRSS:\\s+(\\d+)", status.read())[1]) / 1024
+
+memory.prepare()
+before = resident_mib()
+names = [f"label/{number:09d}.txt" for number in range(400_000)]
+paths = [pa.array(names[start:start + 5_000]) for start in range(0, len(names), 5_000)]
+sorted_paths = pa.chunked_array(paths).sort()
+during = resident_mib()
+del names, paths, sorted_paths
+memory.give_back()
+print(json.dumps([before, during, resident_mib()]))
+"""
+
+
+def test_what_a_shard_took_goes_back_to_the_system() -> None:
+    done = subprocess.run([sys.executable, "-c", SHARD], capture_output=True, check=True, text=True)
+
+    before, during, after = json.loads(done.stdout)
+
+    assert during > before + 40
+    assert after < before + 30

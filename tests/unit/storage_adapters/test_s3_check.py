@@ -1,0 +1,71 @@
+"""What a person reads when a Ceph or COS storage does not work: each with what to do about it."""
+
+from collections.abc import Callable
+
+import pytest
+from services.server import free_port
+
+from storage_adapters.ceph import CephStorage
+from storage_adapters.contract import DeleteOutcome, Health
+from storage_adapters.errors import PermissionDenied
+from storage_adapters.s3 import health
+
+Answering = Callable[[int, str], str]
+
+
+def check(endpoint: str) -> Health:
+    options = {"access_key": "key", "secret_key": "secret", "attempts": 1, "connect_seconds": 2}
+    return CephStorage.from_url("ceph://bucket/root", {"endpoint": endpoint, **options}).check()
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "words"),
+    [
+        (403, "InvalidAccessKeyId", "does not know this access key: correct the option 'access_key'"),
+        (403, "SignatureDoesNotMatch", "correct the option 'secret_key'"),
+        (404, "NoSuchBucket", "no such bucket"),
+        (403, "RequestTimeTooSkewed", "clock of this machine"),
+        (403, "AccessDenied", "have its owner or the bucket's policy allow it"),
+        (403, "PathStyleDomainForbidden", "'addressing' to 'virtual'"),
+        (503, "SlowDown", "The storage answered SlowDown (503)"),
+    ],
+)
+def test_a_refusal_says_what_to_correct(refusing: Answering, status: int, code: str, words: str) -> None:
+    found = check(refusing(status, code))
+    assert not found.ok
+    assert found.detail.startswith("ceph://bucket/root at 127.0.0.1:")
+    assert "cannot be listed" in found.detail
+    assert words in found.detail
+
+
+def test_an_endpoint_that_nobody_listens_at_is_named() -> None:
+    port = free_port()
+    found = check(f"http://127.0.0.1:{port}")
+    assert not found.ok
+    assert f"127.0.0.1:{port}" in found.detail
+    assert "refuses the connection" in found.detail
+
+
+def test_an_endpoint_whose_name_is_unknown_is_named() -> None:
+    found = check("http://no-such-host.invalid")
+    assert not found.ok
+    assert "no-such-host.invalid cannot be listed: The endpoint's name is not known here" in found.detail
+
+
+def test_a_key_that_may_write_and_not_delete_is_told_so(
+    refusing: Answering, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "list_keys", lambda *_: [])
+    monkeypatch.setattr(health, "put_batch", lambda *_: [None])
+    monkeypatch.setattr(health, "read_object", lambda *_: b"check")
+    refused = DeleteOutcome(key="k", error=PermissionDenied("The access key may not do this."))
+    monkeypatch.setattr(health, "delete_batch", lambda *_: [refused])
+
+    found = check(refusing(500, ""))
+
+    assert not found.ok
+    assert found.detail.endswith("cannot be deleted from: The access key may not do this.")
+
+
+def test_no_answer_shows_the_secret(refusing: Answering) -> None:
+    assert "secret" not in check(refusing(500, "InternalError")).detail

@@ -1,0 +1,92 @@
+"""Checking: an answer in words within the deadline, whatever the storage does."""
+
+import threading
+from pathlib import Path
+
+import pytest
+from guarded_storage import CANARY, GUARDED
+
+from datacenter.database import Base, Database
+from datacenter.settings import Settings
+from datacenter.storages.checking import Checker
+from datacenter.storages.registered import Storages
+from storage_adapters import registry
+from storage_adapters.errors import StorageUnavailable
+
+
+def _storages(tmp_path: Path, **storages: dict) -> Storages:
+    settings = Settings(database={"url": f"sqlite:///{tmp_path}/test.db"}, storages=storages)
+    database = Database(settings.database)
+    Base.metadata.create_all(database.engine)
+    database.close()
+    return Storages(settings, database)
+
+
+def test_a_platform_is_written_to_and_a_source_is_not(tmp_path: Path) -> None:
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source" / "a.zip").write_bytes(b"PK")
+    (tmp_path / "empty").mkdir()
+    storages = _storages(
+        tmp_path,
+        platform={"kind": "nas", "url": f"{tmp_path}/platform"},
+        source={"kind": "nas", "url": f"{tmp_path}/source", "role": "source"},
+        empty={"kind": "nas", "url": f"{tmp_path}/empty", "role": "source"},
+    )
+    before = (tmp_path / "source").stat().st_mtime_ns
+
+    checked = {name: Checker(storages).check(name) for name in storages.names()}
+
+    assert all(health.ok for health in checked.values()), checked
+    assert "written" in checked["platform"].detail
+    assert checked["source"].detail == "it can be listed and read"
+    assert "nothing in it" in checked["empty"].detail
+    assert (tmp_path / "source").stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize("ending", ["wrong", "broken"])
+@pytest.mark.parametrize("role", ["platform", "source"])
+def test_what_is_wrong_is_told_without_the_secret(
+    tmp_path: Path, monkeypatch, ending: str, role: str
+) -> None:
+    monkeypatch.setitem(registry.ADAPTERS, "guarded", GUARDED)
+    options = {"secret_key": f"{CANARY}-{ending}"}
+    place = {"kind": "guarded", "url": f"memory://{tmp_path}", "role": role, "options": options}
+    storages = _storages(tmp_path, vault=place)
+
+    found = Checker(storages).check("vault")
+
+    assert found.ok is (role == "source" and ending == "broken")
+    assert CANARY not in found.detail
+    if not found.ok:
+        assert "***" in found.detail or "RuntimeError" in found.detail
+
+
+def test_a_kind_that_is_not_installed_is_told(tmp_path: Path) -> None:
+    storages = _storages(tmp_path, default={"kind": "cos", "url": "cos://host/bucket"})
+
+    found = Checker(storages).check("default")
+
+    assert not found.ok
+    assert "cos" in found.detail
+
+
+def test_a_storage_that_does_not_answer_costs_one_thread_and_no_more(tmp_path: Path) -> None:
+    storages = _storages(tmp_path, default={"kind": "memory", "url": f"memory://{tmp_path}"})
+    let_go = threading.Event()
+
+    def hang(*_: object) -> None:
+        assert let_go.wait(30)
+        raise StorageUnavailable("too late")
+
+    storages.open("default").fail = hang
+    checker = Checker(storages, deadline_seconds=0.05)
+    before = threading.active_count()
+
+    assert "no answer within 0.05 s" in checker.check("default").detail
+    assert "no answer within 0.05 s" in checker.check("default").detail
+    assert threading.active_count() == before + 1
+
+    storages.open("default").fail = None
+    let_go.set()
+    patient = Checker(storages)
+    assert patient.check("default").ok

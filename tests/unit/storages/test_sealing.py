@@ -1,0 +1,76 @@
+"""Sealing: secrets under keys that can be rotated, and sentences that quote none of them."""
+
+import pytest
+from cryptography.fernet import Fernet
+from pydantic import SecretStr
+
+from datacenter.errors import Invalid
+from datacenter.storages.sealing import Seal
+from datacenter.storages.secret_options import hide, hide_in_url, scrub
+from storage_adapters.errors import ConfigurationInvalid
+
+OLD, NEW = (SecretStr(Fernet.generate_key().decode()) for _ in range(2))
+SECRETS = {"secret_key": "canary", "password": "密码"}
+
+
+def test_what_was_sealed_is_opened_and_does_not_show() -> None:
+    token = Seal([OLD]).close(SECRETS)
+
+    assert token is not None
+    assert "canary" not in token
+    assert Seal([OLD]).open(token) == SECRETS
+
+
+def test_nothing_needs_no_key() -> None:
+    assert Seal([]).close({}) is None
+    assert Seal([]).open(None) == {}
+
+
+def test_a_secret_without_a_key_is_refused_with_the_cure() -> None:
+    with pytest.raises(Invalid, match=r"registration\.keys") as caught:
+        Seal([]).close(SECRETS)
+
+    assert caught.value.field == "options.password"
+    assert "canary" not in caught.value.detail
+
+
+def test_keys_rotate_new_first_then_renewed_then_the_old_one_goes() -> None:
+    token = Seal([OLD]).close(SECRETS) or ""
+    assert Seal([NEW, OLD]).open(token) == SECRETS
+    with pytest.raises(ConfigurationInvalid):
+        Seal([NEW]).open(token)
+
+    renewed = Seal([NEW, OLD]).renew(token)
+
+    assert Seal([NEW]).open(renewed) == SECRETS
+    assert Seal([NEW]).open(Seal([NEW]).renew(renewed)) == SECRETS
+
+
+@pytest.mark.parametrize("keys", [[], [NEW]])
+def test_a_token_of_a_lost_key_is_told_without_a_word_of_it(keys: list[SecretStr]) -> None:
+    token = Seal([OLD]).close(SECRETS) or ""
+    for call in (Seal(keys).open, Seal(keys).renew):
+        with pytest.raises(ConfigurationInvalid, match=r"registration\.keys") as caught:
+            call(token)
+        assert token not in caught.value.detail
+
+
+def test_secret_options_are_hidden_by_their_names() -> None:
+    hidden = hide({"secret_key": "a", "db_password": "b", "access_key": 3, "auth": True, "region": "x"})
+
+    assert hidden == {
+        "secret_key": "***",
+        "db_password": "***",
+        "access_key": "***",
+        "auth": "***",
+        "region": "x",
+    }
+
+
+def test_a_url_is_shown_without_its_password_and_query() -> None:
+    assert hide_in_url("cos://user:canary@host/b?k=canary") == "cos://user:***@host/b?***"
+    assert hide_in_url("cos://[canary") == "***"
+
+
+def test_a_sentence_is_scrubbed_of_every_secret_it_quotes() -> None:
+    assert scrub("key canary-2, canary", ["canary", "canary-2", True, "ab"]) == "key ***, ***"
