@@ -44,8 +44,12 @@ ADAPTERS: Mapping[str, AdapterEntry] = {
         target="storage_adapters.ceph:CephStorage", install="pip install boto3 obstore s3fs"
     ),
     "cos": AdapterEntry(target="storage_adapters.cos:CosStorage", install="pip install boto3 obstore s3fs"),
+    "hdfs": AdapterEntry(target="storage_adapters.hdfs:HdfsStorage", install="pip install hdfs hdfs-native"),
     "memory": AdapterEntry(target="storage_adapters.memory:MemoryStorage", install="part of this package"),
     "nas": AdapterEntry(target="storage_adapters.nas:NasStorage", install="part of this package"),
+    "webhdfs": AdapterEntry(
+        target="storage_adapters.hdfs:WebHdfsStorage", install="pip install hdfs hdfs-native"
+    ),
 }
 
 TABLE_ADAPTERS: Mapping[str, AdapterEntry] = {

@@ -1,5 +1,6 @@
 """The adapters that the storage suites run over; a new adapter is one more row."""
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from uuid import uuid4
@@ -20,9 +21,31 @@ class Place:
     kind: str
     url: str
     options: Mapping[str, OptionValue]
+    many: int = 1500
+    """The most objects that a test should put here; a slow server is asked for less."""
 
     def open(self) -> Storage:
         return open_storage(self.kind, self.url, self.options)
+
+
+HDFS_VARIABLE = "DATACENTER_TEST_HDFS_URL"
+"""Holds two URLs: `hdfs://host:port webhdfs://host:port`."""
+
+
+def hdfs_place(kind: str, options: Mapping[str, OptionValue]) -> Place:
+    """A directory of its own in the test server's /tmp, which is open to everybody."""
+    servers = dict(url.split("://") for url in os.environ.get(HDFS_VARIABLE, "").split())
+    if not servers:
+        pytest.skip(f"{HDFS_VARIABLE} names no HDFS")
+    return Place(kind=kind, url=f"{kind}://{servers[kind]}/tmp/{uuid4()}", options=options, many=60)
+
+
+def hdfs(_request: pytest.FixtureRequest) -> Place:
+    return hdfs_place("hdfs", {"timeout_seconds": 20})
+
+
+def webhdfs(_request: pytest.FixtureRequest) -> Place:
+    return hdfs_place("webhdfs", {"timeout_seconds": 20, "user": "tester"})
 
 
 def nas(request: pytest.FixtureRequest) -> Place:
@@ -65,10 +88,11 @@ PLACES: Mapping[str, Callable[[pytest.FixtureRequest], Place]] = {
     "memory": lambda _request: Place(kind="memory", url=f"memory://{uuid4()}", options={}),
     "nas": nas,
 }
-
 REAL_PLACES: Mapping[str, Callable[[pytest.FixtureRequest], Place]] = {
     "ceph-on-rgw": ceph_on_rgw,
     "cos-on-rgw": cos_on_rgw,
+    "hdfs": hdfs,
+    "webhdfs": webhdfs,
 }
 
 ROWS = [pytest.param(row, id=name) for name, row in PLACES.items()]
@@ -109,3 +133,8 @@ def place(request: pytest.FixtureRequest) -> Place:
 @pytest.fixture
 def storage(place: Place) -> Storage:
     return place.open()
+
+
+@pytest.fixture
+def many(place: Place) -> int:
+    return place.many

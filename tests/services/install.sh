@@ -22,6 +22,7 @@ needed=(
   ceph-authtool:ceph-common
   monmaptool:ceph-common
   openssl:openssl
+  java:openjdk-17-jre-headless
   unzip:unzip
   zip:zip
   7z:p7zip-full

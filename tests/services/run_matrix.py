@@ -5,6 +5,7 @@ python -m services.run_matrix --serve    start all servers, print their URLs, st
 """
 
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from services.ceph import CephServer
+from services.hdfs import HdfsServer
 from services.mariadb import MariadbServer
 from services.rabbitmq import RabbitmqServer
 from services.redis_server import RedisServer
@@ -26,6 +28,7 @@ from services.server import Server, program_path
 DATABASE_VARIABLE = "DATACENTER_TEST_DATABASE_URL"
 BROKER_VARIABLE = "DATACENTER_TEST_BROKER_URL"
 CEPH_VARIABLE = "DATACENTER_TEST_CEPH_URL"
+HDFS_VARIABLE = "DATACENTER_TEST_HDFS_URL"
 
 TESTS = Path(__file__).resolve().parents[1]
 
@@ -58,7 +61,7 @@ ROUNDS = (
     Round(
         title="unit and conformance tests that need real programs",
         arguments=(*(str(TESTS / folder) for folder in ("unit", "conformance")), "-m", "real"),
-        servers={DATABASE_VARIABLE: MariadbServer, CEPH_VARIABLE: CephServer},
+        servers={DATABASE_VARIABLE: MariadbServer, CEPH_VARIABLE: CephServer, HDFS_VARIABLE: HdfsServer},
         may_be_empty=True,
     ),
 )
@@ -122,15 +125,16 @@ def in_ci() -> bool:
 
 def serve() -> None:
     """Keep every server up for a person who runs tests by hand."""
-    servers = {
+    servers: dict[str, type[Server]] = {
         DATABASE_VARIABLE: MariadbServer,
         BROKER_VARIABLE: RedisServer,
         "RABBITMQ_URL": RabbitmqServer,
         CEPH_VARIABLE: CephServer,
+        HDFS_VARIABLE: HdfsServer,
     }
     with running(servers) as urls:
         for variable, url in urls.items():
-            print(f"export {variable}='{url}'", flush=True)
+            print(f"export {variable}={shlex.quote(url)}", flush=True)
         signal.pause()
 
 

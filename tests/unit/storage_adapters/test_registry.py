@@ -19,16 +19,23 @@ def test_every_kind_can_be_opened(tmp_path: Path) -> None:
     places: dict[str, tuple[str, dict[str, OptionValue]]] = {
         "ceph": ("ceph://bucket", {"endpoint": "http://rgw", **keys}),
         "cos": ("cos://bucket-125", {"region": "ap-guangzhou", **keys}),
+        "hdfs": ("hdfs://127.0.0.1:1/root", {}),
         "memory": ("memory://registry", {}),
         "nas": (f"nas://{tmp_path}/root", {}),
+        "webhdfs": ("webhdfs://127.0.0.1:1/root", {}),
     }
     assert set(KINDS) == set(places)
     for kind, (url, options) in places.items():
         assert isinstance(open_storage(kind, url, options), Storage)
 
 
+@pytest.mark.parametrize("kind", ["hdfs", "webhdfs"])
+def test_a_kind_without_its_server_opens_and_says_so(kind: str) -> None:
+    assert "refuses" in open_storage(kind, f"{kind}://127.0.0.1:1/root", {}).check().detail
+
+
 def test_an_unknown_kind_names_the_known_ones() -> None:
-    with pytest.raises(ConfigurationInvalid, match="memory, nas"):
+    with pytest.raises(ConfigurationInvalid, match=", memory, nas"):
         open_storage("floppy", "floppy://a", {})
 
 

@@ -1,0 +1,66 @@
+"""The client: the few calls that the HDFS storage is made of, whichever protocol carries them."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from storage_adapters.contract import Buffer
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FileInfo:
+    """A file or directory as the NameNode describes it; `name` is the last segment of its path."""
+
+    name: str
+    is_directory: bool
+    size_bytes: int
+    modified_ms: int
+
+
+class HdfsClient(Protocol):
+    """Calls take absolute paths, end within a deadline and raise `StorageError` subclasses only.
+
+    Several threads may use one client.
+    """
+
+    addresses: Sequence[tuple[str, int]]
+    """Host and port of each server that is tried."""
+
+    def info(self, path: str) -> FileInfo:
+        """Raises: ObjectMissing."""
+
+    def list_directory(self, path: str) -> Iterator[FileInfo]:
+        """What lies in the directory, in no order; nothing if it is a file or not there."""
+
+    def read(self, path: str, offset: int, length: int) -> bytes:
+        """The bytes of a range. Raises: ObjectMissing (also for a directory), ObjectChanged: the file ends before it does."""
+
+    def write(self, path: str, chunks: Iterable[Buffer]) -> int:
+        """Write a new file and return its length; after an error there may be a part of it.
+
+        Parents that are missing are made, closed to others' writing.
+        """
+
+    def append(self, path: str, data: Buffer) -> None:
+        """Add to the end of a file. Raises: ObjectMissing."""
+
+    def make_directory(self, path: str) -> None:
+        """Make the directory and its parents; one that is there is no error."""
+
+    def rename(self, source: str, target: str, *, overwrite: bool) -> None:
+        """Give a file another name, atomically.
+
+        Raises:
+            ObjectExists: something stands there and `overwrite` is off.
+            ObjectMissing: the source, or the directory to rename into, is not there.
+            InvalidKey: the target is a directory, or lies under a file.
+        """
+
+    def delete(self, path: str, *, recursive: bool) -> bool:
+        """Remove a file, or a directory; whether there was something. Raises: DirectoryNotEmpty."""
+
+    def concat(self, target: str, sources: Sequence[str]) -> None:
+        """Move the blocks of the sources to the end of the target, all in one directory, without reading a byte.
+
+        Raises: NotSupported: the protocol has no such call, or the cluster's rules refuse these files.
+        """

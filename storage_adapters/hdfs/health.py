@@ -1,0 +1,31 @@
+"""Health: whether the servers can be reached at all, in words that say what to change."""
+
+import socket
+from collections.abc import Sequence
+
+from storage_adapters.errors import ConfigurationInvalid, StorageError, StorageUnavailable
+
+_SECONDS = 5.0
+
+
+def reach(addresses: Sequence[tuple[str, int]]) -> None:
+    """Connect to the first server that lets us.
+
+    Raises:
+        ConfigurationInvalid, StorageUnavailable: none does; the detail says why for each.
+    """
+    faults: list[StorageError] = []
+    for host, port in addresses:
+        try:
+            socket.create_connection((host, port), timeout=_SECONDS).close()
+            return
+        except socket.gaierror:
+            faults.append(ConfigurationInvalid(f"The name {host!r} is not found."))
+        except ConnectionRefusedError:
+            faults.append(StorageUnavailable(f"{host}:{port} refuses connections: no server listens there."))
+        except TimeoutError:
+            faults.append(StorageUnavailable(f"{host}:{port} does not answer within {_SECONDS:g} seconds."))
+        except OSError as error:
+            faults.append(StorageUnavailable(f"{host}:{port} cannot be reached: {error.strerror or error}."))
+    if faults:
+        raise type(faults[-1])(" ".join(fault.detail for fault in faults))

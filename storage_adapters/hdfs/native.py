@@ -1,0 +1,120 @@
+"""The native client: Hadoop's own protocol through hdfs-native, without a JVM, with failover between NameNodes."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from itertools import islice
+from typing import TypeVar
+
+from hdfs_native import Client, FileStatus, WriteOptions
+
+from storage_adapters.contract import Buffer
+from storage_adapters.errors import NotSupported, ObjectChanged, ObjectMissing, StorageError
+from storage_adapters.hdfs.client import FileInfo
+from storage_adapters.hdfs.deadline import within
+from storage_adapters.hdfs.native_faults import translate_native
+
+NAMES_AT_ONCE = 1000
+
+ResultT = TypeVar("ResultT")
+
+
+class NativeClient:
+    """One connection to a NameNode, or to whichever of several is active.
+
+    The user is the process's: `HADOOP_USER_NAME`, the ticket of Kerberos, or the system's user.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        config: Mapping[str, str],
+        *,
+        config_dir: str = "",
+        addresses: Sequence[tuple[str, int]] = (),
+        timeout_seconds: int = 60,
+        replication: int = 0,
+        block_bytes: int = 0,
+    ) -> None:
+        self.addresses = addresses
+        self._seconds = timeout_seconds
+        self._options = WriteOptions(
+            block_size=block_bytes or None,
+            replication=replication or None,
+            overwrite=False,
+            create_parent=False,
+        )
+        self._client = self._call(None, lambda: Client(url, dict(config), config_dir or None))
+
+    def info(self, path: str) -> FileInfo:
+        return _describe(self._call(path, lambda: self._client.get_file_info(path)))
+
+    def list_directory(self, path: str) -> Iterator[FileInfo]:
+        with suppress(ObjectMissing):
+            entries = self._call(path, lambda: self._client.list_status(path))
+            while page := self._call(path, lambda: list(islice(entries, NAMES_AT_ONCE))):
+                yield from (_describe(status) for status in page if status.path != path)
+
+    def read(self, path: str, offset: int, length: int) -> bytes:
+        def read() -> bytes:
+            reader = self._client.read(path)
+            # Beyond the end the reader does not raise, it panics.
+            if offset + length > len(reader):
+                raise ObjectChanged(f"The object ends at {len(reader)}, before the range does.", key=path)
+            return reader.read_range(offset, length) if length else b""
+
+        return self._call(path, read)
+
+    def write(self, path: str, chunks: Iterable[Buffer]) -> int:
+        try:
+            writer = self._call(path, lambda: self._client.create(path, self._options))
+        except ObjectMissing:
+            # Directories that a create makes on its way would be open to everybody.
+            self.make_directory(path.rpartition("/")[0])
+            writer = self._call(path, lambda: self._client.create(path, self._options))
+        size = 0
+        try:
+            for chunk in chunks:
+                data = chunk if isinstance(chunk, bytes) else bytes(chunk)
+                if data:
+                    self._call(path, lambda data=data: writer.write(data))  # type: ignore[misc]
+                size += len(data)
+        finally:
+            self._call(path, writer.close)
+        return size
+
+    def append(self, path: str, data: Buffer) -> None:
+        def append() -> None:
+            with self._client.append(path) as writer:
+                writer.write(data)
+
+        self._call(path, append)
+
+    def make_directory(self, path: str) -> None:
+        self._call(path, lambda: self._client.mkdirs(path, create_parent=True))
+
+    def rename(self, source: str, target: str, *, overwrite: bool) -> None:
+        self._call(target, lambda: self._client.rename(source, target, overwrite))
+
+    def delete(self, path: str, *, recursive: bool) -> bool:
+        return self._call(path, lambda: self._client.delete(path, recursive))
+
+    def concat(self, target: str, sources: Sequence[str]) -> None:
+        raise NotSupported("hdfs-native cannot concatenate files.", key=target)
+
+    def _call(self, path: str | None, call: Callable[[], ResultT]) -> ResultT:
+        try:
+            return within(self._seconds, call)
+        except (StorageError, KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:
+            # A panic of the Rust library is a BaseException, yet it is one failed call and no more.
+            raise translate_native(error, path) from error
+
+
+def _describe(status: FileStatus) -> FileInfo:
+    return FileInfo(
+        name=status.path.rpartition("/")[2],
+        is_directory=status.isdir,
+        size_bytes=status.length,
+        modified_ms=status.modification_time,
+    )

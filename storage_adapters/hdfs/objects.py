@@ -1,0 +1,112 @@
+"""Objects: whole objects of one key, written under a staging name and then given their own."""
+
+from collections.abc import Iterable
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+
+from storage_adapters.contract import Buffer, ByteRange, ObjectInfo
+from storage_adapters.errors import ObjectMissing, StorageError, StorageUnavailable
+from storage_adapters.hdfs.client import FileInfo, HdfsClient
+from storage_adapters.hdfs.faults import DirectoryNotEmpty
+from storage_adapters.hdfs.layout import STAGING, Layout
+
+ABANDONED_AFTER = timedelta(days=1)
+_ATTEMPTS = 10  # each is lost only to a removal that comes between two calls
+
+
+def describe(key: str, found: FileInfo) -> ObjectInfo:
+    """The object as a listing shows it; the tag changes whenever the file is replaced or written."""
+    return ObjectInfo(
+        key=key,
+        size_bytes=found.size_bytes,
+        modified_at=datetime.fromtimestamp(found.modified_ms / 1000, UTC),
+        etag=f"{found.modified_ms:x}-{found.size_bytes:x}",
+    )
+
+
+class Objects:
+    """The objects under one root; several threads may use an instance."""
+
+    def __init__(self, client: HdfsClient, layout: Layout) -> None:
+        self._client = client
+        self._layout = layout
+
+    def stat(self, key: str) -> ObjectInfo:
+        """Raises: ObjectMissing."""
+        with _about(key):
+            found = self._client.info(self._layout.object_path(key))
+        if found.is_directory:
+            raise ObjectMissing("What stands under this key is a directory of other objects.", key=key)
+        return describe(key, found)
+
+    def read(self, wanted: ByteRange) -> bytes:
+        """Raises: ObjectMissing, ObjectChanged.
+
+        A file that is replaced between its opening and the read of its blocks is opened once more.
+        """
+        path = self._layout.object_path(wanted.key)
+        with _about(wanted.key):
+            try:
+                return self._client.read(path, wanted.offset, wanted.length)
+            except StorageUnavailable:
+                return self._client.read(path, wanted.offset, wanted.length)
+
+    def put(self, key: str, chunks: Iterable[Buffer], *, overwrite: bool = True) -> None:
+        """Write the object, in place of one that is there; on failure nothing is left behind."""
+        target = self._layout.object_path(key)
+        staged = self._layout.new_staging_path()
+        with _about(key):
+            try:
+                self._client.write(staged, chunks)
+                self.publish(staged, target, overwrite=overwrite)
+            except BaseException:
+                with suppress(StorageError):
+                    self._client.delete(staged, recursive=False)
+                raise
+
+    def publish(self, staged: str, target: str, *, overwrite: bool = True) -> None:
+        """Rename a staged file to its place; the directory is made, also while others remove it.
+
+        Raises:
+            ObjectMissing: the staged file is gone.
+        """
+        for attempt in range(_ATTEMPTS):
+            try:
+                self._client.rename(staged, target, overwrite=overwrite)
+                return
+            except ObjectMissing:
+                if attempt:
+                    self._client.info(staged)
+                if attempt == _ATTEMPTS - 1:
+                    raise StorageUnavailable(
+                        "The directory to write to is removed again and again."
+                    ) from None
+                self._client.make_directory(target.rpartition("/")[0])
+
+    def delete(self, key: str) -> None:
+        """Remove the object; where there is none, nothing happens."""
+        # A directory is no object; one that holds nothing may go, too.
+        with suppress(DirectoryNotEmpty), _about(key):
+            self._client.delete(self._layout.object_path(key), recursive=False)
+
+    def remove_abandoned(self) -> None:
+        """Remove what writers that were killed left; nothing younger than `ABANDONED_AFTER`."""
+        oldest = (datetime.now(UTC) - ABANDONED_AFTER).timestamp() * 1000
+        area = self._layout.directory_path(STAGING)
+        for found in self._client.list_directory(area):
+            if found.modified_ms < oldest:
+                self._client.delete(f"{area}/{found.name}", recursive=False)
+
+
+class _about:  # noqa: N801 - reads as a phrase where it is used
+    """Errors inside are about this key, not about a path on the server."""
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, StorageError):
+            error.key = self._key

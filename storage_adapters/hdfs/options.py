@@ -1,0 +1,113 @@
+"""Options of HDFS storages, and what a URL says, as the clients want them."""
+
+import os
+from dataclasses import dataclass
+
+from storage_adapters.errors import ConfigurationInvalid
+from storage_adapters.hdfs.native import NativeClient
+from storage_adapters.hdfs.web import WebClient
+
+RPC_PORT = 8020
+WEB_PORT = 9870
+_MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HdfsOptions:
+    """`namenodes`: `host:port,host:port` of a nameservice that the URL names in place of a host. `config_dir`: a
+    directory with core-site.xml and hdfs-site.xml, which may say the same. `timeout_seconds`: for each call.
+    `threads`: calls at once. `replication`, `block_mib`: of new files; 0 leaves it to the cluster. `create`:
+    `check` makes the root directory if it is missing."""
+
+    namenodes: str = ""
+    config_dir: str = ""
+    timeout_seconds: int = 60
+    threads: int = 16
+    replication: int = 0
+    block_mib: int = 0
+    create: bool = True
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WebHdfsOptions:
+    """`user`: whom requests are made as, where the cluster believes it. `proxy_user`: whom that user acts for.
+    `token`: a delegation token, in place of `user`. `tls`, `ca_file`: HTTPS, and whom to trust. The others as
+    in `HdfsOptions`."""
+
+    user: str = ""
+    proxy_user: str = ""
+    token: str = ""
+    tls: bool = False
+    ca_file: str = ""
+    timeout_seconds: int = 60
+    threads: int = 16
+    replication: int = 0
+    block_mib: int = 0
+    create: bool = True
+
+
+def split_url(url: str, scheme: str) -> tuple[str, str]:
+    """The servers and the root directory without a final `/`. Raises: ConfigurationInvalid."""
+    servers, slash, path = url.removeprefix(f"{scheme}://").partition("/")
+    root = os.path.normpath(f"/{path}").rstrip("/")
+    if not url.startswith(f"{scheme}://") or not servers or not slash or ".." in path.split("/"):
+        raise ConfigurationInvalid(f"The URL is {scheme}://host:port/directory.")
+    if not root:
+        raise ConfigurationInvalid(
+            "The root '/' of the whole file system cannot be a storage; name a directory."
+        )
+    return servers, root
+
+
+def native_client(servers: str, options: HdfsOptions) -> NativeClient:
+    """A client for `host:port`, or for the nameservice of that name."""
+    config: dict[str, str] = {}
+    named = _addresses(options.namenodes, RPC_PORT)
+    if named:
+        names = [f"nn{number}" for number in range(len(named))]
+        config[f"dfs.ha.namenodes.{servers}"] = ",".join(names)
+        for name, (host, port) in zip(names, named, strict=True):
+            config[f"dfs.namenode.rpc-address.{servers}.{name}"] = f"{host}:{port}"
+    elif not options.config_dir:
+        named = _addresses(servers, RPC_PORT)
+        servers = ",".join(f"{host}:{port}" for host, port in named)
+        if len(named) > 1:
+            raise ConfigurationInvalid(
+                "Several NameNodes are named by option `namenodes`; the URL then holds the nameservice."
+            )
+    return NativeClient(
+        f"hdfs://{servers}",
+        config,
+        config_dir=options.config_dir,
+        addresses=named,
+        timeout_seconds=options.timeout_seconds,
+        replication=options.replication,
+        block_bytes=options.block_mib * _MIB,
+    )
+
+
+def web_client(servers: str, options: WebHdfsOptions) -> WebClient:
+    """A client for `host:port`, or for several of them between commas."""
+    scheme = "https" if options.tls else "http"
+    return WebClient(
+        [f"{scheme}://{host}:{port}" for host, port in _addresses(servers, WEB_PORT)],
+        user=options.user,
+        proxy_user=options.proxy_user,
+        token=options.token,
+        ca_file=options.ca_file,
+        timeout_seconds=options.timeout_seconds,
+        replication=options.replication,
+        block_bytes=options.block_mib * _MIB,
+        connections=options.threads,
+    )
+
+
+def _addresses(servers: str, port: int) -> list[tuple[str, int]]:
+    """Hosts and ports of a list between commas. Raises: ConfigurationInvalid."""
+    found = []
+    for server in filter(None, map(str.strip, servers.split(","))):
+        host, colon, digits = server.rpartition(":")
+        if colon and not digits.isdecimal():
+            raise ConfigurationInvalid(f"{server!r} is not host:port.")
+        found.append((host, int(digits)) if colon else (server, port))
+    return found

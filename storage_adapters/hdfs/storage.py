@@ -1,0 +1,260 @@
+"""The HDFS storage: the contract over a directory of HDFS, the same for both protocols."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from datetime import timedelta
+from functools import partial
+from typing import Literal
+from uuid import uuid4
+
+from storage_adapters.batches import cut_batches, run_batches
+from storage_adapters.contract import (
+    Buffer,
+    ByteRange,
+    Capabilities,
+    DeleteOutcome,
+    Health,
+    NewObject,
+    ObjectInfo,
+    Part,
+    PendingUpload,
+    PutOutcome,
+)
+from storage_adapters.errors import (
+    ConfigurationInvalid,
+    NotSupported,
+    ObjectChanged,
+    ObjectMissing,
+    StorageError,
+)
+from storage_adapters.hdfs.client import HdfsClient
+from storage_adapters.hdfs.filesystem import HdfsFileSystem
+from storage_adapters.hdfs.health import reach
+from storage_adapters.hdfs.layout import Layout
+from storage_adapters.hdfs.listing import files_under, list_tree
+from storage_adapters.hdfs.objects import Objects
+from storage_adapters.hdfs.options import HdfsOptions, WebHdfsOptions, native_client, split_url, web_client
+from storage_adapters.hdfs.uploads import Uploads
+from storage_adapters.keys import check_directory, check_prefix
+from storage_adapters.options import OptionValue, read_options
+
+_READS_AT_ONCE = 4
+_BYTES_AT_ONCE = 4 * 1024 * 1024
+_DELETES_AT_ONCE = 16
+_COPY_BYTES = 4 * 1024 * 1024
+
+
+class HdfsStorage:
+    """Objects are files under a root directory.
+
+    A key cannot be both an object and a directory of others (`a` and `a/b`): the second put is an
+    `InvalidKey`. Directories emptied by `delete` stay; `delete_prefix` removes them.
+    """
+
+    capabilities = Capabilities(multipart=True, put_if_absent=True, atomic_rename=True)
+
+    def __init__(self, client: HdfsClient, root: str, *, threads: int = 16, create: bool = True) -> None:
+        self._client = client
+        self._layout = Layout(root)
+        self._objects = Objects(client, self._layout)
+        self._uploads = Uploads(client, self._layout, self._objects)
+        self._threads = threads
+        self._create = create
+        self._tidied = False
+
+    @classmethod
+    def from_url(cls, url: str, options: Mapping[str, OptionValue]) -> "HdfsStorage":
+        """Open `hdfs://host:port/directory` or `hdfs://nameservice/directory`. Raises: ConfigurationInvalid."""
+        servers, root = split_url(url, "hdfs")
+        settings = read_options(HdfsOptions, options)
+        client = native_client(servers, settings)
+        return cls(client, root, threads=settings.threads, create=settings.create)
+
+    @property
+    def fs(self) -> HdfsFileSystem:
+        return HdfsFileSystem(client=self._client, root=self._layout.root)
+
+    def check(self) -> Health:
+        root, key = self._layout.root, f"datacenter-check-{uuid4().hex}"
+        try:
+            reach(self._client.addresses)
+            self._check_root()
+            for put in self.put_many([NewObject(key=key, data=b"check")]):
+                _raise(put.error)
+            found = [info.key for info in self.list_objects(key)]
+            content = b"".join(self.read_ranges([ByteRange(key=key, offset=0, length=5)]))
+            for deleted in self.delete([key]):
+                _raise(deleted.error)
+        except StorageError as error:
+            return Health(ok=False, detail=f"{root}: {error.detail}")
+        if found != [key] or content != b"check":
+            return Health(ok=False, detail=f"{root}: what was written is not what was read back.")
+        return Health(ok=True, detail=f"{root} can be listed, written, read and deleted.")
+
+    def stat(self, key: str) -> ObjectInfo:
+        return self._objects.stat(key)
+
+    def list_objects(self, prefix: str, *, start_after: str = "") -> Iterator[ObjectInfo]:
+        return list_tree(self._client, self._layout, check_prefix(prefix), start_after)
+
+    def read_ranges(self, requests: Iterable[ByteRange]) -> Iterator[bytes]:
+        batches = cut_batches(
+            requests,
+            max_items=_READS_AT_ONCE,
+            max_bytes=_BYTES_AT_ONCE,
+            size_bytes=lambda wanted: wanted.length,
+        )
+        return run_batches(
+            lambda batch: [self._objects.read(wanted) for wanted in batch], batches, threads=self._threads
+        )
+
+    def put_many(self, objects: Iterable[NewObject]) -> Iterator[PutOutcome]:
+        self._tidy_once()
+        # Each alone: the close of a small file waits for a DataNode's report, up to half a second.
+        return run_batches(self._put_batch, cut_batches(objects, max_items=1), threads=self._threads)
+
+    def put_if_absent(self, key: str, data: Buffer) -> ObjectInfo:
+        self._objects.put(key, [data], overwrite=False)
+        return self._objects.stat(key)
+
+    def delete(self, keys: Iterable[str]) -> Iterator[DeleteOutcome]:
+        return run_batches(
+            self._delete_batch, cut_batches(keys, max_items=_DELETES_AT_ONCE), threads=self._threads
+        )
+
+    def delete_prefix(self, prefix: str) -> Iterator[DeleteOutcome]:
+        """See the contract. The keys are listed, then one call removes the directory with all that is in it.
+
+        The names are yielded after the call, so they are held in memory, about 200 bytes each. What is put
+        between the listing and the call goes, too, and is not named.
+        """
+        directory = check_directory(prefix)
+        path = self._layout.object_path(directory)
+        keys = list(files_under(self._client, self._layout, directory))
+        fault: StorageError | None = None
+        try:
+            if not self._is_file(path):
+                self._client.delete(path, recursive=True)
+                self._remove_empty_parents(directory)
+        except StorageError as error:
+            if not keys:
+                raise
+            fault = error
+        for key in keys:
+            yield DeleteOutcome(key=key, error=fault)
+
+    def copy(self, source: str, target: str) -> ObjectInfo:
+        """See the contract; the bytes pass through the client, because HDFS copies nothing by itself."""
+        self._layout.object_path(target)
+        size = self._objects.stat(source).size_bytes
+        self._objects.put(target, self._pieces(ByteRange(key=source, offset=0, length=size)))
+        return self._objects.stat(target)
+
+    def presign(self, key: str, method: Literal["GET", "PUT"], expires_in: timedelta) -> str:
+        raise NotSupported("HDFS signs no URLs.", key=key)
+
+    def begin_upload(self, key: str) -> str:
+        return self._uploads.begin(key)
+
+    def upload_part(
+        self, key: str, upload_id: str, number: int, offset: int, chunks: Iterable[Buffer]
+    ) -> Part:
+        return self._uploads.write_part(key, upload_id, number, offset, chunks)
+
+    def copy_part(self, key: str, upload_id: str, number: int, offset: int, source: ByteRange) -> Part:
+        """See the contract; the bytes pass through the client."""
+        if source.offset + source.length > self._objects.stat(source.key).size_bytes:
+            raise ObjectChanged("The object ends before the range that was asked for.", key=source.key)
+        return self._uploads.write_part(key, upload_id, number, offset, self._pieces(source))
+
+    def complete_upload(self, key: str, upload_id: str, parts: Iterable[Part]) -> ObjectInfo:
+        return self._uploads.complete(key, upload_id, parts)
+
+    def abort_upload(self, key: str, upload_id: str) -> None:
+        self._uploads.abort(upload_id)
+
+    def list_uploads(self, prefix: str) -> Iterator[PendingUpload]:
+        return self._uploads.list(check_prefix(prefix))
+
+    def flush(self) -> None:
+        """Nothing is left to do: a closed file is on as many DataNodes as the cluster asks for."""
+
+    def _put_batch(self, batch: list[NewObject]) -> list[PutOutcome]:
+        return [
+            PutOutcome(
+                key=new.key,
+                size_bytes=memoryview(new.data).nbytes,
+                error=_fault_of(partial(self._objects.put, new.key, [new.data])),
+            )
+            for new in batch
+        ]
+
+    def _delete_batch(self, batch: list[str]) -> list[DeleteOutcome]:
+        return [DeleteOutcome(key=key, error=_fault_of(partial(self._objects.delete, key))) for key in batch]
+
+    def _pieces(self, source: ByteRange) -> Iterator[bytes]:
+        end = source.offset + source.length
+        return self.read_ranges(
+            ByteRange(key=source.key, offset=start, length=min(_COPY_BYTES, end - start))
+            for start in range(source.offset, end, _COPY_BYTES)
+        )
+
+    def _is_file(self, path: str) -> bool:
+        try:
+            return not self._client.info(path).is_directory
+        except ObjectMissing:
+            return False
+
+    def _remove_empty_parents(self, directory: str) -> None:
+        """Remove what the removal left empty, except directories at the first level."""
+        parent = directory.rpartition("/")[0]
+        with suppress(StorageError):  # one that holds something, and that is the end of it
+            while "/" in parent:
+                self._client.delete(self._layout.directory_path(parent), recursive=False)
+                parent = parent.rpartition("/")[0]
+
+    def _check_root(self) -> None:
+        """Raises: ConfigurationInvalid: the root is no directory."""
+        try:
+            found = self._client.info(self._layout.root)
+        except ObjectMissing as error:
+            if not self._create:
+                raise ConfigurationInvalid(
+                    "There is no such directory; make it or correct the URL."
+                ) from error
+            self._client.make_directory(self._layout.root)
+            return
+        if not found.is_directory:
+            raise ConfigurationInvalid("This is a file, not a directory; correct the URL.")
+
+    def _tidy_once(self) -> None:
+        """Before the first put of this instance, remove what killed writers left; failing is no reason not to put."""
+        if not self._tidied:
+            self._tidied = True
+            with suppress(StorageError):
+                self._objects.remove_abandoned()
+
+
+class WebHdfsStorage(HdfsStorage):
+    """The same over WebHDFS or HttpFS."""
+
+    @classmethod
+    def from_url(cls, url: str, options: Mapping[str, OptionValue]) -> "WebHdfsStorage":
+        """Open `webhdfs://host:port/directory`; several hosts stand between commas. Raises: ConfigurationInvalid."""
+        servers, root = split_url(url, "webhdfs")
+        settings = read_options(WebHdfsOptions, options)
+        return cls(web_client(servers, settings), root, threads=settings.threads, create=settings.create)
+
+
+def _fault_of(call: Callable[[], object]) -> StorageError | None:
+    """What the call failed with, if it did."""
+    try:
+        call()
+    except StorageError as error:
+        return error
+    return None
+
+
+def _raise(error: StorageError | None) -> None:
+    if error is not None:
+        raise error

@@ -1,0 +1,192 @@
+"""The web client: WebHDFS, or the HttpFS gateway that speaks it, through HdfsCLI, as whichever user is named."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from hdfs.client import Client, _Request
+from requests.adapters import HTTPAdapter
+
+from storage_adapters.contract import Buffer
+from storage_adapters.errors import ConfigurationInvalid, NotSupported, ObjectChanged, ObjectMissing
+from storage_adapters.hdfs.client import FileInfo
+from storage_adapters.hdfs.web_faults import translated
+
+_SOURCES_AT_ONCE = 32  # their names travel in the URL, which servers cut at 8 KiB
+_PREFIX = "/webhdfs/v1"
+_REDIRECTED = {"CREATE", "APPEND", "OPEN"}
+
+
+class _Rest(Client):  # type: ignore[misc]  # HdfsCLI publishes no type information
+    """HdfsCLI with paths left as they are, `CONCAT`, and redirects that we look at first."""
+
+    _concat = _Request("POST")
+
+    def resolve(self, hdfs_path: str) -> str:
+        """The path itself: HdfsCLI would replace `#LATEST` in a name."""
+        return hdfs_path
+
+    def _request(self, method: str, url: str, **settings: Any) -> Any:
+        """Send a request; only those for a file's bytes may be redirected, and we follow those ourselves."""
+        answer = super()._request(method, url, **{**settings, "allow_redirects": False})
+        if answer.is_redirect and settings.get("params", {}).get("op") not in _REDIRECTED:
+            answer.close()
+            raise ConfigurationInvalid("The server sends us elsewhere where an answer was due.")
+        return answer
+
+
+class WebClient:
+    """Calls over HTTP to the first of the servers that answers and is no standby."""
+
+    def __init__(
+        self,
+        urls: Sequence[str],
+        *,
+        user: str = "",
+        proxy_user: str = "",
+        token: str = "",
+        ca_file: str = "",
+        timeout_seconds: int = 60,
+        replication: int = 0,
+        block_bytes: int = 0,
+        connections: int = 16,
+    ) -> None:
+        self.addresses: Sequence[tuple[str, int]] = [
+            (urlsplit(url).hostname or "", urlsplit(url).port or 0) for url in urls
+        ]
+        self._scheme = urlsplit(urls[0]).scheme
+        self._properties = {"replication": replication or None, "blocksize": block_bytes or None}
+        session = requests.Session()
+        session.trust_env = False  # no proxy of the environment stands between a cluster and its clients
+        session.verify = ca_file or True
+        session.mount(
+            f"{self._scheme}://", HTTPAdapter(pool_maxsize=connections, pool_connections=connections)
+        )
+        session.params = {"delegation": token} if token else {"user.name": user} if user else {}
+        self._rest = _Rest(
+            ";".join(urls),
+            proxy=proxy_user or None,
+            timeout=(min(10, timeout_seconds), timeout_seconds),
+            session=session,
+        )
+
+    def info(self, path: str) -> FileInfo:
+        with translated(path):
+            return _describe(path.rpartition("/")[2], self._rest._get_file_status(path).json()["FileStatus"])
+
+    def list_directory(self, path: str) -> Iterator[FileInfo]:
+        entries: list[dict[str, Any]] = []
+        with suppress(ObjectMissing), translated(path):
+            entries = self._rest._list_status(path).json()["FileStatuses"]["FileStatus"]
+        # A file is listed as itself, without a name.
+        return (_describe(entry["pathSuffix"], entry) for entry in entries if entry["pathSuffix"])
+
+    def read(self, path: str, offset: int, length: int) -> bytes:
+        if not length:
+            return self._read_nothing(path, offset)
+        with translated(path):
+            answer = self._rest._open(path, offset=offset, length=length)
+            if answer.is_redirect:
+                answer.close()
+                answer = self._rest._request(method="GET", url=self._follow(answer))
+            self._raise_for(answer)
+            data = bytes(answer.content)
+        if len(data) != length:
+            raise ObjectChanged(f"The object ends at {offset + len(data)}, before the range does.", key=path)
+        return data
+
+    def write(self, path: str, chunks: Iterable[Buffer]) -> int:
+        counted = _Counted(chunks)
+        # Directories that a create makes on its way would be open to everybody.
+        self.make_directory(path.rpartition("/")[0])
+        with translated(path):
+            answer = self._rest._create(path, overwrite=False, **self._properties)
+            self._send("PUT", answer, counted.whole_or_stream())
+        return counted.size_bytes
+
+    def append(self, path: str, data: Buffer) -> None:
+        with translated(path):
+            self._send("POST", self._rest._append(path), bytes(data))
+
+    def make_directory(self, path: str) -> None:
+        with translated(path):
+            self._rest._mkdirs(path)
+
+    def rename(self, source: str, target: str, *, overwrite: bool) -> None:
+        with translated(target):
+            answer = self._rest._rename(
+                source, destination=target, renameoptions="OVERWRITE" if overwrite else "NONE"
+            )
+            # With the options there is no answer but success; an answer means that they were not understood.
+            told = answer.json() if answer.content else {"boolean": True}
+        if not told["boolean"]:
+            raise NotSupported("This gateway cannot rename as it was asked to (`renameoptions`).", key=target)
+
+    def delete(self, path: str, *, recursive: bool) -> bool:
+        with translated(path):
+            return bool(self._rest._delete(path, recursive=recursive).json()["boolean"])
+
+    def concat(self, target: str, sources: Sequence[str]) -> None:
+        if any("," in source for source in sources):
+            raise NotSupported("WebHDFS separates the names of files to concatenate by commas.", key=target)
+        for first in range(0, len(sources), _SOURCES_AT_ONCE):
+            with translated(target):
+                self._rest._concat(target, sources=",".join(sources[first : first + _SOURCES_AT_ONCE]))
+
+    def _read_nothing(self, path: str, offset: int) -> bytes:
+        found = self.info(path)
+        if found.is_directory:
+            raise ObjectMissing("What stands under this key is a directory of other objects.", key=path)
+        if offset > found.size_bytes:
+            raise ObjectChanged("The object ends before the range that was asked for.", key=path)
+        return b""
+
+    def _send(self, method: str, answer: Any, data: Any) -> None:
+        """Send the bytes to where the NameNode said, which is a DataNode or the gateway itself."""
+        self._raise_for(self._rest._request(method=method, url=self._follow(answer), data=data))
+
+    def _follow(self, answer: Any) -> str:
+        """Where a redirect leads. Raises: ConfigurationInvalid: not to WebHDFS; nothing is sent there."""
+        location = urlsplit(str(answer.headers.get("location", "")))
+        if location.scheme != self._scheme or not location.path.startswith(f"{_PREFIX}/"):
+            raise ConfigurationInvalid(
+                f"The server sends us to {location.scheme}://{location.netloc}{location.path[:20]}, which is not WebHDFS."
+            )
+        return str(location.geturl())
+
+    def _raise_for(self, answer: Any) -> None:
+        if not answer.ok:
+            raise requests.HTTPError(response=answer)
+
+
+class _Counted:
+    """Chunks that are counted on their way; one chunk alone goes with its length, more go as a stream."""
+
+    def __init__(self, chunks: Iterable[Buffer]) -> None:
+        self._chunks = iter(chunks)
+        self.size_bytes = 0
+
+    def whole_or_stream(self) -> bytes | Iterator[bytes]:
+        first, second = next(self._chunks, b""), next(self._chunks, None)
+        if second is None:
+            self.size_bytes = len(first)
+            return bytes(first)
+        return self._stream(bytes(first), bytes(second))
+
+    def _stream(self, *begun: bytes) -> Iterator[bytes]:
+        for known in (begun, self._chunks):
+            for chunk in known:
+                self.size_bytes += len(chunk)
+                if len(chunk):  # an empty one would end the transfer
+                    yield bytes(chunk)
+
+
+def _describe(name: str, status: dict[str, Any]) -> FileInfo:
+    return FileInfo(
+        name=name,
+        is_directory=status["type"] == "DIRECTORY",
+        size_bytes=status["length"],
+        modified_ms=status["modificationTime"],
+    )

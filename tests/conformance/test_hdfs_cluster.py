@@ -1,0 +1,148 @@
+"""What HDFS alone does: users and permissions, failover, concatenation, and answers to a wrong path."""
+
+import os
+from collections.abc import Mapping
+from uuid import uuid4
+
+import pytest
+
+from storage_adapters.contract import NewObject, Part, Storage
+from storage_adapters.errors import NotSupported, PermissionDenied, UploadInvalid
+from storage_adapters.hdfs import HdfsStorage
+from storage_adapters.options import OptionValue
+from storage_adapters.registry import open_storage
+from storage_adapters.streaming import read_stream
+
+pytestmark = pytest.mark.real
+
+BOTH = pytest.mark.parametrize("kind", ["hdfs", "webhdfs"])
+
+
+def server(kind: str) -> str:
+    servers = dict(url.split("://") for url in os.environ.get("DATACENTER_TEST_HDFS_URL", "").split())
+    if not servers:
+        pytest.skip("DATACENTER_TEST_HDFS_URL names no HDFS")
+    return servers[kind]
+
+
+@pytest.fixture
+def root() -> str:
+    return f"/tmp/{uuid4()}"
+
+
+def web(root: str, **options: OptionValue) -> Storage:
+    settings: Mapping[str, OptionValue] = {"user": "alice", "timeout_seconds": 20, **options}
+    return open_storage("webhdfs", f"webhdfs://{server('webhdfs')}{root}", settings)
+
+
+def put(storage: Storage, *keys: str) -> None:
+    for outcome in storage.put_many(NewObject(key=key, data=b"x") for key in keys):
+        assert outcome.error is None
+
+
+def upload(storage: Storage, key: str, pieces: list[bytes]) -> tuple[str, list[Part]]:
+    upload_id, parts, offset = storage.begin_upload(key), [], 0
+    for number, piece in enumerate(pieces, start=1):
+        parts.append(storage.upload_part(key, upload_id, number, offset, [piece]))
+        offset += len(piece)
+    return upload_id, parts
+
+
+def test_another_user_is_denied_and_every_key_says_so(root: str) -> None:
+    put(web(root), "d/1", "d/2")
+    stranger = web(root, user="bob")
+    (refused,) = stranger.put_many([NewObject(key="d/3", data=b"x")])
+    assert isinstance(refused.error, PermissionDenied)
+    for outcomes in (list(stranger.delete(["d/1", "d/2"])), list(stranger.delete_prefix("d/"))):
+        assert sorted(outcome.key for outcome in outcomes) == ["d/1", "d/2"]
+        assert {type(outcome.error) for outcome in outcomes} == {PermissionDenied}
+    health = stranger.check()
+    assert (health.ok, "Permission denied: user=bob" in health.detail) == (False, True)
+    assert [info.key for info in web(root).list_objects("")] == ["d/1", "d/2"]
+
+
+@BOTH
+def test_directories_are_not_open_to_everybody(kind: str, root: str) -> None:
+    options = {"user": "alice"} if kind == "webhdfs" else {}
+    storage = open_storage(kind, f"{kind}://{server(kind)}{root}", options)
+    put(storage, "a/b/c")
+    upload_id, parts = upload(storage, "d/k", [b"x"])
+    storage.complete_upload("d/k", upload_id, parts)
+    storage.fs.pipe_file("e/f/g", b"x")
+    for path in ("", "a", "a/b", "d", "e", "e/f", ".datacenter/staging", ".datacenter/uploads"):
+        (refused,) = web(f"{root}/{path}".rstrip("/"), user="bob").put_many([NewObject(key="new", data=b"x")])
+        assert isinstance(refused.error, PermissionDenied), path
+
+
+def test_a_user_acts_for_another_where_the_cluster_allows_it(root: str) -> None:
+    put(web(root, user="hdfs", proxy_user="carol"), "d/1")
+    put(web(root, user="carol"), "d/2")
+    assert web(root, user="mallory", proxy_user="carol").check().detail.count("not allowed") == 1
+
+
+def test_the_next_namenode_is_asked_when_the_first_is_dead(root: str) -> None:
+    options = {"namenodes": f"127.0.0.1:1,{server('hdfs')}", "timeout_seconds": 20}
+    native = open_storage("hdfs", f"hdfs://cluster{root}", options)
+    put(native, "d/1")
+    assert native.check().ok
+    url = f"webhdfs://127.0.0.1:1,{server('webhdfs')}{root}"
+    gateway = open_storage("webhdfs", url, {"user": "alice", "timeout_seconds": 20})
+    assert [info.key for info in gateway.list_objects("")] == ["d/1"]
+
+
+@BOTH
+def test_check_says_that_the_path_is_a_file_or_is_missing(kind: str, root: str) -> None:
+    options = {"user": "alice"} if kind == "webhdfs" else {}
+    url = f"{kind}://{server(kind)}{root}"
+    missing = open_storage(kind, url, {**options, "create": False}).check()
+    assert (missing.ok, "no such directory" in missing.detail) == (False, True)
+    put(open_storage(kind, url, options), "file")
+    on_a_file = open_storage(kind, f"{url}/file", options).check()
+    assert (on_a_file.ok, "is a file" in on_a_file.detail) == (False, True)
+
+
+def test_the_port_of_the_other_protocol_is_explained(root: str) -> None:
+    url = f"webhdfs://{server('hdfs')}{root}"
+    health = open_storage("webhdfs", url, {"user": "alice", "timeout_seconds": 5}).check()
+    assert (health.ok, "not WebHDFS" in health.detail) == (False, True)
+
+
+@BOTH
+def test_nothing_is_left_of_a_completed_or_aborted_upload(kind: str, root: str) -> None:
+    storage = open_storage(
+        kind, f"{kind}://{server(kind)}{root}", {"user": "alice"} if kind == "webhdfs" else {}
+    )
+    upload_id, parts = upload(storage, "d/k", [b"a" * 1000, b"", b"b" * 10, b"c" * 2000])
+    storage.complete_upload("d/k", upload_id, parts)
+    assert b"".join(read_stream(storage, "d/k")) == b"a" * 1000 + b"b" * 10 + b"c" * 2000
+    upload_id, _ = upload(storage, "d/other", [b"a"])
+    storage.abort_upload("d/other", upload_id)
+    for area in ("uploads", "staging"):
+        assert storage.fs.ls(f".datacenter/{area}") == []
+
+
+def test_a_completion_that_died_in_the_middle_of_joining_is_taken_up_again(root: str) -> None:
+    storage = web(root)
+    assert isinstance(storage, HdfsStorage)
+    upload_id, parts = upload(storage, "k", [b"aaa", b"bb", b"cccc"])
+    area = f"{root}/.datacenter/uploads/{upload_id}"
+    storage._client.concat(f"{area}/part-0000001", [f"{area}/part-0000002"])
+    with pytest.raises(UploadInvalid):
+        storage.complete_upload("k", upload_id, parts[:1])
+    assert storage.complete_upload("k", upload_id, parts).size_bytes == 9
+    assert b"".join(read_stream(storage, "k")) == b"aaabbcccc"
+
+
+def test_parts_are_read_and_written_once_where_the_cluster_refuses_to_join_them(
+    root: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage = web(root)
+    assert isinstance(storage, HdfsStorage)
+
+    def refuse(*_: object) -> None:
+        raise NotSupported("blocks of another size")
+
+    monkeypatch.setattr(storage._client, "concat", refuse)
+    upload_id, parts = upload(storage, "k", [b"aaa", b"bb", b"cccc"])
+    storage.complete_upload("k", upload_id, parts)
+    assert b"".join(read_stream(storage, "k")) == b"aaabbcccc"

@@ -1,0 +1,263 @@
+"""HDFS: a NameNode and a DataNode of Hadoop 2.7.3 with WebHDFS, from jars that PyPI and Debian carry.
+
+The server's jars lie in the source distribution of pyspark 2.4.8, Jersey 1 in four Debian packages that are
+unpacked and not installed. Both are downloaded once into a cache directory.
+"""
+
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from xml.sax.saxutils import escape
+
+from services.server import Server, free_port, program_path
+
+CACHE_VARIABLE = "DATACENTER_TEST_CACHE"
+PYSPARK = "2.4.8"
+SUPERUSER = "hdfs"
+
+JARS = (
+    *("hadoop-hdfs-2.7", "hadoop-common-2.7", "hadoop-auth-2.7", "hadoop-annotations-2.7"),
+    *(
+        "jetty-6",
+        "jetty-util-6",
+        "javax.servlet-api",
+        "jaxb-api",
+        "activation",
+        "htrace-core",
+        "netty-3",
+        "netty-all",
+    ),
+    *("jackson-core-asl", "jackson-mapper-asl", "log4j-1", "slf4j-api", "slf4j-log4j12", "protobuf-java"),
+    *("leveldbjni-all", "xmlenc", "xercesImpl", "guava", "jsr305", "zookeeper"),
+    *("commons-cli", "commons-codec", "commons-collections", "commons-configuration", "commons-io"),
+    *("commons-lang-2", "commons-logging", "commons-net", "commons-httpclient", "httpclient", "httpcore"),
+)
+"""How the names of the jars begin that the two servers load: 31 of the 220 MB."""
+
+PACKAGES = {
+    "libjersey1-core-java": "jersey1-core",
+    "libjersey1-server-java": "jersey1-server",
+    "libjersey1-servlet-java": "jersey1-servlet",
+    "libjsr311-api-java": "jsr311-api",
+}
+"""Debian's packages and the jar that each holds."""
+
+OPENED = ("java.base/java.lang", "java.base/java.nio", "java.base/sun.nio.ch", "java.base/java.net")
+"""What Hadoop 2.7 reaches into and Java 17 keeps closed."""
+
+LOG4J = """log4j.rootLogger=WARN,F
+log4j.appender.F=org.apache.log4j.ConsoleAppender
+log4j.appender.F.layout=org.apache.log4j.PatternLayout
+log4j.appender.F.layout.ConversionPattern=%d{ISO8601} %p %c{2}: %m%n
+"""
+WEBAPP = '<web-app version="2.4" xmlns="http://java.sun.com/xml/ns/j2ee"></web-app>'
+
+
+class HdfsServer(Server):
+    """One NameNode and one DataNode on loopback; permissions are checked, `/tmp` is open to everybody."""
+
+    name = "hdfs"
+    programs = ("java", "apt-get", "dpkg-deb")
+    start_seconds = 120
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(directory)
+        self.web_port = free_port()
+        self._datanode_web_port = free_port()
+
+    @property
+    def url(self) -> str:
+        """Two URLs: of the NameNode and of WebHDFS."""
+        return f"hdfs://127.0.0.1:{self.port} webhdfs://127.0.0.1:{self.web_port}"
+
+    def launch(self) -> None:
+        """Format the name directory, then start both servers in the foreground."""
+        classes = f"{self._configure()}:{library()}/*"
+        namenode = "org.apache.hadoop.hdfs.server.namenode.NameNode"
+        with (self.directory / "format.log").open("wb") as log:
+            subprocess.run(
+                [
+                    program_path("java"),
+                    *self._flags(classes),
+                    namenode,
+                    "-format",
+                    "-nonInteractive",
+                    "-force",
+                ],
+                check=True,
+                env=self._environment(),
+                cwd=self.directory,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+        self.spawn("java", *self._flags(classes), namenode, env=self._environment())
+        datanode = "org.apache.hadoop.hdfs.server.datanode.DataNode"
+        self.spawn("java", *self._flags(classes), datanode, env=self._environment())
+
+    def is_ready(self) -> bool:
+        """Whether the NameNode left safe mode with one living DataNode, and both answer over HTTP."""
+        state = _get(
+            f"http://127.0.0.1:{self.web_port}/jmx?qry=Hadoop:service=NameNode,name=FSNamesystemState"
+        )
+        told = state.replace(" ", "")
+        return (
+            '"FSState":"Operational"' in told
+            and '"NumLiveDataNodes":1' in told
+            and bool(_get(f"{self._web('/')}?op=GETFILESTATUS&user.name={SUPERUSER}"))
+            and bool(_get(f"http://127.0.0.1:{self._datanode_web_port}/jmx?qry=none:a=b"))
+        )
+
+    def prepare(self) -> None:
+        """Make the directory that tests may write to."""
+        url = f"{self._web('/tmp')}?op=MKDIRS&permission=1777&user.name={SUPERUSER}"
+        _get(url, method="PUT")
+
+    def _web(self, path: str) -> str:
+        return f"http://127.0.0.1:{self.web_port}/webhdfs/v1{path}"
+
+    def _flags(self, classes: str) -> list[str]:
+        opened = [f"--add-opens={package}=ALL-UNNAMED" for package in OPENED]
+        kerberos = "java.security.jgss/sun.security.krb5=ALL-UNNAMED"
+        return [
+            *("-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.net.preferIPv4Stack=true"),
+            *(*opened, f"--add-opens={kerberos}", f"--add-exports={kerberos}"),
+            *(f"-Dhadoop.home.dir={self.directory}", f"-Djava.io.tmpdir={self.directory}", "-cp", classes),
+        ]
+
+    def _environment(self) -> Mapping[str, str]:
+        return {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "HADOOP_USER_NAME": SUPERUSER}
+
+    def _configure(self) -> Path:
+        """Write the configuration; return its directory."""
+        conf, data = self.directory / "conf", self.directory / "data"
+        conf.mkdir()
+        (conf / "log4j.properties").write_text(LOG4J)
+        # The jar carries no web applications; the servers only ask that their directories exist.
+        for name in ("hdfs", "datanode", "secondary"):
+            (conf / "webapps" / name / "WEB-INF").mkdir(parents=True)
+            (conf / "webapps" / name / "WEB-INF" / "web.xml").write_text(WEBAPP)
+        (conf / "webapps" / "static").mkdir()
+        core = {
+            "fs.defaultFS": f"hdfs://127.0.0.1:{self.port}",
+            "hadoop.tmp.dir": f"{data}/tmp",
+            f"hadoop.proxyuser.{SUPERUSER}.hosts": "*",
+            f"hadoop.proxyuser.{SUPERUSER}.groups": "*",
+        }
+        hdfs = {
+            "dfs.replication": "1",
+            "dfs.namenode.name.dir": f"file://{data}/name",
+            "dfs.datanode.data.dir": f"file://{data}/data",
+            "dfs.namenode.rpc-address": f"127.0.0.1:{self.port}",
+            "dfs.namenode.http-address": f"127.0.0.1:{self.web_port}",
+            "dfs.namenode.rpc-bind-host": "127.0.0.1",
+            "dfs.namenode.http-bind-host": "127.0.0.1",
+            "dfs.datanode.address": f"127.0.0.1:{free_port()}",
+            "dfs.datanode.http.address": f"127.0.0.1:{self._datanode_web_port}",
+            "dfs.datanode.ipc.address": f"127.0.0.1:{free_port()}",
+            "dfs.datanode.hostname": "127.0.0.1",
+            "dfs.namenode.datanode.registration.ip-hostname-check": "false",
+            "dfs.webhdfs.enabled": "true",
+            "dfs.permissions.superusergroup": SUPERUSER,
+            "dfs.namenode.safemode.extension": "0",
+            "dfs.heartbeat.interval": "1",
+            "dfs.blockreport.initialDelay": "0",
+            "dfs.datanode.du.reserved": "0",
+            "dfs.namenode.resource.du.reserved": "0",
+            "dfs.namenode.handler.count": "16",
+            "dfs.namenode.fs-limits.min-block-size": "1024",
+        }
+        (conf / "core-site.xml").write_text(_configuration(core))
+        (conf / "hdfs-site.xml").write_text(_configuration(hdfs))
+        return conf
+
+
+def library() -> Path:
+    """The directory of the servers' jars, filled at the first call and kept for the next runs."""
+    cache = Path(os.environ.get(CACHE_VARIABLE) or Path.home() / ".cache" / "datacenter-tests") / "hdfs"
+    jars = cache / "jars"
+    cache.mkdir(parents=True, exist_ok=True)
+    with _alone(cache / "lock"):
+        if not jars.exists():
+            filling = cache / "filling"
+            shutil.rmtree(filling, ignore_errors=True)
+            filling.mkdir()
+            _unpack_jars(_download_pyspark(cache), filling)
+            _unpack_packages(cache, filling)
+            filling.rename(jars)
+    return jars
+
+
+def _download_pyspark(cache: Path) -> Path:
+    """The source distribution, through pip and whatever index it is told to use."""
+    archive = cache / f"pyspark-{PYSPARK}.tar.gz"
+    if not archive.exists():
+        print(f"hdfs: downloading pyspark {PYSPARK}, 211 MiB, once", flush=True)
+        # To name the distribution pip runs its setup.py, which wants an old setuptools.
+        venv = cache / "venv"
+        subprocess.run([sys.executable, "-m", "venv", venv], check=True)
+        pip = [venv / "bin" / "python", "-m", "pip", "--disable-pip-version-check", "-q"]
+        subprocess.run([*pip, "install", "setuptools<80", "wheel"], check=True)
+        options = ["--no-deps", "--no-build-isolation", "--no-binary", "pyspark"]
+        part = cache / "part"
+        subprocess.run([*pip, "download", *options, "-d", part, f"pyspark=={PYSPARK}"], check=True)
+        (part / archive.name).rename(archive)
+        shutil.rmtree(venv)
+    return archive
+
+
+def _unpack_jars(archive: Path, target: Path) -> None:
+    with tarfile.open(archive) as members:
+        for member in members:
+            folder, _, name = member.name.rpartition("/")
+            if folder.endswith("/deps/jars") and name.startswith(JARS):
+                content = members.extractfile(member)
+                assert content is not None
+                (target / name).write_bytes(content.read())
+
+
+def _unpack_packages(cache: Path, target: Path) -> None:
+    packages = cache / "packages"
+    packages.mkdir(exist_ok=True)
+    for package, jar in PACKAGES.items():
+        if not list(packages.glob(f"{package}_*.deb")):
+            subprocess.run(
+                ["apt-get", "download", "-q", package], cwd=packages, check=True, capture_output=True
+            )
+        tree = packages / package
+        subprocess.run(["dpkg-deb", "-x", next(packages.glob(f"{package}_*.deb")), tree], check=True)
+        shutil.copy(tree / "usr" / "share" / "java" / f"{jar}.jar", target)
+        shutil.rmtree(tree)
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """One process at a time fills the cache."""
+    with path.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _configuration(properties: Mapping[str, str]) -> str:
+    rows = (
+        f"<property><name>{escape(name)}</name><value>{escape(value)}</value></property>"
+        for name, value in properties.items()
+    )
+    return "<configuration>\n" + "\n".join(rows) + "\n</configuration>\n"
+
+
+def _get(url: str, *, method: str = "GET") -> str:
+    """The body of an answer; a failure is an empty one."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(urllib.request.Request(url, method=method), timeout=3) as answer:
+            return str(answer.read().decode())
+    except (urllib.error.URLError, OSError):
+        return ""
