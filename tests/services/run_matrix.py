@@ -61,8 +61,13 @@ ROUNDS = (
     Round(
         title="unit and conformance tests that need real programs",
         arguments=(*(str(TESTS / folder) for folder in ("unit", "conformance")), "-m", "real"),
-        servers={DATABASE_VARIABLE: MariadbServer, CEPH_VARIABLE: CephServer, HDFS_VARIABLE: HdfsServer},
+        servers={DATABASE_VARIABLE: MariadbServer, CEPH_VARIABLE: CephServer},
         may_be_empty=True,
+    ),
+    Round(
+        title="storage suites on HDFS",
+        arguments=(str(TESTS / "conformance"), "-m", "real", "-k", "hdfs"),
+        servers={HDFS_VARIABLE: HdfsServer},
     ),
 )
 
