@@ -19,7 +19,7 @@ ABANDONED_AFTER = timedelta(days=1)
 
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _NO_LINKS = {errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EMLINK}
-_ATTEMPTS = 100  # each is lost only to a removal that comes between two system calls
+_ATTEMPTS = 5_000  # each is lost only to a removal that comes between two system calls
 
 Naming = Callable[[Directories, str, str, str], None]
 """Gives a staged file its name: directories, temporary name, directory and name of the key."""
