@@ -76,7 +76,7 @@ class NativeClient:
             for chunk in chunks:
                 data = chunk if isinstance(chunk, bytes) else bytes(chunk)
                 if data:
-                    self._call(path, lambda data=data: writer.write(data))  # type: ignore[misc]
+                    self._call(path, lambda data=data: writer.write(data))  # type: ignore[misc]  # the default only binds the loop's value
                 size += len(data)
         finally:
             self._call(path, writer.close)
