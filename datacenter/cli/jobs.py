@@ -126,6 +126,9 @@ def _done(job: Job) -> str:
     seen = job.progress
     if job.succeeded:
         return "100 %"
+    if job.finished:
+        # What it had done may be undone by now: a part of a whole that will never be says nothing.
+        return "-"
     done, total = (
         (seen.bytes_done, seen.bytes_total) if seen.bytes_total else (seen.files_done, seen.files_total)
     )

@@ -7,20 +7,19 @@ from datacenter.cli.errors import CommandFailed
 from datacenter.cli.output import JsonOption, print_json
 
 
-def rotate(as_json: JsonOption = False) -> None:
+def rotate(context: typer.Context, as_json: JsonOption = False) -> None:
     """Encrypt all secrets with the first of registration.keys; the other keys can be removed then.
 
-    Needs the server's settings (DATACENTER_CONFIG), not a server.
+    Needs the server's settings (--home or DATACENTER_CONFIG), not a server.
     """
     # Imported here because no other command pays for loading the database layer.
-    from datacenter.cli.databases import told_in_words
+    from datacenter.cli.databases import settings_for, told_in_words
     from datacenter.datasets.registration import rotate as seal_anew
     from datacenter.datasets.resources import open_resources
     from datacenter.migrations import require_schema
-    from datacenter.settings import load_settings
     from storage_adapters.errors import ConfigurationInvalid
 
-    settings = load_settings()
+    settings = settings_for(context)
     resources = open_resources(settings)
     try:
         with told_in_words(settings.database):

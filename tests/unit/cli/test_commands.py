@@ -53,6 +53,19 @@ def test_an_empty_list_says_what_to_do_and_is_an_empty_array_for_programs(run, s
     assert run("datasets", "list", "--json").json() == []
 
 
+@pytest.mark.parametrize(
+    ("state", "shown"), [("STARTED", "99 %"), ("SUCCESS", "100 %"), ("REVOKED", "-"), ("FAILURE", "-")]
+)
+def test_a_list_shows_how_far_a_job_is_unless_it_ended_on_the_way(run, server, state, shown):
+    progress = {"files_done": 1_000, "files_total": 1_000}
+    job = {**JOB, "state": state, "progress": progress, "created_at": "2026-11-01T10:00:00Z"}
+    server["GET /jobs"] = {"items": [job], "next": None}
+
+    _, row = run("jobs", "list").out.splitlines()
+
+    assert row.split(state)[1].strip().startswith(f"{shown} ")
+
+
 def test_a_job_that_succeeds_exits_with_0(run, server):
     server[f"GET /jobs/{JOB['id']}"] = JOB
 

@@ -9,6 +9,7 @@ import pytest
 from cryptography.fernet import Fernet
 from pydantic import SecretStr
 
+from datacenter.cli.embedded.home import Home
 from datacenter.database import Database, now
 from datacenter.migrations import migrate
 from datacenter.settings import DatabaseSettings
@@ -167,8 +168,24 @@ def test_rotation_seals_with_the_first_key_so_that_the_old_one_can_go(run, tmp_p
     monkeypatch.setenv("DATACENTER__REGISTRATION__KEYS", json.dumps([new, old]))
     for _ in range(2):
         assert run("storages", "rotate", "--json").json() == {"storages": 1}
-
     with database.reading() as session:
         token = session.get_one(RegisteredStorage, "vault").secrets
     database.close()
     assert Seal([SecretStr(new)]).open(token) == {"secret_key": "canary"}
+
+
+def test_rotation_takes_the_settings_of_the_home_that_is_named(run, tmp_path: Path, monkeypatch):
+    for name in ("DATACENTER_CONFIG", "DATACENTER__DATABASE__URL"):
+        monkeypatch.setenv(name, "")  # so that the command's own change is undone too
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    home = Home.at(tmp_path / "home")
+    home.prepare()
+    migrate(DatabaseSettings(url=f"sqlite:///{home.root}/datacenter.db"))
+    monkeypatch.setenv("DATACENTER__REGISTRATION__KEYS", json.dumps([Fernet.generate_key().decode()]))
+
+    assert run("--home", str(home.root), "storages", "rotate", "--json").json() == {"storages": 0}
+
+    nowhere = run("--home", str(tmp_path / "none"), "storages", "rotate")
+    assert nowhere.code == 2
+    assert "config.yaml" in nowhere.err
