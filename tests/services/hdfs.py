@@ -4,23 +4,22 @@ The server's jars lie in the source distribution of pyspark 2.4.8, Jersey 1 in f
 unpacked and not installed. Both are downloaded once into a cache directory.
 """
 
-import fcntl
 import os
 import shutil
 import subprocess
-import sys
-import tarfile
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
-from xml.sax.saxutils import escape
 
+from services.hadoop import Pyspark, configuration, filled_library, unpack_jars
 from services.server import Server, free_port, program_path
 
-CACHE_VARIABLE = "DATACENTER_TEST_CACHE"
-PYSPARK = "2.4.8"
+PYSPARK = Pyspark(
+    version="2.4.8",
+    mebibytes=211,
+    sha256="3a19b71b8dc8dd91ebc943604a05e1ab01bce052456d42937035632d852d78dc",
+)
 SUPERUSER = "hdfs"
 
 JARS = (
@@ -174,53 +173,19 @@ class HdfsServer(Server):
             "dfs.namenode.handler.count": "16",
             "dfs.namenode.fs-limits.min-block-size": "1024",
         }
-        (conf / "core-site.xml").write_text(_configuration(core))
-        (conf / "hdfs-site.xml").write_text(_configuration(hdfs))
+        (conf / "core-site.xml").write_text(configuration(core))
+        (conf / "hdfs-site.xml").write_text(configuration(hdfs))
         return conf
 
 
 def library() -> Path:
     """The directory of the servers' jars, filled at the first call and kept for the next runs."""
-    cache = Path(os.environ.get(CACHE_VARIABLE) or Path.home() / ".cache" / "datacenter-tests") / "hdfs"
-    jars = cache / "jars"
-    cache.mkdir(parents=True, exist_ok=True)
-    with _alone(cache / "lock"):
-        if not jars.exists():
-            filling = cache / "filling"
-            shutil.rmtree(filling, ignore_errors=True)
-            filling.mkdir()
-            _unpack_jars(_download_pyspark(cache), filling)
-            _unpack_packages(cache, filling)
-            filling.rename(jars)
-    return jars
+    return filled_library("hdfs", _fill)
 
 
-def _download_pyspark(cache: Path) -> Path:
-    """The source distribution, through pip and whatever index it is told to use."""
-    archive = cache / f"pyspark-{PYSPARK}.tar.gz"
-    if not archive.exists():
-        print(f"hdfs: downloading pyspark {PYSPARK}, 211 MiB, once", flush=True)
-        # To name the distribution pip runs its setup.py, which wants an old setuptools.
-        venv = cache / "venv"
-        subprocess.run([sys.executable, "-m", "venv", venv], check=True)
-        pip = [venv / "bin" / "python", "-m", "pip", "--disable-pip-version-check", "-q"]
-        subprocess.run([*pip, "install", "setuptools<80", "wheel"], check=True)
-        options = ["--no-deps", "--no-build-isolation", "--no-binary", "pyspark"]
-        part = cache / "part"
-        subprocess.run([*pip, "download", *options, "-d", part, f"pyspark=={PYSPARK}"], check=True)
-        (part / archive.name).rename(archive)
-        shutil.rmtree(venv)
-    return archive
-
-
-def _unpack_jars(archive: Path, target: Path) -> None:
-    with tarfile.open(archive) as members:
-        for member in members:
-            folder, _, name = member.name.rpartition("/")
-            if folder.endswith("/deps/jars") and name.startswith(JARS):
-                content = members.extractfile(member)
-                assert content is not None
-                (target / name).write_bytes(content.read())
+def _fill(cache: Path, target: Path) -> None:
+    unpack_jars(PYSPARK.archive(cache), target, wanted=lambda name: name.startswith(JARS))
+    _unpack_packages(cache, target)
 
 
 def _unpack_packages(cache: Path, target: Path) -> None:
@@ -235,22 +200,6 @@ def _unpack_packages(cache: Path, target: Path) -> None:
         subprocess.run(["dpkg-deb", "-x", next(packages.glob(f"{package}_*.deb")), tree], check=True)
         shutil.copy(tree / "usr" / "share" / "java" / f"{jar}.jar", target)
         shutil.rmtree(tree)
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """One process at a time fills the cache."""
-    with path.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
-def _configuration(properties: Mapping[str, str]) -> str:
-    rows = (
-        f"<property><name>{escape(name)}</name><value>{escape(value)}</value></property>"
-        for name, value in properties.items()
-    )
-    return "<configuration>\n" + "\n".join(rows) + "\n</configuration>\n"
 
 
 def _get(url: str, *, method: str = "GET") -> str:

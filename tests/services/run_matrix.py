@@ -20,6 +20,7 @@ from typing import NoReturn
 
 from services.ceph import CephServer
 from services.hdfs import HdfsServer
+from services.hive import HiveServer
 from services.mariadb import MariadbServer
 from services.rabbitmq import RabbitmqServer
 from services.redis_server import RedisServer
@@ -29,6 +30,7 @@ DATABASE_VARIABLE = "DATACENTER_TEST_DATABASE_URL"
 BROKER_VARIABLE = "DATACENTER_TEST_BROKER_URL"
 CEPH_VARIABLE = "DATACENTER_TEST_CEPH_URL"
 HDFS_VARIABLE = "DATACENTER_TEST_HDFS_URL"
+HIVE_VARIABLE = "DATACENTER_TEST_HIVE_URL"
 
 TESTS = Path(__file__).resolve().parents[1]
 
@@ -136,6 +138,7 @@ def serve() -> None:
         "RABBITMQ_URL": RabbitmqServer,
         CEPH_VARIABLE: CephServer,
         HDFS_VARIABLE: HdfsServer,
+        HIVE_VARIABLE: HiveServer,
     }
     with running(servers) as urls:
         for variable, url in urls.items():
