@@ -157,7 +157,7 @@ def cut_columns(block: Block, count: int) -> list[pa.BinaryArray]:
         places = begins + sizes
         if (places > ends).any():
             raise ServerUntrusted("The server sent a value that is longer than its row.")
-        columns.append(_gather(data, block.data, begins, sizes, present))
+        columns.append(_gather(data, begins, sizes, present))
     if (places != ends).any():
         raise ServerUntrusted("The server sent a row with more values than columns.")
     return columns
@@ -186,24 +186,19 @@ def _measure(
 
 
 def _gather(
-    data: NDArray[np.uint8],
-    whole: bytes,
-    begins: NDArray[np.int64],
-    sizes: NDArray[np.int64],
-    present: NDArray[np.bool_],
+    data: NDArray[np.uint8], begins: NDArray[np.int64], sizes: NDArray[np.int64], present: NDArray[np.bool_]
 ) -> pa.BinaryArray:
-    """The values as an Arrow array; short ones are picked byte by byte in numpy, long ones copied one by one."""
-    offsets = np.zeros(len(sizes) + 1, np.int32)
-    np.cumsum(sizes, out=offsets[1:])
-    total = int(offsets[-1])
-    values: Any
-    if total > 64 * len(sizes):
-        ends = begins + sizes
-        values = b"".join(
-            [whole[begin:end] for begin, end in zip(begins.tolist(), ends.tolist(), strict=True)]
-        )
-    else:
-        values = data[np.arange(total) + np.repeat(begins - offsets[:-1], sizes)]
-    validity = None if present.all() else pa.array(present).buffers()[1]
-    buffers = [validity, pa.py_buffer(offsets.tobytes()), pa.py_buffer(values)]
-    return pa.Array.from_buffers(pa.binary(), len(sizes), buffers)  # type: ignore[return-value]
+    """The values as an Arrow array of their own bytes.
+
+    Arrow sees the block as values and the gaps between them in turn, without a copy, and takes every other one.
+    """
+    count = len(sizes)
+    # Offsets of 64 bits, because what a server sends may be longer than 32 bits can tell.
+    edges = np.empty(2 * count, np.int64)
+    edges[0::2] = begins
+    edges[1::2] = begins + sizes
+    buffers: list[Any] = [None, pa.py_buffer(edges.data), pa.py_buffer(data.data)]
+    runs: Any = pa.Array.from_buffers(pa.large_binary(), 2 * count - 1, buffers)
+    wanted = pa.array(np.arange(0, 2 * count, 2), mask=None if present.all() else ~present)
+    values: pa.BinaryArray = runs.take(wanted).cast(pa.binary())
+    return values
