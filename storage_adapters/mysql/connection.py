@@ -59,7 +59,7 @@ def server_version(connection: Connection) -> str:
 
 def result_of(connection: Connection) -> Any:
     """PyMySQL's own view of the last answer, which no public name gives: the columns with their flags, and the stream."""
-    return connection._result  # type: ignore[attr-defined]
+    return connection._result  # type: ignore[attr-defined]  # the stubs know public names only
 
 
 def _connect(options: MysqlOptions) -> Connection:

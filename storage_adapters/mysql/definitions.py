@@ -45,8 +45,8 @@ def _define(title: str, field: "pa.Field[Any]") -> str:
 
 
 def _decimal(kind: pa.DataType) -> str | None:
-    fits = kind.precision <= _DECIMAL_MAX_DIGITS and 0 <= kind.scale <= _DECIMAL_MAX_SCALE  # type: ignore[attr-defined]
-    return f"DECIMAL({kind.precision},{kind.scale})" if fits else None  # type: ignore[attr-defined]
+    fits = kind.precision <= _DECIMAL_MAX_DIGITS and 0 <= kind.scale <= _DECIMAL_MAX_SCALE  # type: ignore[attr-defined]  # a decimal has both
+    return f"DECIMAL({kind.precision},{kind.scale})" if fits else None  # type: ignore[attr-defined]  # as above
 
 
 def _fixed_binary(kind: pa.DataType) -> str:
@@ -54,12 +54,12 @@ def _fixed_binary(kind: pa.DataType) -> str:
 
 
 def _timestamp(kind: pa.DataType) -> str:
-    name = "DATETIME" if kind.tz is None else "TIMESTAMP"  # type: ignore[attr-defined]
-    return f"{name}({_FRACTION_DIGITS[kind.unit]})"  # type: ignore[attr-defined]
+    name = "DATETIME" if kind.tz is None else "TIMESTAMP"  # type: ignore[attr-defined]  # a timestamp has both
+    return f"{name}({_FRACTION_DIGITS[kind.unit]})"  # type: ignore[attr-defined]  # as above
 
 
 def _time(kind: pa.DataType) -> str:
-    return f"TIME({_FRACTION_DIGITS[kind.unit]})"  # type: ignore[attr-defined]
+    return f"TIME({_FRACTION_DIGITS[kind.unit]})"  # type: ignore[attr-defined]  # a time of day has one
 
 
 def _always(definition: str) -> Callable[[pa.DataType], str]:

@@ -49,8 +49,8 @@ COLUMNS: dict[pa.DataType, st.SearchStrategy[object]] = {
     pa.date32(): st.dates(),
     pa.timestamp("us"): st.datetimes(),
     pa.timestamp("us", tz="UTC"): st.datetimes(
-        dt.datetime(1970, 1, 1, 0, 0, 1),  # noqa: DTZ001
-        dt.datetime(2038, 1, 19),  # noqa: DTZ001
+        dt.datetime(1970, 1, 1, 0, 0, 1),  # noqa: DTZ001 - hypothesis adds the zone
+        dt.datetime(2038, 1, 19),  # noqa: DTZ001 - as above
         timezones=st.just(UTC),
     ),
     pa.time64("us"): st.times(),
@@ -113,7 +113,7 @@ def test_types_of_the_server_itself_are_read(place: TablePlace) -> None:
         "ts": None,
         "u": "6ccd780c-baba-1026-9564-5b8c656024db",
         "t": dt.time(12, 34, 56, 780000),
-        "dt": dt.datetime(2024, 1, 2, 3, 4, 5),  # noqa: DTZ001
+        "dt": dt.datetime(2024, 1, 2, 3, 4, 5),  # noqa: DTZ001 - a DATETIME has no zone
     }
     assert set(rows[1].values()) == {None}
     wrapped = f"SELECT * FROM `{place.database}`.own"

@@ -50,7 +50,7 @@ def test_a_number_has_its_error(number: int, kind: type[StorageError], retryable
 
 def test_a_certificate_that_is_not_trusted_is_a_matter_of_configuration() -> None:
     error = pymysql.OperationalError(2003, "Can't connect")
-    error.original_exception = ssl.SSLCertVerificationError("self-signed")  # type: ignore[attr-defined]
+    error.original_exception = ssl.SSLCertVerificationError("self-signed")  # type: ignore[attr-defined]  # PyMySQL sets it so
     assert isinstance(translate(error), ConfigurationInvalid)
 
 
