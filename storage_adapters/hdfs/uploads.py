@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 
+from storage_adapters.completed import completed_before
 from storage_adapters.contract import Buffer, ObjectInfo, Part, PendingUpload
 from storage_adapters.errors import (
     NotSupported,
@@ -78,7 +79,7 @@ class Uploads:
             self._objects.publish(self._joined(key, area, wanted, size), target)
         except (ObjectMissing, UploadMissing):
             # It was published by another call, or by one whose answer got lost.
-            return self._published(key, size)
+            return completed_before(key, size, self._objects.stat)
         self.abort(upload_id)
         return self._objects.stat(key)
 
@@ -144,17 +145,6 @@ class Uploads:
         for path, size in files:
             for offset in range(0, size, _COPY_BYTES):
                 yield self._client.read(path, offset, min(_COPY_BYTES, size - offset))
-
-    def _published(self, key: str, size: int) -> ObjectInfo:
-        try:
-            info = self._objects.stat(key)
-        except ObjectMissing as error:
-            raise UploadMissing("There is no such upload, and no object under its key.", key=key) from error
-        if info.size_bytes != size:
-            raise UploadMissing(
-                "There is no such upload, and the object under its key has another size.", key=key
-            )
-        return info
 
     def _area(self, upload_id: str) -> str:
         """The directory of an upload. Raises: UploadMissing: the id was not made here."""

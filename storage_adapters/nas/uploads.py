@@ -5,9 +5,11 @@ import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 
+from storage_adapters.completed import completed_before
 from storage_adapters.contract import Buffer, ByteRange, ObjectInfo, Part, PendingUpload
-from storage_adapters.errors import ObjectMissing, UploadInvalid, UploadMissing
+from storage_adapters.errors import UploadInvalid, UploadMissing
 from storage_adapters.nas.directories import Directories
 from storage_adapters.nas.faults import translated
 from storage_adapters.nas.filling import copy_bytes, write_all
@@ -83,7 +85,7 @@ def complete_upload(directories: Directories, key: str, upload_id: str, parts: I
     except UploadMissing:
         # It was published by a call whose answer got lost; what may be left of it is the name of its key.
         abort_upload(directories, upload_id)
-        return _published(directories, key, size)
+        return completed_before(key, size, partial(stat_object, directories))
     try:
         with translated(key):
             written = os.fstat(file).st_size
@@ -97,7 +99,9 @@ def complete_upload(directories: Directories, key: str, upload_id: str, parts: I
         try:
             publish(directories, _area(upload_id), _DATA, *split_key(key))
         except FileNotFoundError:
-            return _published(directories, key, size)  # another call published it just now
+            return completed_before(
+                key, size, partial(stat_object, directories)
+            )  # another call published it just now
     abort_upload(directories, upload_id)
     return stat_object(directories, key)
 
@@ -158,19 +162,6 @@ def _open_data(directories: Directories, key: str, upload_id: str) -> int:
 def _close(file: int, key: str) -> None:
     with translated(key):  # over NFS this is where a full disk is reported
         os.close(file)
-
-
-def _published(directories: Directories, key: str, size: int) -> ObjectInfo:
-    """The object that the upload made."""
-    try:
-        info = stat_object(directories, key)
-    except ObjectMissing as error:
-        raise UploadMissing("There is no such upload, and no object under its key.", key=key) from error
-    if info.size_bytes != size:
-        raise UploadMissing(
-            "There is no such upload, and the object under its key has another size.", key=key
-        )
-    return info
 
 
 def _read_key(directories: Directories, upload_id: str) -> PendingUpload | None:

@@ -1,9 +1,11 @@
 """Uploads: S3's multipart uploads, whose parts any process may send."""
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 
 from botocore.exceptions import ClientError
 
+from storage_adapters.completed import completed_before
 from storage_adapters.contract import Buffer, ByteRange, ObjectInfo, Part, PendingUpload
 from storage_adapters.errors import ObjectChanged, ObjectMissing, UploadInvalid, UploadMissing
 from storage_adapters.keys import check_key
@@ -72,7 +74,7 @@ def complete_upload(clients: Clients, key: str, upload_id: str, parts: Iterable[
         sent = _sent_parts(clients, key, upload_id)
         _complete(clients, key, upload_id, [_confirmed(part, sent, key) for part in wanted])
     except UploadMissing:
-        return _published(clients, key, size)
+        return completed_before(key, size, partial(stat_object, clients))
     return stat_object(clients, key)
 
 
@@ -167,16 +169,3 @@ def _complete(clients: Clients, key: str, upload_id: str, parts: list[Part]) -> 
             UploadId=upload_id,
             MultipartUpload={"Parts": [{"PartNumber": part.number, "ETag": part.tag} for part in parts]},
         )
-
-
-def _published(clients: Clients, key: str, size: int) -> ObjectInfo:
-    """The object that the upload made when it was completed before. Raises: UploadMissing."""
-    try:
-        info = stat_object(clients, key)
-    except ObjectMissing as error:
-        raise UploadMissing("There is no such upload, and no object under its key.", key=key) from error
-    if info.size_bytes != size:
-        raise UploadMissing(
-            "There is no such upload, and the object under its key has another size.", key=key
-        )
-    return info
