@@ -6,35 +6,26 @@ of path addressing) is from its documentation and unproven.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Self
 
 from storage_adapters.contract import Buffer, ObjectInfo
 from storage_adapters.errors import ConfigurationInvalid, NotSupported
 from storage_adapters.keys import check_key
 from storage_adapters.options import OptionValue, read_options
-from storage_adapters.s3 import BucketFileSystem, Connection, S3Storage
+from storage_adapters.s3 import BucketFileSystem, ClientOptions, Connection, S3Storage
 
 SCHEME = "cos"
 _BUCKET = re.compile(r"[a-z0-9-]+-\d+")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class CosOptions:
+class CosOptions(ClientOptions):
     """`access_key` is the SecretId, `secret_key` the SecretKey. `endpoint` is for another domain than the
-    region's public one, `https://cos.<region>.myqcloud.com`. The rest is as in `Connection`."""
+    region's public one, `https://cos.<region>.myqcloud.com`."""
 
     region: str
-    access_key: str
-    secret_key: str = field(repr=False)
     endpoint: str = ""
-    verify: bool = True
-    ca_file: str = ""
-    proxy: str = ""
-    threads: int = 16
-    connect_seconds: int = 5
-    read_seconds: int = 60
-    attempts: int = 5
 
 
 class CosFileSystem(BucketFileSystem):
@@ -46,20 +37,11 @@ class CosFileSystem(BucketFileSystem):
     @classmethod
     def settle(cls, options: Mapping[str, OptionValue]) -> Connection:
         given = read_options(CosOptions, options)
-        return Connection(
+        return given.connection(
             scheme=SCHEME,
             endpoint=given.endpoint.rstrip("/") or f"https://cos.{given.region}.myqcloud.com",
             region=given.region,
-            access_key=given.access_key,
-            secret_key=given.secret_key,
             virtual_hosts=True,  # buckets made since 2024 refuse every other form
-            verify=given.verify,
-            ca_file=given.ca_file,
-            proxy=given.proxy,
-            threads=given.threads,
-            connect_seconds=given.connect_seconds,
-            read_seconds=given.read_seconds,
-            attempts=given.attempts,
         )
 
 

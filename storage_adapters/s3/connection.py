@@ -1,6 +1,6 @@
 """The connection: where a bucket is and how to speak to it, as settled by the adapter of the system."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from urllib.parse import urlsplit
 
 from storage_adapters.errors import ConfigurationInvalid
@@ -9,22 +9,16 @@ MAX_THREADS = 256
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Connection:
-    """One bucket, or what is under `root` in it (empty, or a prefix that ends in `/`); without a bucket, all of them.
+class ClientOptions:
+    """What every S3 system is told in the same words: who asks, and how.
 
-    `virtual_hosts`: the bucket is a part of the host name, not of the path. `ca_file`: a PEM file that is
-    trusted besides the system's certificates. `threads`: requests at once. A request is given up after
-    `connect_seconds` without a connection, or `read_seconds` without an answer, and made `attempts` times in all.
+    `ca_file`: a PEM file that is trusted besides the system's certificates; `verify` off trusts any. `threads`:
+    requests at once. A request is given up after `connect_seconds` without a connection, or `read_seconds`
+    without an answer, and made `attempts` times in all.
     """
 
-    scheme: str
-    bucket: str = ""
-    root: str = ""
-    endpoint: str
-    region: str
     access_key: str
     secret_key: str = field(repr=False)
-    virtual_hosts: bool = False
     verify: bool = True
     ca_file: str = ""
     proxy: str = ""
@@ -32,6 +26,31 @@ class Connection:
     connect_seconds: int = 5
     read_seconds: int = 60
     attempts: int = 5
+
+    def connection(self, *, scheme: str, endpoint: str, region: str, virtual_hosts: bool) -> "Connection":
+        """The connection to the system's address, without a bucket. Raises: ConfigurationInvalid."""
+        return Connection(
+            scheme=scheme,
+            endpoint=endpoint.rstrip("/"),
+            region=region,
+            virtual_hosts=virtual_hosts,
+            **{option.name: getattr(self, option.name) for option in fields(ClientOptions)},
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Connection(ClientOptions):
+    """One bucket, or what is under `root` in it (empty, or a prefix that ends in `/`); without a bucket, all of them.
+
+    `virtual_hosts`: the bucket is a part of the host name, not of the path.
+    """
+
+    scheme: str
+    bucket: str = ""
+    root: str = ""
+    endpoint: str
+    region: str
+    virtual_hosts: bool = False
 
     def __post_init__(self) -> None:
         """Raises: ConfigurationInvalid: a value cannot work."""
