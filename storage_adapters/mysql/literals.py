@@ -55,7 +55,9 @@ def _text(values: "pa.Array[Any]") -> "pa.Array[Any]":
     if pa.types.is_floating(kind):
         if pc.any(pc.invert(pc.is_finite(values))).as_py():
             raise pa.ArrowInvalid("NaN or an infinity")
-        values = values.cast(pa.float32()) if pa.types.is_float16(kind) else values
+        if not pa.types.is_float64(kind):
+            # The shortest text of a float32 may lie beyond it: 3.4028235e+38 is out of FLOAT's range.
+            values = values.cast(pa.float32()).cast(pa.float64())
         return _quoted(values.cast(pa.string()))  # as text -0.0 keeps its sign
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         for character, escaped in _ESCAPES:

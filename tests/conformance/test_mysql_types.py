@@ -3,7 +3,10 @@
 import datetime as dt
 from collections.abc import Iterator
 from decimal import Decimal
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -82,6 +85,27 @@ def test_a_table_of_types_survives_both_ways(place: TablePlace, rows: pa.Table) 
     back = pa.Table.from_batches(storage.read_partition(table, WHOLE_TABLE))
     assert back.schema == rows.schema
     assert back.to_pydict() == rows.to_pydict()
+
+
+def test_the_bounds_of_floats_survive_both_ways(place: TablePlace) -> None:
+    storage, table = place.open(), place.table("bounds")
+    kinds = {
+        "half": (np.float16, pa.float32()),
+        "single": (np.float32, pa.float32()),
+        "double": (np.float64, pa.float64()),
+    }
+    bounds = {name: bounds_of(kind) for name, (kind, _) in kinds.items()}
+    rows = pa.table({name: pa.array(values) for name, values in bounds.items()})
+    storage.write_table(table, rows.schema, rows.to_batches())
+    back = pa.Table.from_batches(storage.read_partition(table, WHOLE_TABLE))
+    assert back.schema.types == [read_as for _, read_as in kinds.values()]
+    assert back.to_pydict() == {name: values.tolist() for name, values in bounds.items()}
+
+
+def bounds_of(kind: type[np.floating[Any]]) -> npt.NDArray[np.floating[Any]]:
+    """The largest, the smallest and the last distinct values of a kind of float."""
+    info = np.finfo(kind)
+    return np.array([info.max, info.min, info.tiny, info.eps, 0], kind)
 
 
 def test_types_of_the_server_itself_are_read(place: TablePlace) -> None:
