@@ -1,6 +1,7 @@
 """The adapters that the storage suites run over; a new adapter is one more row."""
 
 import os
+import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from uuid import uuid4
@@ -52,6 +53,18 @@ def nas(request: pytest.FixtureRequest) -> Place:
     return Place(kind="nas", url=f"nas://{request.getfixturevalue('tmp_path')}/storage", options={})
 
 
+def nas_mounted(request: pytest.FixtureRequest) -> Place:
+    """The root of a file system that is mounted for the test, as a NAS is: not the one that temporary files lie on."""
+    if os.geteuid() != 0:
+        assert os.environ.get("CI") != "true", "mounting a file system needs root"
+        pytest.skip("mounting a file system needs root")
+    mount = request.getfixturevalue("tmp_path") / "mounted"
+    mount.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", str(mount)], check=True)
+    request.addfinalizer(lambda: subprocess.run(["umount", str(mount)], check=True))
+    return Place(kind="nas", url=f"nas://{mount}", options={})
+
+
 def ceph(request: pytest.FixtureRequest) -> Place:
     """A bucket of its own, without a root."""
     gateway = request.getfixturevalue("moto")
@@ -92,6 +105,7 @@ REAL_PLACES: Mapping[str, Callable[[pytest.FixtureRequest], Place]] = {
     "ceph-on-rgw": ceph_on_rgw,
     "cos-on-rgw": cos_on_rgw,
     "hdfs": hdfs,
+    "nas-mounted": nas_mounted,
     "webhdfs": webhdfs,
 }
 
