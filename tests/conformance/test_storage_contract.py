@@ -171,8 +171,7 @@ def test_a_listing_is_in_byte_order_of_the_whole_key(storage: Storage) -> None:
 )
 def test_a_listing_resumes_after_any_key(place, keys: set[str], start_after: str) -> None:
     storage = place.open()
-    for info in list(storage.list_objects("")):
-        list(storage.delete([info.key]))
+    list(storage.delete(keys_of(storage)))
     put(storage, *keys)
     ordered = sorted(keys, key=str.encode)
     assert keys_of(storage) == ordered
@@ -266,7 +265,7 @@ def test_ranges_equal_slices(place, data: bytes, cuts: list[tuple[int, int]]) ->
 
 
 def test_many_ranges_come_in_the_order_they_were_asked_for(storage: Storage, many: int) -> None:
-    keys = [f"d/{number % 13}/{number}" for number in range(min(1500, many))]
+    keys = [f"d/{number % 13}/{number}" for number in range(min(500, many))]
     for outcome in storage.put_many(NewObject(key=key, data=key.encode()) for key in keys):
         assert outcome.error is None
     wanted = (ByteRange(key=key, offset=1, length=len(key) - 1) for key in reversed(keys))
