@@ -24,6 +24,8 @@ class Capabilities:
     positioned_writes: bool = False
     """Parts of an upload may have any size and arrive in any order: each is written at its offset."""
     minimum_part_bytes: int = 0
+    """Of every part of an upload but the last."""
+    maximum_part_bytes: int = 1 << 50
     maximum_parts: int = 1_000_000
 
 
@@ -87,6 +89,15 @@ class Part:
     offset: int
     length: int
     tag: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SentPart:
+    """A part as the storage lists it; where it will lie in the object only the parts before it can tell."""
+
+    number: int
+    length: int
+    tag: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -154,6 +165,18 @@ class Storage(Protocol):
         """Write one part; the same number again replaces it. `offset` is the part's place in the finished object.
 
         Raises: UploadMissing.
+        """
+
+    def presign_part(self, key: str, upload_id: str, number: int, length: int, expires_in: timedelta) -> str:
+        """A URL to which anybody may PUT the part, of exactly `length` bytes, until it expires or the upload ends.
+
+        Raises: NotSupported (no `presign`), UploadInvalid.
+        """
+
+    def list_parts(self, key: str, upload_id: str, *, after: int = 0) -> Iterator[SentPart]:
+        """The parts with a number above `after` that the storage has, by number; for parts that others sent.
+
+        Raises: NotSupported (no `presign`), UploadMissing.
         """
 
     def copy_part(self, key: str, upload_id: str, number: int, offset: int, source: ByteRange) -> Part:

@@ -2,9 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from datetime import timedelta
 from functools import partial
-from typing import Literal
 from uuid import uuid4
 
 from storage_adapters.batches import cut_batches, run_batches
@@ -22,7 +20,6 @@ from storage_adapters.contract import (
 )
 from storage_adapters.errors import (
     ConfigurationInvalid,
-    NotSupported,
     ObjectChanged,
     ObjectMissing,
     StorageError,
@@ -36,6 +33,7 @@ from storage_adapters.hdfs.objects import Objects
 from storage_adapters.hdfs.options import HdfsOptions, WebHdfsOptions, native_client, split_url, web_client
 from storage_adapters.hdfs.uploads import Uploads
 from storage_adapters.keys import check_directory, check_prefix
+from storage_adapters.linkless import Linkless
 from storage_adapters.options import OptionValue, read_options
 
 _READS_AT_ONCE = 4
@@ -44,13 +42,14 @@ _DELETES_AT_ONCE = 16
 _COPY_BYTES = 4 * 1024 * 1024
 
 
-class HdfsStorage:
+class HdfsStorage(Linkless):
     """Objects are files under a root directory.
 
     A key cannot be both an object and a directory of others (`a` and `a/b`): the second put is an
     `InvalidKey`. Directories emptied by `delete` stay; `delete_prefix` removes them.
     """
 
+    no_links = "HDFS signs no URLs."
     capabilities = Capabilities(multipart=True, put_if_absent=True, atomic_rename=True)
 
     def __init__(self, client: HdfsClient, root: str, *, threads: int = 16, create: bool = True) -> None:
@@ -149,9 +148,6 @@ class HdfsStorage:
         size = self._objects.stat(source).size_bytes
         self._objects.put(target, self._pieces(ByteRange(key=source, offset=0, length=size)))
         return self._objects.stat(target)
-
-    def presign(self, key: str, method: Literal["GET", "PUT"], expires_in: timedelta) -> str:
-        raise NotSupported("HDFS signs no URLs.", key=key)
 
     def begin_upload(self, key: str) -> str:
         return self._uploads.begin(key)

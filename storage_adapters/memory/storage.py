@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import ClassVar, Literal
+from datetime import UTC, datetime
+from typing import ClassVar
 from uuid import uuid4
 
 from storage_adapters.contract import (
@@ -19,7 +19,6 @@ from storage_adapters.contract import (
     PutOutcome,
 )
 from storage_adapters.errors import (
-    NotSupported,
     ObjectChanged,
     ObjectExists,
     StorageError,
@@ -27,6 +26,7 @@ from storage_adapters.errors import (
     UploadMissing,
 )
 from storage_adapters.keys import check_directory, check_key, check_prefix
+from storage_adapters.linkless import Linkless
 from storage_adapters.memory.filesystem import MemoryFileSystem
 from storage_adapters.memory.state import Fault, MemoryState, Upload
 from storage_adapters.options import OptionValue, read_options
@@ -40,12 +40,13 @@ class MemoryOptions:
     maximum_parts: int = 10_000
 
 
-class MemoryStorage:
+class MemoryStorage(Linkless):
     """Objects live as long as the process; `memory://name` is one and the same storage for all its openers.
 
     A test plants faults through `fail`, which sees every operation and key before the operation has an effect.
     """
 
+    no_links = "Memory serves no URLs."
     # A URL must name the same objects whoever opens it, as it does where a server stands behind it.
     _states: ClassVar[dict[str, MemoryState]] = {}
 
@@ -138,9 +139,6 @@ class MemoryStorage:
         self._enter("copy", source)
         check_key(target)
         return self._state.put(target, self._state.get(source).data)
-
-    def presign(self, key: str, method: Literal["GET", "PUT"], expires_in: timedelta) -> str:
-        raise NotSupported("Memory serves no URLs.", key=key)
 
     def begin_upload(self, key: str) -> str:
         self._enter("begin_upload", key)

@@ -5,9 +5,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import partial
-from typing import Literal
 from uuid import uuid4
 
 from storage_adapters.batches import cut_batches, run_batches
@@ -23,8 +21,9 @@ from storage_adapters.contract import (
     PendingUpload,
     PutOutcome,
 )
-from storage_adapters.errors import ConfigurationInvalid, NotSupported, StorageError
+from storage_adapters.errors import ConfigurationInvalid, StorageError
 from storage_adapters.keys import check_directory, check_prefix
+from storage_adapters.linkless import Linkless
 from storage_adapters.nas import uploads
 from storage_adapters.nas.bulk import clear_batch, delete_batch, put_batch, read_batch
 from storage_adapters.nas.clearing import files_under, remove_directories
@@ -53,12 +52,13 @@ class NasOptions:
     create: bool = True
 
 
-class NasStorage:
+class NasStorage(Linkless):
     """Objects are files under a root directory; symbolic links below it are never followed.
 
     A key cannot be both an object and a directory of others (`a` and `a/b`): the second put is an `InvalidKey`.
     """
 
+    no_links = "A NAS serves no URLs."
     capabilities = Capabilities(
         multipart=True,
         put_if_absent=True,
@@ -167,9 +167,6 @@ class NasStorage:
         with Directories(self._root) as directories, translated(target):
             Staging(directories).copy(source, target)
             return stat_object(directories, target)
-
-    def presign(self, key: str, method: Literal["GET", "PUT"], expires_in: timedelta) -> str:
-        raise NotSupported("A NAS serves no URLs.", key=key)
 
     def begin_upload(self, key: str) -> str:
         with Directories(self._root) as directories:

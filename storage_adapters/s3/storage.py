@@ -20,24 +20,23 @@ from storage_adapters.contract import (
     Part,
     PendingUpload,
     PutOutcome,
+    SentPart,
 )
-from storage_adapters.errors import NotSupported
-from storage_adapters.keys import check_directory, check_key, check_prefix
+from storage_adapters.keys import check_directory, check_prefix
 from storage_adapters.options import OptionValue
 from storage_adapters.s3 import uploads
 from storage_adapters.s3.bulk import KEYS_AT_ONCE, delete_batch, delete_names, put_batch, read_batch
 from storage_adapters.s3.clients import Clients
 from storage_adapters.s3.connection import Connection, split_url
 from storage_adapters.s3.copying import copy_object
-from storage_adapters.s3.faults import translated
 from storage_adapters.s3.filesystem import BucketFileSystem, under_root
 from storage_adapters.s3.health import check_health
 from storage_adapters.s3.listing import list_keys, list_names
 from storage_adapters.s3.objects import put_object, stat_object
+from storage_adapters.s3.presigning import presign_object
 
 _ITEMS_AT_ONCE = 16
 _BYTES_AT_ONCE = 1024 * 1024
-_LONGEST_LINK = timedelta(days=7)
 
 
 class S3Storage:
@@ -51,6 +50,7 @@ class S3Storage:
         put_if_absent=True,
         server_side_copy=True,
         minimum_part_bytes=uploads.MINIMUM_PART_BYTES,
+        maximum_part_bytes=uploads.MAXIMUM_PART_BYTES,
         maximum_parts=uploads.MAXIMUM_PARTS,
     )
 
@@ -129,16 +129,7 @@ class S3Storage:
         return copy_object(self._clients, source, target)
 
     def presign(self, key: str, method: Literal["GET", "PUT"], expires_in: timedelta) -> str:
-        """See the contract. Raises: NotSupported: longer than seven days, which no S3 signature lasts."""
-        if expires_in > _LONGEST_LINK:
-            raise NotSupported("A presigned URL lasts seven days at most.", key=key)
-        to = self._clients.connection
-        deed = "get_object" if method == "GET" else "put_object"
-        subject = {"Bucket": to.bucket, "Key": to.name(check_key(key))}
-        with translated(key):
-            return self._clients.boto.generate_presigned_url(
-                deed, Params=subject, ExpiresIn=int(expires_in.total_seconds()), HttpMethod=method
-            )
+        return presign_object(self._clients, key, method, expires_in)
 
     def begin_upload(self, key: str) -> str:
         return uploads.begin_upload(self._clients, key)
@@ -147,6 +138,12 @@ class S3Storage:
         self, key: str, upload_id: str, number: int, offset: int, chunks: Iterable[Buffer]
     ) -> Part:
         return uploads.write_part(self._clients, key, upload_id, number, offset, chunks)
+
+    def presign_part(self, key: str, upload_id: str, number: int, length: int, expires_in: timedelta) -> str:
+        return uploads.presign_part(self._clients, key, upload_id, number, length, expires_in)
+
+    def list_parts(self, key: str, upload_id: str, *, after: int = 0) -> Iterator[SentPart]:
+        return uploads.list_parts(self._clients, key, upload_id, after)
 
     def copy_part(self, key: str, upload_id: str, number: int, offset: int, source: ByteRange) -> Part:
         return uploads.copy_part(self._clients, key, upload_id, number, offset, source)

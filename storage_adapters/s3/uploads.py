@@ -1,19 +1,22 @@
 """Uploads: S3's multipart uploads, whose parts any process may send."""
 
 from collections.abc import Iterable, Iterator
+from datetime import timedelta
 from functools import partial
 
 from botocore.exceptions import ClientError
 
 from storage_adapters.completed import completed_before
-from storage_adapters.contract import Buffer, ByteRange, ObjectInfo, Part, PendingUpload
+from storage_adapters.contract import Buffer, ByteRange, ObjectInfo, Part, PendingUpload, SentPart
 from storage_adapters.errors import ObjectChanged, ObjectMissing, UploadInvalid, UploadMissing
 from storage_adapters.keys import check_key
 from storage_adapters.s3.clients import Clients
 from storage_adapters.s3.faults import translated
 from storage_adapters.s3.objects import stat_object
+from storage_adapters.s3.presigning import sign
 
 MINIMUM_PART_BYTES = 5 * 1024 * 1024
+MAXIMUM_PART_BYTES = 5 * 1024 * 1024 * 1024
 MAXIMUM_PARTS = 10_000
 
 
@@ -37,6 +40,36 @@ def write_part(
             Bucket=to.bucket, Key=name, UploadId=upload_id, PartNumber=number, Body=body
         )
     return Part(number=number, offset=offset, length=len(body), tag=answer["ETag"])
+
+
+def presign_part(
+    clients: Clients, key: str, upload_id: str, number: int, length: int, expires_in: timedelta
+) -> str:
+    """A link to PUT the part with. The length is signed, so the storage refuses any other. Raises: UploadInvalid."""
+    to = clients.connection
+    name = _name_for(clients, key, upload_id, number)
+    if not 0 <= length <= MAXIMUM_PART_BYTES:
+        raise UploadInvalid(f"A part has at most {MAXIMUM_PART_BYTES} bytes.", key=key)
+    subject = {"Bucket": to.bucket, "Key": name, "UploadId": upload_id}
+    return sign(clients, "upload_part", subject | {"PartNumber": number, "ContentLength": length}, expires_in)
+
+
+def list_parts(clients: Clients, key: str, upload_id: str, after: int = 0) -> Iterator[SentPart]:
+    """What the storage has of the upload, by number. Raises: UploadMissing."""
+    to = clients.connection
+    name = _name_for(clients, key, upload_id, after + 1)
+    more = True
+    while more:
+        try:
+            with translated(key):
+                page = clients.boto.list_parts(
+                    Bucket=to.bucket, Key=name, UploadId=upload_id, PartNumberMarker=after
+                )
+        except ObjectMissing as error:  # RGW's answer
+            raise UploadMissing("There is no such upload.", key=key) from error
+        for part in page.get("Parts", []):
+            yield SentPart(number=part["PartNumber"], length=part["Size"], tag=part["ETag"])
+        more, after = page["IsTruncated"], page["NextPartNumberMarker"]
 
 
 def copy_part(
@@ -71,7 +104,7 @@ def complete_upload(clients: Clients, key: str, upload_id: str, parts: Iterable[
     try:
         if not wanted:  # S3 makes no object of no parts, but one of an empty part
             wanted = [write_part(clients, key, upload_id, 1, 0, [])]
-        sent = _sent_parts(clients, key, upload_id)
+        sent = {part.number: part for part in list_parts(clients, key, upload_id)}
         _complete(clients, key, upload_id, [_confirmed(part, sent, key) for part in wanted])
     except UploadMissing:
         return completed_before(key, size, partial(stat_object, clients))
@@ -133,23 +166,7 @@ def _checked_length(parts: list[Part], key: str) -> int:
     return end
 
 
-def _sent_parts(clients: Clients, key: str, upload_id: str) -> dict[int, Part]:
-    """What the storage has of the upload, by number; the offsets are not known to it. Raises: UploadMissing."""
-    to = clients.connection
-    name = _name_for(clients, key, upload_id, 1)
-    pages = clients.boto.get_paginator("list_parts").paginate(Bucket=to.bucket, Key=name, UploadId=upload_id)
-    try:
-        with translated(key):
-            found = [part for page in pages for part in page.get("Parts", [])]
-    except ObjectMissing as error:  # RGW's answer
-        raise UploadMissing("There is no such upload.", key=key) from error
-    return {
-        part["PartNumber"]: Part(number=part["PartNumber"], offset=0, length=part["Size"], tag=part["ETag"])
-        for part in found
-    }
-
-
-def _confirmed(part: Part, sent: dict[int, Part], key: str) -> Part:
+def _confirmed(part: Part, sent: dict[int, SentPart], key: str) -> SentPart:
     """The part with the storage's tag; one without a tag was sent by somebody who could not read it, as a browser may.
 
     Raises: UploadInvalid: it was not written, or written again since.
@@ -160,7 +177,7 @@ def _confirmed(part: Part, sent: dict[int, Part], key: str) -> Part:
     return found
 
 
-def _complete(clients: Clients, key: str, upload_id: str, parts: list[Part]) -> None:
+def _complete(clients: Clients, key: str, upload_id: str, parts: list[SentPart]) -> None:
     to = clients.connection
     with translated(key):
         clients.boto.complete_multipart_upload(

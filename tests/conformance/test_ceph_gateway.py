@@ -1,9 +1,7 @@
-"""What only a real gateway shows: TLS, refusals in its own words, presigned URLs that it honours, long copies."""
+"""What only a real gateway shows: TLS, refusals in its own words, long copies."""
 
-import urllib.request
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import timedelta
 from uuid import uuid4
 
 import pytest
@@ -14,8 +12,6 @@ from storage_adapters.contract import Health, NewObject, Storage
 from storage_adapters.errors import ConfigurationInvalid, PermissionDenied
 from storage_adapters.s3 import copying
 from storage_adapters.streaming import put_stream, read_stream
-
-MINUTE = timedelta(minutes=1)
 
 pytestmark = pytest.mark.real
 
@@ -83,19 +79,6 @@ def test_what_is_wrong_is_said_in_words(gateway: Gateway) -> None:
     ):
         (outcome,) = storage.put_many([NewObject(key="k", data=b"x")])
         assert type(outcome.error) is kind
-
-
-def test_presigned_urls_are_honoured(gateway: Gateway) -> None:
-    storage = opened(gateway.ceph_options())
-    request = urllib.request.Request(
-        storage.presign("a b/猫.txt", "PUT", MINUTE), data=b"0123456789", method="PUT"
-    )
-    urllib.request.urlopen(request, timeout=10).close()
-    asked = urllib.request.Request(
-        storage.presign("a b/猫.txt", "GET", MINUTE), headers={"Range": "bytes=2-4"}
-    )
-    with urllib.request.urlopen(asked, timeout=10) as answer:
-        assert answer.read() == b"234"
 
 
 def test_a_copy_that_is_too_long_for_one_request_is_made_in_parts(

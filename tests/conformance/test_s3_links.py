@@ -1,29 +1,97 @@
 """Presigned URLs of the S3 storages: a program without a key uses them, in the form that each system has."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import timedelta
 
 import httpx
 import pytest
-from s3_places import CEPH_BUCKET, COS_BUCKET, Gateway, fresh_root
+from s3_places import CEPH_BUCKET, COS_BUCKET, Gateway, fresh_root, real_gateway
 
-from storage_adapters.contract import Storage
+from storage_adapters.contract import Part, Storage
 from storage_adapters.registry import open_storage
+from storage_adapters.streaming import read_stream
 
 MINUTE = timedelta(minutes=1)
+KEY = "a b/猫.txt"
 
 
-@pytest.fixture(params=["ceph", "cos"])
-def linking(request: pytest.FixtureRequest, moto: Gateway) -> Storage:
-    if request.param == "ceph":
-        url = f"ceph://{moto.make_bucket(CEPH_BUCKET)}/{fresh_root()}"
-        return open_storage("ceph", url, moto.ceph_options())
-    url = f"cos://{moto.make_bucket(COS_BUCKET)}/{fresh_root()}"
-    return open_storage("cos", url, moto.cos_options("cos.ap-guangzhou.myqcloud.com"))
+@dataclass(frozen=True, kw_only=True)
+class Linking:
+    """A storage that signs, and a program that has no key of it."""
+
+    storage: Storage
+    program: httpx.Client
 
 
-def test_a_presigned_url_is_honoured(linking: Storage, moto: Gateway) -> None:
-    with httpx.Client(proxy=moto.endpoint, timeout=10) as client:
-        assert client.put(linking.presign("a b/猫.txt", "PUT", MINUTE), content=b"0123").status_code == 200
-        link = linking.presign("a b/猫.txt", "GET", MINUTE)
-        assert client.get(link, headers={"Range": "bytes=1-2"}).content == b"12"
-    assert linking.stat("a b/猫.txt").size_bytes == 4
+def opened(kind: str, gateway: Gateway, domain: str) -> Storage:
+    if kind == "ceph":
+        url = f"ceph://{gateway.make_bucket(CEPH_BUCKET)}/{fresh_root()}"
+        return open_storage("ceph", url, gateway.ceph_options())
+    url = f"cos://{gateway.make_bucket(COS_BUCKET)}/{fresh_root()}"
+    return open_storage("cos", url, gateway.cos_options(domain))
+
+
+ON_RGW = ["ceph on rgw", "cos on rgw"]
+ROWS = ["ceph on moto", "cos on moto", *(pytest.param(row, marks=pytest.mark.real) for row in ON_RGW)]
+
+
+@pytest.fixture(params=ROWS)
+def linking(request: pytest.FixtureRequest) -> Iterator[Linking]:
+    kind, _, server = request.param.split()
+    gateway = request.getfixturevalue("moto") if server == "moto" else real_gateway()
+    domain = "cos.ap-guangzhou.myqcloud.com" if server == "moto" else "s3.localhost"
+    with httpx.Client(proxy=gateway.endpoint, timeout=10) as program:
+        yield Linking(storage=opened(kind, gateway, domain), program=program)
+
+
+def test_a_presigned_url_is_honoured(linking: Linking) -> None:
+    storage, program = linking.storage, linking.program
+    assert program.put(storage.presign(KEY, "PUT", MINUTE), content=b"0123").status_code == 200
+    link = storage.presign(KEY, "GET", MINUTE)
+    assert program.get(link, headers={"Range": "bytes=1-2"}).content == b"12"
+    assert storage.stat(KEY).size_bytes == 4
+
+
+def test_a_part_is_put_by_its_url(linking: Linking) -> None:
+    storage, program = linking.storage, linking.program
+    upload_id = storage.begin_upload(KEY)
+    answer = program.put(storage.presign_part(KEY, upload_id, 1, 4, MINUTE), content=b"0123")
+    assert answer.status_code == 200
+    (sent,) = storage.list_parts(KEY, upload_id)
+    assert (sent.number, sent.length, sent.tag) == (1, 4, answer.headers["ETag"])
+    storage.complete_upload(KEY, upload_id, [Part(number=1, offset=0, length=4)])
+    assert b"".join(read_stream(storage, KEY)) == b"0123"
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("linking", ON_RGW, indirect=True)
+def test_a_parts_url_takes_its_length_and_its_number_and_no_other(linking: Linking) -> None:
+    storage, program = linking.storage, linking.program
+    upload_id = storage.begin_upload(KEY)
+    url = storage.presign_part(KEY, upload_id, 1, 4, MINUTE)
+    other = url.replace("partNumber=1", "partNumber=2")
+    refused = [
+        program.put(url, content=b"012"),
+        program.put(url, content=b"01234"),
+        program.put(other, content=b"0123"),
+    ]
+    assert [answer.status_code for answer in refused] == [403, 403, 403]
+    assert list(storage.list_parts(KEY, upload_id)) == []
+    storage.abort_upload(KEY, upload_id)
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("linking", ON_RGW, indirect=True)
+@pytest.mark.parametrize("ending", ["complete", "abort"])
+def test_a_parts_url_ends_with_its_upload(linking: Linking, ending: str) -> None:
+    storage, program = linking.storage, linking.program
+    upload_id = storage.begin_upload(KEY)
+    url = storage.presign_part(KEY, upload_id, 1, 4, MINUTE)
+    assert program.put(url, content=b"0123").status_code == 200
+    if ending == "complete":
+        storage.complete_upload(KEY, upload_id, [Part(number=1, offset=0, length=4)])
+    else:
+        storage.abort_upload(KEY, upload_id)
+    assert program.put(url, content=b"4567").status_code == 404
+    assert list(storage.list_uploads("")) == []

@@ -7,8 +7,16 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from storage_adapters.contract import ByteRange, Part, Storage
-from storage_adapters.errors import ObjectChanged, ObjectMissing, UploadInvalid, UploadMissing
+from storage_adapters.errors import (
+    NotSupported,
+    ObjectChanged,
+    ObjectMissing,
+    UploadInvalid,
+    UploadMissing,
+)
 from storage_adapters.streaming import put_stream, read_stream
+
+MINUTE = timedelta(minutes=1)
 
 
 class Pieces:
@@ -153,7 +161,32 @@ def test_pending_uploads_are_listed_by_prefix_with_their_start(place) -> None:
     assert pending(place.open(), "a/") == sorted((key, ids[key]) for key in ("a/1", "a/2"))
     assert pending(place.open()) == sorted(ids.items())
     age = datetime.now(UTC) - next(iter(storage.list_uploads("b/"))).started_at
-    assert abs(age) < timedelta(minutes=1)
+    assert abs(age) < MINUTE
+
+
+def test_sent_parts_are_listed_by_number_wherever_there_are_links_for_them(
+    storage: Storage, pieces: Pieces
+) -> None:
+    upload_id = storage.begin_upload("d/k")
+    if not storage.capabilities.presign:
+        with pytest.raises(NotSupported):
+            storage.list_parts("d/k", upload_id)
+        with pytest.raises(NotSupported):
+            storage.presign_part("d/k", upload_id, 1, 5, MINUTE)
+        return
+    assert list(storage.list_parts("d/k", upload_id)) == []
+    sent = {number: pieces.send(storage, "d/k", upload_id, number) for number in (3, 1, 2)}
+    found = list(storage.list_parts("d/k", upload_id))
+    assert [part.number for part in found] == [1, 2, 3]
+    assert all((part.length, part.tag) == (sent[part.number].length, sent[part.number].tag) for part in found)
+    assert [part.number for part in storage.list_parts("d/k", upload_id, after=2)] == [3]
+    storage.complete_upload("d/k", upload_id, sent.values())
+    with pytest.raises(UploadMissing):
+        list(storage.list_parts("d/k", upload_id))
+    with pytest.raises(UploadInvalid):
+        storage.presign_part("d/k", upload_id, storage.capabilities.maximum_parts + 1, 5, MINUTE)
+    with pytest.raises(UploadInvalid):
+        storage.presign_part("d/k", upload_id, 1, storage.capabilities.maximum_part_bytes + 1, MINUTE)
 
 
 def test_a_part_can_be_copied_from_an_object(storage: Storage, pieces: Pieces) -> None:
