@@ -26,7 +26,7 @@ class ServerField(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Column:
-    """A column of a source: its Arrow field, and the SQL expression whose text `decoding` understands."""
+    """A column of a source: its Arrow field, and the SQL expression whose text `text_columns` understands."""
 
     field: "pa.Field[Any]"
     expression: str

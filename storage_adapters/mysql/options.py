@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from urllib.parse import unquote, urlsplit
 
 from storage_adapters.errors import ConfigurationInvalid
 from storage_adapters.options import OptionValue, read_options
+from storage_adapters.table_urls import server_of
 
+EXAMPLE = "mysql://user:password@host:3306"
 TLS_MODES = ("preferred", "off", "required", "verify-ca", "verify-identity")
 
 
@@ -38,7 +39,7 @@ class MysqlOptions:
         if not 1 <= self.port <= 65535:
             raise ConfigurationInvalid("The port must be between 1 and 65535.")
         if not self.host or not self.user:
-            raise ConfigurationInvalid("A host and a user are needed: mysql://user:password@host:3306")
+            raise ConfigurationInvalid(f"A host and a user are needed: {EXAMPLE}")
         if (
             self.connect_seconds < 1
             or self.stall_seconds < 1
@@ -56,19 +57,4 @@ def options_from_url(url: str, options: Mapping[str, OptionValue]) -> MysqlOptio
     Raises:
         ConfigurationInvalid: the detail names what is wrong and never holds the password.
     """
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        # The library's own words repeat the URL, and with it the password.
-        raise ConfigurationInvalid("The URL is not of the form mysql://user:password@host:3306.") from None
-    if parts.scheme != "mysql" or parts.query or parts.fragment:
-        raise ConfigurationInvalid("A MySQL URL is mysql://user:password@host:3306, without '?' and '#'.")
-    found: dict[str, OptionValue] = {"host": parts.hostname or ""}
-    if port is not None:
-        found["port"] = port
-    if parts.username is not None:
-        found["user"] = unquote(parts.username)
-    if parts.password is not None:
-        found["password"] = unquote(parts.password)
-    return read_options(MysqlOptions, {**found, **options})
+    return read_options(MysqlOptions, {**server_of(url, EXAMPLE), **options})

@@ -10,8 +10,8 @@ from pymysql.cursors import SSCursor
 from storage_adapters.errors import TableChanged
 from storage_adapters.mysql.columns import Column, read_columns, schema_of
 from storage_adapters.mysql.connection import Connection, execute, result_of
-from storage_adapters.mysql.decoding import decode
 from storage_adapters.mysql.wire import cut_columns, read_blocks
+from storage_adapters.text_columns import decode
 
 SNAPSHOT = "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY"
 """InnoDB then shows the table as it is now, however long the reading takes; other engines show what they have."""

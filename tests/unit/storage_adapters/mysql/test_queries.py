@@ -5,7 +5,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from storage_adapters.errors import QueryInvalid
-from storage_adapters.mysql.queries import one_select, query_source
+from storage_adapters.mysql.queries import MYSQL, query_source
+from storage_adapters.one_select import one_select
 
 
 @pytest.mark.parametrize(
@@ -26,7 +27,7 @@ from storage_adapters.mysql.queries import one_select, query_source
     ],
 )
 def test_one_select_is_kept_without_its_comments(query: str, kept: str) -> None:
-    assert one_select(query) == kept
+    assert one_select(query, MYSQL) == kept
 
 
 @pytest.mark.parametrize(
@@ -61,7 +62,7 @@ def test_one_select_is_kept_without_its_comments(query: str, kept: str) -> None:
 )
 def test_everything_else_is_refused_and_says_why(query: str, word: str) -> None:
     with pytest.raises(QueryInvalid, match=word):
-        one_select(query)
+        one_select(query, MYSQL)
 
 
 @given(st.text())
@@ -77,4 +78,4 @@ def test_any_text_is_a_query_or_a_clear_error(text: str) -> None:
 @given(st.text(alphabet="ab'\\\"`;()-# \n"))
 def test_what_stands_in_a_string_is_never_read_as_sql(text: str) -> None:
     literal = "'" + text.replace("\\", "\\\\").replace("'", "''") + "'"
-    assert one_select(f"SELECT {literal}") == f"SELECT {literal}"
+    assert one_select(f"SELECT {literal}", MYSQL) == f"SELECT {literal}"

@@ -10,9 +10,9 @@ from pymysql.constants import FIELD_TYPE, FLAG
 
 from storage_adapters.errors import ColumnUnsupported, NameInvalid, ValueUnsupported
 from storage_adapters.mysql.columns import read_columns
-from storage_adapters.mysql.decoding import decode
 from storage_adapters.mysql.definitions import define_columns
 from storage_adapters.mysql.literals import row_literals
+from storage_adapters.text_columns import decode
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""Decoding: a column of the server's text as an Arrow array of its type, without a step per value."""
+"""Text columns: values as a server writes them, as an Arrow array of their column's type, without a step per value."""
 
 from typing import Any
 
