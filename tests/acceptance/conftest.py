@@ -12,6 +12,7 @@ from pathlib import Path
 import kombu
 import pytest
 import redis
+from rest_jobs import archive_of
 from sqlalchemy import create_engine, make_url, text
 
 from datacenter.cli.embedded.background import Running, left_running, running
@@ -106,6 +107,24 @@ def own_centre(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Centr
 def start_centre(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., AbstractContextManager[Centre]]:
     """For fixtures of a module: `with start_centre({"DATACENTER__…": "…"}) as centre:`."""
     return lambda settings: _centre(tmp_path_factory.mktemp("centre"), settings)
+
+
+@pytest.fixture
+def client(centre: Centre) -> Client:
+    """A client of the data centre that the test's module runs on."""
+    return centre.client
+
+
+@pytest.fixture
+def name() -> str:
+    """A name that no other dataset has."""
+    return f"数据-{uuid.uuid4().hex[:8]}"
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    """An archive of one file."""
+    return archive_of({"a.txt": "one file"}, tmp_path / "small.zip")
 
 
 @contextmanager
