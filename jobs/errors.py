@@ -29,8 +29,8 @@ def describe(error: BaseException) -> Failure:
         case ArchiveRejected() | LabelsInvalid():
             return Failure(code=error.code, message=error.detail, entry=error.entry)
         case StorageError():
-            entry = error.key
-            return Failure(code=error.code, message=error.detail, entry=entry, retryable=error.retryable)
+            message = f"storage {error.storage}: {error.detail}" if error.storage else error.detail
+            return Failure(code=error.code, message=message, entry=error.key, retryable=error.retryable)
         case DataCentreError():
             return Failure(code=error.code, message=error.detail, retryable=error.retryable)
         case OperationalError():

@@ -4,7 +4,10 @@ from typing import ClassVar
 
 
 class StorageError(Exception):
-    """A storage could not do what was asked. `code` is stable, `retryable` says whether the same call may succeed later."""
+    """A storage could not do what was asked. `code` is stable, `retryable` says whether the same call may succeed later.
+
+    `storage` is the name that whoever opened the storage knows it by, if it has one.
+    """
 
     code: ClassVar[str] = "STORAGE_ERROR"
     retryable: ClassVar[bool] = False
@@ -13,6 +16,7 @@ class StorageError(Exception):
         super().__init__(detail)
         self.detail = detail
         self.key = key
+        self.storage: str | None = None
 
 
 class ObjectMissing(StorageError):

@@ -3,6 +3,7 @@
 import logging
 import threading
 import time
+from typing import cast
 
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
@@ -13,6 +14,7 @@ from datacenter.errors import Invalid
 from datacenter.settings import Settings, StorageSettings
 from datacenter.storages.allowed import check_allowed
 from datacenter.storages.models import RegisteredStorage
+from datacenter.storages.named import NamedStorage, naming
 from datacenter.storages.registrations import Registration, registered_rows, registration_of
 from datacenter.storages.sealing import Seal
 from datacenter.storages.secret_options import passwords_in, scrub, secrets_of
@@ -87,7 +89,7 @@ class Storages:
         if kept is not None and kept[0] is found:
             return kept[1]
         # One lock a name: a file system that is away holds up nobody who asks for another storage.
-        with self._opening.setdefault(name, threading.Lock()):
+        with naming(name), self._opening.setdefault(name, threading.Lock()):
             kept = self._open.get(name)
             if kept is None or kept[0] != found:
                 kept = (found, self._opened(name, found))
@@ -117,7 +119,7 @@ class Storages:
         with self._lock:  # a new set, because others may be reading the old one
             self._secrets |= {*map(str, secrets_of(options).values()), *passwords_in(shown.url)}
         try:
-            return open_storage(shown.kind, shown.url, options)
+            return cast("Storage", NamedStorage(open_storage(shown.kind, shown.url, options), name))
         except ConfigurationInvalid as error:
             # Without its cause: the sentence goes into logs and jobs.
             raise ConfigurationInvalid(self.scrub(error.detail)) from None

@@ -124,15 +124,22 @@ def _domain(request: Request, error: Exception) -> JSONResponse:
     title = (type(error).__doc__ or "").strip().split("\n")[0]
     if isinstance(error, StorageError) and status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         # An adapter's words about its system may hold addresses and names of the installation.
-        return problem(
-            status, error.code, f"the storage could not do it ({error.code})", title=title, headers=headers
-        )
+        return problem(status, error.code, _of_the_storage(error), title=title, headers=headers)
     members = (
         {"errors": [{"field": error.field, "reason": error.detail}]}
         if isinstance(error, DataCentreError) and error.field and status == HTTPStatus.UNPROCESSABLE_ENTITY
         else {}
     )
     return problem(status, error.code, error.detail, title=title, headers=headers, **members)
+
+
+def _of_the_storage(error: StorageError) -> str:
+    if error.storage is None:
+        return f"the storage could not do it ({error.code})"
+    return (
+        f"storage {error.storage} could not do it ({error.code}); "
+        f"what is wrong there is told by POST /api/v1/storages/{error.storage}/check"
+    )
 
 
 def _named(request: Request) -> str:

@@ -36,7 +36,7 @@ def test_a_job_that_fails_at_a_registered_storage_tells_no_secret_of_it(
 
     ended = bench.job(job.id)
     assert ended.error is not None
-    assert ended.error["message"] == "the key *** is not the storage's"
+    assert ended.error["message"] == "storage vault: the key *** is not the storage's"
     with bench.database.reading() as session:
         tables = session.scalars(text("SELECT name FROM sqlite_master WHERE type = 'table'")).all()
         rows = [repr(list(session.execute(text(f'SELECT * FROM "{table}"')))) for table in tables]

@@ -12,6 +12,7 @@ from datacenter.storages.checking import Checker
 from datacenter.storages.registered import Storages
 from storage_adapters import registry
 from storage_adapters.errors import StorageUnavailable
+from storage_adapters.memory import MemoryStorage
 
 
 def _storages(tmp_path: Path, **storages: dict) -> Storages:
@@ -78,7 +79,8 @@ def test_a_storage_that_does_not_answer_costs_one_thread_and_no_more(tmp_path: P
         assert let_go.wait(30)
         raise StorageUnavailable("too late")
 
-    storages.open("default").fail = hang
+    adapter = MemoryStorage.from_url(f"memory://{tmp_path}", {})
+    adapter.fail = hang
     checker = Checker(storages, deadline_seconds=0.05)
     before = threading.active_count()
 
@@ -86,7 +88,7 @@ def test_a_storage_that_does_not_answer_costs_one_thread_and_no_more(tmp_path: P
     assert "no answer within 0.05 s" in checker.check("default").detail
     assert threading.active_count() == before + 1
 
-    storages.open("default").fail = None
+    adapter.fail = None
     let_go.set()
     patient = Checker(storages)
     assert patient.check("default").ok

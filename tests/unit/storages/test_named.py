@@ -1,0 +1,56 @@
+"""Named: whatever a registered storage fails with, its registered name is told."""
+
+import pytest
+
+from datacenter.storages.named import NamedStorage
+from storage_adapters.contract import ByteRange, NewObject
+from storage_adapters.errors import ObjectMissing, StorageError, StorageUnavailable
+from storage_adapters.memory import MemoryStorage
+
+
+def named(name: str) -> NamedStorage:
+    return NamedStorage(MemoryStorage(), name)
+
+
+def storage_of(call) -> str | None:
+    with pytest.raises(StorageError) as failed:
+        call()
+    return failed.value.storage
+
+
+def test_an_error_of_a_call_and_one_in_the_midst_of_an_answer_name_the_storage() -> None:
+    storage = named("lake")
+
+    assert storage_of(lambda: storage.stat("missing")) == "lake"
+    assert (
+        storage_of(lambda: list(storage.read_ranges([ByteRange(key="missing", offset=0, length=1)])))
+        == "lake"
+    )
+
+
+def test_an_outcome_that_failed_names_the_storage() -> None:
+    adapter = MemoryStorage()
+    adapter.fail = lambda *_: StorageUnavailable("no answer")
+
+    (outcome,) = NamedStorage(adapter, "lake").delete(["a"])
+
+    assert outcome.error.storage == "lake"
+
+
+def test_what_another_storage_raises_on_its_way_through_keeps_that_ones_name() -> None:
+    source, target = named("source"), named("target")
+
+    def objects():
+        source.stat("missing")
+        yield NewObject(key="a", data=b"")
+
+    assert storage_of(lambda: list(target.put_many(objects()))) == "source"
+
+
+def test_everything_else_of_the_storage_is_the_adapters_own() -> None:
+    adapter = MemoryStorage()
+
+    assert NamedStorage(adapter, "lake").capabilities is adapter.capabilities
+    with pytest.raises(AttributeError):
+        NamedStorage(adapter, "lake").no_such_call()
+    assert ObjectMissing("There is none.").storage is None
