@@ -27,7 +27,7 @@ run: $(READY) ## a data centre on this machine; ARGS="--home DIR --port N"
 test: $(READY) ## every test that needs no root and no server; ARGS="-k delete"
 	@$(BIN)/python -m pytest -q -n auto --dist loadfile -m "not real" $(ARGS)
 
-test-real: $(READY) ## the acceptance suite on MariaDB, RabbitMQ and Redis, and tests of real programs
+test-real: $(READY) ## the acceptance suite on MariaDB, RabbitMQ, Redis and every storage, and tests of real programs
 	@tests/services/install.sh
 	@PYTHONPATH=tests $(BIN)/python -m services.run_matrix
 

@@ -3,50 +3,14 @@
 import os
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from uuid import uuid4
 
 import pytest
-from s3_places import CEPH_BUCKET, COS_BUCKET, Gateway, fresh_root, real_gateway
+from s3_places import COS_BUCKET, Gateway, fresh_root
 from services.moto_server import MotoServer
+from storage_places import Place, ceph_on_rgw, cos_on_rgw, hdfs, webhdfs
 
 from storage_adapters.contract import Storage
-from storage_adapters.options import OptionValue
-from storage_adapters.registry import open_storage
-
-
-@dataclass(frozen=True, kw_only=True)
-class Place:
-    """One empty storage that any number of instances can be opened on."""
-
-    kind: str
-    url: str
-    options: Mapping[str, OptionValue]
-    many: int = 1500
-    """The most objects that a test should put here; a slow server is asked for less."""
-
-    def open(self) -> Storage:
-        return open_storage(self.kind, self.url, self.options)
-
-
-HDFS_VARIABLE = "DATACENTER_TEST_HDFS_URL"
-"""Holds two URLs: `hdfs://host:port webhdfs://host:port`."""
-
-
-def hdfs_place(kind: str, options: Mapping[str, OptionValue]) -> Place:
-    """A directory of its own in the test server's /tmp, which is open to everybody."""
-    servers = dict(url.split("://") for url in os.environ.get(HDFS_VARIABLE, "").split())
-    if not servers:
-        pytest.skip(f"{HDFS_VARIABLE} names no HDFS")
-    return Place(kind=kind, url=f"{kind}://{servers[kind]}/tmp/{uuid4()}", options=options, many=60)
-
-
-def hdfs(_request: pytest.FixtureRequest) -> Place:
-    return hdfs_place("hdfs", {"timeout_seconds": 20})
-
-
-def webhdfs(_request: pytest.FixtureRequest) -> Place:
-    return hdfs_place("webhdfs", {"timeout_seconds": 20, "user": "tester"})
 
 
 def nas(request: pytest.FixtureRequest) -> Place:
@@ -80,21 +44,6 @@ def cos(request: pytest.FixtureRequest) -> Place:
     return Place(kind="cos", url=f"cos://{bucket}/{fresh_root()}", options=options)
 
 
-def ceph_on_rgw(_request: pytest.FixtureRequest) -> Place:
-    gateway = real_gateway()
-    bucket = gateway.make_bucket(CEPH_BUCKET)
-    return Place(kind="ceph", url=f"ceph://{bucket}/{fresh_root()}", options=gateway.ceph_options())
-
-
-def cos_on_rgw(_request: pytest.FixtureRequest) -> Place:
-    """COS's form of addressing at a server that is not COS."""
-    gateway = real_gateway()
-    bucket = gateway.make_bucket(COS_BUCKET)
-    return Place(
-        kind="cos", url=f"cos://{bucket}/{fresh_root()}", options=gateway.cos_options("s3.localhost")
-    )
-
-
 PLACES: Mapping[str, Callable[[pytest.FixtureRequest], Place]] = {
     "ceph": ceph,
     "cos": cos,
@@ -102,11 +51,11 @@ PLACES: Mapping[str, Callable[[pytest.FixtureRequest], Place]] = {
     "nas": nas,
 }
 REAL_PLACES: Mapping[str, Callable[[pytest.FixtureRequest], Place]] = {
-    "ceph-on-rgw": ceph_on_rgw,
-    "cos-on-rgw": cos_on_rgw,
-    "hdfs": hdfs,
+    "ceph-on-rgw": lambda _request: ceph_on_rgw(),
+    "cos-on-rgw": lambda _request: cos_on_rgw(),
+    "hdfs": lambda _request: hdfs(),
     "nas-mounted": nas_mounted,
-    "webhdfs": webhdfs,
+    "webhdfs": lambda _request: webhdfs(),
 }
 
 ROWS = [pytest.param(row, id=name) for name, row in PLACES.items()]

@@ -1,4 +1,5 @@
-"""The real matrix: the acceptance suite on MariaDB with RabbitMQ and with Redis, then every test marked `real`.
+"""The real matrix: the acceptance suite on MariaDB with RabbitMQ and with Redis, on every platform storage, then every
+other test marked `real`.
 
 python -m services.run_matrix            run it; the exit code is 0 if all rounds passed
 python -m services.run_matrix --serve    start all servers, print their URLs, stop at Ctrl-C
@@ -47,7 +48,8 @@ class Round:
     may_be_empty: bool = False
 
 
-ACCEPTANCE = (str(TESTS / "acceptance"), "-m", "real or not real")
+PLATFORM_STORAGES = str(TESTS / "acceptance" / "test_platform_storages.py")
+ACCEPTANCE = (str(TESTS / "acceptance"), "--ignore", PLATFORM_STORAGES, "-m", "real or not real")
 
 ROUNDS = (
     Round(
@@ -59,6 +61,16 @@ ROUNDS = (
         title="acceptance on MariaDB and Redis",
         arguments=ACCEPTANCE,
         servers={DATABASE_VARIABLE: MariadbServer, BROKER_VARIABLE: RedisServer},
+    ),
+    Round(
+        title="every job on every platform storage",
+        arguments=(PLATFORM_STORAGES, "-m", "real"),
+        servers={
+            DATABASE_VARIABLE: MariadbServer,
+            BROKER_VARIABLE: RedisServer,
+            CEPH_VARIABLE: CephServer,
+            HDFS_VARIABLE: HdfsServer,
+        },
     ),
     Round(
         title="unit and conformance tests that need real programs",
