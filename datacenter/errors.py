@@ -51,6 +51,12 @@ class Locked(Conflict):
     code = "LOCKED"
 
 
+class UploadIncomplete(Conflict):
+    """Parts of the upload are missing, or not as long as planned."""
+
+    code = "UPLOAD_INCOMPLETE"
+
+
 class NameTaken(Conflict):
     """Another dataset of the project has this name."""
 

@@ -174,6 +174,8 @@ class ShardSettings(Section):
 
 class LifetimeSettings(Section):
     upload_seconds: Seconds = 24 * 3600
+    part_link_seconds: float = Field(default=3600, gt=0, le=7 * 24 * 3600)
+    """How long a client may take to send one part of an upload straight to the storage."""
     link_seconds: Seconds = 24 * 3600
     link_ceiling_seconds: Seconds = 7 * 24 * 3600
     archive_seconds: Seconds = 7 * 24 * 3600

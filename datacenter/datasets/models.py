@@ -90,7 +90,7 @@ class DeletedDataset(Base):
 
 
 class Upload(Base):
-    """A resumable upload: `offset_bytes` have arrived and are kept."""
+    """An upload of an archive: by tus, of which `offset_bytes` have arrived and are kept, or straight to the storage."""
 
     __tablename__ = "uploads"
 
@@ -105,6 +105,9 @@ class Upload(Base):
     size_bytes: Mapped[int] = mapped_column(BigInteger)
     offset_bytes: Mapped[int] = mapped_column(BigInteger, default=0)
     parts: Mapped[list[Any]] = mapped_column(JSON, default=list)
+    """What has arrived by tus; of other uploads the storage knows."""
+    part_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    """The size of the parts that the client puts straight to the storage, the last one aside; None: it comes by tus."""
     completed: Mapped[bool] = mapped_column(default=False)
     job_id: Mapped[str | None] = mapped_column(String(36))
     """The import that reads it; such an upload is not swept before the job has ended."""

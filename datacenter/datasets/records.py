@@ -112,8 +112,12 @@ def _source(
         if upload is None or upload.project_id != project_id:
             raise NotFound(f"source.upload: there is no upload {source['upload']}", field="source.upload")
         if not upload.completed:
-            arrived = f"{upload.offset_bytes} of {upload.size_bytes} bytes have arrived"
-            raise Conflict(f"source.upload: the upload is not complete, {arrived}", field="source.upload")
+            reason = (
+                f"{upload.offset_bytes} of {upload.size_bytes} bytes have arrived"
+                if upload.part_bytes is None
+                else "nobody has asked to complete it"
+            )
+            raise Conflict(f"source.upload: the upload is not complete, {reason}", field="source.upload")
         if upload.job_id is not None and upload.job_id != job_id:
             raise Conflict(f"source.upload: job {upload.job_id} imports it already", field="source.upload")
         upload.job_id = job_id

@@ -1,4 +1,4 @@
-"""Uploads: an archive that arrives in pieces, each kept as soon as it is answered, until it is complete."""
+"""Uploads by tus: an archive that arrives here in pieces, each kept as soon as it is answered, until it is complete."""
 
 from contextlib import suppress
 from datetime import timedelta
@@ -8,13 +8,14 @@ from sqlalchemy import CursorResult, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from datacenter.database import new_id, now
-from datacenter.datasets import places
+from datacenter.database import now
+from datacenter.datasets import upload_records
 from datacenter.datasets.gathering import Arrived, add_piece, forget_tails
-from datacenter.datasets.models import Litter, Upload
+from datacenter.datasets.models import Upload
 from datacenter.datasets.resources import Resources
-from datacenter.errors import Conflict, Gone, Invalid, Locked, NotFound, TooLarge
-from storage_adapters.contract import Buffer, Storage
+from datacenter.datasets.upload_records import locked, mark_complete, opened
+from datacenter.errors import Conflict, Invalid, Locked, TooLarge
+from storage_adapters.contract import Buffer
 
 CLAIM = timedelta(seconds=30)
 """How long one piece may take to be written. What a writer slower than this still writes may meet another's bytes."""
@@ -35,41 +36,23 @@ def begin(
     Raises:
         TooLarge, Invalid
     """
-    limit = resources.settings.limits.upload_bytes
-    if size_bytes > limit:
-        raise TooLarge(f"Upload-Length: {size_bytes} bytes; at most {limit} are taken", field="Upload-Length")
+    upload_records.check_size(resources, size_bytes, field="Upload-Length")
     if size_bytes < 0:
         raise Invalid("Upload-Length: it must not be negative", field="Upload-Length")
-    name = places.target(session, resources.storages, storage)
-    upload_id, time = new_id(), now(session)
-    upload = Upload(
-        id=upload_id,
+    return upload_records.add(
+        session,
+        resources,
         project_id=project_id,
-        storage=name,
-        key=f"uploads/{upload_id}/archive",
-        storage_upload_id="",
         filename=filename,
-        upload_metadata=metadata,
         size_bytes=size_bytes,
-        offset_bytes=0,
-        parts=[],
-        completed=False,
-        created_at=time,
-        expires_at=time + timedelta(seconds=resources.settings.lifetimes.upload_seconds),
+        storage=storage,
+        metadata=metadata,
     )
-    session.add(upload)
-    session.flush()
-    return upload
 
 
 def find(session: Session, project_id: str, upload_id: str) -> Upload:
     """Raises: NotFound; Gone when it has expired."""
-    upload = session.get(Upload, upload_id)
-    if upload is None or upload.project_id != project_id:
-        raise NotFound(f"there is no upload {upload_id}")
-    if upload.expires_at <= now(session) and upload.job_id is None:
-        raise Gone(f"upload {upload_id} has expired")
-    return upload
+    return upload_records.find(session, project_id, upload_id, multipart=False)
 
 
 def append(
@@ -116,32 +99,22 @@ def settle(resources: Resources, upload: Upload) -> Upload:
     if upload.completed or upload.offset_bytes < upload.size_bytes:
         return upload
     storage = resources.storages.open(upload.storage)
-    upload = _opened(resources, storage, upload)
+    upload = opened(resources, storage, upload)
     parts = list(Arrived.from_rows(upload.parts).parts)
     # Not every storage publishes an upload without any part.
     parts = parts or [storage.upload_part(upload.key, upload.storage_upload_id, 1, 0, [])]
     storage.complete_upload(upload.key, upload.storage_upload_id, parts)
-    return resources.database.run(lambda session: _mark_complete(session, upload.id))
+    return resources.database.run(lambda session: mark_complete(session, upload.id))
 
 
 def remove(session: Session, project_id: str, upload_id: str) -> None:
-    """Forget an upload; the sweep removes its bytes.
-
-    Raises:
-        NotFound, Gone
-        Conflict: an import has been asked to read it.
-    """
-    _locked(session, upload_id)
-    upload = find(session, project_id, upload_id)
-    if upload.job_id is not None:
-        raise Conflict(f"upload {upload_id} is being read by job {upload.job_id}")
-    session.add(Litter(storage=upload.storage, prefix=f"uploads/{upload.id}/", due_at=now(session)))
-    session.delete(upload)
+    """Forget an upload; the sweep removes its bytes. Raises: NotFound, Gone, Conflict (an import reads it)."""
+    upload_records.remove(session, project_id, upload_id, multipart=False)
 
 
 def _claim(session: Session, project_id: str, upload_id: str, offset_bytes: int, length: int) -> Upload:
     """Keep everybody else from writing until the piece has been written, or the writer is taken for dead."""
-    _locked(session, upload_id)
+    locked(session, upload_id)
     upload = find(session, project_id, upload_id)
     check_piece(upload, offset_bytes, length)
     moment = now(session)
@@ -158,34 +131,13 @@ def _release(session: Session, claimed: Upload) -> None:
 
 def _write(resources: Resources, upload: Upload, data: Buffer) -> Upload:
     storage = resources.storages.open(upload.storage)
-    opened = _opened(resources, storage, upload)
+    begun = opened(resources, storage, upload)  # its row read anew, perhaps with somebody else's claim
     arrived = Arrived.from_rows(upload.parts)
-    after = add_piece(storage, opened, arrived, data)
+    after = add_piece(storage, begun, arrived, data)
     advanced = resources.database.run(lambda session: _advance(session, upload, after.rows(), len(data)))
     # Only now does nobody need them any more. What is left of them goes with the upload.
     forget_tails(storage, set(arrived.tails) - set(after.tails))
     return advanced
-
-
-def _opened(resources: Resources, storage: Storage, upload: Upload) -> Upload:
-    """The upload with its counterpart at the storage, begun with the first byte and not with the row.
-
-    So every upload of the storage lies under the key of a row, and expires with it whatever crashes in between.
-    """
-    if upload.storage_upload_id:
-        return upload
-    begun = storage.begin_upload(upload.key)
-    opened = resources.database.run(lambda session: _remember(session, upload.id, begun))
-    if opened.storage_upload_id != begun:
-        storage.abort_upload(upload.key, begun)
-    return opened
-
-
-def _remember(session: Session, upload_id: str, storage_upload_id: str) -> Upload:
-    """Keep the storage's id unless another request was first."""
-    row = _locked(session, upload_id)
-    row.storage_upload_id = row.storage_upload_id or storage_upload_id
-    return row
 
 
 def _advance(session: Session, upload: Upload, parts: list[dict[str, Any]], length: int) -> Upload:
@@ -196,22 +148,9 @@ def _advance(session: Session, upload: Upload, parts: list[dict[str, Any]], leng
         .where(Upload.id == upload.id, *mine)
         .values(offset_bytes=upload.offset_bytes + length, parts=parts, claimed_until=None)
     )
-    row = _locked(session, upload.id)
+    row = locked(session, upload.id)
     if cast(CursorResult[Any], moved).rowcount == 0:
         raise _elsewhere(row.offset_bytes) if row.offset_bytes != upload.offset_bytes else _in_use(row.id)
-    return row
-
-
-def _mark_complete(session: Session, upload_id: str) -> Upload:
-    row = _locked(session, upload_id)
-    row.completed = True
-    return row
-
-
-def _locked(session: Session, upload_id: str) -> Upload:
-    row = session.get(Upload, upload_id, with_for_update=True)
-    if row is None:
-        raise NotFound(f"there is no upload {upload_id}")
     return row
 
 

@@ -23,6 +23,7 @@ from datacenter.web import (
     jobs,
     links,
     metrics,
+    multipart,
     problems,
     reference,
     storage_contents,
@@ -41,6 +42,7 @@ MOST_REQUESTS = 1000
 """Served at once; event streams and downloads count for as long as they last."""
 ROUTERS = (
     tus.router,
+    multipart.router,
     datasets.router,
     dataset_files.router,
     dataset_labels.router,
@@ -56,7 +58,10 @@ ROUTERS = (
     reference.router,
 )
 TAGS = [
-    {"name": "uploads", "description": "Archives that arrive in pieces (tus 1.0)."},
+    {
+        "name": "uploads",
+        "description": "Archives that arrive in pieces: by tus 1.0, or as parts straight to the storage.",
+    },
     {"name": "datasets", "description": "Import, look, label, delete, restore."},
     {"name": "files", "description": "What a dataset holds."},
     {"name": "exports", "description": "A selection by label over datasets, as one archive."},
@@ -98,8 +103,8 @@ def create_app(settings: Settings, resources: Resources | None = None) -> FastAP
     app.state.checker = Checker(opened.storages)
     app.state.stopping = threading.Event()
     # The last one added is the outermost.
-    app.add_middleware(BodyLimit, limit_bytes=settings.web.body_bytes, exempt=tus.PATH)
-    app.add_middleware(TusProtocol, path=tus.PATH)
+    app.add_middleware(BodyLimit, limit_bytes=settings.web.body_bytes, exempt=tus.is_spoken_at)
+    app.add_middleware(TusProtocol, path=tus.PATH, speaks=tus.is_spoken_at)
     app.add_middleware(Admission, limit=MOST_REQUESTS, exempt=health.PATHS)
     app.add_middleware(Envelope, observer=app.state.metrics)
     problems.install(app, ROUTERS)

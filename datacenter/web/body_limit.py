@@ -1,5 +1,7 @@
 """The largest JSON body that is read; uploads have a limit of their own."""
 
+from collections.abc import Callable
+
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -9,15 +11,15 @@ from datacenter.web.problems import problem
 
 
 class BodyLimit:
-    """ASGI middleware: 413 for a body over `limit_bytes`, announced or not, except under `exempt`."""
+    """ASGI middleware: 413 for a body over `limit_bytes`, announced or not, except at addresses that are `exempt`."""
 
-    def __init__(self, app: ASGIApp, *, limit_bytes: int, exempt: str) -> None:
+    def __init__(self, app: ASGIApp, *, limit_bytes: int, exempt: Callable[[str], bool]) -> None:
         self._app = app
         self._limit_bytes = limit_bytes
         self._exempt = exempt
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"].startswith(self._exempt):
+        if scope["type"] != "http" or self._exempt(scope["path"]):
             await self._app(scope, receive, send)
             return
         detail = f"the body is larger than {self._limit_bytes} bytes"

@@ -26,9 +26,16 @@ from datacenter.web.openapi import problems
 from datacenter.web.token_first import TokenFirst
 
 PATH = f"{API}/uploads"
+MULTIPART_PATH = f"{PATH}/multipart"
+"""Below the address of tus, which is not spoken there."""
 BUFFER_BYTES = 8 << 20
 """What is gathered before it is written, and lost at most when this server dies."""
 OCTETS = {"requestBody": {"content": {tus_headers.CONTENT_TYPE: {"schema": {"format": "binary"}}}}}
+
+
+def is_spoken_at(path: str) -> bool:
+    """Whether tus is spoken at this address: bodies are bytes of any length, and answers name the version."""
+    return f"{path}/".startswith(f"{PATH}/") and not f"{path}/".startswith(f"{MULTIPART_PATH}/")
 
 
 def _speaks_tus(request: Request) -> None:

@@ -1,5 +1,7 @@
 """What the tus protocol asks of every exchange, refusals too: its version in the answer, and methods said in a header."""
 
+from collections.abc import Callable
+
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -9,17 +11,18 @@ OVERRIDDEN = frozenset({"PATCH", "DELETE", "HEAD"})
 
 
 class TusProtocol:
-    """ASGI middleware for the addresses at and below `path`.
+    """ASGI middleware for the addresses where the protocol is spoken, `path` to begin an upload and those below it.
 
     The protocol lets a client behind a narrow proxy say PATCH or DELETE in a POST.
     """
 
-    def __init__(self, app: ASGIApp, *, path: str) -> None:
+    def __init__(self, app: ASGIApp, *, path: str, speaks: Callable[[str], bool]) -> None:
         self._app = app
         self._path = path
+        self._speaks = speaks
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not f"{scope['path']}/".startswith(f"{self._path}/"):
+        if scope["type"] != "http" or not self._speaks(scope["path"]):
             await self._app(scope, receive, send)
             return
         wanted = Headers(scope=scope).get("X-HTTP-Method-Override", "").upper()

@@ -10,13 +10,15 @@ from typing import Any
 
 import httpx
 import pytest
+from s3_places import CEPH_BUCKET, Gateway, fresh_root
+from services.moto_server import MotoServer
 from workbench import Workbench
 
 from datacenter.access.tokens import create_token, ensure_project
 from datacenter.database import Base, Database
 from datacenter.datasets.resources import Resources
 from datacenter.ledger.doorbell import Doorbell
-from datacenter.settings import BrokerSettings, Settings
+from datacenter.settings import BrokerSettings, LimitSettings, Settings, StorageSettings
 from datacenter.storages.registered import Storages
 from datacenter.web.server import build_server
 
@@ -160,7 +162,24 @@ class Served:
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    bench = Workbench(tmp_path_factory.mktemp("served"))
+    yield from _served(Workbench(tmp_path_factory.mktemp("served")))
+
+
+@pytest.fixture(scope="module")
+def served_bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """One with a storage named `bucket`, at a moto server, beside the default one."""
+    with MotoServer(tmp_path_factory.mktemp("moto")) as server:
+        gateway = Gateway(endpoint=server.url, attempts=2)
+        url = f"ceph://{gateway.make_bucket(CEPH_BUCKET)}/{fresh_root()}"
+        bucket = StorageSettings(kind="ceph", url=url, options=dict(gateway.ceph_options()))
+        limits = LimitSettings(upload_bytes=1 << 40)
+        bench = Workbench(
+            tmp_path_factory.mktemp("served-bucket"), limits=limits, storages={"bucket": bucket}
+        )
+        yield from _served(bench)
+
+
+def _served(bench: Workbench) -> Iterator[Served]:
     with bench.database.transaction() as session:
         _, token = create_token(session, bench.project_id, "test")
     settings = bench.resources.settings

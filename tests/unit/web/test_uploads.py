@@ -2,7 +2,7 @@
 
 import pytest
 
-from datacenter.datasets import uploads
+from datacenter.datasets import upload_records, uploads
 from datacenter.datasets.models import Upload
 from datacenter.errors import Conflict, Gone, Locked, NotFound
 from jobs.sweep import remove_litter
@@ -60,7 +60,7 @@ def test_a_crash_after_the_bytes_are_written_and_before_the_row_moves_is_harmles
 
 @pytest.mark.parametrize("storage", ["default", "lake"])
 def test_a_crash_before_or_after_the_completion_is_mended_by_looking(web, monkeypatch, storage: str) -> None:
-    for method in ("settle", "_mark_complete"):
+    for method in ("settle", "mark_complete"):
         upload = _begin(web, storage)
         with monkeypatch.context() as patch:
             patch.setattr(uploads, method, _die)
@@ -190,7 +190,7 @@ def test_an_expired_upload_is_gone(web) -> None:
 def test_whatever_crashes_every_byte_at_the_storage_lies_under_a_row(web, monkeypatch, storage: str) -> None:
     upload = _begin(web, storage)
     with monkeypatch.context() as patch:
-        patch.setattr(uploads, "_remember", _die)
+        patch.setattr(upload_records, "_remember", _die)
         with pytest.raises(_Died):
             _append(web, upload, 0, DATA)
     assert _append(web, upload, 0, DATA[:5]).offset_bytes == 5
@@ -200,14 +200,14 @@ def test_whatever_crashes_every_byte_at_the_storage_lies_under_a_row(web, monkey
 
 def test_of_two_first_pieces_one_begins_the_upload(web, monkeypatch) -> None:
     upload = _begin(web)
-    remember = uploads._remember
+    remember = upload_records._remember
 
     def after_another(session, upload_id: str, storage_upload_id: str) -> Upload:
         other = web.resources.storages.open("default").begin_upload(upload.key)
         remember(session, upload_id, other)
         return remember(session, upload_id, storage_upload_id)
 
-    monkeypatch.setattr(uploads, "_remember", after_another)
+    monkeypatch.setattr(upload_records, "_remember", after_another)
     assert _append(web, upload, 0, DATA).completed
     assert _stored(web, upload) == DATA
     assert not list(web.resources.storages.open("default").list_uploads(f"uploads/{upload.id}/"))

@@ -1,0 +1,131 @@
+"""Multipart uploads: presigned links for parts that clients put straight to COS or Ceph."""
+
+from fastapi import APIRouter, Response
+from sqlalchemy.orm import Session
+
+from datacenter.datasets import multipart
+from datacenter.datasets.models import Upload
+from datacenter.web.calls import Authorized, Changing, Keep, Outcome
+from datacenter.web.openapi import problems
+from datacenter.web.pages import DEFAULT_ITEMS, Cursors, CursorText, Limit
+from datacenter.web.schemas.multipart import (
+    MultipartObject,
+    NewMultipartRequest,
+    PartLinkObject,
+    SentPartObject,
+)
+from datacenter.web.schemas.page import Page
+from datacenter.web.token_first import TokenFirst
+from datacenter.web.tus import MULTIPART_PATH
+
+router = APIRouter(prefix=MULTIPART_PATH, tags=["uploads"], route_class=TokenFirst)
+
+
+@router.post(
+    "",
+    status_code=201,
+    response_model=MultipartObject,
+    responses=problems(413),
+    summary="Begin a multipart upload",
+)
+def create(body: NewMultipartRequest, call: Changing) -> Response:
+    """422 NOT_SUPPORTED where the storage signs no links: upload by tus there."""
+    planned = multipart.plan(call.resources, body.storage, body.size_bytes, body.part_bytes)
+
+    def begin(session: Session) -> Outcome:
+        upload = multipart.begin(
+            session,
+            call.resources,
+            project_id=call.project_id,
+            filename=body.filename,
+            planned=planned,
+            storage=body.storage,
+        )
+        location = f"{MULTIPART_PATH}/{upload.id}"
+        return Outcome(status=201, body=_multipart_object(upload), location=location)
+
+    return call.commit(begin)
+
+
+@router.get("/{upload_id}", responses=problems(404, 410), summary="Show a multipart upload")
+def show(upload_id: str, call: Authorized) -> MultipartObject:
+    """What it was begun with, and whether it is complete."""
+    with call.reading() as session:
+        return _multipart_object(multipart.find(session, call.project_id, upload_id))
+
+
+@router.get("/{upload_id}/parts/{number}", responses=problems(404, 409, 410), summary="A link for one part")
+def link(upload_id: str, number: int, call: Authorized) -> PartLinkObject:
+    """It holds for this part and its length alone, for an hour at most. A part that is sent again replaces the first."""
+    found = multipart.link(call.resources, call.project_id, upload_id, number)
+    return PartLinkObject(
+        number=found.part.number,
+        offset=found.part.offset,
+        size_bytes=found.part.length,
+        url=found.url,
+        expires_at=found.expires_at,
+    )
+
+
+@router.get("/{upload_id}/parts", responses=problems(404, 409, 410), summary="List the parts that came")
+def list_parts(
+    upload_id: str, call: Authorized, limit: Limit = DEFAULT_ITEMS, cursor: CursorText = None
+) -> Page[SentPartObject]:
+    """As the storage has them, by number: whoever lost track sends the others."""
+    cursors = Cursors(secret=call.secret, list_name=f"parts {upload_id}")
+    after = int(cursors.read(cursor) or 0)
+    sent = multipart.list_sent(call.resources, call.project_id, upload_id, after=after, limit=limit + 1)
+    items = [
+        SentPartObject(number=part.number, size_bytes=part.length, etag=part.tag) for part in sent[:limit]
+    ]
+    return cursors.page(sent, limit, lambda part: str(part.number), items)
+
+
+@router.post(
+    "/{upload_id}/complete",
+    response_model=MultipartObject,
+    responses=problems(404, 409, 410),
+    summary="Complete a multipart upload",
+)
+def complete(upload_id: str, call: Changing) -> Response:
+    """Join the parts; 409 UPLOAD_INCOMPLETE names those that are missing. Completing it again changes nothing."""
+
+    def work(keep: Keep) -> Outcome:
+        upload = multipart.complete(call.resources, call.project_id, upload_id)
+        outcome = Outcome(status=200, body=_multipart_object(upload))
+        call.resources.database.run(lambda session: keep(session, outcome))
+        return outcome
+
+    return call.perform(work)
+
+
+@router.delete(
+    "/{upload_id}",
+    status_code=204,
+    response_class=Response,
+    responses=problems(404, 409, 410),
+    summary="Give a multipart upload up",
+)
+def remove(upload_id: str, call: Changing) -> Response:
+    """Its parts are removed. 409 when an import reads it."""
+
+    def give_up(session: Session) -> Outcome:
+        multipart.remove(session, call.project_id, upload_id)
+        return Outcome(status=204, body=None)
+
+    return call.commit(give_up)
+
+
+def _multipart_object(upload: Upload) -> MultipartObject:
+    planned = multipart.plan_of(upload)
+    return MultipartObject(
+        id=upload.id,
+        filename=upload.filename,
+        storage=upload.storage,
+        size_bytes=upload.size_bytes,
+        part_bytes=planned.part_bytes,
+        parts=planned.count,
+        completed=upload.completed,
+        created_at=upload.created_at,
+        expires_at=upload.expires_at,
+    )
