@@ -1,7 +1,7 @@
 """Buckets for tests: storages of the kinds `ceph` and `cos` on a moto server or on a real RGW."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
@@ -78,6 +78,31 @@ def real_gateway() -> Gateway:
         tls_endpoint=f"https://{parts.hostname}:{query['tls_port'][0]}",
         ca_file=query["ca_file"][0],
     )
+
+
+ON_RGW = ("ceph on rgw", "cos on rgw")
+ROWS = ("ceph on moto", "cos on moto", *(pytest.param(row, marks=pytest.mark.real) for row in ON_RGW))
+"""Parameters for tests of what every kind does at every server."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class S3Place:
+    """An empty place in a bucket; whoever has no key of it reaches it through the gateway as a proxy, too."""
+
+    kind: str
+    url: str
+    options: Mapping[str, str | int]
+    gateway: Gateway
+
+
+def s3_place(row: str, moto: Callable[[], Gateway]) -> S3Place:
+    """The place of one of `ROWS`; moto is started when it is asked for."""
+    kind, _, server = row.split()
+    gateway = moto() if server == "moto" else real_gateway()
+    bucket = gateway.make_bucket(CEPH_BUCKET if kind == "ceph" else COS_BUCKET)
+    domain = "cos.ap-guangzhou.myqcloud.com" if server == "moto" else "s3.localhost"
+    options = gateway.ceph_options() if kind == "ceph" else gateway.cos_options(domain)
+    return S3Place(kind=kind, url=f"{kind}://{bucket}/{fresh_root()}", options=options, gateway=gateway)
 
 
 def fresh_root() -> str:

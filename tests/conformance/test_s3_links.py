@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import httpx
 import pytest
-from s3_places import CEPH_BUCKET, COS_BUCKET, Gateway, fresh_root, real_gateway
+from s3_places import ON_RGW, ROWS, s3_place
 
 from storage_adapters.contract import Part, Storage
 from storage_adapters.registry import open_storage
@@ -24,25 +24,11 @@ class Linking:
     program: httpx.Client
 
 
-def opened(kind: str, gateway: Gateway, domain: str) -> Storage:
-    if kind == "ceph":
-        url = f"ceph://{gateway.make_bucket(CEPH_BUCKET)}/{fresh_root()}"
-        return open_storage("ceph", url, gateway.ceph_options())
-    url = f"cos://{gateway.make_bucket(COS_BUCKET)}/{fresh_root()}"
-    return open_storage("cos", url, gateway.cos_options(domain))
-
-
-ON_RGW = ["ceph on rgw", "cos on rgw"]
-ROWS = ["ceph on moto", "cos on moto", *(pytest.param(row, marks=pytest.mark.real) for row in ON_RGW)]
-
-
 @pytest.fixture(params=ROWS)
 def linking(request: pytest.FixtureRequest) -> Iterator[Linking]:
-    kind, _, server = request.param.split()
-    gateway = request.getfixturevalue("moto") if server == "moto" else real_gateway()
-    domain = "cos.ap-guangzhou.myqcloud.com" if server == "moto" else "s3.localhost"
-    with httpx.Client(proxy=gateway.endpoint, timeout=10) as program:
-        yield Linking(storage=opened(kind, gateway, domain), program=program)
+    place = s3_place(request.param, lambda: request.getfixturevalue("moto"))
+    with httpx.Client(proxy=place.gateway.endpoint, timeout=10) as program:
+        yield Linking(storage=open_storage(place.kind, place.url, place.options), program=program)
 
 
 def test_a_presigned_url_is_honoured(linking: Linking) -> None:

@@ -3,14 +3,14 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from s3_places import CEPH_BUCKET, Gateway, fresh_root
+from s3_places import ROWS, Gateway, s3_place
 from services.moto_server import MotoServer
 from workbench import Workbench
 
@@ -162,24 +162,43 @@ class Served:
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    yield from _served(Workbench(tmp_path_factory.mktemp("served")))
+    bench = Workbench(tmp_path_factory.mktemp("served"))
+    with _client_of(bench) as client:
+        yield Served(bench=bench, client=client)
 
 
-@pytest.fixture(scope="module")
-def served_bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """One with a storage named `bucket`, at a moto server, beside the default one."""
-    with MotoServer(tmp_path_factory.mktemp("moto")) as server:
-        gateway = Gateway(endpoint=server.url, attempts=2)
-        url = f"ceph://{gateway.make_bucket(CEPH_BUCKET)}/{fresh_root()}"
-        bucket = StorageSettings(kind="ceph", url=url, options=dict(gateway.ceph_options()))
-        limits = LimitSettings(upload_bytes=1 << 40)
+@dataclass(frozen=True, kw_only=True)
+class ServedBucket(Served):
+    """One with a storage named `bucket` beside the default one."""
+
+    proxy: str
+    """Who has no key of the bucket reaches it so, whatever name it has in the bucket's links."""
+
+
+@pytest.fixture(scope="module", params=[row for row in ROWS if row != "cos on moto"])
+def served_bucket(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ServedBucket]:
+    with ExitStack() as stack:
+
+        def moto() -> Gateway:
+            server = stack.enter_context(MotoServer(tmp_path_factory.mktemp("moto")))
+            return Gateway(endpoint=server.url, attempts=2)
+
+        place = s3_place(request.param, moto)
+        bucket = StorageSettings(kind=place.kind, url=place.url, options=dict(place.options))
         bench = Workbench(
-            tmp_path_factory.mktemp("served-bucket"), limits=limits, storages={"bucket": bucket}
+            tmp_path_factory.mktemp("served-bucket"),
+            limits=LimitSettings(upload_bytes=1 << 40),
+            storages={"bucket": bucket},
         )
-        yield from _served(bench)
+        client = stack.enter_context(_client_of(bench))
+        yield ServedBucket(bench=bench, client=client, proxy=place.gateway.endpoint)
 
 
-def _served(bench: Workbench) -> Iterator[Served]:
+@contextmanager
+def _client_of(bench: Workbench) -> Iterator[httpx.Client]:
+    """A client of a server on the bench, which is closed with it."""
     with bench.database.transaction() as session:
         _, token = create_token(session, bench.project_id, "test")
     settings = bench.resources.settings
@@ -187,5 +206,5 @@ def _served(bench: Workbench) -> Iterator[Served]:
     with serving(replace(bench.resources, settings=on_free_port)) as url:
         headers = {"Authorization": f"Bearer {token}"}
         with httpx.Client(base_url=url, headers=headers, timeout=30) as client:
-            yield Served(bench=bench, client=client)
+            yield client
     bench.close()

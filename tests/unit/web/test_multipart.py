@@ -49,7 +49,7 @@ def send(served, upload: dict[str, Any], numbers: Iterable[int], data: bytes = S
     for number in numbers:
         found = served.client.get(f"{ADDRESS}/{upload['id']}/parts/{number}").json()
         piece = data[found["offset"] : found["offset"] + found["size_bytes"]]
-        answer = httpx.request(found["method"], found["url"], content=piece)
+        answer = httpx.request(found["method"], found["url"], content=piece, proxy=served.proxy)
         assert answer.status_code == 200, answer.text
         tags[number] = answer.headers["ETag"]
     return tags
@@ -130,7 +130,7 @@ def test_parts_that_are_missing_or_too_short_are_named_and_can_still_be_sent(ser
     assert refused.json()["detail"].endswith("send these parts: 1-3")
 
     short = served_bucket.client.get(f"{ADDRESS}/{upload['id']}/parts/2").json()
-    assert httpx.put(short["url"], content=b"short").status_code == 200  # moto does not look at the length
+    httpx.put(short["url"], content=b"short", proxy=served_bucket.proxy)  # moto takes it, RGW does not
     send(served_bucket, upload, (3,), ARCHIVE)
     assert complete(served_bucket, upload).json()["detail"].endswith("send these parts: 1-2")
 
