@@ -1,29 +1,24 @@
-"""Resumable upload of a file by the tus 1.0 protocol (https://tus.io/protocols/resumable-upload)."""
+"""Uploads: files on their way to the server, or past it straight to its storage where that is possible and pays."""
 
-import base64
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import httpx
+from datacenter.client.calls import Calls
+from datacenter.client.errors import Problem
+from datacenter.client.local_file import OnBytes
+from datacenter.client.multipart import Multipart
+from datacenter.client.tus import Tus
 
-from datacenter.client.calls import COME_AGAIN, Calls, read_problem
-from datacenter.client.errors import OtherFile, TransferFailed
-
-VERSION = {"Tus-Resumable": "1.0.0"}
-READ_BYTES = 1 << 20
-REQUEST_BYTES = 64 << 20
-"""One request carries at most so much: proxies limit a body's size and time."""
-OnBytes = Callable[[int, int], None]
-"""Told bytes done and bytes in all."""
-OFFSET_CONFLICT = 409
-LOCKED = 423
+MULTIPART_FROM_BYTES = 32 << 20
+"""A smaller file is through in one or two requests of tus; in parts it would need five."""
+NOT_FOUND = 404
 
 
 class Uploads:
-    """Files on their way to the server."""
+    """Files on their way; each goes on the way that it was begun on."""
 
     def __init__(self, calls: Calls) -> None:
-        self._calls = calls
+        self._tus = Tus(calls)
+        self._multipart = Multipart(calls)
 
     def send(self, path: Path, *, on_progress: OnBytes | None = None) -> str:
         """Upload a file and give the upload's id, for `Datasets.create`."""
@@ -33,93 +28,33 @@ class Uploads:
 
     def begin(self, path: Path) -> str:
         """Announce a file; nothing of it is sent yet."""
-        name = base64.b64encode(path.name.encode()).decode()
-        headers = {
-            **VERSION,
-            "Upload-Length": str(path.stat().st_size),
-            "Upload-Metadata": f"filename {name}",
-        }
-        response = self._calls.call("POST", "/uploads", headers=headers)
-        return response.headers["Location"].rstrip("/").rsplit("/", 1)[-1]
+        large = path.stat().st_size >= MULTIPART_FROM_BYTES
+        return (self._multipart.begin(path) if large else None) or self._tus.begin(path)
 
     def resume(self, upload_id: str, path: Path, *, on_progress: OnBytes | None = None) -> None:
-        """Send what the server does not have yet, and go on after a broken connection from where the server is.
+        """Send what has not arrived yet, and go on after a broken connection from what has.
 
         Raises:
             Problem: the server refuses this upload, or it has expired.
             OtherFile: the upload was begun with a file of another size.
             TransferFailed: the file changed meanwhile, or no byte got through however often it was tried.
         """
-        before = _fingerprint(path)
-        failures = 0
-        seen = self._head(upload_id)
-        if (announced := int(seen["Upload-Length"])) != before[0]:
-            raise OtherFile(
-                f"upload {upload_id} was begun with a file of {announced} bytes; {path} has {before[0]}"
-            )
-        offset = int(seen["Upload-Offset"])
-        while offset < before[0]:
-            arrived = self._send_from(upload_id, path, offset, before[0], on_progress)
-            if _fingerprint(path) != before:
-                raise TransferFailed(f"{path} changed while it was being uploaded; upload it again")
-            failures = 0 if arrived > offset else failures + 1
-            if failures > self._calls.patience.repeats_under_way:
-                raise TransferFailed(
-                    f"the upload of {path.name} stands still at {arrived} of {before[0]} bytes; its id is {upload_id}"
-                )
-            if failures:
-                self._calls.patience.rest(failures)
-            offset = arrived
-        if on_progress:
-            on_progress(before[0], before[0])
+        self._way(upload_id).resume(upload_id, path, on_progress=on_progress)
 
     def offset(self, upload_id: str) -> int:
-        """How many bytes the server has kept."""
-        return int(self._head(upload_id)["Upload-Offset"])
+        """How many bytes have arrived."""
+        return self._way(upload_id).offset(upload_id)
 
     def remove(self, upload_id: str) -> None:
         """Give an upload up."""
-        self._calls.call("DELETE", f"/uploads/{upload_id}", headers=VERSION)
+        self._way(upload_id).remove(upload_id)
 
-    def _head(self, upload_id: str) -> httpx.Headers:
-        return self._calls.call("HEAD", f"/uploads/{upload_id}", headers=VERSION).headers
-
-    def _send_from(
-        self, upload_id: str, path: Path, offset: int, size: int, on_progress: OnBytes | None
-    ) -> int:
-        """One request; the offset the server has afterwards, however it ended."""
-        stop = min(size, offset + REQUEST_BYTES)
-        headers = {
-            **self._calls.headers("HEAD"),
-            **VERSION,
-            "Upload-Offset": str(offset),
-            "Content-Type": "application/offset+octet-stream",
-            "Content-Length": str(stop - offset),
-        }
+    def _way(self, upload_id: str) -> Tus | Multipart:
+        """How an upload was begun; only the server knows."""
         try:
-            content = _read(path, offset, stop, size, on_progress)
-            response = self._calls.http.request(
-                "PATCH", f"/api/v1/uploads/{upload_id}", headers=headers, content=content
-            )
-        except httpx.TransportError:
-            return self.offset(upload_id)
-        if response.is_success:
-            return int(response.headers["Upload-Offset"])
-        if response.status_code in {OFFSET_CONFLICT, LOCKED, *COME_AGAIN}:
-            return self.offset(upload_id)
-        raise read_problem(response)
-
-
-def _read(path: Path, offset: int, stop: int, size: int, on_progress: OnBytes | None) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        file.seek(offset)
-        while offset < stop and (data := file.read(min(READ_BYTES, stop - offset))):
-            yield data
-            offset += len(data)
-            if on_progress:
-                on_progress(offset, size)
-
-
-def _fingerprint(path: Path) -> tuple[int, int]:
-    status = path.stat()
-    return status.st_size, status.st_mtime_ns
+            self._tus.offset(upload_id)
+        except Problem as problem:
+            if problem.status == NOT_FOUND:
+                return self._multipart
+            raise
+        return self._tus

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from datacenter.client import OtherFile, Problem, TransferFailed
-from datacenter.client.uploads import READ_BYTES
+from datacenter.client.local_file import READ_BYTES
 
 
 class TusServer:

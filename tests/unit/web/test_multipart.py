@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import update
 
 from datacenter.access.tokens import create_token, ensure_project
+from datacenter.client import Client
 from datacenter.database import now
 from datacenter.datasets import multipart, upload_records
 from datacenter.datasets.models import Upload
@@ -121,6 +122,23 @@ def test_who_lost_track_asks_the_storage_and_sends_the_rest(served_bucket) -> No
     assert again[3] == first[3]
     assert sent(served_bucket, upload) == first | again
     assert complete(served_bucket, upload).status_code == 200
+
+
+def test_the_client_goes_on_with_what_another_one_began(served_bucket, monkeypatch, tmp_path) -> None:
+    monkeypatch.setenv("HTTP_PROXY", served_bucket.proxy)
+    upload = begin(served_bucket, ARCHIVE)
+    send(served_bucket, upload, (2,), ARCHIVE)
+    file = tmp_path / "a.zip"
+    file.write_bytes(ARCHIVE)
+    token = served_bucket.client.headers["Authorization"].removeprefix("Bearer ")
+
+    with Client(str(served_bucket.client.base_url), token) as client:
+        client.uploads.resume(upload["id"], file)
+
+    with served_bucket.bench.resources.storages.open("bucket").fs.open(
+        f"uploads/{upload['id']}/archive", "rb"
+    ) as kept:
+        assert kept.read() == ARCHIVE
 
 
 def test_parts_that_are_missing_or_too_short_are_named_and_can_still_be_sent(served_bucket) -> None:

@@ -1,0 +1,35 @@
+"""A local file that is being uploaded: read piece by piece, and recognised if it changes meanwhile."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from datacenter.client.errors import OtherFile
+
+READ_BYTES = 1 << 20
+OnBytes = Callable[[int, int], None]
+"""Told bytes done and bytes in all."""
+
+
+def read_span(
+    path: Path, start: int, stop: int, on_read: Callable[[int], None] | None = None
+) -> Iterator[bytes]:
+    """The bytes from `start` to `stop`, or to the file's end if that comes first; `on_read` is told how far it is."""
+    with path.open("rb") as file:
+        file.seek(start)
+        while start < stop and (data := file.read(min(READ_BYTES, stop - start))):
+            yield data
+            start += len(data)
+            if on_read:
+                on_read(start)
+
+
+def fingerprint(path: Path) -> tuple[int, int]:
+    """The size in bytes and the time of the last change in nanoseconds."""
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns
+
+
+def check_size(upload_id: str, path: Path, announced: int) -> None:
+    """Raises: OtherFile: the upload was begun with a file of another size."""
+    if (found := path.stat().st_size) != announced:
+        raise OtherFile(f"upload {upload_id} was begun with a file of {announced} bytes; {path} has {found}")

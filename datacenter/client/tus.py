@@ -1,0 +1,99 @@
+"""Resumable upload of a file by the tus 1.0 protocol (https://tus.io/protocols/resumable-upload)."""
+
+import base64
+from pathlib import Path
+
+import httpx
+
+from datacenter.client.calls import COME_AGAIN, Calls, read_problem
+from datacenter.client.errors import TransferFailed
+from datacenter.client.local_file import OnBytes, check_size, fingerprint, read_span
+
+VERSION = {"Tus-Resumable": "1.0.0"}
+REQUEST_BYTES = 64 << 20
+"""One request carries at most so much: proxies limit a body's size and time."""
+OFFSET_CONFLICT = 409
+LOCKED = 423
+
+
+class Tus:
+    """Files that go through the server, a piece after the other."""
+
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
+
+    def begin(self, path: Path) -> str:
+        """Announce a file; nothing of it is sent yet."""
+        name = base64.b64encode(path.name.encode()).decode()
+        headers = {
+            **VERSION,
+            "Upload-Length": str(path.stat().st_size),
+            "Upload-Metadata": f"filename {name}",
+        }
+        response = self._calls.call("POST", "/uploads", headers=headers)
+        return response.headers["Location"].rstrip("/").rsplit("/", 1)[-1]
+
+    def resume(self, upload_id: str, path: Path, *, on_progress: OnBytes | None = None) -> None:
+        """Send what the server does not have yet, and go on after a broken connection from where the server is.
+
+        Raises:
+            Problem: the server refuses this upload, or it has expired.
+            OtherFile: the upload was begun with a file of another size.
+            TransferFailed: the file changed meanwhile, or no byte got through however often it was tried.
+        """
+        before = fingerprint(path)
+        failures = 0
+        seen = self._head(upload_id)
+        check_size(upload_id, path, int(seen["Upload-Length"]))
+        offset = int(seen["Upload-Offset"])
+        while offset < before[0]:
+            arrived = self._send_from(upload_id, path, offset, before[0], on_progress)
+            if fingerprint(path) != before:
+                raise TransferFailed(f"{path} changed while it was being uploaded; upload it again")
+            failures = 0 if arrived > offset else failures + 1
+            if failures > self._calls.patience.repeats_under_way:
+                raise TransferFailed(
+                    f"the upload of {path.name} stands still at {arrived} of {before[0]} bytes; its id is {upload_id}"
+                )
+            if failures:
+                self._calls.patience.rest(failures)
+            offset = arrived
+        if on_progress:
+            on_progress(before[0], before[0])
+
+    def offset(self, upload_id: str) -> int:
+        """How many bytes the server has kept."""
+        return int(self._head(upload_id)["Upload-Offset"])
+
+    def remove(self, upload_id: str) -> None:
+        """Give an upload up."""
+        self._calls.call("DELETE", f"/uploads/{upload_id}", headers=VERSION)
+
+    def _head(self, upload_id: str) -> httpx.Headers:
+        return self._calls.call("HEAD", f"/uploads/{upload_id}", headers=VERSION).headers
+
+    def _send_from(
+        self, upload_id: str, path: Path, offset: int, size: int, on_progress: OnBytes | None
+    ) -> int:
+        """One request; the offset the server has afterwards, however it ended."""
+        stop = min(size, offset + REQUEST_BYTES)
+        headers = {
+            **self._calls.headers("HEAD"),
+            **VERSION,
+            "Upload-Offset": str(offset),
+            "Content-Type": "application/offset+octet-stream",
+            "Content-Length": str(stop - offset),
+        }
+        on_bytes = (lambda done: on_progress(done, size)) if on_progress else None
+        try:
+            content = read_span(path, offset, stop, on_bytes)
+            response = self._calls.http.request(
+                "PATCH", f"/api/v1/uploads/{upload_id}", headers=headers, content=content
+            )
+        except httpx.TransportError:
+            return self.offset(upload_id)
+        if response.is_success:
+            return int(response.headers["Upload-Offset"])
+        if response.status_code in {OFFSET_CONFLICT, LOCKED, *COME_AGAIN}:
+            return self.offset(upload_id)
+        raise read_problem(response)
