@@ -18,16 +18,17 @@ _LEXER = r"""
 """What the dialects have in common: backslashes escape in strings, names stand between backticks."""
 
 
+_FLAGS = re.VERBOSE | re.DOTALL
+
+
 @dataclass(frozen=True, kw_only=True)
 class Dialect:
     """Where servers differ: what a comment is, what is never let through, and which words do more than read."""
 
     comment: str
     """A verbose regular expression; comments are left out of what is sent."""
-    refused: str
-    """A verbose regular expression of what no lexical rule of ours could follow."""
-    refusal: str
-    """What that is, in words: "The query holds …"."""
+    refused: Mapping[str, str]
+    """Verbose regular expressions of what is never sent, and what each is, in words: "The query holds …"."""
     forbidden: Mapping[str, str]
     """A word in capitals, and what it does."""
     locking: Mapping[str, str] = field(default_factory=dict)
@@ -35,7 +36,15 @@ class Dialect:
 
     def tokens(self) -> re.Pattern[str]:
         """The lexical rules; compiled once, by `re` itself."""
-        return re.compile(_LEXER.format(refused=self.refused, comment=self.comment), re.VERBOSE | re.DOTALL)
+        return re.compile(_LEXER.format(refused=" | ".join(self.refused), comment=self.comment), _FLAGS)
+
+    def refusal(self, query: str, position: int) -> str:
+        """What is refused there, in words."""
+        return next(
+            words
+            for pattern, words in self.refused.items()
+            if re.compile(pattern, _FLAGS).match(query, position)
+        )
 
 
 def one_select(query: str, dialect: Dialect) -> str:
@@ -53,7 +62,7 @@ def one_select(query: str, dialect: Dialect) -> str:
     for token in dialect.tokens().finditer(query):
         kind, text = token.lastgroup, token.group()
         if kind == "refused":
-            raise QueryInvalid(f"The query holds {dialect.refusal}.")
+            raise QueryInvalid(f"The query holds {dialect.refusal(query, token.start())}.")
         if kind == "comment":
             pieces.append(" ")
             continue

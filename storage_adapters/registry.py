@@ -53,6 +53,7 @@ ADAPTERS: Mapping[str, AdapterEntry] = {
 }
 
 TABLE_ADAPTERS: Mapping[str, AdapterEntry] = {
+    "hive": AdapterEntry(target="storage_adapters.hive:HiveStorage", install="pip install impyla"),
     "mysql": AdapterEntry(target="storage_adapters.mysql:MysqlStorage", install="pip install pymysql"),
 }
 

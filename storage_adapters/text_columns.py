@@ -10,7 +10,7 @@ from storage_adapters.errors import ValueUnsupported
 _JOIN: Any = pc.binary_join_element_wise  # the stubs know no mix of arrays and scalars
 
 
-def decode(source: str, field: "pa.Field[Any]", values: pa.BinaryArray) -> "pa.Array[Any]":
+def decode(source: str, field: "pa.Field[Any]", values: "pa.Array[Any]") -> "pa.Array[Any]":
     """The values in the field's type.
 
     Raises:
@@ -26,7 +26,7 @@ def decode(source: str, field: "pa.Field[Any]", values: pa.BinaryArray) -> "pa.A
         ) from error
 
 
-def _decode(kind: pa.DataType, values: pa.BinaryArray) -> "pa.Array[Any]":
+def _decode(kind: pa.DataType, values: "pa.Array[Any]") -> "pa.Array[Any]":
     if pa.types.is_binary(kind):
         return values
     if pa.types.is_null(kind):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from storage_adapters.errors import TableMissing
 from storage_adapters.mysql.connection import Connection, fetch
 from storage_adapters.mysql.names import STAGING_PREFIX, SYSTEM_DATABASES, quote_table
-from storage_adapters.mysql.reading import Source
+from storage_adapters.table_source import Source
 from storage_adapters.tables import TableInfo, TableName
 
 

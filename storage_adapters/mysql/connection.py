@@ -7,9 +7,9 @@ from typing import Any, TypeAlias
 
 import pymysql
 
-from storage_adapters.errors import ConfigurationInvalid
 from storage_adapters.mysql.faults import translated
 from storage_adapters.mysql.options import MysqlOptions
+from storage_adapters.tls import tls_context
 
 Connection: TypeAlias = "pymysql.Connection[Any]"
 
@@ -94,16 +94,9 @@ def _tls(options: MysqlOptions) -> ssl.SSLContext | None:
     """What the connection must fulfil; None leaves it to what the server has."""
     if options.tls in ("off", "preferred"):
         return None
-    try:
-        context = ssl.create_default_context(cafile=options.tls_ca or None)
-        context.check_hostname = options.tls == "verify-identity"
-        if options.tls == "required":
-            context.verify_mode = ssl.CERT_NONE
-        if options.tls_certificate:
-            context.load_cert_chain(options.tls_certificate, options.tls_key or None)
-    except OSError as error:  # ssl.SSLError is one
-        raise ConfigurationInvalid(f"The files of the TLS options cannot be used: {error}") from error
-    return context
+    return tls_context(
+        options.tls, ca=options.tls_ca, certificate=options.tls_certificate, key=options.tls_key
+    )
 
 
 def _hang_up(connection: Connection) -> None:

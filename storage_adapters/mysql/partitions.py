@@ -11,8 +11,8 @@ from storage_adapters.errors import TableChanged
 from storage_adapters.mysql.catalog import KeyColumn
 from storage_adapters.mysql.connection import Connection
 from storage_adapters.mysql.names import quote_name
-from storage_adapters.mysql.reading import Source
 from storage_adapters.mysql.wire import cut_columns, read_blocks
+from storage_adapters.table_source import Source
 from storage_adapters.tables import WHOLE_TABLE, Partition
 
 _NUMBER = re.compile(rb"-?[0-9]+(\.[0-9]+)?")

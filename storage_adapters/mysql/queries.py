@@ -1,12 +1,11 @@
 """Queries: MySQL's dialect, and a query as something to select from."""
 
-from storage_adapters.mysql.reading import Source
 from storage_adapters.one_select import Dialect, one_select
+from storage_adapters.table_source import Source
 
 MYSQL = Dialect(
     comment=r"/\*.*?\*/ | \#[^\n]* | --(?=[\s\x00-\x20]|\Z)[^\n]*",
-    refused=r"/\*M?!",
-    refusal="a comment that the server would run: /*! … */",
+    refused={r"/\*M?!": "a comment that the server would run: /*! … */"},
     forbidden={
         "INTO": "writes elsewhere than to the dataset",
         "LOAD_FILE": "reads files of the server",

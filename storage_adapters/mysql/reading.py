@@ -2,27 +2,18 @@
 
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
 
 import pyarrow as pa
 from pymysql.cursors import SSCursor
 
-from storage_adapters.errors import TableChanged
 from storage_adapters.mysql.columns import Column, read_columns, schema_of
 from storage_adapters.mysql.connection import Connection, execute, result_of
 from storage_adapters.mysql.wire import cut_columns, read_blocks
+from storage_adapters.table_source import Source
 from storage_adapters.text_columns import decode
 
 SNAPSHOT = "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY"
 """InnoDB then shows the table as it is now, however long the reading takes; other engines show what they have."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Source:
-    """What stands behind FROM, quoted; `title` is what errors call it."""
-
-    title: str
-    sql: str
 
 
 def probe(connection: Connection, source: Source) -> list[Column]:
@@ -34,12 +25,6 @@ def probe(connection: Connection, source: Source) -> list[Column]:
 def begin_snapshot(connection: Connection) -> None:
     """Begin the read-only transaction in which the source is probed and read."""
     execute(connection, SNAPSHOT)
-
-
-def expect_schema(source: Source, columns: list[Column], schema: pa.Schema | None) -> None:
-    """Raises: TableChanged: the columns are not those of the schema, if there is one."""
-    if schema is not None and not schema_of(columns).equals(schema):
-        raise TableChanged(f"The columns of {source.title} changed while it was read.")
 
 
 def stream(

@@ -18,7 +18,7 @@ from storage_adapters.mysql.connection import Connection, connected, execute, fe
 from storage_adapters.mysql.options import MysqlOptions, options_from_url
 from storage_adapters.mysql.partitions import KeyRange, cut_table, where_in_range
 from storage_adapters.mysql.queries import query_source
-from storage_adapters.mysql.reading import begin_snapshot, expect_schema, probe, stream
+from storage_adapters.mysql.reading import begin_snapshot, probe, stream
 from storage_adapters.options import OptionValue
 from storage_adapters.table_filesystem import TableFileSystem
 from storage_adapters.tables import Partition, TableCapabilities, TableInfo, TableName
@@ -91,7 +91,7 @@ class MysqlStorage:
                 rest = where_in_range(key, KeyRange.from_token(partition.token))
             begin_snapshot(connection)
             columns = probe(connection, source)
-            expect_schema(source, columns, schema)
+            source.expect(schema_of(columns), schema)
             yield from stream(connection, source, columns, rest)
 
     def validate_query(self, query: str) -> pa.Schema:

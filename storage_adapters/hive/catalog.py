@@ -1,0 +1,56 @@
+"""The catalogue: which databases, tables and partitions there are, asked of the server before a name is used."""
+
+import re
+from collections.abc import Iterator
+
+from storage_adapters.errors import TableMissing
+from storage_adapters.hive.names import SYSTEM_DATABASES, quote_table
+from storage_adapters.hive.session import Session
+from storage_adapters.table_source import Source
+from storage_adapters.tables import TableInfo, TableName
+
+_PLAIN_NAME = re.compile(r"\w+", re.ASCII)
+_PARTITIONS = "# Partition Information"
+
+
+def list_databases(session: Session) -> list[str]:
+    """The databases this user may see, sorted, without the server's own."""
+    return sorted(row[0] for row in session.schemas().texts() if row[0] not in SYSTEM_DATABASES)
+
+
+def list_tables(session: Session, database: str) -> Iterator[TableInfo]:
+    """The tables and views of a database, sorted. Raises: TableMissing."""
+    if database not in list_databases(session):
+        raise TableMissing(
+            f"There is no database {database!r}, or none that this user may see.", key=database
+        )
+    for table in sorted(_names(session, database, "%")):
+        yield TableInfo(name=TableName(database=database, table=table))
+
+
+def find_table(session: Session, table: TableName) -> Source:
+    """The table as something to select from, spelled exactly as the catalogue has it. Raises: TableMissing."""
+    if table.database not in list_databases(session) or table.table not in _names(
+        session, table.database, table.table
+    ):
+        raise TableMissing(f"There is no table {table}, or none that this user may see.", key=str(table))
+    return Source(title=str(table), sql=quote_table(table))
+
+
+def is_partitioned(session: Session, source: Source) -> bool:
+    """Whether the table has partitions of Hive's."""
+    rows = session.execute(f"DESCRIBE {source.sql}").texts()
+    # The type is empty there; a column has one.
+    return any(row[0].strip() == _PARTITIONS and not row[1].strip() for row in rows)
+
+
+def list_partitions(session: Session, source: Source) -> Iterator[str]:
+    """The partitions of the table as the server writes them: `year=2024/label=a%2Fb`."""
+    for row in session.execute(f"SHOW PARTITIONS {source.sql}").texts():
+        yield row[0]
+
+
+def _names(session: Session, database: str, table: str) -> set[str]:
+    """The tables of the database; only those that look like `table`, if it can be asked for without surprise."""
+    pattern = table if _PLAIN_NAME.fullmatch(table) else "%"
+    return {row[2] for row in session.tables(database, pattern).texts() if row[1] == database}

@@ -1,0 +1,48 @@
+"""Options of a Hive storage: where the server is, who we are there, and how long and how much we wait for."""
+
+from dataclasses import dataclass, field
+
+from storage_adapters.errors import ConfigurationInvalid
+
+EXAMPLE = "hive://user:password@host:10000"
+LOGINS = ("plain", "ldap", "nosasl")
+TLS_MODES = ("off", "required", "verify-ca", "verify-identity")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HiveOptions:
+    """`login`: plain (the server believes the user's name), ldap (it checks the password) or nosasl, as the server is
+    set up. `tls`: off, required (any certificate), verify-ca, verify-identity; `tls_ca`: a file in PEM.
+
+    `query_seconds` and `query_rows` bound a query, 0 is no bound; `stall_seconds` bounds one wait for the network.
+    `staging`, `engine_staging`: see `staging`.
+    """
+
+    host: str
+    port: int = 10000
+    user: str = ""
+    password: str = field(default="", repr=False)
+    login: str = "plain"
+    tls: str = "off"
+    tls_ca: str = ""
+    connect_seconds: int = 10
+    stall_seconds: int = 600
+    query_seconds: int = 300
+    query_rows: int = 100_000_000
+    staging: str = ""
+    engine_staging: str = ""
+
+    def __post_init__(self) -> None:
+        for option, known in (("login", LOGINS), ("tls", TLS_MODES)):
+            if getattr(self, option) not in known:
+                raise ConfigurationInvalid(f"Option {option!r} must be one of: {', '.join(known)}.")
+        if not 1 <= self.port <= 65535:
+            raise ConfigurationInvalid("The port must be between 1 and 65535.")
+        if not self.host or not self.user:
+            raise ConfigurationInvalid(f"A host and a user are needed: {EXAMPLE}")
+        if self.login == "ldap" and not self.password:
+            raise ConfigurationInvalid("Option 'password' is needed where 'login' is ldap.")
+        if min(self.connect_seconds, self.stall_seconds) < 1 or min(self.query_seconds, self.query_rows) < 0:
+            raise ConfigurationInvalid(
+                "Seconds and rows must not be negative, nor the time for connecting zero."
+            )

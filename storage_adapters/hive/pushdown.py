@@ -1,0 +1,107 @@
+"""Push-down: the engine writes a result as Parquet into the staging directory, and that is read in parallel.
+
+Results so go from the engine's workers to the storage without passing through the one server, and types keep
+their own form. The directory is removed afterwards, also after an error; a process that is killed leaves it.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from uuid import uuid4
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from storage_adapters.batches import run_batches
+from storage_adapters.contract import Storage
+from storage_adapters.errors import ObjectMissing, StorageError, TableChanged
+from storage_adapters.hive.columns import Column, schema_of
+from storage_adapters.hive.names import quote_name
+from storage_adapters.hive.rows import as_field
+from storage_adapters.hive.session import Session
+from storage_adapters.hive.staging import Staging
+from storage_adapters.table_source import Source
+
+DIRECTORY_PREFIX = "datacenter-pushdown-"
+_THREADS = 4
+
+
+def read_pushed_down(
+    session: Session, staging: Staging, source: Source, columns: list[Column], where: str = ""
+) -> Iterator[pa.RecordBatch]:
+    """The rows of the source. Memory holds a few row groups, of which the engine is told to make small ones.
+
+    Raises:
+        ValueUnsupported: a value has no form in its column's type.
+        StorageError: the staging directory cannot be read, or not be removed.
+    """
+    with _directory(staging) as name:
+        select = f"SELECT {_columns(session, columns)} FROM {source.sql} {where}"
+        target = f"'{staging.engine_url}/{name}'"
+        session.run(f"INSERT OVERWRITE DIRECTORY {target} {session.engine.directory} {select}")
+        session.limit(0)  # nothing is asked of the engine any more
+        schema = schema_of(columns)
+
+        def read(groups: list[tuple[str, pq.FileMetaData, int]]) -> list[pa.RecordBatch]:
+            (key, metadata, number), *_ = groups
+            with staging.storage.fs.open(key) as file, pq.ParquetFile(file, metadata=metadata) as parquet:
+                return _typed(source, schema, parquet.read_row_group(number, use_threads=False))
+
+        groups = ([group] for group in _row_groups(staging.storage, f"{name}/"))
+        yield from run_batches(read, groups, threads=_THREADS, begin_alone=False)
+
+
+def _columns(session: Session, columns: list[Column]) -> str:
+    """The columns under plain names of ours: not every engine can have any name in Parquet."""
+    as_text = session.engine.pushed_as_text
+    expressions = (
+        f"CAST({name} AS STRING)" if column.type_name in as_text else name
+        for column, name in ((column, quote_name(column.field.name)) for column in columns)
+    )
+    return ", ".join(f"{expression} AS c{number}" for number, expression in enumerate(expressions))
+
+
+def _row_groups(storage: Storage, prefix: str) -> Iterator[tuple[str, pq.FileMetaData, int]]:
+    for found in storage.list_objects(prefix):
+        # Beside the files lie marks of the engine, `_SUCCESS`; what it has not finished, in `_temporary`.
+        if any(segment.startswith(("_", ".")) for segment in found.key.removeprefix(prefix).split("/")):
+            continue
+        if not found.size_bytes:
+            continue
+        with storage.fs.open(found.key) as file:
+            metadata = pq.read_metadata(file)
+        for number in range(metadata.num_row_groups):
+            yield found.key, metadata, number
+
+
+def _typed(source: Source, schema: pa.Schema, table: pa.Table) -> list[pa.RecordBatch]:
+    if table.num_columns != len(schema):
+        raise TableChanged(f"The columns of {source.title} changed while it was read.")
+    return [
+        pa.RecordBatch.from_arrays(
+            [
+                as_field(source.title, field, array)
+                for field, array in zip(schema, batch.columns, strict=True)
+            ],
+            schema=schema,
+        )
+        for batch in table.combine_chunks().to_batches()
+    ]
+
+
+@contextmanager
+def _directory(staging: Staging) -> Iterator[str]:
+    """A name in the staging directory that nobody else has; what is there afterwards is removed."""
+    name = f"{DIRECTORY_PREFIX}{uuid4().hex}"
+    try:
+        yield name
+    except BaseException:
+        with suppress(StorageError):
+            _remove(staging.storage, name)
+        raise
+    _remove(staging.storage, name)
+
+
+def _remove(storage: Storage, name: str) -> None:
+    for outcome in storage.delete_prefix(f"{name}/"):
+        if outcome.error is not None and not isinstance(outcome.error, ObjectMissing):
+            raise outcome.error

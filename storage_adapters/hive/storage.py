@@ -1,0 +1,165 @@
+"""The Hive storage: the contract of tables, of which it keeps the half that reads."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NoReturn
+
+import pyarrow as pa
+
+from storage_adapters.contract import Health
+from storage_adapters.errors import NotSupported, QueryLimit, StorageError
+from storage_adapters.hive import catalog
+from storage_adapters.hive.columns import Column, probe, schema_of
+from storage_adapters.hive.options import EXAMPLE, HiveOptions
+from storage_adapters.hive.partitions import where_in_partition
+from storage_adapters.hive.pushdown import read_pushed_down
+from storage_adapters.hive.queries import query_source
+from storage_adapters.hive.reading import stream
+from storage_adapters.hive.session import Session, connected
+from storage_adapters.hive.staging import PREFIX, Staging, open_staging
+from storage_adapters.options import OptionValue, read_options
+from storage_adapters.table_filesystem import TableFileSystem
+from storage_adapters.table_source import Source
+from storage_adapters.table_urls import server_of
+from storage_adapters.tables import WHOLE_TABLE, Partition, TableCapabilities, TableInfo, TableName
+
+
+class HiveStorage:
+    """Tables of a server that speaks HiveServer2's protocol: Hive, or Spark's Thrift server.
+
+    With a staging directory every table, partition and query is pushed down; without one the server sends the
+    rows itself. Nothing is written: the tables are the warehouse's own. The server has no snapshots; who reads a
+    table while it is written may see a part of the change, or `TableChanged` when its files are gone.
+    """
+
+    capabilities = TableCapabilities()
+
+    def __init__(self, options: HiveOptions, staging: Staging | None = None) -> None:
+        self._options = options
+        self._staging = staging
+
+    @classmethod
+    def from_url(cls, url: str, options: Mapping[str, OptionValue]) -> "HiveStorage":
+        """Open `hive://user:password@host:10000`. Raises: ConfigurationInvalid."""
+        return cls.from_options({**server_of(url, EXAMPLE), **options})
+
+    @classmethod
+    def from_options(cls, options: Mapping[str, OptionValue]) -> "HiveStorage":
+        """Open a server by its options and those of its staging storage, `staging_…`. Raises: ConfigurationInvalid."""
+        theirs = {name.removeprefix(PREFIX): options[name] for name in options if name.startswith(PREFIX)}
+        ours = {name: value for name, value in options.items() if not name.startswith(PREFIX)}
+        found = read_options(HiveOptions, ours)
+        return cls(found, open_staging(found, theirs))
+
+    @property
+    def fs(self) -> TableFileSystem:
+        return TableFileSystem(self)
+
+    def check(self) -> Health:
+        place = f"{self._options.host}:{self._options.port}"
+        try:
+            with connected(self._options) as session:
+                names = catalog.list_databases(session)
+        except StorageError as error:
+            return Health(ok=False, detail=f"{place}: {error.detail}")
+        tls = "without TLS" if self._options.tls == "off" else "with TLS"
+        found = f"{place} ({session.server} {session.version}) answers {self._options.user} {tls}; databases seen: {len(names)}."
+        if self._staging is None:
+            return Health(ok=True, detail=found)
+        staging = self._staging.storage.check()
+        return Health(ok=staging.ok, detail=f"{found} Staging: {staging.detail}")
+
+    def list_databases(self) -> Iterator[str]:
+        with connected(self._options) as session:
+            yield from catalog.list_databases(session)
+
+    def list_tables(self, database: str) -> Iterator[TableInfo]:
+        with connected(self._options) as session:
+            yield from catalog.list_tables(session, database)
+
+    def describe(self, table: TableName) -> pa.Schema:
+        with connected(self._options) as session:
+            return schema_of(self._probe(session, catalog.find_table(session, table)))
+
+    def list_partitions(self, table: TableName, *, rows: int) -> Iterator[Partition]:
+        """See the contract. A piece is a partition of Hive's, however many rows it has."""
+        with connected(self._options) as session:
+            source = catalog.find_table(session, table)
+            if not catalog.is_partitioned(session, source):
+                yield WHOLE_TABLE
+                return
+            for number, token in enumerate(catalog.list_partitions(session, source)):
+                yield Partition(number=number, token=token)
+
+    def read_partition(
+        self, table: TableName, partition: Partition, *, schema: pa.Schema | None = None
+    ) -> Iterator[pa.RecordBatch]:
+        with connected(self._options) as session:
+            source = catalog.find_table(session, table)
+            columns = self._probe(session, source)
+            source.expect(schema_of(columns), schema)
+            where = where_in_partition(columns, partition.token) if partition.token else ""
+            yield from self._read(session, source, columns, where)
+
+    def validate_query(self, query: str) -> pa.Schema:
+        source = query_source(query)
+        with connected(self._options) as session:
+            return schema_of(self._probe(session, source))
+
+    def read_query(self, query: str) -> Iterator[pa.RecordBatch]:
+        """See the contract. The time limit includes the reading of the rows, except of those that were pushed down."""
+        source = query_source(query)
+        limit = self._options.query_rows
+        with connected(self._options) as session:
+            session.limit(self._options.query_seconds)
+            rows = 0
+            for batch in self._read(session, source, self._probe(session, source)):
+                rows += batch.num_rows
+                if limit and rows > limit:
+                    raise QueryLimit(f"The query gives more than {limit} rows.")
+                yield batch
+
+    def write_table(
+        self, table: TableName, schema: pa.Schema, batches: Iterable[pa.RecordBatch], *, replace: bool = False
+    ) -> None:
+        _refuse()
+
+    def begin_write(self, table: TableName, schema: pa.Schema) -> str:
+        _refuse()
+
+    def write_partition(
+        self, table: TableName, write_id: str, number: int, batches: Iterable[pa.RecordBatch]
+    ) -> int:
+        _refuse()
+
+    def complete_write(self, table: TableName, write_id: str, *, replace: bool = False) -> None:
+        _refuse()
+
+    def abort_write(self, table: TableName, write_id: str) -> None:
+        _refuse()
+
+    def drop_table(self, table: TableName) -> None:
+        _refuse()
+
+    def _probe(self, session: Session, source: Source) -> list[Column]:
+        return probe(session, source, nested=self._staging is not None)
+
+    def _read(
+        self, session: Session, source: Source, columns: list[Column], where: str = ""
+    ) -> Iterator[pa.RecordBatch]:
+        """The rows; at least one batch, so that the schema is always known."""
+        if self._staging is None:
+            batches = stream(session, source, columns, where)
+        else:
+            batches = read_pushed_down(session, self._staging, source, columns, where)
+        empty = True
+        for batch in batches:
+            empty = False
+            yield batch
+        if empty:
+            yield pa.RecordBatch.from_pylist([], schema=schema_of(columns))
+
+
+def _refuse() -> NoReturn:
+    raise NotSupported(
+        "Hive tables are the warehouse's own: they are read, and neither written nor dropped here."
+    )

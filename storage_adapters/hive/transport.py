@@ -1,0 +1,97 @@
+"""Transport: a socket with a deadline, TLS and a login, as Thrift wants it."""
+
+import socket
+from typing import Any
+
+from impala.sasl_compat import PureSASLClient
+from thrift.transport.TTransport import TBufferedTransport, TTransportBase
+from thrift_sasl import TSaslClientTransport
+
+from storage_adapters.errors import ServerUntrusted
+from storage_adapters.hive.options import HiveOptions
+from storage_adapters.tls import tls_context
+
+_READ_BYTES = 1024 * 1024
+_LONGEST_BYTES = 1024 * 1024 * 1024
+"""Of one message. What answers in another protocol seems to announce more than that: `HTTP` is 1.2 GB."""
+
+
+class SocketTransport(TTransportBase):  # type: ignore[misc]  # thrift publishes no type information
+    """A connected socket. Thrift's own hides which error it was, and reads long messages slowly."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._socket = connection
+
+    def isOpen(self) -> bool:  # noqa: N802 - Thrift's name
+        """Whether it was not closed."""
+        return self._socket.fileno() != -1
+
+    def open(self) -> None:
+        """Nothing: it is."""
+
+    def close(self) -> None:
+        """Hang up."""
+        self._socket.close()
+
+    def settimeout(self, seconds: float) -> None:
+        """How long one read or write may wait."""
+        self._socket.settimeout(seconds)
+
+    def read(self, size: int) -> bytes:
+        """At least one byte and at most `size`. Raises: OSError."""
+        data = self._socket.recv(size)
+        if not data:
+            raise ConnectionError("the server closed the connection")
+        return data
+
+    def readAll(self, size: int) -> bytes:  # noqa: N802 - Thrift's name
+        """Exactly `size` bytes. Raises: OSError, ServerUntrusted."""
+        if size > _LONGEST_BYTES:
+            raise ServerUntrusted("The server answers in another protocol than HiveServer2's binary one.")
+        data = bytearray(size)
+        view = memoryview(data)
+        while view:
+            received = self._socket.recv_into(view)
+            if not received:
+                raise ConnectionError("the server closed the connection")
+            view = view[received:]
+        return bytes(data)
+
+    def write(self, data: bytes) -> None:
+        """Send all of it. Raises: OSError."""
+        self._socket.sendall(data)
+
+    def flush(self) -> None:
+        """Nothing: nothing is held back."""
+
+
+def open_transport(options: HiveOptions) -> tuple[Any, SocketTransport]:
+    """What Thrift's protocol reads and writes, logged in, and the socket below it.
+
+    Raises:
+        OSError, TTransportException: no connection, or no login.
+    """
+    connection = socket.create_connection((options.host, options.port), options.connect_seconds)
+    try:
+        if options.tls != "off":
+            context = tls_context(options.tls, ca=options.tls_ca)
+            connection = context.wrap_socket(connection, server_hostname=options.host)
+        wire = SocketTransport(connection)
+        transport = _login(options, wire)
+        transport.open()
+    except BaseException:
+        connection.close()
+        raise
+    wire.settimeout(options.stall_seconds)
+    return transport, wire
+
+
+def _login(options: HiveOptions, wire: SocketTransport) -> Any:
+    if options.login == "nosasl":
+        return TBufferedTransport(wire, _READ_BYTES)
+
+    def client() -> Any:
+        # The server wants a password to be there even where it believes every one.
+        return PureSASLClient(options.host, username=options.user, password=options.password or "none")
+
+    return TSaslClientTransport(client, "PLAIN", wire)

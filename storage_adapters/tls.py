@@ -1,0 +1,25 @@
+"""TLS: what a connection to a server must fulfil, as a context of Python's own."""
+
+import ssl
+
+from storage_adapters.errors import ConfigurationInvalid
+
+
+def tls_context(mode: str, *, ca: str = "", certificate: str = "", key: str = "") -> ssl.SSLContext:
+    """A context for `required` (any certificate), `verify-ca` or `verify-identity` (the host's own name in it).
+
+    The paths are of files in PEM; without `ca` the system's authorities count.
+
+    Raises:
+        ConfigurationInvalid: a file cannot be used.
+    """
+    try:
+        context = ssl.create_default_context(cafile=ca or None)
+        context.check_hostname = mode == "verify-identity"
+        if mode == "required":
+            context.verify_mode = ssl.CERT_NONE
+        if certificate:
+            context.load_cert_chain(certificate, key or None)
+    except OSError as error:  # ssl.SSLError is one
+        raise ConfigurationInvalid(f"The files of the TLS options cannot be used: {error}") from error
+    return context
