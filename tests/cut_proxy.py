@@ -1,58 +1,85 @@
-"""A proxy for one server that can be cut: whoever speaks through it sees a server that dies in the middle."""
+"""A TCP proxy in front of a server, which a test cuts and mends: to its clients the server dies and comes back."""
 
+import contextlib
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from typing import Self
-from urllib.parse import urlsplit
+
+CHUNK_BYTES = 1 << 16
 
 
 class CutProxy:
-    """Forwards connections from a port of its own until `cut`; then every one of them breaks."""
+    """Passes bytes on between its port of loopback and a server's.
 
-    host = "127.0.0.1"
+    While it is cut, connections are refused and those that stood are reset, whatever was on its way. The port stays.
+    """
 
-    def __init__(self, target: tuple[str, int]) -> None:
-        self._target = target
-        self._listener = socket.create_server((self.host, 0))
-        self._open: list[socket.socket] = []
-        self.port: int = self._listener.getsockname()[1]
+    def __init__(self, host: str, port: int) -> None:
+        self._server = (host, port)
+        self._lock = threading.Lock()
+        self._open: set[socket.socket] = set()
+        self._listener: socket.socket | None = None
+        self.port = 0
+        self.mend()
 
-    @classmethod
-    @contextmanager
-    def before(cls, url: str) -> Iterator[Self]:
-        """A proxy before the server of the URL."""
-        parts = urlsplit(url)
-        assert parts.hostname is not None
-        assert parts.port is not None
-        proxy = cls((parts.hostname, parts.port))
-        threading.Thread(target=proxy._accept, daemon=True).start()
-        try:
-            yield proxy
-        finally:
-            proxy.cut()
+    def mend(self) -> None:
+        """Let clients in (again)."""
+        self._listener = socket.create_server(("127.0.0.1", self.port))
+        self.port = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
 
     def cut(self) -> None:
-        """Break all connections and take no new one; twice does no harm."""
-        for connection in (self._listener, *self._open):
-            with suppress(OSError):  # it may be closed already
-                connection.shutdown(socket.SHUT_RDWR)
-            connection.close()
+        """Refuse new connections and break those that stand; twice does no harm."""
+        with self._lock:
+            broken, self._open = self._open, set()
+            listener, self._listener = self._listener, None
+        if listener is not None:
+            with contextlib.suppress(OSError):
+                listener.shutdown(socket.SHUT_RDWR)
+            listener.close()
+        for end in broken:
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+            end.close()
 
-    def _accept(self) -> None:
-        with suppress(OSError):
-            while True:
-                client, _ = self._listener.accept()
-                server = socket.create_connection(self._target)
-                self._open += [client, server]
-                for source, sink in ((client, server), (server, client)):
-                    threading.Thread(target=_forward, args=(source, sink), daemon=True).start()
+    def _accept(self, listener: socket.socket) -> None:
+        while True:
+            try:
+                client, _ = listener.accept()
+            except OSError:
+                return
+            try:
+                server = socket.create_connection(self._server)
+            except OSError:
+                client.close()
+                continue
+            with self._lock:
+                cut = self._listener is not listener
+                self._open |= set() if cut else {client, server}
+            if cut:
+                client.close()
+                server.close()
+                return
+            for source, target in ((client, server), (server, client)):
+                threading.Thread(target=self._pass_on, args=(source, target), daemon=True).start()
+
+    def _pass_on(self, source: socket.socket, target: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(CHUNK_BYTES):
+                target.sendall(data)
+        for end in (source, target):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+            end.close()
+        with self._lock:
+            self._open -= {source, target}
 
 
-def _forward(source: socket.socket, sink: socket.socket) -> None:
-    with suppress(OSError):
-        while data := source.recv(65536):
-            sink.sendall(data)
-    with suppress(OSError):
-        sink.shutdown(socket.SHUT_RDWR)
+@contextlib.contextmanager
+def cut_proxy(host: str, port: int) -> Iterator[CutProxy]:
+    """A proxy that is cut at the end."""
+    proxy = CutProxy(host, port)
+    try:
+        yield proxy
+    finally:
+        proxy.cut()

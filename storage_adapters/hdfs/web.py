@@ -33,7 +33,7 @@ class _Rest(Client):  # type: ignore[misc]  # HdfsCLI publishes no type informat
         answer = super()._request(method, url, **{**settings, "allow_redirects": False})
         if answer.is_redirect and settings.get("params", {}).get("op") not in _REDIRECTED:
             answer.close()
-            raise ConfigurationInvalid("The server sends us elsewhere where an answer was due.")
+            raise requests.TooManyRedirects
         return answer
 
 

@@ -12,20 +12,29 @@ from storage_adapters.hdfs.faults import translate
 ERRORS: Mapping[type[Exception], tuple[type[StorageError], str]] = {
     requests.exceptions.SSLError: (
         ConfigurationInvalid,
-        "The server's certificate is not trusted; see option `ca_file`.",
+        "The server's certificate is not trusted: name its authority's file in the option 'ca_file'.",
     ),
-    requests.exceptions.InvalidURL: (ConfigurationInvalid, "The server's name is none."),
+    requests.exceptions.InvalidURL: (
+        ConfigurationInvalid,
+        "The URL names no server: correct its host and port.",
+    ),
     requests.exceptions.InvalidSchema: (
         ConfigurationInvalid,
-        "The server sends us to what is no web server.",
+        "The server sends us to what is no web server: the URL must name a NameNode or an HttpFS gateway.",
     ),
-    requests.exceptions.ConnectTimeout: (StorageUnavailable, "The server does not answer to a connection."),
+    requests.exceptions.ConnectTimeout: (
+        StorageUnavailable,
+        "The server does not answer to a connection: is it up, and does a firewall stand between?",
+    ),
     requests.exceptions.ReadTimeout: (StorageUnavailable, "The server did not answer in time."),
     requests.exceptions.TooManyRedirects: (
         ConfigurationInvalid,
-        "The server sends us elsewhere where an answer was due.",
+        "The server sends us elsewhere where an answer was due: the URL must name a NameNode or an HttpFS gateway.",
     ),
-    requests.exceptions.ConnectionError: (StorageUnavailable, "The server cannot be reached, or broke off."),
+    requests.exceptions.ConnectionError: (
+        StorageUnavailable,
+        "The server cannot be reached, or broke off: is it up, and are host and port of the URL right?",
+    ),
     requests.exceptions.RequestException: (StorageUnavailable, "The request failed."),
 }
 """The first row that fits counts; the special ones stand before what they derive from."""

@@ -125,7 +125,8 @@ def from_code(code: str, status: int, words: str = "", key: str | None = None) -
     if kind is None:
         passing = not 400 <= status < 500 or {code, str(status)} & MAY_PASS
         kind = StorageUnavailable if passing else StorageError
-    return kind(WORDS.get(code) or f"The storage answered {code} ({status}). {words}".rstrip(), key=key)
+    answer = code if code == str(status) else f"{code} ({status})"
+    return kind(WORDS.get(code) or f"The storage answered {answer}. {words}".rstrip(), key=key)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from typing import Literal
 import obstore
 
 from storage_adapters.contract import Buffer, ByteRange, ObjectInfo
-from storage_adapters.errors import ObjectChanged
+from storage_adapters.errors import ObjectChanged, StorageError
 from storage_adapters.keys import check_key
 from storage_adapters.s3.clients import Clients
 from storage_adapters.s3.faults import translated
@@ -19,12 +19,27 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 def stat_object(clients: Clients, key: str) -> ObjectInfo:
     """The object as it is now. Raises: ObjectMissing."""
     name = clients.connection.name(check_key(key))
-    with translated(key):
-        if by_obstore(name):
-            meta = obstore.head(clients.store, name)
-            return info_of(key, meta["size"], meta["last_modified"], meta["e_tag"])
-        head = clients.boto.head_object(Bucket=clients.connection.bucket, Key=name)
+    try:
+        with translated(key):
+            return _look(clients, key, name)
+    except StorageError as refusal:
+        if not refusal.retryable:
+            _ask_for_the_reason(clients, key, name)
+        raise
+
+
+def _look(clients: Clients, key: str, name: str) -> ObjectInfo:
+    if by_obstore(name):
+        meta = obstore.head(clients.store, name)
+        return info_of(key, meta["size"], meta["last_modified"], meta["e_tag"])
+    head = clients.boto.head_object(Bucket=clients.connection.bucket, Key=name)
     return info_of(key, head["ContentLength"], head["LastModified"], head.get("ETag"))
+
+
+def _ask_for_the_reason(clients: Clients, key: str, name: str) -> None:
+    """Raise what a GET is refused for: the answer to a HEAD has no body, so a missing bucket looks like a missing key."""
+    with translated(key):
+        clients.boto.get_object(Bucket=clients.connection.bucket, Key=name)["Body"].close()
 
 
 def put_object(

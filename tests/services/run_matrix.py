@@ -48,8 +48,15 @@ class Round:
     may_be_empty: bool = False
 
 
-PLATFORM_STORAGES = str(TESTS / "acceptance" / "test_platform_storages.py")
-ACCEPTANCE = (str(TESTS / "acceptance"), "--ignore", PLATFORM_STORAGES, "-m", "real or not real")
+ON_STORAGES = tuple(
+    str(TESTS / "acceptance" / name)
+    for name in ("test_platform_storages.py", "test_storage_outage.py", "test_storage_refusals.py")
+)
+ACCEPTANCE = (
+    str(TESTS / "acceptance"),
+    *(f"--ignore={path}" for path in ON_STORAGES),
+    *("-m", "real or not real"),
+)
 
 ROUNDS = (
     Round(
@@ -63,8 +70,8 @@ ROUNDS = (
         servers={DATABASE_VARIABLE: MariadbServer, BROKER_VARIABLE: RedisServer},
     ),
     Round(
-        title="every job on every platform storage",
-        arguments=(PLATFORM_STORAGES, "-m", "real"),
+        title="jobs on every storage, and on storages that refuse or die",
+        arguments=(*ON_STORAGES, "-m", "real"),
         servers={
             DATABASE_VARIABLE: MariadbServer,
             BROKER_VARIABLE: RedisServer,

@@ -1,0 +1,93 @@
+"""Imports from storages that do not work: the job says which one, what is wrong and what to do, and leaves nothing."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from dataclasses import dataclass
+
+import pytest
+from services.server import free_port
+from stub_servers import answering, refusing
+from workbench import Workbench
+
+from datacenter.settings import StorageSettings
+from storage_adapters.errors import ConfigurationInvalid, PermissionDenied, StorageError, StorageUnavailable
+
+
+@dataclass(frozen=True, kw_only=True)
+class BadSource:
+    """A storage, the server behind it, and how a job that reads from it ends."""
+
+    kind: str
+    server: Callable[[], AbstractContextManager[str]]
+    error: type[StorageError]
+    words: str
+
+    def settings(self, endpoint: str) -> StorageSettings:
+        """How it is registered."""
+        if self.kind == "webhdfs":
+            url = f"{endpoint.replace('http', 'webhdfs')}/data"
+            return StorageSettings(kind="webhdfs", url=url, role="source")
+        options = {"endpoint": endpoint, "access_key": "known", "secret_key": "0e1f8a77", "attempts": 1}
+        return StorageSettings(kind="ceph", url="ceph://bucket/root", role="source", options=options)
+
+
+def ceph(status: int, code: str, error: type[StorageError], words: str) -> BadSource:
+    return BadSource(kind="ceph", server=lambda: refusing(status, code), error=error, words=words)
+
+
+def unreachable(kind: str, endpoint: Callable[[], str], words: str) -> BadSource:
+    return BadSource(kind=kind, server=lambda: nullcontext(endpoint()), error=StorageUnavailable, words=words)
+
+
+ELSEWHERE = {"Location": "http://127.0.0.1:1/elsewhere"}
+LOGIN = b"<html>please log in</html>"
+BAD_SOURCES = {
+    "ceph-wrong-secret": ceph(403, "SignatureDoesNotMatch", PermissionDenied, "'secret_key'"),
+    "ceph-no-bucket": ceph(404, "NoSuchBucket", ConfigurationInvalid, "no such bucket: make it, or"),
+    "ceph-overloaded": ceph(503, "SlowDown", StorageUnavailable, "The storage answered"),
+    "ceph-nobody-listens": unreachable(
+        "ceph", lambda: f"http://127.0.0.1:{free_port()}", "is the storage up"
+    ),
+    "webhdfs-sent-elsewhere": BadSource(
+        kind="webhdfs", server=lambda: answering(307, ELSEWHERE), error=ConfigurationInvalid, words="sends us"
+    ),
+    "webhdfs-not-webhdfs": BadSource(
+        kind="webhdfs",
+        server=lambda: answering(200, {"Content-Type": "text/html"}, LOGIN),
+        error=ConfigurationInvalid,
+        words="check the port, and that dfs.webhdfs.enabled is on",
+    ),
+    "webhdfs-nobody-listens": unreachable("webhdfs", lambda: f"http://127.0.0.1:{free_port()}", "reached"),
+}
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
+    """A data centre with all of these storages."""
+    with ExitStack() as stack:
+        storages = {
+            name: bad.settings(stack.enter_context(bad.server())) for name, bad in BAD_SOURCES.items()
+        }
+        bench = Workbench(tmp_path_factory.mktemp("bench"), storages=storages)
+        stack.callback(bench.close)
+        yield bench
+
+
+@pytest.mark.parametrize("name", BAD_SOURCES)
+def test_an_import_from_a_bad_storage_fails_with_its_code_and_a_cure(bench: Workbench, name: str) -> None:
+    bad = BAD_SOURCES[name]
+    places = [{"key": "a.zip"}, {"prefix": "folder"}]
+    asked = [bench.submit_source({"storage": name, **place}) for place in places]
+
+    bench.work()
+
+    for dataset, job in asked:
+        ended = bench.job(job.id)
+        assert ended.state == "FAILURE"
+        assert ended.error is not None
+        assert ended.error["code"] == bad.error.code
+        assert ended.error["message"].startswith(f"storage {name}: ")
+        assert bad.words in ended.error["message"]
+        assert ended.attempts == (bench.settings.ledger.attempts if bad.error.retryable else 1)
+        assert bench.dataset(dataset.id).state == "FAILED"
+    assert bench.objects() == []
