@@ -68,7 +68,8 @@ class DeleteDataset:
         if left.count:
             first = left.examples[0]
             raise LeftoversRemain(
-                f"{left.count} objects could not be removed, first {first['key']}: {first['message']}"
+                f"{left.count} objects could not be removed from storage {job.payload['storage']}, "
+                f"first {first['key']}: {first['message']}"
             )
         dataset_id = job.payload["dataset_id"]
         return Ending(
