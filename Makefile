@@ -38,7 +38,7 @@ check: $(READY) ## ruff, mypy, import-linter
 	@$(BIN)/lint-imports --no-logo
 
 bench: $(READY) ## side by side with other programs, prints ratios
-	@$(BIN)/python -m benchmarks $(ARGS)
+	@PYTHONPATH=tests $(BIN)/python -m benchmarks $(ARGS)
 
 format: $(READY) ## rewrite the code as `make check` wants it
 	@$(BIN)/ruff check --fix $(PYTHON_FILES)

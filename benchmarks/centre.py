@@ -1,11 +1,11 @@
 """The data centre that is measured: an embedded one, its client, and what its jobs cost."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import yaml
 
@@ -38,8 +38,11 @@ class Centre:
 
     def import_upload(self, name: str, upload: str) -> tuple[Dataset, Cost]:
         """From POST to SUCCESS."""
-        dataset, cost = self._job(lambda: self.client.datasets.create(name, {"upload": upload}))
-        return self.client.datasets.get(dataset.id), cost
+        return self._import(name, {"upload": upload})
+
+    def import_key(self, name: str, storage: str, key: str) -> tuple[Dataset, Cost]:
+        """From POST to SUCCESS, of an archive that lies on a storage."""
+        return self._import(name, {"storage": storage, "key": key})
 
     def import_archive(self, name: str, archive: Path) -> Dataset:
         """Upload and import."""
@@ -83,6 +86,10 @@ class Centre:
             if processes.cpu_seconds(self.running) - before < IDLE_LOAD * QUIET_SECONDS:
                 return
 
+    def _import(self, name: str, source: Mapping[str, str]) -> tuple[Dataset, Cost]:
+        dataset, cost = self._job(lambda: self.client.datasets.create(name, source))
+        return self.client.datasets.get(dataset.id), cost
+
     def _job(self, send: Callable[[], tuple[T, Job]]) -> tuple[T, Cost]:
         with self._meter() as meter:
             sent, job = send()
@@ -124,16 +131,17 @@ class Meter:
 
 
 @contextmanager
-def started(home: Path, *, durable: bool = False) -> Iterator[Centre]:
-    """A data centre with its storage in `home`; `durable` makes it wait for the disk before a job is done."""
-    if durable:
-        _make_durable(Home.at(home))
+def started(home: Path, **storages: Mapping[str, Any]) -> Iterator[Centre]:
+    """A data centre with its storage in `home`; `storages` adds to its settings, or changes those of `default`."""
+    if storages:
+        _settle_storages(Home.at(home), storages)
     with running(home) as up, up.client() as client:
         yield Centre(running=up, client=client)
 
 
-def _make_durable(home: Home) -> None:
+def _settle_storages(home: Home, storages: Mapping[str, Mapping[str, Any]]) -> None:
     home.prepare()
     settings = yaml.safe_load(home.config.read_text())
-    settings["storages"]["default"]["options"] = {"durable": True}
+    for name, storage in storages.items():
+        settings["storages"].setdefault(name, {}).update(storage)
     home.config.write_text(yaml.safe_dump(settings))

@@ -15,7 +15,7 @@ def measure(shop: Workshop) -> Findings:
     forget_peaks(shop.centre.running)
     rows = _rows(shop, shop.centre, shop.datasets, "", [])
     peaks = peaks_mib(shop.centre.running)
-    with started(shop.root / "durable", durable=True) as centre:
+    with started(shop.root / "durable", default={"options": {"durable": True}}) as centre:
         rows += _rows(shop, centre, [], ", all on disk", ["sync", "-f", "."])[:1]
     return Findings(rows=rows, peaks_mib={"import": peaks})
 

@@ -1,6 +1,6 @@
 """The archives that are measured: the same bytes on every machine.
 
-`python -m benchmarks.material small|tiny FILE FILES` makes one. The benchmark does that in a process of its own: a
+`python -m benchmarks.material small|tiny|even|long FILE COUNT` makes one. The benchmark does that in a process of its own: a
 writer of a million entries is large, and what starts other programs should be small, or its size is counted as theirs.
 """
 
@@ -8,7 +8,7 @@ import random
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 LABELS = 50
@@ -30,6 +30,7 @@ WORDS = [
     "rain",
 ]
 POOL_BYTES = 8 << 20
+EVEN_BYTES = 4 << 10
 
 
 def small_files(path: Path, files: int) -> Path:
@@ -41,6 +42,16 @@ def small_files(path: Path, files: int) -> Path:
 def tiny_files(path: Path, files: int) -> Path:
     """A zip of files of 20 to 60 bytes, stored: what counts is their number."""
     return _make("tiny", path, files)
+
+
+def even_files(path: Path, files: int) -> Path:
+    """A zip of files of 4 KiB of noise in folders that are their labels, stored."""
+    return _make("even", path, files)
+
+
+def long_file(path: Path, mebibytes: int) -> Path:
+    """A zip of one file of noise, stored."""
+    return _make("long", path, mebibytes)
 
 
 def labels() -> list[str]:
@@ -70,23 +81,50 @@ def _tiny(files: int) -> Iterator[tuple[str, bytes, int]]:
         yield f"{_label(number % LABELS)}/{number:07d}.txt", content, zipfile.ZIP_STORED
 
 
+def _even(files: int) -> Iterator[tuple[str, bytes, int]]:
+    choice = random.Random(SEED)
+    for number in range(files):
+        yield f"{_label(number % LABELS)}/{number:07d}.bin", choice.randbytes(EVEN_BYTES), zipfile.ZIP_STORED
+
+
 def _label(number: int) -> str:
     return f"label {number:02d}"
 
 
-def _make(kind: str, path: Path, files: int) -> Path:
-    subprocess.run([sys.executable, "-m", "benchmarks.material", kind, path, str(files)], check=True)
+def _make(kind: str, path: Path, count: int) -> Path:
+    subprocess.run([sys.executable, "-m", "benchmarks.material", kind, path, str(count)], check=True)
     return path
 
 
 def main() -> None:
     """Make the archive that the command line names."""
-    kind, path, files = sys.argv[1:]
-    contents = {"small": _pictures_and_notes, "tiny": _tiny}[kind]
+    kind, path, count = sys.argv[1:]
     # A writer that is not ours, so that ours is not measured on what it likes best.
     with zipfile.ZipFile(path, "w") as archive:
-        for name, content, method in contents(int(files)):
-            archive.writestr(zipfile.ZipInfo(name, (2025, 1, 1, 0, 0, 0)), content, method)
+        if kind == "long":
+            _write_long(archive, int(count))
+            return
+        for name, content, method in CONTENTS[kind](int(count)):
+            archive.writestr(_info(name), content, method)
+
+
+def _write_long(archive: zipfile.ZipFile, mebibytes: int) -> None:
+    noise = random.Random(SEED).randbytes(POOL_BYTES)
+    with archive.open(_info(f"{_label(0)}/long.bin"), "w", force_zip64=True) as member:
+        for number in range(mebibytes):
+            start = (number << 20) % POOL_BYTES
+            member.write(noise[start : start + (1 << 20)])
+
+
+def _info(name: str) -> zipfile.ZipInfo:
+    return zipfile.ZipInfo(name, (2025, 1, 1, 0, 0, 0))
+
+
+CONTENTS: Mapping[str, Callable[[int], Iterator[tuple[str, bytes, int]]]] = {
+    "small": _pictures_and_notes,
+    "tiny": _tiny,
+    "even": _even,
+}
 
 
 if __name__ == "__main__":

@@ -8,9 +8,20 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import deleting, exporting, importing, million, report, starting, streaming
+from benchmarks import (
+    deleting,
+    exporting,
+    importing,
+    long_object,
+    million,
+    on_ceph,
+    report,
+    starting,
+    streaming,
+)
 from benchmarks.machine import facts
 from benchmarks.measured import Findings, Row
+from benchmarks.servers import NotHere
 from benchmarks.table import print_peaks, print_rows
 from benchmarks.workshop import Workshop, opened
 
@@ -21,11 +32,16 @@ SCENARIOS: Mapping[str, Callable[[Workshop], Findings]] = {
     "start": starting.measure,
     "delete": deleting.measure,
     "million": million.measure,
+    "ceph": on_ceph.measure,
+    "long": long_object.measure,
 }
-"""In the order in which they are measured: one leaves to the next what it made, and `delete` removes it."""
+"""In the order in which they are measured: up to `delete`, one leaves to the next what it made.
+
+Those that need a server start one of their own.
+"""
 
 
-USUAL: Mapping[str, int] = {"files": 100_000, "million": 1_000_000, "rounds": 3}
+USUAL: Mapping[str, int] = {"files": 100_000, "million": 1_000_000, "long-mib": 5 * 1024, "rounds": 3}
 
 
 def main() -> None:
@@ -38,11 +54,20 @@ def main() -> None:
     peaks: dict[str, dict[str, float]] = {}
     with (
         tempfile.TemporaryDirectory(prefix="datacenter-bench-", dir=asked.directory) as directory,
-        opened(Path(directory), files=asked.files, million=asked.million, rounds=asked.rounds) as shop,
+        opened(
+            Path(directory),
+            files=asked.files,
+            million=asked.million,
+            long_mib=asked.long_mib,
+            rounds=asked.rounds,
+        ) as shop,
     ):
         for name in asked.only:
             began = time.perf_counter()
-            found = SCENARIOS[name](shop)
+            try:
+                found = SCENARIOS[name](shop)
+            except NotHere as reason:
+                found = Findings(rows=[Row(what=name, ours="not measured", peer_name=str(reason))])
             rows += found.rows
             peaks |= found.peaks_mib
             print_rows(console, found.rows)
@@ -56,8 +81,8 @@ def main() -> None:
 
 def _command(asked: argparse.Namespace) -> str:
     """What to type to get these figures again; where it was measured is nobody's business."""
-    names = [name for name, usual in USUAL.items() if getattr(asked, name) != usual]
-    arguments = " ".join(f"--{name} {getattr(asked, name)}" for name in names)
+    given = {name: getattr(asked, name.replace("-", "_")) for name in USUAL}
+    arguments = " ".join(f"--{name} {value}" for name, value in given.items() if value != USUAL[name])
     return f'make bench ARGS="{arguments}"' if arguments else "make bench"
 
 
@@ -72,6 +97,9 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument(
         "--million", type=int, default=USUAL["million"], help="files in the large archive (%(default)s)"
+    )
+    parser.add_argument(
+        "--long-mib", type=int, default=USUAL["long-mib"], help="MiB of the long file (%(default)s)"
     )
     parser.add_argument(
         "--rounds", type=int, default=USUAL["rounds"], help="how often each is measured (%(default)s)"

@@ -24,6 +24,7 @@ class Workshop:
     root: Path
     files: int
     million: int
+    long_mib: int
     rounds: int
     datasets: list[Dataset] = field(default_factory=list)
     """The small files, once for every import of them."""
@@ -78,9 +79,9 @@ class Workshop:
 
 
 @contextmanager
-def opened(root: Path, *, files: int, million: int, rounds: int) -> Iterator[Workshop]:
+def opened(root: Path, *, files: int, million: int, long_mib: int, rounds: int) -> Iterator[Workshop]:
     """A workshop in an empty directory; nothing runs afterwards."""
-    workshop = Workshop(root=root, files=files, million=million, rounds=rounds)
+    workshop = Workshop(root=root, files=files, million=million, long_mib=long_mib, rounds=rounds)
     try:
         yield workshop
     finally:

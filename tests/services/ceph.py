@@ -1,4 +1,4 @@
-"""Ceph with its object gateway: one monitor, one object store in memory and one RGW, over HTTP and over TLS."""
+"""Ceph with its object gateway: one monitor, one object store and one RGW, over HTTP and over TLS."""
 
 import subprocess
 import time
@@ -53,9 +53,11 @@ mon_data_avail_crit = 1
 auth_allow_insecure_global_id_reclaim = false
 [osd]
 osd_data = {home}/osd
-osd_objectstore = memstore
+osd_objectstore = {objectstore}
 osd_crush_initial_weight = 1
 memstore_device_bytes = {size_bytes}
+bluestore_block_size = {size_bytes}
+osd_memory_target = 1073741824
 osd_class_load_list = *
 osd_class_default_list = *
 [client]
@@ -77,7 +79,7 @@ CAPABILITIES = {
 
 
 class CephServer(Server):
-    """A Ceph on loopback with one user; what it holds is in memory only."""
+    """A Ceph on loopback with one user; what it holds is in memory only, unless a subclass says otherwise."""
 
     name = "ceph"
     programs = (
@@ -86,6 +88,8 @@ class CephServer(Server):
     )
     start_seconds = 90
     size_bytes = 8 << 30
+    objectstore = "memstore"
+    """Where the store keeps its objects: `bluestore` is a file in the server's directory."""
 
     @property
     def url(self) -> str:
@@ -130,6 +134,7 @@ class CephServer(Server):
                 tls_port=self._tls_port,
                 mon_port=self._mon_port,
                 size_bytes=self.size_bytes,
+                objectstore=self.objectstore,
             )
         )
 

@@ -1,0 +1,117 @@
+"""Import, export and delete of many small files on Ceph, beside s5cmd and the programs it needs on either side."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from services.ceph import CephServer
+
+from benchmarks import gateway, material, peers
+from benchmarks.centre import Centre, started
+from benchmarks.exporting import every_label
+from benchmarks.gateway import OTHERS, Gateway
+from benchmarks.measured import Cost, Findings, Row, compare, in_turn, typical
+from benchmarks.processes import forget_peaks, peaks_mib
+from benchmarks.workshop import Workshop
+from datacenter.client import Dataset
+
+FILES = 10_000
+"""Fewer if the other scenarios are told to take fewer."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """Both sides: our data centre on one bucket, the peers with another and with directories."""
+
+    shop: Workshop
+    ceph: Gateway
+    centre: Centre
+    archive: Path
+    files: int
+    datasets: list[Dataset] = field(default_factory=list)
+
+    def in_turn(self, *works: Callable[[int], Cost]) -> list[list[Cost]]:
+        """The costs of each, as often as there are rounds."""
+        return in_turn(self.shop.rounds, self.centre.settle, *works)
+
+    def peers(self, where: str, *commands: Sequence[str | Path]) -> Cost:
+        """Run the commands in a directory that is made for them, or was by an earlier run."""
+        directory = self.shop.root / where
+        directory.mkdir(exist_ok=True)
+        return peers.run(*commands, cwd=directory, environment=self.ceph.environment())
+
+
+def measure(shop: Workshop) -> Findings:
+    """One leaves to the next what it made. Raises: NotHere: no server, or not the peers."""
+    gateway.check_peers()
+    files = min(FILES, shop.files)
+    archive = material.even_files(shop.root / "even.zip", files)
+    rows: list[Row] = []
+    peaks: dict[str, dict[str, float]] = {}
+    with (
+        gateway.started(CephServer) as ceph,
+        started(shop.root / "on ceph", default=ceph.storage()) as centre,
+    ):
+        stage = Stage(shop=shop, ceph=ceph, centre=centre, archive=archive, files=files)
+        for verb, measured in {"import": _import, "export": _export, "delete": _delete}.items():
+            forget_peaks(centre.running)
+            rows.append(measured(stage))
+            peaks[f"{verb} on Ceph"] = peaks_mib(centre.running)
+    return Findings(rows=rows, peaks_mib=peaks)
+
+
+def _import(stage: Stage) -> Row:
+    """Both begin with a zip on the local disk, so ours is its upload, too."""
+
+    def ours(number: int) -> Cost:
+        upload, sent = stage.centre.upload(stage.archive)
+        dataset, cost = stage.centre.import_upload(f"import {number}", upload)
+        stage.datasets.append(dataset)
+        return sent + cost
+
+    def theirs(number: int) -> Cost:
+        unpack = ["bsdtar", "-xf", stage.archive]
+        return stage.peers(f"even {number}", unpack, stage.ceph.s5cmd("cp", "./", _objects(number)))
+
+    imports, copies = stage.in_turn(ours, theirs)
+    what = f"Ceph: upload and import of a zip of {stage.files:,} files of 4 KiB"
+    return compare(what, ours=imports, peer=copies, peer_name="bsdtar -x, s5cmd cp", least_ratio=1.0)
+
+
+def _export(stage: Stage) -> Row:
+    """Both end with a zip in a bucket."""
+
+    def ours(number: int) -> Cost:
+        return stage.centre.export(stage.datasets[number], every_label(f"export {number}"))
+
+    def theirs(number: int) -> Cost:
+        packed = stage.shop.root / f"even {number}.zip"
+        return stage.peers(
+            f"fetched {number}",
+            stage.ceph.s5cmd("cp", f"{_objects(number)}*", "./"),
+            ["zip", "-0", "-q", "-r", packed, "."],
+            stage.ceph.s5cmd("cp", packed, f"s3://{OTHERS}/{packed.name}"),
+        )
+
+    exports, copies = stage.in_turn(ours, theirs)
+    what = f"Ceph: export of {stage.files:,} files of 4 KiB by label"
+    return compare(what, ours=exports, peer=copies, peer_name="s5cmd cp, zip -0, s5cmd cp", least_ratio=1.5)
+
+
+def _delete(stage: Stage) -> Row:
+    def ours(number: int) -> Cost:
+        return stage.centre.delete(stage.datasets[number])[1]
+
+    def theirs(number: int) -> Cost:
+        return stage.peers(f"even {number}", stage.ceph.s5cmd("rm", f"{_objects(number)}*"))
+
+    deletes, removals = stage.in_turn(ours, theirs)
+    what = f"Ceph: delete of {stage.files:,} files of 4 KiB"
+    row = compare(what, ours=deletes, peer=removals, peer_name="s5cmd rm", least_ratio=1.0)
+    cheaper = typical(deletes).cpu_seconds < typical(removals).cpu_seconds
+    return row.with_goal(f"{row.goal}, less CPU", met=bool(row.met) and cheaper)
+
+
+def _objects(number: int) -> str:
+    """Where the peers put the files of a round."""
+    return f"s3://{OTHERS}/{number}/"
