@@ -1,8 +1,8 @@
 """The exact byte plan of an archive before any byte of it exists."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 MOST_PARTS = 10_000
 """Source: S3 accepts part numbers 1 to 10,000."""
@@ -19,6 +19,14 @@ A request never asks for more than `PIECE_BYTES`, nor for nothing.
 PIECE_BYTES = 8 * 1024**2
 
 
+class Content(NamedTuple):
+    """Where the stored content of a member lies in the archive, without header and padding: bytes [start, stop)."""
+
+    member: int
+    start: int
+    stop: int
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PartPlan:
     """Bytes [start, stop) of the archive, as part `number` (from 1) of a multipart upload."""
@@ -26,6 +34,8 @@ class PartPlan:
     number: int
     start: int
     stop: int
+    member: int | None = None
+    """The member of whose content the part is a span and nothing else, so that a storage can copy it."""
 
     @property
     def size_bytes(self) -> int:
@@ -60,13 +70,29 @@ class ArchiveLayout(Protocol):
         """
         ...
 
+    def content(self, member: int) -> Content:
+        """Where the content of a member lies."""
+        ...
+
+    def contents(self, least_bytes: int) -> Iterator[Content]:
+        """The contents of the members that have so many bytes stored, or more, in order."""
+        ...
+
     def parts(
-        self, target_bytes: int, minimum_bytes: int = 0, maximum_parts: int = MOST_PARTS
+        self,
+        target_bytes: int,
+        minimum_bytes: int = 0,
+        maximum_parts: int = MOST_PARTS,
+        copied: Sequence[Content] = (),
     ) -> list[PartPlan]:
         """Cut the archive into parts that cover every byte once, at the borders of members where that is possible.
 
         No part is larger than the target (which grows until `maximum_parts` suffice), none but the last is smaller
         than `minimum_bytes`. Only members larger than the target, or than what is left of it above the minimum,
         and the directory at the end are cut inside.
+
+        `copied` are contents that a storage can copy, in order. Those not smaller than the target and than twice
+        the minimum become parts of their own, except for a beginning or an end of less than the minimum each:
+        what is written before or after takes these.
         """
         ...

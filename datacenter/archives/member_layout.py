@@ -1,7 +1,7 @@
 """What every layout shares: headers and contents of members in turn, then a tail."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from datacenter.archives.arrow_bytes import offsets_and_data, one_chunk
 from datacenter.archives.errors import MemberMismatch
-from datacenter.archives.layout import MOST_PARTS, PIECE_BYTES, Fetch, PartPlan, Request
+from datacenter.archives.layout import MOST_PARTS, PIECE_BYTES, Content, Fetch, PartPlan, Request
 from datacenter.archives.part_plan import plan_parts
 
 _MEMBERS_AT_ONCE = 4096
@@ -85,8 +85,19 @@ class MemberLayout(ABC):
         first = int(np.searchsorted(self._offsets, start, "right")) - 1
         return first, int(np.searchsorted(self._offsets, stop, "left"))
 
+    def content(self, member: int) -> Content:
+        start = int(self._offsets[member] + self._header_bytes[member])
+        return Content(member, start, start + int(self._stored_bytes[member]))
+
+    def contents(self, least_bytes: int) -> Iterator[Content]:
+        return map(self.content, np.flatnonzero(self._stored_bytes >= least_bytes).tolist())
+
     def parts(
-        self, target_bytes: int, minimum_bytes: int = 0, maximum_parts: int = MOST_PARTS
+        self,
+        target_bytes: int,
+        minimum_bytes: int = 0,
+        maximum_parts: int = MOST_PARTS,
+        copied: Sequence[Content] = (),
     ) -> list[PartPlan]:
         return plan_parts(
             self._offsets,
@@ -94,6 +105,7 @@ class MemberLayout(ABC):
             target_bytes=target_bytes,
             minimum_bytes=minimum_bytes,
             maximum_parts=maximum_parts,
+            copied=copied,
         )
 
     def read(self, start: int, stop: int, fetch: Fetch) -> Iterator[bytes | memoryview]:

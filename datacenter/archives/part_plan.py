@@ -1,9 +1,12 @@
-"""Cut an archive into parts, between members where that is possible."""
+"""Cut an archive into parts: between members where that is possible, and around contents that a storage copies."""
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
 
-from datacenter.archives.layout import PartPlan
+from datacenter.archives.layout import Content, PartPlan
 
 
 def plan_parts(
@@ -13,6 +16,7 @@ def plan_parts(
     target_bytes: int,
     minimum_bytes: int,
     maximum_parts: int,
+    copied: Sequence[Content] = (),
 ) -> list[PartPlan]:
     """See `ArchiveLayout.parts`; `borders` are the offsets where members start and the last one ends.
 
@@ -25,29 +29,45 @@ def plan_parts(
         )
     target = max(target_bytes, -(-size_bytes // maximum_parts))
     while True:
-        cuts = _cuts(borders, size_bytes, target, minimum_bytes, maximum_parts)
-        if cuts is not None:
-            pairs = zip([0, *cuts], cuts, strict=False)
-            return [PartPlan(number=i, start=start, stop=stop) for i, (start, stop) in enumerate(pairs, 1)]
+        # With the target fewer and fewer contents are worth parts of their own, so that a few parts suffice in the end.
+        worth = max(target, 2 * minimum_bytes)
+        contents = [content for content in copied if content.stop - content.start >= worth]
+        cuts = _cuts(borders, size_bytes, target, minimum_bytes, contents)
+        parts = list(islice(cuts, maximum_parts + 1))
+        if len(parts) <= maximum_parts:
+            return [
+                PartPlan(number=number, start=start, stop=stop, member=member)
+                for number, (start, stop, member) in enumerate(parts, 1)
+            ]
         target += target // 4 + 1  # cutting at borders leaves parts smaller than the target
 
 
 def _cuts(
-    borders: npt.NDArray[np.int64], size_bytes: int, target: int, minimum: int, maximum_parts: int
-) -> list[int] | None:
-    """Where each part ends, or None if there would be too many."""
-    cuts: list[int] = []
-    start = 0
-    while start < size_bytes:
-        if len(cuts) == maximum_parts:
-            return None
-        stop = start + target
-        if stop >= size_bytes:
-            stop = size_bytes
-        else:
+    borders: npt.NDArray[np.int64], size_bytes: int, target: int, minimum: int, contents: Sequence[Content]
+) -> Iterator[tuple[int, int, int | None]]:
+    """Where each part starts and stops, and the member that it is copied from."""
+    at = 0
+    for member, begin, end in contents:
+        for start, stop in _written(borders, at, begin, target, minimum):
+            # The last one before a copy reaches into the content if it would be too small by itself.
+            at = max(stop, start + minimum) if stop == begin else stop
+            yield start, at, None
+        while (length := min(target, end - at)) >= max(minimum, 1):
+            yield at, at + length, member
+            at += length
+    for start, stop in _written(borders, at, size_bytes, target, minimum):
+        yield start, stop, None
+
+
+def _written(
+    borders: npt.NDArray[np.int64], start: int, end: int, target: int, minimum: int
+) -> Iterator[tuple[int, int]]:
+    """Cut [start, end) at borders; only the last piece may be smaller than the minimum."""
+    while start < end:
+        stop = min(start + target, end)
+        if stop < end:
             border = int(borders[np.searchsorted(borders, stop, "right") - 1])
             if border - start >= max(minimum, 1):
                 stop = border
-        cuts.append(stop)
+        yield start, stop
         start = stop
-    return cuts

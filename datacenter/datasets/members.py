@@ -45,12 +45,12 @@ SIDECARS = 2
 
 @dataclass(frozen=True, kw_only=True)
 class Piece:
-    """The CRC-32 of some bytes of a member that was read in several pieces."""
+    """Some bytes of a member that came in several pieces, with their CRC-32; None if the storage copied them."""
 
     member: int
     start: int
     stop: int
-    crc32: int
+    crc32: int | None
 
 
 class Sidecar:
@@ -147,12 +147,12 @@ class ArchiveReader:
     def read(self, start: int, stop: int) -> Iterator[bytes]:
         """Bytes `start` to `stop` of the archive."""
         with open_rows(self._storage, self._archive.members_key) as file:
-            table = _MemberRows(file)
+            table = MemberRows(file)
             for piece in self.layout.read(start, stop, lambda requests: self._fetch(table, requests)):
                 # Contents are bytes already and are not copied; headers come as views.
                 yield bytes(piece)
 
-    def _fetch(self, table: "_MemberRows", requests: list[Request]) -> Iterator[bytes]:
+    def _fetch(self, table: "MemberRows", requests: list[Request]) -> Iterator[bytes]:
         """What the layout asked for. This runs for every file of every archive: a file that comes whole is checked here."""
         first = requests[0][0]
         rows = table.rows(first, requests[-1][0] + 1)
@@ -172,7 +172,7 @@ class ArchiveReader:
                 yield piece
 
 
-def _add_piece(pieces: list[Piece], row: "_MemberRow", request: Request, data: bytes) -> None:
+def _add_piece(pieces: list[Piece], row: "MemberRow", request: Request, data: bytes) -> None:
     """Note the bytes of a member that comes in pieces; pieces that follow one another are joined, a whole is compared.
 
     Noted at once: whoever reads takes no more than it needs, so that nothing behind the last piece is ever run.
@@ -183,6 +183,7 @@ def _add_piece(pieces: list[Piece], row: "_MemberRow", request: Request, data: b
     value = 0
     if pieces and (pieces[-1].member, pieces[-1].stop) == (member, start):
         before = pieces.pop()
+        assert before.crc32 is not None, "what was read has one"
         start, value = before.start, before.crc32
     value = crc32(data, value)
     if (start, stop) != (0, row.stored_size):
@@ -191,7 +192,7 @@ def _add_piece(pieces: list[Piece], row: "_MemberRow", request: Request, data: b
         raise _changed(row)
 
 
-class _MemberRow(NamedTuple):
+class MemberRow(NamedTuple):
     """What it takes to read a member, named like its columns."""
 
     path: str
@@ -203,7 +204,7 @@ class _MemberRow(NamedTuple):
     offset: int
 
 
-class _MemberRows:
+class MemberRows:
     """Rows of a member table by number; holds one row group, cheapest when asked for in order."""
 
     def __init__(self, file: Any) -> None:
@@ -213,20 +214,24 @@ class _MemberRows:
         self._group = -1
         self._table = pa.table({})
 
-    def rows(self, first: int, last: int) -> list[_MemberRow]:
+    def row(self, member: int) -> MemberRow:
+        """The row of one member."""
+        return self.rows(member, member + 1)[0]
+
+    def rows(self, first: int, last: int) -> list[MemberRow]:
         """The rows of members `first` to `last`, that one not included."""
-        found: list[_MemberRow] = []
+        found: list[MemberRow] = []
         while first < last:
             group = bisect_right(self._starts, first) - 1
             if group != self._group:
-                self._table = self._file.read_row_group(group, columns=list(_MemberRow._fields))
+                self._table = self._file.read_row_group(group, columns=list(MemberRow._fields))
                 self._group = group
             stop = min(last, self._starts[group + 1])
-            part = self._table.select(_MemberRow._fields).slice(first - self._starts[group], stop - first)
-            found += map(_MemberRow._make, zip(*(column.to_pylist() for column in part.columns), strict=True))
+            part = self._table.select(MemberRow._fields).slice(first - self._starts[group], stop - first)
+            found += map(MemberRow._make, zip(*(column.to_pylist() for column in part.columns), strict=True))
             first = stop
         return found
 
 
-def _changed(row: _MemberRow) -> ObjectChanged:
+def _changed(row: MemberRow) -> ObjectChanged:
     return ObjectChanged(f"the bytes of {row.path!r} are not those that were imported", key=row.key)

@@ -9,6 +9,7 @@ from datacenter.datasets.manifest import open_rows
 from datacenter.datasets.members import SIDECARS, ArchiveReader, Piece
 from datacenter.datasets.models import Archive
 from datacenter.ledger.leases import ShardPlan
+from jobs.building.copying import copied_contents, copy_content
 from jobs.contract import JobContext
 from jobs.leftovers import abort_uploads
 from storage_adapters.contract import Buffer, Part, Storage
@@ -26,6 +27,7 @@ def plan_parts(job: JobContext, archive: Archive) -> list[ShardPlan]:
         job.resources.settings.shards.part_bytes,
         capabilities.minimum_part_bytes,
         min(capabilities.maximum_parts, 10_000),
+        copied_contents(storage, archive, layout),
     )
     key = _begin_key(job, archive)
     upload_id = storage.begin_upload(key)
@@ -37,6 +39,7 @@ def plan_parts(job: JobContext, archive: Archive) -> list[ShardPlan]:
                 "part": part.number,
                 "start": part.start,
                 "stop": part.stop,
+                "member": part.member,
             }
         )
         for part in parts
@@ -71,7 +74,11 @@ def _begin_key(job: JobContext, archive: Archive) -> str:
 
 
 def write_part(job: JobContext, archive: Archive, spec: dict[str, Any]) -> dict[str, Any]:
-    """Write one part; the same part again gives the same bytes."""
+    """Write one part, or have the storage copy it; the same part again gives the same bytes."""
+    if spec["member"] is not None and (copied := copy_content(job, archive, spec)) is not None:
+        part, piece = copied
+        job.report(size_bytes=part.length)
+        return _result(spec, part, [piece])
     storage = job.resources.storages.open(archive.storage)
     reader = ArchiveReader(job.resources, archive)
     first, last = reader.layout.members(spec["start"], spec["stop"])
@@ -80,11 +87,15 @@ def write_part(job: JobContext, archive: Archive, spec: dict[str, Any]) -> dict[
     begun_before = first < last and reader.layout.member_offset(first) < spec["start"]
     files = reader.layout.files - SIDECARS
     job.report(files=max(0, min(last, files) - min(first + begun_before, files)))
+    return _result(spec, part, reader.pieces)
+
+
+def _result(spec: dict[str, Any], part: Part, pieces: list[Piece]) -> dict[str, Any]:
     return {
         "key": spec["key"],
         "upload": spec["upload"],
         "part": [part.number, part.offset, part.length, part.tag],
-        "pieces": [[piece.member, piece.start, piece.stop, piece.crc32] for piece in reader.pieces],
+        "pieces": [[piece.member, piece.start, piece.stop, piece.crc32] for piece in pieces],
     }
 
 
@@ -128,6 +139,10 @@ def _watched(job: JobContext, chunks: Iterable[Buffer]) -> Iterator[Buffer]:
 
 
 def _check_cut_members(storage: Storage, archive: Archive, pieces: list[Piece]) -> None:
+    """Compare the members that came in pieces with the manifest: their size, and their CRC unless a piece was copied.
+
+    What holds for a copied piece instead, `copy_content` says.
+    """
     by_member: dict[int, list[Piece]] = defaultdict(list)
     for piece in pieces:
         by_member[piece.member].append(piece)
@@ -136,12 +151,21 @@ def _check_cut_members(storage: Storage, archive: Archive, pieces: list[Piece]) 
     with open_rows(storage, archive.members_key) as file:
         rows = file.read(columns=["path", "stored_size", "crc32"])
     for member, parts in sorted(by_member.items()):
-        whole, at = 0, 0
-        for piece in sorted(parts, key=lambda piece: piece.start):
-            if piece.start != at:
-                break
-            whole = crc32_combine(whole, piece.crc32, piece.stop - piece.start)
-            at = piece.stop
         row = rows.slice(member, 1).to_pylist()[0]
-        if (at, whole) != (row["stored_size"], row["crc32"]):
+        if not _make_up(parts, row["stored_size"], row["crc32"]):
             raise ObjectChanged(f"the bytes of {row['path']!r} are not those that were imported")
+
+
+def _make_up(pieces: list[Piece], size_bytes: int, crc32: int) -> bool:
+    """Whether the pieces follow one another to the end, and have the CRC if all of them were read."""
+    whole: int | None = 0
+    at = 0
+    for piece in sorted(pieces, key=lambda piece: piece.start):
+        if piece.start != at:
+            return False
+        at = piece.stop
+        if whole is None or piece.crc32 is None:
+            whole = None
+        else:
+            whole = crc32_combine(whole, piece.crc32, piece.stop - piece.start)
+    return at == size_bytes and whole in (None, crc32)

@@ -1,0 +1,69 @@
+"""Copy the content of large members into an archive within its storage, so that no worker reads and sends it."""
+
+from typing import Any
+
+from datacenter.archives.layout import ArchiveLayout, Content
+from datacenter.datasets.manifest import open_rows
+from datacenter.datasets.members import MemberRow, MemberRows, Piece
+from datacenter.datasets.models import Archive, dataset_prefix
+from jobs.contract import JobContext
+from storage_adapters.contract import ByteRange, Part, Storage
+from storage_adapters.errors import ObjectMissing
+
+COPY_FROM_BYTES = 64 << 20
+"""Less is not worth a copy: what is written before it has to be a part of the least size."""
+
+
+def copied_contents(storage: Storage, archive: Archive, layout: ArchiveLayout) -> list[Content]:
+    """The contents that the archive's storage can copy: of large files of datasets that lie there, too.
+
+    Not those of a deflated archive, nor its own lists.
+    """
+    capabilities = storage.capabilities
+    if not (capabilities.multipart and capabilities.server_side_copy):
+        return []
+    large = list(layout.contents(COPY_FROM_BYTES))
+    if not large:
+        return []
+    with open_rows(storage, archive.members_key) as file:
+        rows = MemberRows(file)
+        return [content for content in large if _manifest_of(archive, rows.row(content.member)) is not None]
+
+
+def copy_content(job: JobContext, archive: Archive, spec: dict[str, Any]) -> tuple[Part, Piece] | None:
+    """Copy one part; None if the object may have changed since its import, so that it has to be read and checked.
+
+    The bytes are not read, so their CRC is not compared with the manifest's. What is verified: the object still has
+    the bytes that the part is to hold, in number, and when the copy was done it had not been written since the
+    manifest that names it was, by the storage's own clock, to the second. Objects are never written after their
+    manifest but by somebody else. That the storage itself keeps and copies bytes unharmed is taken on trust.
+
+    Raises: ObjectChanged, ObjectMissing.
+    """
+    storage, member = job.resources.storages.open(archive.storage), spec["member"]
+    content = job.resources.layouts.get(storage, archive).content(member)
+    with open_rows(storage, archive.members_key) as file:
+        row = MemberRows(file).row(member)
+    piece = Piece(
+        member=member, start=spec["start"] - content.start, stop=spec["stop"] - content.start, crc32=None
+    )
+    source = ByteRange(key=row.key, offset=row.offset + piece.start, length=piece.stop - piece.start)
+    part = storage.copy_part(spec["key"], spec["upload"], spec["part"], spec["start"], source)
+    return (part, piece) if _is_as_imported(storage, archive, row) else None
+
+
+def _is_as_imported(storage: Storage, archive: Archive, row: MemberRow) -> bool:
+    manifest = _manifest_of(archive, row)
+    assert manifest is not None, "only such members are planned to be copied"
+    try:
+        return storage.stat(row.key).modified_at <= storage.stat(manifest).modified_at
+    except ObjectMissing:
+        return False
+
+
+def _manifest_of(archive: Archive, row: MemberRow) -> str | None:
+    """The manifest of the dataset that the object belongs to, if it lies on the archive's storage."""
+    for version in archive.request["versions"]:
+        if row.storage == archive.storage and row.key.startswith(dataset_prefix(version["dataset_id"])):
+            return str(version["manifest_key"])
+    return None

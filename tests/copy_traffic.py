@@ -1,0 +1,34 @@
+"""Traffic of a storage in this process: what it was asked to copy by itself, and how many bytes were read of an object."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+import pytest
+
+from storage_adapters.contract import ByteRange, Part
+
+
+class Traffic:
+    """Watches every instance of an adapter's class until the test ends."""
+
+    def __init__(self, adapter: type, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.copied: Counter[str] = Counter()
+        """Bytes by the key of the source, each in parts of an upload."""
+        self.read: Counter[str] = Counter()
+        """Bytes by key."""
+        copy_part, read_ranges = adapter.copy_part, adapter.read_ranges  # type: ignore[attr-defined]  # adapters have them
+
+        def copying(storage, key: str, upload_id: str, number: int, offset: int, source: ByteRange) -> Part:
+            self.copied[source.key] += source.length
+            return copy_part(storage, key, upload_id, number, offset, source)
+
+        def reading(storage, requests: Iterable[ByteRange]) -> Iterator[bytes]:
+            def counted() -> Iterator[ByteRange]:
+                for wanted in requests:
+                    self.read[wanted.key] += wanted.length
+                    yield wanted
+
+            return read_ranges(storage, counted())
+
+        monkeypatch.setattr(adapter, "copy_part", copying)
+        monkeypatch.setattr(adapter, "read_ranges", reading)
