@@ -43,6 +43,8 @@ class Servers:
         if path.endswith("/complete"):
             assert sorted(self.parts) == list(range(1, self._count + 1))
             self.completed = True
+        if path.endswith("/parts") and self.completed:
+            return httpx.Response(409, json={"code": "CONFLICT"})
         if path.endswith("/parts"):
             items = [{"number": n, "size_bytes": len(data), "etag": ""} for n, data in self.parts.items()]
             return httpx.Response(200, json={"items": items, "next": None})
