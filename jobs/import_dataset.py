@@ -1,6 +1,7 @@
-"""Import: an archive, or the objects under a prefix, become a dataset, file by file, without a local disk."""
+"""Import: an archive, the objects under a prefix, or the rows of a table become a dataset, without a local disk."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import pyarrow as pa
@@ -27,6 +28,8 @@ from jobs.contract import Ending, JobContext, Plan
 from jobs.importing.prefix_import import import_prefix_shard
 from jobs.importing.prefix_plan import plan_prefix
 from jobs.importing.staging import Staging
+from jobs.importing.table_import import import_table_shard, publish_parts
+from jobs.importing.table_plan import is_table, plan_table, table_name
 from jobs.importing.tar_import import import_tar
 from jobs.importing.zip_import import import_zip_shard, plan_zip
 from jobs.leftovers import abort_uploads, remove
@@ -36,11 +39,13 @@ HEAD_BYTES = 1024
 
 class ImportDataset:
     """Zip: read the directory, split by byte range, import spans side by side. Tar: one pass. Prefix: list, copy side
-    by side. Then publish a version."""
+    by side. Table: cut, read side by side. Then publish a version."""
 
     kind: ClassVar[JobKind] = JobKind.IMPORT
 
     def plan(self, job: JobContext) -> Plan:
+        if is_table(job.payload["source"]):
+            return plan_table(job, _staging(job))
         if "prefix" in job.payload["source"]:
             return plan_prefix(job, _staging(job), _limits(job))
         staging, source = _staging(job), _source(job)
@@ -53,6 +58,8 @@ class ImportDataset:
         return Plan(shards=[ShardPlan(spec=spec)], totals=totals, phase="importing")
 
     def run_shard(self, job: JobContext, spec: dict[str, Any]) -> dict[str, Any]:
+        if is_table(job.payload["source"]):
+            return import_table_shard(job, _staging(job), spec)
         if "prefix" in job.payload["source"]:
             return import_prefix_shard(job, _staging(job), spec)
         staging, source = _staging(job), _source(job)
@@ -61,8 +68,9 @@ class ImportDataset:
         return import_tar(job, source, staging, _limits(job), spec["format"])
 
     def finish(self, job: JobContext, results: Iterator[dict[str, Any]]) -> Ending:
+        if is_table(job.payload["source"]):
+            return _finish_table(job, _staging(job), results)
         staging = _staging(job)
-        dataset_id = job.payload["dataset_id"]
         fragments: list[str] = []
         warnings: list[str] = []
         dropped: list[str] = []
@@ -73,19 +81,13 @@ class ImportDataset:
         rows = _checked(job, merge_sorted(staging.read_fragment(fragment) for fragment in fragments))
         totals = write_manifest(staging.storage, staging.manifest_key, rows)
         _check_labels(job, totals)
-        abort_uploads(staging.storage, staging.objects_prefix)
         remove(staging.storage, dropped)
-        staging.storage.flush()
         summary = staging.read_summary()
-        result = {
-            "dataset": dataset_id,
-            "version": 1,
-            "files": totals.files,
-            "size_bytes": totals.size_bytes,
+        learned = {
             "warnings": (summary["warnings"] + warnings)[:100],
             "label_file": summary["label_file"],
         }
-        return Ending(result=result, publish=lambda session: _publish(session, job, staging, totals))
+        return _ending(job, staging, totals, learned)
 
     def undo(self, job: JobContext) -> Ending:
         """Remove every object that was made; the upload stays until it expires, so that it can be imported anew."""
@@ -109,6 +111,33 @@ class ImportDataset:
     def given_up(self, session: Session, payload: dict[str, Any]) -> None:
         """The dataset is FAILED and has no version; what lies under its prefix goes with the dataset."""
         _failed(session, payload)
+
+
+def _finish_table(job: JobContext, staging: Staging, results: Iterator[dict[str, Any]]) -> Ending:
+    totals, label_column = publish_parts(job, staging, results)
+    learned = {"rows": totals.rows, "label_column": label_column}
+    columns = {"row_count": totals.rows, "label_column": label_column}
+    return _ending(job, staging, totals, learned, columns)
+
+
+def _ending(
+    job: JobContext,
+    staging: Staging,
+    totals: ManifestTotals,
+    learned: dict[str, Any],
+    columns: Mapping[str, Any] = MappingProxyType({}),
+) -> Ending:
+    """Everything is stored; what was learned goes into the job's result, and the columns into the dataset's row."""
+    abort_uploads(staging.storage, staging.objects_prefix)
+    staging.storage.flush()
+    result = {
+        "dataset": job.payload["dataset_id"],
+        "version": 1,
+        "files": totals.files,
+        "size_bytes": totals.size_bytes,
+        **learned,
+    }
+    return Ending(result=result, publish=lambda session: _publish(session, job, staging, totals, columns))
 
 
 def _failed(session: Session, payload: dict[str, Any]) -> None:
@@ -159,7 +188,9 @@ def _check_labels(job: JobContext, totals: ManifestTotals) -> None:
         raise LabelsInvalid("TOO_MANY_LABELS", detail)
 
 
-def _publish(session: Session, job: JobContext, staging: Staging, totals: ManifestTotals) -> None:
+def _publish(
+    session: Session, job: JobContext, staging: Staging, totals: ManifestTotals, columns: Mapping[str, Any]
+) -> None:
     """The one moment at which anything of the import becomes visible."""
     moment = now(session)
     dataset_id, source = job.payload["dataset_id"], job.payload["source"]
@@ -181,6 +212,7 @@ def _publish(session: Session, job: JobContext, staging: Staging, totals: Manife
         "files": totals.files,
         "size_bytes": totals.size_bytes,
         "updated_at": moment,
+        **columns,
     }
     session.execute(update(Dataset).where(Dataset.id == dataset_id).values(**values))
     session.add(Litter(storage=job.payload["storage"], prefix=staging.prefix, due_at=moment))
@@ -191,9 +223,11 @@ def _publish(session: Session, job: JobContext, staging: Staging, totals: Manife
 
 
 def _named(source: dict[str, Any]) -> str:
-    """What people call the place that the files came from."""
+    """What people call the place that the content came from."""
     if "prefix" in source:
         return f"{source['storage']}: {source['prefix'] or 'all of it'}"
+    if is_table(source):
+        return f"{source['storage']}: {'a query' if 'query' in source else table_name(source)}"
     name: str = source["filename"] or source["key"]
     return name
 

@@ -6,8 +6,9 @@ when it is closed, or with the process.
 """
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from itertools import chain
 from types import TracebackType
 from typing import IO, Any
 
@@ -28,12 +29,27 @@ def spool_batches(batches: Iterator[pa.RecordBatch]) -> IO[bytes]:
     file = _spool()
     try:
         with pq.ParquetWriter(file, first.schema, compression="zstd") as writer:
-            _write_groups(writer, first, batches)
+            for group in row_groups(chain([first], batches), size_bytes=GROUP_BYTES):
+                writer.write_table(group)
         file.seek(0)
     except BaseException:
         file.close()
         raise
     return file
+
+
+def row_groups(batches: Iterable[pa.RecordBatch], *, size_bytes: int) -> Iterator[pa.Table]:
+    """The batches in tables that are worth a row group each: a table ends with the batch that makes it so large."""
+    gathered: list[pa.RecordBatch] = []
+    gathered_rows = gathered_bytes = 0
+    for batch in batches:
+        gathered.append(batch)
+        gathered_rows, gathered_bytes = gathered_rows + batch.num_rows, gathered_bytes + batch.nbytes
+        if gathered_bytes >= size_bytes or gathered_rows >= GROUP_ROWS:
+            yield pa.Table.from_batches(gathered)
+            gathered, gathered_rows, gathered_bytes = [], 0, 0
+    if gathered:
+        yield pa.Table.from_batches(gathered)
 
 
 class ParquetIntake:
@@ -115,15 +131,3 @@ class _Spool(tempfile.SpooledTemporaryFile[bytes]):
 
 def _spool() -> IO[bytes]:
     return _Spool()
-
-
-def _write_groups(writer: pq.ParquetWriter, first: pa.RecordBatch, batches: Iterator[pa.RecordBatch]) -> None:
-    gathered = [first]
-    rows, size_bytes = first.num_rows, first.nbytes
-    for batch in batches:
-        if size_bytes >= GROUP_BYTES or rows >= GROUP_ROWS:
-            writer.write_table(pa.Table.from_batches(gathered))
-            gathered, rows, size_bytes = [], 0, 0
-        gathered.append(batch)
-        rows, size_bytes = rows + batch.num_rows, size_bytes + batch.nbytes
-    writer.write_table(pa.Table.from_batches(gathered))

@@ -61,6 +61,11 @@ KINDS = tuple(sorted(ADAPTERS))
 TABLE_KINDS = tuple(sorted(TABLE_ADAPTERS))
 
 
+def holds_tables(kind: str) -> bool:
+    """Whether storages of this kind keep the contract of tables."""
+    return kind in TABLE_ADAPTERS
+
+
 def open_storage(kind: str, url: str, options: Mapping[str, OptionValue]) -> Storage:
     """Open the storage of this kind at the URL.
 

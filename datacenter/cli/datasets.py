@@ -74,6 +74,7 @@ def show(context: typer.Context, dataset: DatasetArgument, as_json: JsonOption =
             "Storage": found.storage,
             "Version": str(found.version),
             "Files": f"{found.files:,}",
+            **({} if found.rows is None else {"Rows": f"{found.rows:,}"}),
             "Size": f"{size(found.size_bytes)} ({found.size_bytes:,} bytes)",
             "Description": found.description,
             "Tags": ", ".join(found.tags),
@@ -84,7 +85,10 @@ def show(context: typer.Context, dataset: DatasetArgument, as_json: JsonOption =
         if found.labels:
             console().print()
             ordered = sorted(found.labels.items(), key=lambda item: (-item[1], item[0]))
-            columns = (Column(title="LABEL", flexible=True), Column(title="FILES", right=True))
+            columns = (
+                Column(title="LABEL", flexible=True),
+                Column(title="FILES" if found.rows is None else "ROWS", right=True),
+            )
             print_table(console(), columns, ((label, f"{files:,}") for label, files in ordered), empty="")
 
 

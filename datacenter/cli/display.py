@@ -45,6 +45,11 @@ def count(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
+def held(files: int, rows: int | None) -> str:
+    """What a dataset holds: `3 files`, or of a table `10 rows in 3 parts`."""
+    return count(files, "file") if rows is None else f"{count(rows, 'row')} in {count(files, 'part')}"
+
+
 def ago(moment: datetime | None, now: datetime | None = None) -> str:
     """`3 min ago`; `in 2 h` for what is to come."""
     if moment is None:

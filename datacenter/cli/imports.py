@@ -8,7 +8,7 @@ import typer
 from rich.text import Text
 
 from datacenter.cli.connection import connect
-from datacenter.cli.display import count, labels, safe, size
+from datacenter.cli.display import held, labels, safe, size
 from datacenter.cli.errors import CommandFailed, Interrupted, WrongUse
 from datacenter.cli.following import follow, took
 from datacenter.cli.output import JsonOption, console, print_json
@@ -43,6 +43,10 @@ def import_dataset(
         str | None,
         typer.Option(help="The encoding of file names, such as big5; default: UTF-8, or else GB18030."),
     ] = None,
+    label_column: Annotated[
+        str | None,
+        typer.Option(help="With --table, --query: what labels the rows; default: label, if there is one."),
+    ] = None,
     description: Annotated[str | None, typer.Option(help="What it is.")] = None,
     tag: Annotated[list[str] | None, typer.Option(help="A tag; repeat it for several.")] = None,
     resume: Annotated[
@@ -67,6 +71,7 @@ def import_dataset(
             storage=storage,
             label_format=label_format,
             name_encoding=name_encoding,
+            label_column=label_column,
             description=description,
             tags=tag or (),
         )
@@ -80,7 +85,7 @@ def import_dataset(
             Text.assemble(
                 "imported ",
                 (safe(dataset.name), "bold"),
-                f": {count(dataset.files, 'file')}, {size(dataset.size_bytes)} {took(job)}",
+                f": {held(dataset.files, dataset.rows)}, {size(dataset.size_bytes)} {took(job)}",
             ),
             soft_wrap=True,
         )

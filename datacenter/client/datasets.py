@@ -27,18 +27,21 @@ class Datasets:
         storage: str | None = None,
         label_format: str | None = None,
         name_encoding: str | None = None,
+        label_column: str | None = None,
         description: str | None = None,
         tags: Iterable[str] = (),
         options: Mapping[str, Any] | None = None,
     ) -> tuple[Dataset, Job]:
         """Start an import. `source` is `{"upload": id}` or `{"storage": s, "key" | "prefix" | "table" | "query": …}`.
 
+        `label_column` names the column that labels the rows of a table; left out it is `label`, empty there is none.
         `options` takes what every job takes: `not_before`, `after`, `notify`, `priority`.
         """
         body = {
             "storage": storage,
             "label_format": label_format,
             "name_encoding": name_encoding,
+            "label_column": label_column,
             "description": description,
             "tags": list(tags) or None,
         }

@@ -9,7 +9,7 @@ FINISHED = frozenset({"SUCCESS", "FAILURE", "REVOKED"})
 
 @dataclass(frozen=True, kw_only=True)
 class Dataset:
-    """A named collection of files in its newest version."""
+    """A named collection of files, or a table, in its newest version; the labels of a table count rows."""
 
     id: str
     name: str
@@ -20,6 +20,8 @@ class Dataset:
     storage: str = ""
     files: int = 0
     size_bytes: int = 0
+    rows: int | None = None
+    label_column: str | None = None
     labels: dict[str, int] = field(default_factory=dict)
     description: str = ""
     tags: tuple[str, ...] = ()

@@ -19,7 +19,7 @@ from datacenter.datasets.manifest import ManifestTotals, manifest_folder, read_r
 from datacenter.datasets.models import Dataset, DatasetVersion, LabelCount
 from datacenter.datasets.records import find_version
 from datacenter.datasets.resources import Resources
-from datacenter.errors import Invalid, NotFound, VersionConflict
+from datacenter.errors import Conflict, Invalid, NotFound, VersionConflict
 from storage_adapters.contract import Storage
 from storage_adapters.errors import StorageError
 
@@ -59,7 +59,7 @@ def relabel(
     `also` runs in the transaction that publishes. When somebody else publishes first, the change is made again
     on top of theirs. A selection that no file fits changes nothing: the newest version is returned as it is.
 
-    Raises: NotFound, DatasetNotReady, Invalid (a path that the dataset does not have, too many labels),
+    Raises: NotFound, DatasetNotReady, Conflict (it is a table), Invalid (a path that the dataset does not have, too many labels),
         VersionConflict (others were quicker several times, or it took the better part of an hour).
     """
     for _ in range(TRIES):
@@ -81,6 +81,10 @@ def _attempt(
     """The new version, the newest one when no file was selected, or None when somebody else was quicker."""
     with resources.database.reading() as session:
         dataset, base = find_version(session, project_id, dataset_id)
+    if dataset.kind == "table":
+        raise Conflict(
+            "the labels of a table are the values of its label column; change them there and import it anew"
+        )
     storage = resources.storages.open(dataset.storage)
     folder = manifest_folder(dataset_id, base.version + 1, new_id()[-12:])
     draft = begin_draft(resources.database, dataset.storage, folder)

@@ -84,14 +84,19 @@ def write_rows(storage: Storage, key: str, schema: pa.Schema, rows: Iterable[pa.
 def write_manifest(storage: Storage, key: str, rows: Iterable[pa.Table]) -> ManifestTotals:
     """Write sorted rows as a manifest and count them."""
     totals = ManifestTotals()
+    write_counted(storage, key, regroup(rows), totals)
+    return totals
+
+
+def write_counted(storage: Storage, key: str, groups: Iterable[pa.Table], totals: ManifestTotals) -> None:
+    """Write sorted rows as a manifest, a row group for each table, and add them to the totals."""
 
     def counted() -> Iterator[pa.Table]:
-        for table in regroup(rows):
+        for table in groups:
             totals.add(table)
             yield table
 
     write_rows(storage, key, SCHEMA, counted())
-    return totals
 
 
 def regroup(rows: Iterable[pa.Table], size: int = ROW_GROUP) -> Iterator[pa.Table]:

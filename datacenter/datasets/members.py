@@ -17,9 +17,9 @@ from datacenter.datasets.manifest import open_rows, regroup, write_rows
 from datacenter.datasets.models import Archive
 from datacenter.datasets.resources import Resources
 from datacenter.datasets.selection import selected_rows
+from datacenter.datasets.summed_writer import SummedWriter
 from datacenter.formats.manifest_lines import MANIFEST_FILENAME, manifest_lines
 from datacenter.formats.registry import writer_for
-from datacenter.storages.object_file import ObjectWriter
 from storage_adapters.contract import ByteRange, Storage
 from storage_adapters.errors import ObjectChanged
 
@@ -57,14 +57,11 @@ class Sidecar:
     """A list that travels in the archive beside the files: written while the member table is."""
 
     def __init__(self, storage: Storage, key: str, filename: str) -> None:
-        self._writer = ObjectWriter(storage, key)
+        self._writer = SummedWriter(storage, key)
         self._key = key
         self._filename = filename
-        self._crc32 = 0
-
-    def write(self, data: bytes) -> None:
-        self._crc32 = crc32(data, self._crc32)
-        self._writer.write(data)
+        self.write = self._writer.write
+        self.abort = self._writer.abort
 
     def close(self, storage_name: str) -> dict[str, Any]:
         """Publish the list; returns its row of the member table."""
@@ -73,16 +70,13 @@ class Sidecar:
         return {
             "path": self._filename,
             "size_bytes": size,
-            "crc32": self._crc32,
+            "crc32": self._writer.crc32,
             "stored_size": size,
             "method": STORED,
             "storage": storage_name,
             "key": self._key,
             "offset": 0,
         }
-
-    def abort(self) -> None:
-        self._writer.abort()
 
 
 def write_members(resources: Resources, archive: Archive, key: str, check: Callable[[], None]) -> None:

@@ -35,6 +35,10 @@ class Dataset(Base):
     storage: Mapped[str] = mapped_column(String(64))
     files: Mapped[int] = mapped_column(BigInteger, default=0)
     size_bytes: Mapped[int] = mapped_column(BigInteger, default=0)
+    row_count: Mapped[int | None] = mapped_column(BigInteger)
+    """Of a table; None for files."""
+    label_column: Mapped[str | None] = mapped_column(String(255))
+    """The column of a table whose values are the labels of its rows, if there is one."""
     description: Mapped[str] = mapped_column(Text, default="")
     tags: Mapped[list[str]] = mapped_column(JSON, default=list)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
@@ -66,7 +70,7 @@ class DatasetVersion(Base):
 
 
 class LabelCount(Base):
-    """Files with a label in the newest version of a dataset."""
+    """Files with a label in the newest version of a dataset; rows, if it is a table."""
 
     __tablename__ = "label_counts"
     __table_args__ = (Index("label_counts_by_label", "label", "dataset_id"),)

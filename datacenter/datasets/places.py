@@ -8,6 +8,8 @@ from datacenter.errors import Invalid
 from datacenter.storages.registered import Storages
 from storage_adapters.errors import InvalidKey
 from storage_adapters.keys import check_key
+from storage_adapters.registry import holds_tables
+from storage_adapters.tables import TableName
 
 OWN_AREAS = frozenset({"archives", "datasets", "uploads"})
 """First segments of the keys that are written here, in which the data of all projects lies side by side."""
@@ -19,8 +21,14 @@ def target(session: Session, storages: Storages, name: str | None) -> str:
     It cannot be removed before the session's transaction ends. Raises: Invalid.
     """
     chosen = name or storages.default_name
-    if storages.hold(session, chosen).role == "source":
+    registered = storages.hold(session, chosen)
+    if registered.role == "source":
         raise Invalid(f"storage: {chosen!r} is only imported from; name another one", field="storage")
+    if holds_tables(registered.kind):
+        raise Invalid(
+            f"storage: {chosen!r} holds tables; datasets and archives are kept on a storage of files, name one",
+            field="storage",
+        )
     return chosen
 
 
@@ -29,7 +37,7 @@ def check_source(session: Session, storages: Storages, name: str, key: str) -> N
 
     The storage cannot be removed before the session's transaction ends. Raises: Invalid, naming the field.
     """
-    _check_role(session, storages, name)
+    _check_role(session, storages, name, tables=False)
     _check_key(key, field="source.key")
 
 
@@ -41,7 +49,7 @@ def source_folder(session: Session, storages: Storages, name: str, prefix: str) 
 
     Raises: Invalid, naming the field.
     """
-    _check_role(session, storages, name)
+    _check_role(session, storages, name, tables=False)
     if not prefix:
         return ""
     folder = prefix.removesuffix("/")
@@ -49,14 +57,44 @@ def source_folder(session: Session, storages: Storages, name: str, prefix: str) 
     return f"{folder}/"
 
 
-def _check_role(session: Session, storages: Storages, name: str) -> None:
+def table_source(session: Session, storages: Storages, name: str, table: str) -> TableName:
+    """The table that is to be imported, written `database.table`; whether it is there, the job sees.
+
+    The first full stop is the one between the two, so that a table's own name may hold others.
+    The storage cannot be removed before the session's transaction ends. Raises: Invalid, naming the field.
+    """
+    _check_role(session, storages, name, tables=True)
+    database, _, own = table.partition(".")
+    if not database or not own:
+        raise Invalid(f"source.table: write database.table, not {table!r}", field="source.table")
+    return TableName(database=database, table=own)
+
+
+def query_source(session: Session, storages: Storages, name: str, query: str) -> str:
+    """The query that is to be imported; whether it is one SELECT, the job sees. Raises: Invalid, naming the field.
+
+    The storage cannot be removed before the session's transaction ends.
+    """
+    _check_role(session, storages, name, tables=True)
+    if not query.strip():
+        raise Invalid("source.query: write one SELECT", field="source.query")
+    return query
+
+
+def _check_role(session: Session, storages: Storages, name: str, *, tables: bool) -> None:
     try:
-        role = storages.hold(session, name).role
+        registered = storages.hold(session, name)
     except Invalid as error:
         raise Invalid(f"source.{error.detail}", field="source.storage") from error
-    if role == "platform":
+    if registered.role == "platform":
         raise Invalid(
             f"source.storage: {name!r} is not imported from; its role would have to be source or both",
+            field="source.storage",
+        )
+    if holds_tables(registered.kind) != tables:
+        held, wanted = ("files", "key or prefix") if tables else ("tables", "table or query")
+        raise Invalid(
+            f"source.storage: {name!r} holds {held}; give {wanted}, or another storage",
             field="source.storage",
         )
 

@@ -29,6 +29,8 @@ from datacenter.ledger.options import JobOptions
 from datacenter.ledger.states import JobKind
 
 LABEL_FORMATS = ("folders", "csv", "jsonl")
+TABLE_SOURCES = {"table", "query"}
+"""Fields of a source that make a dataset of kind table."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +42,8 @@ class NewDataset:
     storage: str | None = None
     label_format: str | None = None
     name_encoding: str | None = None
+    label_column: str | None = None
+    """Of a table or query; the column `label` if left out, none if empty."""
     description: str = ""
     tags: tuple[str, ...] = ()
 
@@ -59,11 +63,14 @@ def create(
             f"label_format: {new.label_format!r} cannot be imported; use {known}", field="label_format"
         )
     _check_encoding(new.name_encoding)
+    kind = "table" if TABLE_SOURCES & new.source.keys() else "files"
+    _check_fields(new, kind)
     moment = now(session)
     dataset = Dataset(
         id=new_id(),
         project_id=project_id,
         name=new.name,
+        kind=kind,
         state=DatasetState.IMPORTING,
         storage=storage,
         description=new.description,
@@ -80,6 +87,7 @@ def create(
         "source": _source(session, resources, project_id, new.source, job_id),
         "label_format": new.label_format,
         "name_encoding": new.name_encoding,
+        "label_column": new.label_column,
     }
     job = ledger.enqueue(
         session,
@@ -91,6 +99,17 @@ def create(
         job_id=job_id,
     )
     return dataset, job
+
+
+def _check_fields(new: NewDataset, kind: str) -> None:
+    """Refuse what says nothing about such a source. Raises: Invalid."""
+    misplaced = {
+        "table": {"label_format": new.label_format, "name_encoding": new.name_encoding},
+        "files": {"label_column": new.label_column},
+    }
+    for field, value in misplaced[kind].items():
+        if value is not None:
+            raise Invalid(f"{field}: a dataset of kind {kind} has none; leave it out", field=field)
 
 
 def _check_encoding(requested: str | None) -> None:
@@ -105,8 +124,8 @@ def _check_encoding(requested: str | None) -> None:
 def _source(
     session: Session, resources: Resources, project_id: str, source: dict[str, Any], job_id: str
 ) -> dict[str, Any]:
-    """Where the files come from: a completed upload, which from now on belongs to the job, an archive that lies on
-    a storage, or the objects under a prefix of one."""
+    """Where the content comes from: a completed upload, which from now on belongs to the job, an archive that lies on
+    a storage, the objects under a prefix of one, a table or a query."""
     if "upload" in source:
         upload = session.get(Upload, source["upload"], with_for_update=True)
         if upload is None or upload.project_id != project_id:
@@ -134,11 +153,11 @@ def _source(
     if "prefix" in source:
         folder = places.source_folder(session, resources.storages, source["storage"], source["prefix"])
         return {"storage": source["storage"], "prefix": folder}
-    raise Invalid(
-        "source: this release imports files: {upload}, {storage, key} or {storage, prefix}; "
-        "tables and queries come later",
-        field="source",
-    )
+    if "table" in source:
+        table = places.table_source(session, resources.storages, source["storage"], source["table"])
+        return {"storage": source["storage"], "database": table.database, "table": table.table}
+    query = places.query_source(session, resources.storages, source["storage"], source["query"])
+    return {"storage": source["storage"], "query": query}
 
 
 def list_datasets(

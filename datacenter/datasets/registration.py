@@ -20,7 +20,7 @@ from datacenter.storages.sealing import Seal
 from datacenter.storages.secret_options import HIDDEN, hide, is_secret, scrub, secrets_of
 from storage_adapters.errors import ConfigurationInvalid
 from storage_adapters.options import OptionValue
-from storage_adapters.registry import ADAPTERS, open_storage
+from storage_adapters.registry import ADAPTERS, TABLE_ADAPTERS, holds_tables, open_storage, open_tables
 
 T = TypeVar("T")
 
@@ -151,14 +151,19 @@ def _found(row: RegisteredStorage | None, name: str) -> RegisteredStorage:
 def _checked(resources: Resources, new: StorageSettings) -> StorageSettings:
     """What will be kept. Raises: Invalid, naming the field; no secret is quoted."""
     new = new.model_copy(update={"url": resolved(new.url)})
-    if new.kind not in ADAPTERS:
+    known = sorted({*ADAPTERS, *TABLE_ADAPTERS})
+    if new.kind not in known:
+        raise Invalid(f"kind: {new.kind!r} is unknown; known are: {', '.join(known)}", field="kind")
+    if holds_tables(new.kind) and new.role == "platform":
         raise Invalid(
-            f"kind: {new.kind!r} is unknown; known are: {', '.join(sorted(ADAPTERS))}", field="kind"
+            "role: a storage of tables is imported from, datasets are not kept on it; use source",
+            field="role",
         )
     check_allowed(resources.settings, new.url, new.options)
     check_far(resources.settings, new.url, new.options)
     try:
-        open_storage(new.kind, new.url, new.options)
+        opener = open_tables if holds_tables(new.kind) else open_storage
+        opener(new.kind, new.url, new.options)
     except ConfigurationInvalid as error:
         field = "options" if "ption" in error.detail else "url"
         told = scrub(error.detail, secrets_of(new.options).values())

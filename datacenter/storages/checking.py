@@ -8,6 +8,7 @@ from datacenter.errors import Invalid
 from datacenter.storages.registered import Storages
 from storage_adapters.contract import ByteRange, Health, Storage
 from storage_adapters.errors import StorageError
+from storage_adapters.registry import holds_tables
 
 DEADLINE_SECONDS = 20.0
 
@@ -41,9 +42,7 @@ class Checker:
 
     def _run(self, name: str, answer: "Future[Health]") -> None:
         try:
-            role = self._storages.describe(name).role
-            storage = self._storages.open(name)
-            found = _read_some(storage) if role == "source" else storage.check()
+            found = self._look(name)
         except (StorageError, Invalid) as error:
             found = Health(ok=False, detail=error.detail)
         except Exception as error:  # noqa: BLE001 - an adapter's mistake is an answer, too; its words may hold secrets
@@ -52,6 +51,13 @@ class Checker:
             with self._lock:
                 del self._running[name]
         answer.set_result(found)
+
+    def _look(self, name: str) -> Health:
+        registered = self._storages.describe(name)
+        if holds_tables(registered.kind):
+            return self._storages.open_tables(name).check()
+        storage = self._storages.open(name)
+        return _read_some(storage) if registered.role == "source" else storage.check()
 
 
 def _read_some(storage: Storage) -> Health:

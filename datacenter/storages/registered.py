@@ -20,7 +20,8 @@ from datacenter.storages.sealing import Seal
 from datacenter.storages.secret_options import passwords_in, scrub, secrets_of
 from storage_adapters.contract import Storage
 from storage_adapters.errors import ConfigurationInvalid
-from storage_adapters.registry import open_storage
+from storage_adapters.registry import holds_tables, open_storage, open_tables
+from storage_adapters.tables import TableStorage
 
 LOOK_SECONDS = 2.0
 """A storage that was changed or removed elsewhere is used as it was for at most so long; a new one is seen at once."""
@@ -40,7 +41,7 @@ class Storages:
         self._settings = settings
         self._database = database
         self._seal = Seal(settings.registration.keys)
-        self._open: dict[str, tuple[Registration, Storage]] = {}
+        self._open: dict[str, tuple[Registration, Storage | TableStorage]] = {}
         self._file = {name: Registration(shown=shown) for name, shown in settings.storages.items()}
         self._rows: dict[str, Registration] = {}
         self._secrets: frozenset[str] = frozenset()
@@ -83,7 +84,18 @@ class Storages:
         return registration_of(row).shown
 
     def open(self, name: str) -> Storage:
-        """The storage of this name. Raises: Invalid when it is not registered, ConfigurationInvalid."""
+        """The storage of this name. Raises: Invalid when it is not registered or holds tables, ConfigurationInvalid."""
+        if holds_tables(self.describe(name).kind):
+            raise Invalid(f"storage: {name!r} holds tables, not files; name another one", field="storage")
+        return cast(Storage, self._kept(name))
+
+    def open_tables(self, name: str) -> TableStorage:
+        """The storage of tables of this name. Raises: Invalid when it is not registered or holds files, ConfigurationInvalid."""
+        if not holds_tables(self.describe(name).kind):
+            raise Invalid(f"storage: {name!r} holds files, not tables; name another one", field="storage")
+        return cast(TableStorage, self._kept(name))
+
+    def _kept(self, name: str) -> Storage | TableStorage:
         found = self._find(name)
         kept = self._open.get(name)
         if kept is not None and kept[0] is found:
@@ -106,7 +118,7 @@ class Storages:
             self._asked += 1
             self._look_at = float("-inf")
 
-    def _opened(self, name: str, found: Registration) -> Storage:
+    def _opened(self, name: str, found: Registration) -> Storage | TableStorage:
         shown = found.shown
         options = dict(shown.options)
         if name not in self._file:
@@ -119,7 +131,8 @@ class Storages:
         with self._lock:  # a new set, because others may be reading the old one
             self._secrets |= {*map(str, secrets_of(options).values()), *passwords_in(shown.url)}
         try:
-            return cast("Storage", NamedStorage(open_storage(shown.kind, shown.url, options), name))
+            opener = open_tables if holds_tables(shown.kind) else open_storage
+            return cast("Storage | TableStorage", NamedStorage(opener(shown.kind, shown.url, options), name))
         except ConfigurationInvalid as error:
             # Without its cause: the sentence goes into logs and jobs.
             raise ConfigurationInvalid(self.scrub(error.detail)) from None

@@ -38,6 +38,7 @@ def create(body: NewDatasetRequest, call: Changing) -> Response:
         source=body.source.model_dump(exclude_none=True),
         label_format=body.label_format,
         name_encoding=body.name_encoding,
+        label_column=body.label_column,
         description=body.description,
         tags=tuple(body.tags),
     )

@@ -32,6 +32,8 @@ def dataset_objects(session: Session, call: Call, rows: Sequence[Dataset]) -> li
             storage=row.storage,
             files=row.files,
             size_bytes=row.size_bytes,
+            rows=row.row_count,
+            label_column=row.label_column,
             labels=labels.get(row.id, {}),
             description=row.description,
             tags=row.tags,

@@ -71,6 +71,13 @@ class Staging:
         folder = number // FOLDER_FILES
         return f"{self.objects_prefix}{folder:06d}/{number:09d}{suffix(path)}"
 
+    def parts_prefix(self, number: int, attempt: int) -> str:
+        """The parts of a table that one attempt at a partition writes."""
+        return f"{self.objects_prefix}{number:06d}-{attempt:06d}/"
+
+    def part_key(self, number: int, attempt: int, piece: int) -> str:
+        return f"{self.parts_prefix(number, attempt)}{piece:06d}.parquet"
+
     def write_fragment(self, key: str, rows: pa.Table) -> None:
         """Write manifest rows, sorted by path, to be merged by the finish: in groups that it can hold of all fragments."""
         ordered = rows.sort_by("path")

@@ -1,16 +1,17 @@
 """Datasets, their versions and labels."""
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
 from datacenter.datasets.models import DatasetState
 from datacenter.formats.label_rules import LABEL_BYTES, broken_rule
-from datacenter.web.schemas.base import Answer, Request, ShortText, Text, Time
+from datacenter.web.schemas.base import MOST_ID_CHARACTERS, Answer, Request, ShortText, Text, Time
 from datacenter.web.schemas.jobs import JobObject, JobStartingRequest
 
 MOST_PATHS = 100_000
 MOST_LABELS = 1_000
+MOST_QUERY_CHARACTERS = 50_000
 SOURCES = (
     {"upload"},
     {"storage", "key"},
@@ -47,7 +48,7 @@ Label = Annotated[
 
 
 class Source(Request):
-    """Where the files come from: `{upload}`, `{storage, key}`, `{storage, prefix}`, `{storage, table}` or `{storage, query}`."""
+    """Where the content comes from: `{upload}`, `{storage, key}`, `{storage, prefix}`, `{storage, table}` or `{storage, query}`."""
 
     upload: ShortText | None = Field(None, description="A finished upload of an archive.")
     storage: ShortText | None = Field(None, description="A storage whose role is source or both.")
@@ -57,8 +58,12 @@ class Source(Request):
         description="With storage: a folder, with or without its last `/`; every object in it and below becomes a file, "
         "whose path is what follows in its key. Empty: the whole storage.",
     )
-    table: Text | None = None
-    query: Text | None = None
+    table: Text | None = Field(
+        None, max_length=MOST_ID_CHARACTERS, description="With a storage of tables: database.table."
+    )
+    query: Text | None = Field(
+        None, max_length=MOST_QUERY_CHARACTERS, description="With a storage of tables: exactly one SELECT."
+    )
 
     @model_validator(mode="after")
     def _one_shape(self) -> Self:
@@ -85,6 +90,12 @@ class NewDatasetRequest(JobStartingRequest):
         max_length=32,
         description="Tried first for names that do not say they are UTF-8; then come UTF-8 and GB18030.",
     )
+    label_column: Text | None = Field(
+        None,
+        max_length=MOST_ID_CHARACTERS,
+        description="Of a table or query: the column whose values label the rows. Left out, it is the column `label`, "
+        "if there is one; empty, there is none.",
+    )
     description: Description = ""
     tags: Tags = Field(default_factory=list)
 
@@ -98,17 +109,22 @@ class DatasetChange(Request):
 
 
 class DatasetObject(Answer):
-    """A named collection of files in its newest version."""
+    """A named collection of files, or a table, in its newest version.
+
+    The files of a table are the Parquet objects that hold its rows; its `labels` count rows.
+    """
 
     id: str
     project: str
     name: str
-    kind: str
+    kind: Literal["files", "table"]
     state: DatasetState
     version: int
     storage: str
     files: int
     size_bytes: int
+    rows: int | None
+    label_column: str | None
     labels: dict[str, int]
     description: str
     tags: list[str]

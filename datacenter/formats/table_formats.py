@@ -1,0 +1,95 @@
+"""The formats that tables are written in: Parquet keeps every type, CSV and JSON lines write values as text."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import IO, Any, Protocol, cast
+
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
+
+from datacenter.formats.json_lines import as_bytes, joined, quoted
+from datacenter.formats.table_texts import csv_column, csv_schema, json_column
+
+
+class Sink(Protocol):
+    """What takes the bytes of a table, front to back."""
+
+    def write(self, data: Any, /) -> int:
+        """Take bytes."""
+
+
+class TableWriter(Protocol):
+    """Writes one table to a sink."""
+
+    def write(self, rows: pa.Table) -> None:
+        """Add rows. Raises: LabelsInvalid."""
+
+    def close(self) -> None:
+        """Write what belongs at the end; the sink stays open."""
+
+
+class ParquetTable:
+    """Every `write` is a row group. Pages have checksums, so that whoever reads some of them sees a change."""
+
+    def __init__(self, sink: Sink, schema: pa.Schema) -> None:
+        # Parquet asks for a file and uses no more of one than a sink has.
+        file = cast(IO[bytes], sink)
+        self._writer = pq.ParquetWriter(file, schema, compression="zstd", write_page_checksum=True)
+        self.close = self._writer.close
+
+    def write(self, rows: pa.Table) -> None:
+        self._writer.write_table(rows, row_group_size=max(1, rows.num_rows))
+
+
+class CsvTable:
+    """A header and a line a row, by RFC 4180 with LF. Texts are quoted, so that an empty one is no NULL."""
+
+    def __init__(self, sink: Sink, schema: pa.Schema) -> None:
+        self._schema = csv_schema(schema)
+        self._writer = pa_csv.CSVWriter(cast(IO[bytes], sink), self._schema)
+        self.close = self._writer.close
+
+    def write(self, rows: pa.Table) -> None:
+        columns = [csv_column(column) for column in rows.columns]
+        self._writer.write_table(pa.Table.from_arrays(columns, schema=self._schema))
+
+
+class JsonlTable:
+    """One JSON object a line, with every column in it."""
+
+    def __init__(self, sink: Sink, schema: pa.Schema) -> None:
+        csv_schema(schema)  # what has no form there has none here
+        self._sink = sink
+
+    def write(self, rows: pa.Table) -> None:
+        for batch in rows.to_batches():
+            pieces: list[Any] = []
+            for name, column in zip(batch.schema.names, batch.columns, strict=True):
+                head = as_bytes(quoted(pa.array([name], pa.string()))).decode()
+                pieces += [f"{',' if pieces else '{'}{head}:", json_column(column)]
+            self._sink.write(as_bytes(joined(*pieces, "}\n")))
+
+    def close(self) -> None:
+        """Nothing: every line is whole."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableFormat:
+    """A format by its file name's suffix, its media type, and what writes it."""
+
+    suffix: str
+    media_type: str
+    writer: type[ParquetTable] | type[CsvTable] | type[JsonlTable]
+
+
+TABLE_FORMATS: Mapping[str, TableFormat] = MappingProxyType(
+    {
+        "parquet": TableFormat(
+            suffix=".parquet", media_type="application/vnd.apache.parquet", writer=ParquetTable
+        ),
+        "csv": TableFormat(suffix=".csv", media_type="text/csv", writer=CsvTable),
+        "jsonl": TableFormat(suffix=".jsonl", media_type="application/jsonl", writer=JsonlTable),
+    }
+)
