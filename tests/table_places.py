@@ -123,12 +123,12 @@ class HivePlace(TablePlace):
         connection = connect(
             parts.hostname, parts.port, auth_mechanism="PLAIN", user=parts.username, password="none"
         )
+        cursor = connection.cursor(user=parts.username)
         try:
-            cursor = connection.cursor(user=parts.username)
             for statement in (f"USE {self.database}", *statements):
                 cursor.execute(statement)
-            cursor.close()
         finally:
+            cursor.close()  # else it would connect again, when the garbage collector finds it
             connection.close()
 
     def fill(self, table: TableName, rows: pa.Table) -> None:

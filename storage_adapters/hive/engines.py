@@ -34,6 +34,8 @@ SPARK = Engine(
         "spark.sql.variable.substitute": "false",  # else ${env:…} shows the server's environment
         "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
         "spark.sql.parquet.datetimeRebaseModeInWrite": "CORRECTED",  # one calendar for all years
+        # The metastore finds no partitions by a column of an odd name, and Spark gives up unless it is told.
+        "spark.sql.hive.metastorePartitionPruningFallbackOnException": "true",
         "parquet.block.size": str(GROUP_BYTES),
     },
 )

@@ -68,26 +68,30 @@ _SASL_REFUSAL = re.compile(r"Bad status: [34] \((?:b?['\"])?(.*?)['\"]?\)$")
 
 def fault_of(message: str, state: str | None = None, code: int | None = None) -> StorageError:
     """The storage error for what the server said, in its words without the stack."""
-    words = words_of(message)
-    kind = next((kind for part, kind in WORDS.items() if part in words), None)
+    sentence = _sentence(message)
+    kind = next((kind for part, kind in WORDS.items() if part in sentence), None)
     kind = kind or CODES.get(code or 0) or STATES.get(state or "") or STATES.get((state or "")[:2])
-    return (kind or StorageError)(words)
+    return (kind or StorageError)(words_of(message))
 
 
 def words_of(message: str) -> str:
     """The first sentence of the server's message that is for people, without names of classes before it."""
-    for line in message.splitlines():
-        words = _CLASS_NAMES.sub("", line.strip())
-        if words and not line.startswith("\tat "):
-            return words[:_LONGEST_WORDS]
-    return "The server gave no reason."
+    return _CLASS_NAMES.sub("", _sentence(message))[:_LONGEST_WORDS] or "The server gave no reason."
+
+
+def _sentence(message: str) -> str:
+    """The first line that says more than the name of a class."""
+    lines = (line.strip() for line in message.splitlines() if not line.startswith("\tat "))
+    return next((line for line in lines if _CLASS_NAMES.sub("", line)), "")
 
 
 def translate(error: Exception) -> StorageError:
     """The storage error for what the network, TLS or Thrift raised."""
     match error:
         case ssl.SSLError():
-            return ConfigurationInvalid(f"TLS with the server failed: {error.reason or error}")
+            return ConfigurationInvalid(
+                f"TLS with the server failed: {getattr(error, 'reason', None) or error}"
+            )
         case socket.gaierror():
             return StorageUnavailable("The server's name was not found.")
         case ConnectionRefusedError():

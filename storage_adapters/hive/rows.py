@@ -32,6 +32,8 @@ def wire_array(column: Any) -> "pa.Array[Any]":
 
 def as_field(source: str, field: "pa.Field[Any]", values: "pa.Array[Any]") -> "pa.Array[Any]":
     """The server's values in the field's type. Raises: ValueUnsupported: one has no form in it."""
+    if pa.types.is_string(values.type):
+        values = values.view(pa.binary())  # what stands in Parquet need not be UTF-8
     return decode(source, field, values) if pa.types.is_binary(values.type) else values.cast(field.type)
 
 

@@ -90,6 +90,11 @@ ROUNDS = (
         arguments=(str(TESTS / "conformance"), "-m", "real", "-k", "hdfs"),
         servers={HDFS_VARIABLE: HdfsServer},
     ),
+    Round(
+        title="table suites on Hive's protocol",
+        arguments=(str(TESTS / "conformance"), "-m", "real", "-k", "hive"),
+        servers={HIVE_VARIABLE: HiveServer},
+    ),
 )
 
 
