@@ -170,7 +170,7 @@ class ShardSettings(Section):
     """A shard of an import closes when it holds so many bytes."""
     rows: int = Field(default=500_000, gt=0)
     """About so many rows in one shard of the import of a table."""
-    part_bytes: int = Field(default=64 << 20, gt=0)
+    part_bytes: int = Field(default=32 << 20, gt=0)
     """The size of one part of an archive that is being written."""
 
 

@@ -8,6 +8,8 @@ from time import monotonic, thread_time
 from typing import TypeVar
 
 WORTH_THREADS = timedelta(milliseconds=50)
+MOST_BYTES = 32 * 1024 * 1024
+"""What may be under way at once, if it is weighed: enough for any network, and little beside what a process is anyway."""
 
 ItemT = TypeVar("ItemT")
 ResultT = TypeVar("ResultT")
@@ -40,14 +42,17 @@ def run_batches(
     *,
     threads: int,
     begin_alone: bool = True,
+    size_bytes: Callable[[ItemT], int] | None = None,
+    most_bytes: int = MOST_BYTES,
 ) -> Iterator[ResultT]:
     """Yield the results of `work` on each batch, in the order of the batches.
 
     Begins in the caller's thread and stays there as long as the work keeps the processor busy: local files
     from one thread cost half of what they cost from four. Once a batch has waited (wall time less processor
     time) `WORTH_THREADS`, as over a network, the rest runs in `threads` threads, at most twice as many
-    batches in flight, so memory is bounded whatever the stream's length. The stream is read in the
-    caller's thread only. Without `begin_alone`, for what is known to wait, the threads begin at once.
+    batches in flight, so memory is bounded whatever the stream's length; fewer where they weigh more than
+    `most_bytes`. The stream is read in the caller's thread only. Without `begin_alone`, for what is known
+    to wait, the threads begin at once.
     """
     for batch in batches if begin_alone else ():
         begun, busy = monotonic(), thread_time()
@@ -57,14 +62,19 @@ def run_batches(
         if threads > 1 and waited > WORTH_THREADS.total_seconds():
             break
     with ThreadPoolExecutor(threads) as pool:  # starts no thread before there is work
-        pending: deque[Future[Iterable[ResultT]]] = deque()
+        pending: deque[tuple[Future[Iterable[ResultT]], int]] = deque()
+        ahead_bytes = 0
         try:
             for batch in batches:
-                pending.append(pool.submit(work, batch))
-                if len(pending) >= 2 * threads:
-                    yield from pending.popleft().result()
+                weight = sum(map(size_bytes, batch)) if size_bytes is not None else 0
+                while pending and (len(pending) >= 2 * threads or ahead_bytes + weight > most_bytes):
+                    future, done_bytes = pending.popleft()
+                    yield from future.result()
+                    ahead_bytes -= done_bytes
+                pending.append((pool.submit(work, batch), weight))
+                ahead_bytes += weight
             while pending:
-                yield from pending.popleft().result()
+                yield from pending.popleft()[0].result()
         finally:
-            for future in pending:
+            for future, _ in pending:
                 future.cancel()

@@ -63,6 +63,11 @@ class NewObject:
     key: str
     data: Buffer
 
+    @property
+    def size_bytes(self) -> int:
+        """The bytes of the data; a view's own length counts items, which may be wider."""
+        return self.data.nbytes if isinstance(self.data, memoryview) else len(self.data)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PutOutcome:

@@ -16,7 +16,7 @@ Fetch: TypeAlias = Callable[[list[Request]], Iterator[bytes | memoryview]]
 A request never asks for more than `PIECE_BYTES`, nor for nothing.
 """
 
-PIECE_BYTES = 8 * 1024**2
+PIECE_BYTES = 4 * 1024**2
 
 
 class Content(NamedTuple):

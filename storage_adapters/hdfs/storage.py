@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
+from operator import attrgetter
 from uuid import uuid4
 
 from storage_adapters.batches import cut_batches, run_batches
@@ -40,6 +41,8 @@ _READS_AT_ONCE = 4
 _BYTES_AT_ONCE = 4 * 1024 * 1024
 _DELETES_AT_ONCE = 16
 _COPY_BYTES = 4 * 1024 * 1024
+_LENGTH = attrgetter("length")
+_SIZE = attrgetter("size_bytes")
 
 
 class HdfsStorage(Linkless):
@@ -101,16 +104,21 @@ class HdfsStorage(Linkless):
             requests,
             max_items=_READS_AT_ONCE,
             max_bytes=_BYTES_AT_ONCE,
-            size_bytes=lambda wanted: wanted.length,
+            size_bytes=_LENGTH,
         )
         return run_batches(
-            lambda batch: [self._objects.read(wanted) for wanted in batch], batches, threads=self._threads
+            lambda batch: [self._objects.read(wanted) for wanted in batch],
+            batches,
+            threads=self._threads,
+            size_bytes=_LENGTH,
         )
 
     def put_many(self, objects: Iterable[NewObject]) -> Iterator[PutOutcome]:
         self._tidy_once()
         # Each alone: the close of a small file waits for a DataNode's report, up to half a second.
-        return run_batches(self._put_batch, cut_batches(objects, max_items=1), threads=self._threads)
+        return run_batches(
+            self._put_batch, cut_batches(objects, max_items=1), threads=self._threads, size_bytes=_SIZE
+        )
 
     def put_if_absent(self, key: str, data: Buffer) -> ObjectInfo:
         self._objects.put(key, [data], overwrite=False)
@@ -179,7 +187,7 @@ class HdfsStorage(Linkless):
         return [
             PutOutcome(
                 key=new.key,
-                size_bytes=memoryview(new.data).nbytes,
+                size_bytes=new.size_bytes,
                 error=_fault_of(partial(self._objects.put, new.key, [new.data])),
             )
             for new in batch

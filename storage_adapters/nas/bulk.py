@@ -5,7 +5,6 @@ from storage_adapters.errors import StorageError
 from storage_adapters.nas.clearing import as_text
 from storage_adapters.nas.directories import Directories
 from storage_adapters.nas.faults import translate, translate_write
-from storage_adapters.nas.filling import size_of
 from storage_adapters.nas.layout import split_key
 from storage_adapters.nas.objects import read_object, remove_file
 from storage_adapters.nas.staging import Staging
@@ -24,7 +23,7 @@ def put_batch(root: str, batch: list[NewObject]) -> list[PutOutcome]:
                 fault = error
             except OSError as error:
                 fault = translate_write(error, new.key)
-            outcomes.append(PutOutcome(key=new.key, size_bytes=size_of(new.data), error=fault))
+            outcomes.append(PutOutcome(key=new.key, size_bytes=new.size_bytes, error=fault))
     return outcomes
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from operator import attrgetter
 from uuid import uuid4
 
 from storage_adapters.batches import cut_batches, run_batches
@@ -30,7 +31,6 @@ from storage_adapters.nas.clearing import files_under, remove_directories
 from storage_adapters.nas.directories import Directories
 from storage_adapters.nas.faults import translate, translated
 from storage_adapters.nas.filesystem import NasFileSystem
-from storage_adapters.nas.filling import size_of
 from storage_adapters.nas.layout import STAGING, split_key
 from storage_adapters.nas.listing import list_tree
 from storage_adapters.nas.objects import stat_object
@@ -40,6 +40,8 @@ from storage_adapters.options import OptionValue, read_options
 _ITEMS_AT_ONCE = 64
 _BYTES_AT_ONCE = 1024 * 1024
 _CLEARING_PASSES = 3
+_LENGTH = attrgetter("length")
+_SIZE = attrgetter("size_bytes")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -125,9 +127,11 @@ class NasStorage(Linkless):
             requests,
             max_items=_ITEMS_AT_ONCE,
             max_bytes=_BYTES_AT_ONCE,
-            size_bytes=lambda wanted: wanted.length,
+            size_bytes=_LENGTH,
         )
-        return run_batches(partial(read_batch, self._root), batches, threads=self._options.threads)
+        return run_batches(
+            partial(read_batch, self._root), batches, threads=self._options.threads, size_bytes=_LENGTH
+        )
 
     def put_many(self, objects: Iterable[NewObject]) -> Iterator[PutOutcome]:
         self._tidy_once()
@@ -135,9 +139,11 @@ class NasStorage(Linkless):
             objects,
             max_items=_ITEMS_AT_ONCE,
             max_bytes=_BYTES_AT_ONCE,
-            size_bytes=lambda new: size_of(new.data),
+            size_bytes=_SIZE,
         )
-        return run_batches(partial(put_batch, self._root), batches, threads=self._options.threads)
+        return run_batches(
+            partial(put_batch, self._root), batches, threads=self._options.threads, size_bytes=_SIZE
+        )
 
     def put_if_absent(self, key: str, data: Buffer) -> ObjectInfo:
         with Directories(self._root) as directories, translated(key):

@@ -23,7 +23,7 @@ def put_batch(clients: Clients, batch: list[NewObject]) -> list[PutOutcome]:
             put_object(clients, new.key, new.data)
         except StorageError as error:
             fault = error
-        outcomes.append(PutOutcome(key=new.key, size_bytes=memoryview(new.data).nbytes, error=fault))
+        outcomes.append(PutOutcome(key=new.key, size_bytes=new.size_bytes, error=fault))
     return outcomes
 
 

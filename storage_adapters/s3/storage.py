@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
+from operator import attrgetter
 from typing import ClassVar, Literal, Self
 
 from fsspec import AbstractFileSystem
@@ -37,6 +38,9 @@ from storage_adapters.s3.presigning import presign_object
 
 _ITEMS_AT_ONCE = 16
 _BYTES_AT_ONCE = 1024 * 1024
+_READ_BYTES_AHEAD = 16 * 1024 * 1024
+_LENGTH = attrgetter("length")
+_SIZE = attrgetter("size_bytes")
 
 
 class S3Storage:
@@ -89,21 +93,30 @@ class S3Storage:
             requests,
             max_items=_ITEMS_AT_ONCE,
             max_bytes=_BYTES_AT_ONCE,
-            size_bytes=lambda wanted: wanted.length,
+            size_bytes=_LENGTH,
         )
-        # Half of the threads: a range may be some MiB long, and twice as many as there are threads are held.
-        threads = max(1, self._threads // 2)
-        return run_batches(partial(read_batch, self._clients), batches, threads=threads, begin_alone=False)
+        return run_batches(
+            partial(read_batch, self._clients),
+            batches,
+            threads=self._threads,
+            begin_alone=False,
+            size_bytes=_LENGTH,
+            most_bytes=_READ_BYTES_AHEAD,
+        )
 
     def put_many(self, objects: Iterable[NewObject]) -> Iterator[PutOutcome]:
         batches = cut_batches(
             objects,
             max_items=_ITEMS_AT_ONCE,
             max_bytes=_BYTES_AT_ONCE,
-            size_bytes=lambda new: memoryview(new.data).nbytes,
+            size_bytes=_SIZE,
         )
         return run_batches(
-            partial(put_batch, self._clients), batches, threads=self._threads, begin_alone=False
+            partial(put_batch, self._clients),
+            batches,
+            threads=self._threads,
+            begin_alone=False,
+            size_bytes=_SIZE,
         )
 
     def put_if_absent(self, key: str, data: Buffer) -> ObjectInfo:

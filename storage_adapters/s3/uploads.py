@@ -34,10 +34,16 @@ def write_part(
     """Send one part, gathered in memory because its length goes before it. Raises: UploadMissing."""
     to = clients.connection
     name = _name_for(clients, key, upload_id, number)
-    body = b"".join(chunks)
+    body = bytearray()  # held once: chunks and their join would be the part twice
+    for chunk in chunks:
+        body += chunk
     with translated(key):
         answer = clients.boto.upload_part(
-            Bucket=to.bucket, Key=name, UploadId=upload_id, PartNumber=number, Body=body
+            Bucket=to.bucket,
+            Key=name,
+            UploadId=upload_id,
+            PartNumber=number,
+            Body=body,  # type: ignore[arg-type]  # botocore takes a bytearray, its stubs do not know
         )
     return Part(number=number, offset=offset, length=len(body), tag=answer["ETag"])
 
