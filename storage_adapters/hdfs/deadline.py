@@ -31,7 +31,9 @@ def within(seconds: float, call: Callable[[], ResultT]) -> ResultT:
     try:
         result, error = answers.get(timeout=seconds)
     except Empty:
-        raise StorageUnavailable(f"HDFS did not answer within {seconds:g} seconds.") from None
+        raise StorageUnavailable(
+            f"HDFS did not answer within {seconds:g} seconds: is it up, and is this the port of its RPC?"
+        ) from None
     if error is not None:
         raise error
     return result  # type: ignore[return-value]  # without an error it is what the call returned

@@ -1,5 +1,6 @@
 """Faults: from the name of a Java exception, which both protocols carry, to the storage's error."""
 
+import re
 from collections.abc import Mapping
 
 from storage_adapters.errors import (
@@ -69,11 +70,20 @@ WORDS: Mapping[str, str] = {
 """Where the system's own words would not tell a person what to change."""
 
 
+CURES: Mapping[str, str] = {
+    "AccessControlException": "Have its owner allow that, or be another user: by the option 'user' over webhdfs, "
+    "by HADOOP_USER_NAME over hdfs.",
+}
+"""What a person can do, told after the system's own words."""
+
+_JAVA_CLASSES = re.compile(r"\b(?:[a-z]\w*\.)+[A-Z]\w*: ")
+
+
 def translate(name: str, message: str, path: str | None = None) -> StorageError:
     """The storage error for a Java exception, by its class name with or without the package."""
     simple = name.replace("$", ".").rpartition(".")[2]
     kind = next((kind for phrase, kind in PHRASES.items() if phrase in message), None)
-    text = message.partition("\n")[0].partition("\\n")[0].strip()
-    return (kind or ERRORS.get(simple, StorageUnavailable))(
-        WORDS.get(simple) or text or simple or "HDFS gave no reason.", key=path
-    )
+    text = _JAVA_CLASSES.sub("", message.partition("\n")[0].partition("\\n")[0]).strip()
+    told = WORDS.get(simple) or text or simple or "HDFS gave no reason."
+    cure = CURES.get(simple)
+    return (kind or ERRORS.get(simple, StorageUnavailable))(f"{told}. {cure}" if cure else told, key=path)

@@ -20,11 +20,19 @@ def reach(addresses: Sequence[tuple[str, int]]) -> None:
             socket.create_connection((host, port), timeout=_SECONDS).close()
             return
         except socket.gaierror:
-            faults.append(ConfigurationInvalid(f"The name {host!r} is not found."))
+            faults.append(ConfigurationInvalid(f"The name {host!r} is not found: correct the host."))
         except ConnectionRefusedError:
-            faults.append(StorageUnavailable(f"{host}:{port} refuses connections: no server listens there."))
+            faults.append(
+                StorageUnavailable(
+                    f"{host}:{port} refuses connections: is the server up, and the port right?"
+                )
+            )
         except TimeoutError:
-            faults.append(StorageUnavailable(f"{host}:{port} does not answer within {_SECONDS:g} seconds."))
+            faults.append(
+                StorageUnavailable(
+                    f"{host}:{port} does not answer within {_SECONDS:g} seconds: does a firewall stand between?"
+                )
+            )
         except OSError as error:
             faults.append(StorageUnavailable(f"{host}:{port} cannot be reached: {error.strerror or error}."))
     if faults:

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
 from operator import attrgetter
-from uuid import uuid4
 
 from storage_adapters.batches import cut_batches, run_batches
 from storage_adapters.contract import (
@@ -33,6 +32,7 @@ from storage_adapters.hdfs.listing import files_under, list_tree
 from storage_adapters.hdfs.objects import Objects
 from storage_adapters.hdfs.options import HdfsOptions, WebHdfsOptions, native_client, split_url, web_client
 from storage_adapters.hdfs.uploads import Uploads
+from storage_adapters.health import try_out
 from storage_adapters.keys import check_directory, check_prefix
 from storage_adapters.linkless import Linkless
 from storage_adapters.options import OptionValue, read_options
@@ -55,8 +55,11 @@ class HdfsStorage(Linkless):
     no_links = "HDFS signs no URLs."
     capabilities = Capabilities(multipart=True, put_if_absent=True, atomic_rename=True)
 
-    def __init__(self, client: HdfsClient, root: str, *, threads: int = 16, create: bool = True) -> None:
+    def __init__(
+        self, client: HdfsClient, root: str, *, place: str, threads: int = 16, create: bool = True
+    ) -> None:
         self._client = client
+        self._place = place
         self._layout = Layout(root)
         self._objects = Objects(client, self._layout)
         self._uploads = Uploads(client, self._layout, self._objects)
@@ -70,28 +73,14 @@ class HdfsStorage(Linkless):
         servers, root = split_url(url, "hdfs")
         settings = read_options(HdfsOptions, options)
         client = native_client(servers, settings)
-        return cls(client, root, threads=settings.threads, create=settings.create)
+        return cls(client, root, place=url, threads=settings.threads, create=settings.create)
 
     @property
     def fs(self) -> HdfsFileSystem:
         return HdfsFileSystem(client=self._client, root=self._layout.root)
 
     def check(self) -> Health:
-        root, key = self._layout.root, f"datacenter-check-{uuid4().hex}"
-        try:
-            reach(self._client.addresses)
-            self._check_root()
-            for put in self.put_many([NewObject(key=key, data=b"check")]):
-                _raise(put.error)
-            found = [info.key for info in self.list_objects(key)]
-            content = b"".join(self.read_ranges([ByteRange(key=key, offset=0, length=5)]))
-            for deleted in self.delete([key]):
-                _raise(deleted.error)
-        except StorageError as error:
-            return Health(ok=False, detail=f"{root}: {error.detail}")
-        if found != [key] or content != b"check":
-            return Health(ok=False, detail=f"{root}: what was written is not what was read back.")
-        return Health(ok=True, detail=f"{root} can be listed, written, read and deleted.")
+        return try_out(self, self._place, self._open)
 
     def stat(self, key: str) -> ObjectInfo:
         return self._objects.stat(key)
@@ -217,8 +206,9 @@ class HdfsStorage(Linkless):
                 self._client.delete(self._layout.directory_path(parent), recursive=False)
                 parent = parent.rpartition("/")[0]
 
-    def _check_root(self) -> None:
-        """Raises: ConfigurationInvalid: the root is no directory."""
+    def _open(self) -> None:
+        """Make the root if it is to be made. Raises: ConfigurationInvalid: it is no directory; StorageUnavailable."""
+        reach(self._client.addresses)
         try:
             found = self._client.info(self._layout.root)
         except ObjectMissing as error:
@@ -247,7 +237,8 @@ class WebHdfsStorage(HdfsStorage):
         """Open `webhdfs://host:port/directory`; several hosts stand between commas. Raises: ConfigurationInvalid."""
         servers, root = split_url(url, "webhdfs")
         settings = read_options(WebHdfsOptions, options)
-        return cls(web_client(servers, settings), root, threads=settings.threads, create=settings.create)
+        client = web_client(servers, settings)
+        return cls(client, root, place=url, threads=settings.threads, create=settings.create)
 
 
 def _fault_of(call: Callable[[], object]) -> StorageError | None:
@@ -257,8 +248,3 @@ def _fault_of(call: Callable[[], object]) -> StorageError | None:
     except StorageError as error:
         return error
     return None
-
-
-def _raise(error: StorageError | None) -> None:
-    if error is not None:
-        raise error

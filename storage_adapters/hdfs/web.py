@@ -34,6 +34,10 @@ class _Rest(Client):  # type: ignore[misc]  # HdfsCLI publishes no type informat
         if answer.is_redirect and settings.get("params", {}).get("op") not in _REDIRECTED:
             answer.close()
             raise requests.TooManyRedirects
+        if answer.status_code >= 500 and "json" not in answer.headers.get("Content-Type", ""):
+            raise requests.HTTPError(
+                response=answer
+            )  # a proxy's words, which HdfsCLI would take for WebHDFS's
         return answer
 
 

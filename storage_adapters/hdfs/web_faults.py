@@ -26,7 +26,10 @@ ERRORS: Mapping[type[Exception], tuple[type[StorageError], str]] = {
         StorageUnavailable,
         "The server does not answer to a connection: is it up, and does a firewall stand between?",
     ),
-    requests.exceptions.ReadTimeout: (StorageUnavailable, "The server did not answer in time."),
+    requests.exceptions.ReadTimeout: (
+        StorageUnavailable,
+        "The server did not answer in time: is it overloaded, and is this its HTTP port?",
+    ),
     requests.exceptions.TooManyRedirects: (
         ConfigurationInvalid,
         "The server sends us elsewhere where an answer was due: the URL must name a NameNode or an HttpFS gateway.",
@@ -75,7 +78,10 @@ def translate_answer(error: HdfsError, path: str | None) -> StorageError:
     message = str(error.message)
     if error.exception is None:
         if message.startswith("Authentication failure"):
-            return PermissionDenied("The server does not accept our user or ticket.", key=path)
+            return PermissionDenied(
+                "The server does not accept our user or ticket: correct the option 'user' or 'token'.",
+                key=path,
+            )
         return ConfigurationInvalid(NOT_WEBHDFS, key=path)
     return translate(error.exception, message, path)
 
@@ -87,10 +93,17 @@ def translate_response(response: requests.Response, path: str | None) -> Storage
         return translate(told["exception"], told["message"], path)
     except (ValueError, KeyError, TypeError):
         kind = STATUSES.get(response.status_code, ConfigurationInvalid)
-        return kind(f"The server answered {response.status_code}, without a reason.", key=path)
+        return kind(
+            f"The server answered {response.status_code} without a reason: is what stands behind the URL up?",
+            key=path,
+        )
 
 
 def translate_request(error: requests.RequestException, path: str | None) -> StorageError:
     """The storage error for a request that got no answer."""
+    if isinstance(error, requests.exceptions.SSLError) and "CERTIFICATE" not in str(error):
+        return ConfigurationInvalid(
+            "What answers there does not speak TLS: correct the port or the option 'tls'.", key=path
+        )
     kind, words = next(row for exception, row in ERRORS.items() if isinstance(error, exception))
     return kind(words, key=path)

@@ -90,6 +90,19 @@ ERRORS: Mapping[int, type[StorageError]] = {
 }
 """Everything else is a plain `StorageError`: trying again would give the same."""
 
+CURES: Mapping[int, str] = {
+    ER.ACCESS_DENIED_ERROR: "Correct user and password, or have the account let in from this host.",
+    1698: "Correct user and password, or have the account let in from this host.",
+    ER.DBACCESS_DENIED_ERROR: "Have the account granted the right to it.",
+    ER.TABLEACCESS_DENIED_ERROR: "Have the account granted the right to it.",
+    ER.HOST_NOT_PRIVILEGED: "Have the account let in from this host.",
+    CR.CR_CONN_HOST_ERROR: "Is the server up, and are host and port of the URL right?",
+    CR.CR_SERVER_LOST: "Is the server up, and is it one of MySQL?",
+    CR.CR_SSL_CONNECTION_ERROR: "Switch TLS on at the server, or correct the options that begin with 'tls'.",
+    ER.CON_COUNT_ERROR: "Raise the server's max_connections, or run fewer workers.",
+}
+"""What a person can do, told after the server's own words."""
+
 _LOCAL_FILE = "LOAD_LOCAL"
 """In the words of a RuntimeError: PyMySQL has no class of its own for a server that asks for a file."""
 
@@ -106,7 +119,8 @@ def translate(error: Exception) -> StorageError:
         return ConfigurationInvalid(
             f"TLS with the server failed: {getattr(reason, 'reason', None) or reason}"
         )
-    return ERRORS.get(number, StorageError)(f"{words} ({number})" if number else words)
+    told = f"{words} ({number})" if number else words
+    return ERRORS.get(number, StorageError)(f"{told}. {CURES[number]}" if number in CURES else told)
 
 
 @contextmanager

@@ -26,7 +26,7 @@ class Directories:
             self._open[""] = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as error:
             raise StorageUnavailable(
-                f"The storage's root directory cannot be opened: {error.strerror}."
+                f"The storage's root directory cannot be opened: {error.strerror}. Is the file system mounted?"
             ) from error
         return self
 

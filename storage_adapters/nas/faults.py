@@ -32,7 +32,12 @@ ERRORS: Mapping[int, type[StorageError]] = {
 }
 """Everything else (EIO, ESTALE, ETIMEDOUT, EHOSTDOWN, EMFILE …) may pass: `StorageUnavailable`."""
 
+_DENIED = "{}: give the account that this process runs as the right to it."
+
 WORDS: Mapping[int, str] = {
+    errno.EACCES: _DENIED.format("Permission denied"),
+    errno.EPERM: _DENIED.format("Operation not permitted"),
+    errno.EROFS: "The file system is mounted read-only.",
     errno.ENOTDIR: "A segment of the key is an object, or a symbolic link, which is never followed.",
     errno.EISDIR: "The key is a directory of other objects.",
     errno.ENOTEMPTY: "The key is a directory of other objects.",

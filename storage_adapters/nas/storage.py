@@ -7,7 +7,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from operator import attrgetter
-from uuid import uuid4
 
 from storage_adapters.batches import cut_batches, run_batches
 from storage_adapters.contract import (
@@ -23,6 +22,7 @@ from storage_adapters.contract import (
     PutOutcome,
 )
 from storage_adapters.errors import ConfigurationInvalid, StorageError
+from storage_adapters.health import try_out
 from storage_adapters.keys import check_directory, check_prefix
 from storage_adapters.linkless import Linkless
 from storage_adapters.nas import uploads
@@ -87,7 +87,9 @@ class NasStorage(Linkless):
             try:
                 os.makedirs(root, exist_ok=True)
             except OSError as error:
-                raise ConfigurationInvalid(f"The root {root} cannot be made: {error.strerror}.") from error
+                raise ConfigurationInvalid(
+                    f"The root {root} cannot be made: {error.strerror}. Correct the URL, or mount what belongs there."
+                ) from error
         return cls(os.path.normpath(root), settings)
 
     @property
@@ -95,25 +97,12 @@ class NasStorage(Linkless):
         return NasFileSystem(root=self._root, staging=STAGING)
 
     def check(self) -> Health:
-        key = f"datacenter-check-{uuid4().hex}"
-        try:
-            for outcome in self.put_many([NewObject(key=key, data=b"check")]):
-                if outcome.error is not None:
-                    raise outcome.error
-            found = [info.key for info in self.list_objects(key)]
-            content = b"".join(self.read_ranges([ByteRange(key=key, offset=0, length=5)]))
-            for deleted in self.delete([key]):
-                if deleted.error is not None:
-                    raise deleted.error
-        except StorageError as error:
-            return Health(ok=False, detail=f"{self._root}: {error.detail}")
-        if found != [key] or content != b"check":
-            return Health(ok=False, detail=f"{self._root}: what was written is not what was read back.")
+        found = try_out(self, self._root)
+        if not found.ok:
+            return found
         space = os.statvfs(self._root)
         free = space.f_bavail * space.f_frsize / 2**30
-        return Health(
-            ok=True, detail=f"{self._root} can be listed, written, read and deleted; {free:.1f} GiB are free."
-        )
+        return Health(ok=True, detail=f"{found.detail} {free:.1f} GiB are free.")
 
     def stat(self, key: str) -> ObjectInfo:
         with Directories(self._root) as directories:

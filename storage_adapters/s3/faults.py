@@ -6,7 +6,13 @@ import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectTimeoutError,
+    HTTPClientError,
+    ReadTimeoutError,
+)
 from botocore.exceptions import ConnectionError as NotConnected
 from obstore.exceptions import (
     AlreadyExistsError,
@@ -60,6 +66,7 @@ CODES: Mapping[str, type[StorageError]] = {
     "AccountProblem": PermissionDenied,
     "QuotaExceeded": StorageFull,  # RGW
     "InsufficientCapacity": StorageFull,
+    "SlowDown": StorageUnavailable,
     "NoSuchBucket": ConfigurationInvalid,
     "InvalidBucketName": ConfigurationInvalid,
     "PermanentRedirect": ConfigurationInvalid,
@@ -101,6 +108,9 @@ WORDS: Mapping[str, str] = {
     "RequestTimeTooSkewed": "The clock of this machine is not that of the storage: set it; 15 minutes apart is too much.",
     "AccessDenied": "The access key is known and may not do this: have its owner or the bucket's policy allow it.",
     "403": "The storage refuses: the access key may not do this.",
+    "UserSuspended": "The owner of the access key is suspended: have an administrator of the storage enable them.",
+    "ExpiredToken": "The access key has expired: set the options 'access_key' and 'secret_key' anew.",
+    "SlowDown": "The storage is overloaded and asks us to come back later.",
     "QuotaExceeded": "The quota of the bucket or of its owner is used up.",
     "PermanentRedirect": "The bucket is in another region: correct the options 'region' and 'endpoint'.",
     "AuthorizationHeaderMalformed": "The storage is in another region: correct the option 'region'.",
@@ -125,6 +135,10 @@ def from_code(code: str, status: int, words: str = "", key: str | None = None) -
     if kind is None:
         passing = not 400 <= status < 500 or {code, str(status)} & MAY_PASS
         kind = StorageUnavailable if passing else StorageError
+    if code == str(status) and key is None:
+        # Without a key it was no HEAD, and every other answer of S3 has a code.
+        kind = StorageUnavailable if status >= 500 else ConfigurationInvalid
+        return kind(f"What answers there ({status}) does not speak S3: is the option 'endpoint' right?")
     answer = code if code == str(status) else f"{code} ({status})"
     return kind(WORDS.get(code) or f"The storage answered {answer}. {words}".rstrip(), key=key)
 
@@ -173,10 +187,19 @@ def _from_connection(error: Exception, key: str | None) -> StorageError:
             "The endpoint refuses the connection: is the storage up, and the port of the option 'endpoint' right?",
             key=key,
         )
+    if any(isinstance(cause, ConnectTimeoutError | ReadTimeoutError | TimeoutError) for cause in causes):
+        return StorageUnavailable(
+            "The storage did not answer in time: is it overloaded, or does a firewall stand between?", key=key
+        )
     untrusted = any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes)
     if untrusted or any(mark in text for mark in ("CERTIFICATE_VERIFY_FAILED", "InvalidCertificate")):
         return ConfigurationInvalid(
             "The endpoint's certificate is not trusted: name its authority's file in the option 'ca_file'.",
+            key=key,
+        )
+    if any(isinstance(cause, ssl.SSLError) for cause in causes):
+        return ConfigurationInvalid(
+            "What answers there does not speak TLS: correct the scheme or the port of the option 'endpoint'.",
             key=key,
         )
     return StorageUnavailable(f"The storage did not answer: {text.partition(chr(10))[0]}", key=key)

@@ -23,6 +23,7 @@ from storage_adapters.contract import (
     PutOutcome,
     SentPart,
 )
+from storage_adapters.health import try_out
 from storage_adapters.keys import check_directory, check_prefix
 from storage_adapters.options import OptionValue
 from storage_adapters.s3 import uploads
@@ -31,7 +32,6 @@ from storage_adapters.s3.clients import Clients
 from storage_adapters.s3.connection import Connection, split_url
 from storage_adapters.s3.copying import copy_object
 from storage_adapters.s3.filesystem import BucketFileSystem, under_root
-from storage_adapters.s3.health import check_health
 from storage_adapters.s3.listing import list_keys, list_names
 from storage_adapters.s3.objects import put_object, stat_object
 from storage_adapters.s3.presigning import presign_object
@@ -80,7 +80,8 @@ class S3Storage:
         return under_root(self.filesystem(**self._options), self._clients.connection)
 
     def check(self) -> Health:
-        return check_health(self._clients)
+        connection = self._clients.connection
+        return try_out(self, f"{connection.url} at {connection.host}")
 
     def stat(self, key: str) -> ObjectInfo:
         return stat_object(self._clients, key)

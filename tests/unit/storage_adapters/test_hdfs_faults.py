@@ -3,12 +3,11 @@
 import socket
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 
 import pytest
 import requests
 from hdfs.util import HdfsError
+from stub_servers import answering
 
 from storage_adapters.errors import (
     ConfigurationInvalid,
@@ -158,46 +157,16 @@ def test_a_silent_server_is_given_up_after_the_timeout(kind: str, silent: int) -
     assert "answer" in health.detail
 
 
-@pytest.mark.parametrize("kind", ["hdfs", "webhdfs"])
-def test_check_says_that_nobody_listens_or_that_the_name_is_none(kind: str) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    refused = open_storage(kind, f"{kind}://127.0.0.1:{port}/a", {}).check()
-    assert (refused.ok, "refuses" in refused.detail) == (False, True)
-    unknown = open_storage(kind, f"{kind}://no-such-host.invalid:1/a", {}).check()
-    assert (unknown.ok, "is not found" in unknown.detail) == (False, True)
-
-
 def test_one_server_that_can_be_reached_is_enough(silent: int) -> None:
     reach([("no-such-host.invalid", 1), ("127.0.0.1", silent)])
 
 
-class Elsewhere(BaseHTTPRequestHandler):
-    """A gateway that sends every request to where it should not go."""
-
-    def do_GET(self) -> None:
-        self.send_response(307)
-        self.send_header("Location", f"http://127.0.0.1:{self.server.server_port}/elsewhere?op=OPEN")
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def do_PUT(self) -> None:
-        self.do_GET()
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Nobody reads it."""
-
-
 def test_a_redirect_to_what_is_not_webhdfs_is_not_followed() -> None:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Elsewhere) as server:
-        thread = Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        client = WebClient([f"http://127.0.0.1:{server.server_port}"], timeout_seconds=5)
+    elsewhere = {"Location": "http://127.0.0.1:1/elsewhere?op=OPEN"}
+    with answering(307, elsewhere) as url:
+        client = WebClient([url], timeout_seconds=5)
         with pytest.raises(ConfigurationInvalid, match="sends us to"):
             client.read("/a", 0, 1)
         for call in (lambda: client.write("/a/b", [b"secret"]), lambda: client.info("/a")):
             with pytest.raises(ConfigurationInvalid, match="sends us"):
                 call()
-        server.shutdown()
-        thread.join()

@@ -8,7 +8,6 @@ from services.server import free_port
 from storage_adapters.ceph import CephStorage
 from storage_adapters.contract import DeleteOutcome, Health
 from storage_adapters.errors import PermissionDenied
-from storage_adapters.s3 import health
 
 Answering = Callable[[int, str], str]
 
@@ -27,7 +26,7 @@ def check(endpoint: str) -> Health:
         (403, "RequestTimeTooSkewed", "clock of this machine"),
         (403, "AccessDenied", "have its owner or the bucket's policy allow it"),
         (403, "PathStyleDomainForbidden", "'addressing' to 'virtual'"),
-        (503, "SlowDown", "The storage answered SlowDown (503)"),
+        (503, "SlowDown", "overloaded and asks us to come back later"),
     ],
 )
 def test_a_refusal_says_what_to_correct(refusing: Answering, status: int, code: str, words: str) -> None:
@@ -55,11 +54,11 @@ def test_an_endpoint_whose_name_is_unknown_is_named() -> None:
 def test_a_key_that_may_write_and_not_delete_is_told_so(
     refusing: Answering, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(health, "list_keys", lambda *_: [])
-    monkeypatch.setattr(health, "put_batch", lambda *_: [None])
-    monkeypatch.setattr(health, "read_object", lambda *_: b"check")
+    monkeypatch.setattr(CephStorage, "list_objects", lambda *_: [])
+    monkeypatch.setattr(CephStorage, "put_many", lambda *_: [])
+    monkeypatch.setattr(CephStorage, "read_ranges", lambda *_: [b"check"])
     refused = DeleteOutcome(key="k", error=PermissionDenied("The access key may not do this."))
-    monkeypatch.setattr(health, "delete_batch", lambda *_: [refused])
+    monkeypatch.setattr(CephStorage, "delete", lambda *_: [refused])
 
     found = check(refusing(500, ""))
 

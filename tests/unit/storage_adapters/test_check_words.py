@@ -1,0 +1,135 @@
+"""What a person reads when a NAS, an HDFS or a database does not work: which place, what is wrong, what to do."""
+
+import socket
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from services.server import free_port
+from stub_servers import answering
+
+from storage_adapters.contract import Health
+from storage_adapters.errors import ConfigurationInvalid
+from storage_adapters.nas import NasStorage
+from storage_adapters.options import OptionValue
+from storage_adapters.registry import TABLE_KINDS, open_storage, open_tables
+
+
+@contextmanager
+def silent() -> Iterator[str]:
+    """A server that takes connections and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"127.0.0.1:{server.getsockname()[1]}"
+
+
+@contextmanager
+def web(status: int, headers: Mapping[str, str] | None = None, body: bytes = b"<html>") -> Iterator[str]:
+    """A web server that gives this answer to whatever is asked."""
+    with answering(status, headers or {"Content-Type": "text/html"}, body) as url:
+        yield url.removeprefix("http://")
+
+
+def nobody() -> AbstractContextManager[str]:
+    return nullcontext(f"127.0.0.1:{free_port()}")
+
+
+def nowhere() -> AbstractContextManager[str]:
+    return nullcontext("no-such-host.invalid:1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """A system, what stands where its server should, and what the check tells besides the place."""
+
+    kind: str
+    server: Callable[[], AbstractContextManager[str]]
+    told: str
+    options: Mapping[str, OptionValue] = field(default_factory=dict)
+
+    def check(self, server: str) -> Health:
+        """The answer of the storage at this server."""
+        if self.kind in TABLE_KINDS:
+            waits = {"connect_seconds": 1, "stall_seconds": 1}
+            return open_tables(self.kind, f"{self.kind}://reader:5a9e04c1@{server}", waits).check()
+        options = {"timeout_seconds": 1, **self.options}
+        return open_storage(self.kind, f"{self.kind}://{server}/data", options).check()
+
+
+JAVA = {"Content-Type": "application/json"}
+DENIED = (
+    b'{"RemoteException": {"exception": "AccessControlException", "message": "Permission denied: user=bob"}}'
+)
+SAFE = b'{"RemoteException": {"exception": "SafeModeException", "message": "Cannot create"}}'
+CASES = {
+    "hdfs-unknown-name": Case(kind="hdfs", server=nowhere, told="is not found: correct the host"),
+    "hdfs-refused": Case(kind="hdfs", server=nobody, told="is the server up, and the port right?"),
+    "hdfs-silent": Case(kind="hdfs", server=silent, told="is this the port of its RPC?"),
+    "webhdfs-unknown-name": Case(kind="webhdfs", server=nowhere, told="is not found: correct the host"),
+    "webhdfs-refused": Case(kind="webhdfs", server=nobody, told="is the server up, and the port right?"),
+    "webhdfs-silent": Case(kind="webhdfs", server=silent, told="is this its HTTP port?"),
+    "webhdfs-not-webhdfs": Case(
+        kind="webhdfs", server=lambda: web(404), told="check the port, and that dfs.webhdfs"
+    ),
+    "webhdfs-proxy": Case(kind="webhdfs", server=lambda: web(502), told="is what stands behind the URL up?"),
+    "webhdfs-elsewhere": Case(
+        kind="webhdfs", server=lambda: web(307, {"Location": "http://evil/"}), told="sends us elsewhere"
+    ),
+    "webhdfs-not-authenticated": Case(
+        kind="webhdfs", server=lambda: web(401), told="correct the option 'user' or 'token'"
+    ),
+    "webhdfs-denied": Case(
+        kind="webhdfs",
+        server=lambda: web(403, JAVA, DENIED),
+        told="Permission denied: user=bob. Have its owner allow that, or be another user: by the option 'user'",
+    ),
+    "webhdfs-safe-mode": Case(kind="webhdfs", server=lambda: web(403, JAVA, SAFE), told="in safe mode"),
+    "webhdfs-no-tls": Case(
+        kind="webhdfs",
+        server=lambda: web(200),
+        told="correct the port or the option 'tls'",
+        options={"tls": True},
+    ),
+    "mysql-unknown-name": Case(kind="mysql", server=nowhere, told="are host and port of the URL right?"),
+    "mysql-refused": Case(kind="mysql", server=nobody, told="Is the server up, and are host and port"),
+    "mysql-silent": Case(kind="mysql", server=silent, told="Is the server up, and is it one of MySQL?"),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_check_names_the_place_what_is_wrong_and_what_to_do(name: str) -> None:
+    case = CASES[name]
+    with case.server() as server:
+        found = case.check(server)
+
+    assert not found.ok
+    assert server in found.detail
+    assert case.told in found.detail
+    assert "5a9e04c1" not in found.detail
+    assert "Exception" not in found.detail
+
+
+def test_a_directory_that_is_not_there_may_be_a_file_system_that_is_not_mounted(tmp_path: Path) -> None:
+    found = NasStorage.from_url(f"nas://{tmp_path}/none", {"create": False}).check()
+
+    assert found == Health(
+        ok=False,
+        detail=f"{tmp_path}/none cannot be listed: The storage's root directory cannot be opened: "
+        "No such file or directory. Is the file system mounted?",
+    )
+
+
+def test_a_directory_that_may_not_be_written_to_is_told_so() -> None:
+    # Nobody makes files in this one, root neither.
+    found = NasStorage.from_url("nas:///proc/self", {"create": False}).check()
+
+    assert not found.ok
+    assert found.detail.startswith("/proc/self cannot be ")
+
+
+def test_a_root_that_is_a_file_is_refused_when_it_is_opened(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+
+    with pytest.raises(ConfigurationInvalid, match="Correct the URL, or mount what belongs there"):
+        NasStorage.from_url(f"nas://{tmp_path}/file", {})
