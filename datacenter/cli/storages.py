@@ -23,7 +23,7 @@ LIST = (
     Column(title="STATE"),
     Column(title="URL", flexible=True),
 )
-CHECKED = (Column(title="NAME"), Column(title="OK"), Column(title="DETAIL", flexible=True))
+CHECKED = (Column(title="NAME"), Column(title="OK"), Column(title="DETAIL", flexible=True, wraps=True))
 
 
 @app.command("add")

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, zip_longest
 
 from rich.cells import cell_len
 from rich.console import Console
@@ -18,11 +18,15 @@ PAGE_ROWS = 500
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    """`right` aligns numbers; `flexible` columns give way when the terminal is too narrow."""
+    """`right` aligns numbers; `flexible` columns give way when the terminal is too narrow.
+
+    What is too long for its column is cut, unless it `wraps`: sentences are read to their end.
+    """
 
     title: str
     right: bool = False
     flexible: bool = False
+    wraps: bool = False
 
 
 def print_table(
@@ -65,7 +69,15 @@ def _lines(
     if heading:
         yield _line(columns, [column.title for column in columns], widths, style="bold")
     for row in cells:
-        yield _line(columns, row, widths)
+        for line in zip_longest(*map(_pieces, columns, row, widths), fillvalue=""):
+            yield _line(columns, line, widths)
+
+
+def _pieces(column: Column, cell: str, width: int) -> list[str]:
+    """The cell as it stands below one another: one piece, or lines of whole words."""
+    if not column.wraps or cell_len(cell) <= width:
+        return [cell]
+    return [line.plain.rstrip() for line in Text(cell).wrap(Console(width=width), width)]
 
 
 def _fitted(columns: Sequence[Column], widths: list[int], width: int) -> list[int]:

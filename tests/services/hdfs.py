@@ -21,6 +21,8 @@ PYSPARK = Pyspark(
     sha256="3a19b71b8dc8dd91ebc943604a05e1ab01bce052456d42937035632d852d78dc",
 )
 SUPERUSER = "hdfs"
+NAMENODE = "org.apache.hadoop.hdfs.server.namenode.NameNode"
+DATANODE = "org.apache.hadoop.hdfs.server.datanode.DataNode"
 
 JARS = (
     *("hadoop-hdfs-2.7", "hadoop-common-2.7", "hadoop-auth-2.7", "hadoop-annotations-2.7"),
@@ -70,7 +72,9 @@ class HdfsServer(Server):
     def __init__(self, directory: Path) -> None:
         super().__init__(directory)
         self.web_port = free_port()
-        self._datanode_web_port = free_port()
+        self._datanode_port, self._datanode_web_port, self._datanode_ipc_port = (
+            free_port() for _ in range(3)
+        )
 
     @property
     def url(self) -> str:
@@ -79,88 +83,93 @@ class HdfsServer(Server):
 
     def launch(self) -> None:
         """Format the name directory, then start both servers in the foreground."""
-        classes = f"{self._configure()}:{library()}/*"
-        namenode = "org.apache.hadoop.hdfs.server.namenode.NameNode"
-        with (self.directory / "format.log").open("wb") as log:
-            subprocess.run(
-                [
-                    program_path("java"),
-                    *self._flags(classes),
-                    namenode,
-                    "-format",
-                    "-nonInteractive",
-                    "-force",
-                ],
-                check=True,
-                env=self._environment(),
-                cwd=self.directory,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
-        self.spawn("java", *self._flags(classes), namenode, env=self._environment())
-        datanode = "org.apache.hadoop.hdfs.server.datanode.DataNode"
-        self.spawn("java", *self._flags(classes), datanode, env=self._environment())
+        conf = self.configure("conf", self.namenode_properties())
+        self.run_java(conf, NAMENODE, "-format", "-nonInteractive", "-force")
+        self.spawn_java(conf, NAMENODE)
+        self.spawn_java(conf, DATANODE)
 
     def is_ready(self) -> bool:
         """Whether the NameNode left safe mode with one living DataNode, and both answer over HTTP."""
-        state = _get(
-            f"http://127.0.0.1:{self.web_port}/jmx?qry=Hadoop:service=NameNode,name=FSNamesystemState"
-        )
-        told = state.replace(" ", "")
         return (
-            '"FSState":"Operational"' in told
-            and '"NumLiveDataNodes":1' in told
-            and bool(_get(f"{self._web('/')}?op=GETFILESTATUS&user.name={SUPERUSER}"))
-            and bool(_get(f"http://127.0.0.1:{self._datanode_web_port}/jmx?qry=none:a=b"))
+            knows_its_datanode(self.web_port)
+            and bool(get(f"{self._web('/')}?op=GETFILESTATUS&user.name={SUPERUSER}"))
+            and self.datanode_answers()
         )
+
+    def datanode_answers(self) -> bool:
+        """Whether the DataNode answers over HTTP."""
+        return bool(get(f"http://127.0.0.1:{self._datanode_web_port}/jmx?qry=none:a=b"))
 
     def prepare(self) -> None:
         """Make the directory that tests may write to."""
         url = f"{self._web('/tmp')}?op=MKDIRS&permission=1777&user.name={SUPERUSER}"
-        _get(url, method="PUT")
+        get(url, method="PUT")
 
     def _web(self, path: str) -> str:
         return f"http://127.0.0.1:{self.web_port}/webhdfs/v1{path}"
 
-    def _flags(self, classes: str) -> list[str]:
+    def spawn_java(self, conf: Path, program: str) -> None:
+        """Start a server of Hadoop."""
+        self.spawn("java", *self._flags(conf), program, env=self._environment())
+
+    def run_java(self, conf: Path, program: str, *arguments: str) -> None:
+        """Run a program of Hadoop to its end; its output goes into a log of its own."""
+        with (self.directory / "tools.log").open("ab") as log:
+            subprocess.run(
+                [program_path("java"), *self._flags(conf), program, *arguments],
+                check=True,
+                env=self._environment(),
+                cwd=self.directory,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+
+    def _flags(self, conf: Path) -> list[str]:
         opened = [f"--add-opens={package}=ALL-UNNAMED" for package in OPENED]
         kerberos = "java.security.jgss/sun.security.krb5=ALL-UNNAMED"
         return [
             *("-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.net.preferIPv4Stack=true"),
             *(*opened, f"--add-opens={kerberos}", f"--add-exports={kerberos}"),
-            *(f"-Dhadoop.home.dir={self.directory}", f"-Djava.io.tmpdir={self.directory}", "-cp", classes),
+            *(f"-Dhadoop.home.dir={self.directory}", f"-Djava.io.tmpdir={self.directory}"),
+            *("-cp", f"{conf}:{library()}/*"),
         ]
 
     def _environment(self) -> Mapping[str, str]:
         return {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "HADOOP_USER_NAME": SUPERUSER}
 
-    def _configure(self) -> Path:
-        """Write the configuration; return its directory."""
-        conf, data = self.directory / "conf", self.directory / "data"
+    def namenode_properties(self) -> dict[str, str]:
+        """Where the NameNode is."""
+        return {
+            "fs.defaultFS": f"hdfs://127.0.0.1:{self.port}",
+            "dfs.namenode.name.dir": f"file://{self.directory}/data/name",
+            "dfs.namenode.rpc-address": f"127.0.0.1:{self.port}",
+            "dfs.namenode.http-address": f"127.0.0.1:{self.web_port}",
+        }
+
+    def configure(self, name: str, properties: Mapping[str, str]) -> Path:
+        """Write a configuration with these properties besides those of all servers; return its directory."""
+        conf, data = self.directory / name, self.directory / "data"
         conf.mkdir()
         (conf / "log4j.properties").write_text(LOG4J)
         # The jar carries no web applications; the servers only ask that their directories exist.
-        for name in ("hdfs", "datanode", "secondary"):
-            (conf / "webapps" / name / "WEB-INF").mkdir(parents=True)
-            (conf / "webapps" / name / "WEB-INF" / "web.xml").write_text(WEBAPP)
+        for webapp in ("hdfs", "datanode", "secondary"):
+            (conf / "webapps" / webapp / "WEB-INF").mkdir(parents=True)
+            (conf / "webapps" / webapp / "WEB-INF" / "web.xml").write_text(WEBAPP)
         (conf / "webapps" / "static").mkdir()
         core = {
-            "fs.defaultFS": f"hdfs://127.0.0.1:{self.port}",
             "hadoop.tmp.dir": f"{data}/tmp",
             f"hadoop.proxyuser.{SUPERUSER}.hosts": "*",
             f"hadoop.proxyuser.{SUPERUSER}.groups": "*",
         }
         hdfs = {
             "dfs.replication": "1",
-            "dfs.namenode.name.dir": f"file://{data}/name",
             "dfs.datanode.data.dir": f"file://{data}/data",
-            "dfs.namenode.rpc-address": f"127.0.0.1:{self.port}",
-            "dfs.namenode.http-address": f"127.0.0.1:{self.web_port}",
             "dfs.namenode.rpc-bind-host": "127.0.0.1",
             "dfs.namenode.http-bind-host": "127.0.0.1",
-            "dfs.datanode.address": f"127.0.0.1:{free_port()}",
+            "dfs.datanode.address": f"127.0.0.1:{self._datanode_port}",
             "dfs.datanode.http.address": f"127.0.0.1:{self._datanode_web_port}",
-            "dfs.datanode.ipc.address": f"127.0.0.1:{free_port()}",
+            "dfs.datanode.ipc.address": f"127.0.0.1:{self._datanode_ipc_port}",
             "dfs.datanode.hostname": "127.0.0.1",
             "dfs.namenode.datanode.registration.ip-hostname-check": "false",
             "dfs.webhdfs.enabled": "true",
@@ -173,9 +182,17 @@ class HdfsServer(Server):
             "dfs.namenode.handler.count": "16",
             "dfs.namenode.fs-limits.min-block-size": "1024",
         }
-        (conf / "core-site.xml").write_text(configuration(core))
-        (conf / "hdfs-site.xml").write_text(configuration(hdfs))
+        told = {name: value for name, value in properties.items() if name.startswith("fs.")}
+        (conf / "core-site.xml").write_text(configuration({**core, **told}))
+        (conf / "hdfs-site.xml").write_text(configuration({**hdfs, **properties}))
         return conf
+
+
+def knows_its_datanode(web_port: int) -> bool:
+    """Whether the NameNode of this HTTP port left safe mode and has one living DataNode."""
+    state = get(f"http://127.0.0.1:{web_port}/jmx?qry=Hadoop:service=NameNode,name=FSNamesystemState")
+    told = state.replace(" ", "")
+    return '"FSState":"Operational"' in told and '"NumLiveDataNodes":1' in told
 
 
 def library() -> Path:
@@ -202,7 +219,7 @@ def _unpack_packages(cache: Path, target: Path) -> None:
         shutil.rmtree(tree)
 
 
-def _get(url: str, *, method: str = "GET") -> str:
+def get(url: str, *, method: str = "GET") -> str:
     """The body of an answer; a failure is an empty one."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:

@@ -7,14 +7,15 @@ from rich.console import Console
 
 from datacenter.cli.tables import Column, print_table
 
+SENTENCES = (Column(title="NAME"), Column(title="DETAIL", flexible=True, wraps=True))
 COLUMNS = (Column(title="NAME", flexible=True), Column(title="SIZE", right=True), Column(title="STATE"))
 LONG = "一个非常长的数据集名称" * 8
 
 
-def printed(rows, *, terminal: bool) -> list[str]:
+def printed(rows, *, terminal: bool, columns=COLUMNS) -> list[str]:
     file = io.StringIO()
     print_table(
-        Console(file=file, force_terminal=terminal, width=60, color_system=None), COLUMNS, rows, empty="none"
+        Console(file=file, force_terminal=terminal, width=60, color_system=None), columns, rows, empty="none"
     )
     return file.getvalue().splitlines()
 
@@ -35,6 +36,22 @@ def test_a_terminal_is_never_overrun():
     assert max(cell_len(line) for line in lines) <= 60
     assert "…" in lines[1]
     assert lines[1].endswith("READY")
+
+
+def test_a_sentence_is_read_to_its_end_below_its_beginning():
+    told = (
+        "The endpoint refuses the connection: is the storage up, and the port of the option 'endpoint' right?"
+    )
+
+    lines = printed([("lake", told), ("hadoop", "It can be listed.")], terminal=True, columns=SENTENCES)
+
+    assert [line.rstrip() for line in lines] == [
+        "NAME    DETAIL",
+        "lake    The endpoint refuses the connection: is the storage",
+        "        up, and the port of the option 'endpoint' right?",
+        "hadoop  It can be listed.",
+    ]
+    assert printed([("lake", told)], terminal=False, columns=SENTENCES)[1] == f"lake  {told}"
 
 
 def test_a_pipe_gets_whole_names():
