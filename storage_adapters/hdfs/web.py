@@ -12,10 +12,10 @@ from requests.adapters import HTTPAdapter
 from storage_adapters.contract import Buffer
 from storage_adapters.errors import ConfigurationInvalid, NotSupported, ObjectChanged, ObjectMissing
 from storage_adapters.hdfs.client import FileInfo
+from storage_adapters.hdfs.decoding import PREFIX, Decoding
 from storage_adapters.hdfs.web_faults import translated
 
 _SOURCES_AT_ONCE = 32  # their names travel in the URL, which servers cut at 8 KiB
-_PREFIX = "/webhdfs/v1"
 _REDIRECTED = {"CREATE", "APPEND", "OPEN"}
 
 
@@ -75,6 +75,7 @@ class WebClient:
             timeout=(min(10, timeout_seconds), timeout_seconds),
             session=session,
         )
+        self._decoding = Decoding(lambda url: self._rest._request(method="GET", url=url))
 
     def info(self, path: str) -> FileInfo:
         with translated(path):
@@ -94,7 +95,7 @@ class WebClient:
             answer = self._rest._open(path, offset=offset, length=length)
             if answer.is_redirect:
                 answer.close()
-                answer = self._rest._request(method="GET", url=self._follow(answer))
+                answer = self._rest._request(method="GET", url=self._follow(answer, path))
             self._raise_for(answer)
             data = bytes(answer.content)
         if len(data) != length:
@@ -107,12 +108,12 @@ class WebClient:
         self.make_directory(path.rpartition("/")[0])
         with translated(path):
             answer = self._rest._create(path, overwrite=False, **self._properties)
-            self._send("PUT", answer, counted.whole_or_stream())
+            self._send("PUT", path, answer, counted.whole_or_stream())
         return counted.size_bytes
 
     def append(self, path: str, data: Buffer) -> None:
         with translated(path):
-            self._send("POST", self._rest._append(path), bytes(data))
+            self._send("POST", path, self._rest._append(path), bytes(data))
 
     def make_directory(self, path: str) -> None:
         with translated(path):
@@ -147,18 +148,18 @@ class WebClient:
             raise ObjectChanged("The object ends before the range that was asked for.", key=path)
         return b""
 
-    def _send(self, method: str, answer: Any, data: Any) -> None:
+    def _send(self, method: str, path: str, answer: Any, data: Any) -> None:
         """Send the bytes to where the NameNode said, which is a DataNode or the gateway itself."""
-        self._raise_for(self._rest._request(method=method, url=self._follow(answer), data=data))
+        self._raise_for(self._rest._request(method=method, url=self._follow(answer, path), data=data))
 
-    def _follow(self, answer: Any) -> str:
+    def _follow(self, answer: Any, path: str) -> str:
         """Where a redirect leads. Raises: ConfigurationInvalid: not to WebHDFS; nothing is sent there."""
         location = urlsplit(str(answer.headers.get("location", "")))
-        if location.scheme != self._scheme or not location.path.startswith(f"{_PREFIX}/"):
+        if location.scheme != self._scheme or not location.path.startswith(f"{PREFIX}/"):
             raise ConfigurationInvalid(
                 f"The server sends us to {location.scheme}://{location.netloc}{location.path[:20]}, which is not WebHDFS."
             )
-        return str(location.geturl())
+        return self._decoding.address(location, path)
 
     def _raise_for(self, answer: Any) -> None:
         if not answer.ok:

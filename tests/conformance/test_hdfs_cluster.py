@@ -108,6 +108,20 @@ def test_the_port_of_the_other_protocol_is_explained(root: str) -> None:
 
 
 @BOTH
+def test_names_that_are_changed_by_decoding_twice_are_written_and_read_as_they_are(
+    kind: str, root: str
+) -> None:
+    options = {"user": "alice"} if kind == "webhdfs" else {}
+    storage = open_storage(kind, f"{kind}://{server(kind)}{root}/50%41+", options)
+    keys = ["a%25b", "a%41b", "a%b", "a+b", "aAb", "d%2Fe"]
+    for key in keys:
+        (outcome,) = storage.put_many([NewObject(key=key, data=key.encode())])
+        assert outcome.error is None
+    assert [info.key for info in storage.list_objects("")] == keys
+    assert [b"".join(read_stream(storage, key)) for key in keys] == [key.encode() for key in keys]
+
+
+@BOTH
 def test_nothing_is_left_of_a_completed_or_aborted_upload(kind: str, root: str) -> None:
     storage = open_storage(
         kind, f"{kind}://{server(kind)}{root}", {"user": "alice"} if kind == "webhdfs" else {}

@@ -27,6 +27,7 @@ AWKWARD_KEYS = [
     "图像/猫/第一张.png",
     "emoji/😀/🇨🇳.bin",
     "-dash/~tilde/*star?.txt",
+    "100%41/a+b%2Fc%zz&d=#e",
     "line\nbreak/tab\t.txt",
     "..hidden/...dots/.x",
     "/".join(["长" * 75] * 4)[:300] + "/" + "z" * 90,
