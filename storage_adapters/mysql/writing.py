@@ -2,9 +2,12 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from datetime import timedelta
 from secrets import token_hex
 
 import pyarrow as pa
+import pymysql
 
 from storage_adapters.errors import (
     ColumnUnsupported,
@@ -25,11 +28,16 @@ PART_COLUMN = "datacenter_part"
 
 STATEMENT_BYTES = 1024 * 1024
 
+ABANDONED_AFTER = timedelta(days=7)
+"""A staging table that has not been changed for so long belongs to a writer that was killed."""
+
 _ID = re.compile(r"[0-9a-f]{16}")
 
 
 def create_staging(connection: Connection, table: TableName, schema: pa.Schema, *, parts: bool) -> str:
     """Make the staging table, with the part column if several pieces come, and return the id of the write.
+
+    Staging tables of the same database that were abandoned go first.
 
     Raises:
         TableMissing (no such database), ColumnUnsupported, NameInvalid.
@@ -43,6 +51,7 @@ def create_staging(connection: Connection, table: TableName, schema: pa.Schema, 
     if parts:
         name = quote_name(PART_COLUMN)
         definitions += [f"{name} INT UNSIGNED NOT NULL", f"KEY {name} ({name})"]
+    _remove_abandoned(connection, table.database)
     write_id = token_hex(8)
     execute(
         connection,
@@ -131,7 +140,7 @@ def publish(connection: Connection, table: TableName, write_id: str, *, replace:
     old = TableName(database=table.database, table=f"{STAGING_PREFIX}{token_hex(8)}")
     # Both names change at once: a reader finds the old table or the new one, never none.
     execute(connection, f"RENAME TABLE {quote_table(table)} TO {quote_table(old)}, {rename}")
-    execute(connection, f"DROP TABLE {quote_table(old)}")
+    execute(connection, f"DROP TABLE IF EXISTS {quote_table(old)}")
 
 
 def drop(connection: Connection, table: TableName) -> None:
@@ -146,6 +155,21 @@ def drop(connection: Connection, table: TableName) -> None:
         if name == table.table:
             word = "VIEW" if table_type == "VIEW" else "TABLE"
             execute(connection, f"DROP {word} IF EXISTS {quote_table(table)}")
+
+
+def _remove_abandoned(connection: Connection, database: str) -> None:
+    """Drop what killed writers left; failing is no reason not to write."""
+    found = fetch(
+        connection,
+        "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = %s"
+        " AND LEFT(TABLE_NAME, CHAR_LENGTH(%s)) = %s"
+        f" AND COALESCE(UPDATE_TIME, CREATE_TIME) < NOW() - INTERVAL {ABANDONED_AFTER // timedelta(seconds=1)} SECOND",
+        (database, STAGING_PREFIX, STAGING_PREFIX),
+    )
+    for (name,) in found:
+        with suppress(pymysql.Error):
+            table = quote_table(TableName(database=database, table=str(name)))
+            execute(connection, f"DROP TABLE IF EXISTS {table}")
 
 
 def _remove_part_column(connection: Connection, staging: TableName) -> None:

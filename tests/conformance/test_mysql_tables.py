@@ -1,6 +1,7 @@
 """MySQL's own: partitions along its keys, snapshots, functions that write, and sessions that end."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from itertools import pairwise
 
 import pyarrow as pa
@@ -11,7 +12,9 @@ from storage_adapters.errors import (
     PermissionDenied,
     StorageUnavailable,
     TableChanged,
+    UploadMissing,
 )
+from storage_adapters.mysql import writing
 from storage_adapters.tables import WHOLE_TABLE, TableName, TableStorage
 
 pytestmark = pytest.mark.real
@@ -123,6 +126,24 @@ def test_a_server_connection_that_is_killed_can_be_tried_again(
         place.run(f"KILL {session}")
     with pytest.raises(StorageUnavailable):
         list(batches)
+
+
+def test_the_next_write_removes_what_a_killed_writer_left_a_week_ago(
+    storage: TableStorage, place: MysqlPlace, table: TableName, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = storage.begin_write(table, ROWS.schema)
+    second = storage.begin_write(table, ROWS.schema)
+    assert storage.write_partition(table, first, 0, ROWS.to_batches()) == 1000, "a young one stays"
+
+    # By a clock that is far ahead, both are old.
+    monkeypatch.setattr(writing, "ABANDONED_AFTER", timedelta(hours=-1))
+    third = storage.begin_write(table, ROWS.schema)
+
+    for gone in (first, second):
+        with pytest.raises(UploadMissing):
+            storage.write_partition(table, gone, 0, ROWS.to_batches())
+    assert storage.write_partition(table, third, 0, ROWS.to_batches()) == 1000
+    storage.abort_write(table, third)
 
 
 def test_a_key_that_is_gone_is_a_clear_error(
