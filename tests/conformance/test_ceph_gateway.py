@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
+from botocore import auth
 from s3_places import CEPH_BUCKET, Gateway, fresh_root, real_gateway
 
 from storage_adapters.ceph import CephStorage
@@ -62,6 +64,15 @@ def test_a_certificate_that_is_not_trusted_is_told(gateway: Gateway) -> None:
     assert "'ca_file'" in storage.check().detail
     (outcome,) = storage.put_many([NewObject(key="k", data=b"x")])
     assert isinstance(outcome.error, ConfigurationInvalid)
+
+
+def test_a_clock_that_is_an_hour_ahead_is_told(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(auth, "get_current_datetime", lambda: datetime.now(UTC) + timedelta(hours=1))
+
+    found = opened(gateway.ceph_options()).check()
+
+    assert not found.ok
+    assert "The clock of this machine is not that of the storage: set it" in found.detail
 
 
 def test_what_is_wrong_is_said_in_words(gateway: Gateway) -> None:

@@ -1,5 +1,7 @@
 """What a person reads when a NAS, an HDFS or a database does not work: which place, what is wrong, what to do."""
 
+import errno
+import os
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -120,12 +122,27 @@ def test_a_directory_that_is_not_there_may_be_a_file_system_that_is_not_mounted(
     )
 
 
-def test_a_directory_that_may_not_be_written_to_is_told_so() -> None:
-    # Nobody makes files in this one, root neither.
-    found = NasStorage.from_url("nas:///proc/self", {"create": False}).check()
+@pytest.mark.parametrize(
+    ("call", "deed"),
+    [("scandir", "listed"), ("rename", "written"), ("pread", "read"), ("unlink", "deleted from")],
+)
+def test_what_the_account_may_not_do_in_a_directory_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, deed: str
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
-    assert not found.ok
-    assert found.detail.startswith("/proc/self cannot be ")
+    storage = NasStorage.from_url(f"nas://{tmp_path}", {})
+    assert storage.check().ok
+    # Root, who may run the tests, may do everything.
+    monkeypatch.setattr(os, call, refuse)
+
+    found = storage.check()
+
+    assert (found.ok, found.detail) == (
+        False,
+        f"{tmp_path} cannot be {deed}: Permission denied: give the account that this process runs as the right to it.",
+    )
 
 
 def test_a_root_that_is_a_file_is_refused_when_it_is_opened(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from services.server import free_port
 
 from storage_adapters.ceph import CephStorage
 from storage_adapters.contract import DeleteOutcome, Health
+from storage_adapters.cos import CosStorage
 from storage_adapters.errors import PermissionDenied
 
 Answering = Callable[[int, str], str]
@@ -34,6 +35,25 @@ def test_a_refusal_says_what_to_correct(refusing: Answering, status: int, code: 
     assert not found.ok
     assert found.detail.startswith("ceph://bucket/root at 127.0.0.1:")
     assert "cannot be listed" in found.detail
+    assert words in found.detail
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "words"),
+    [
+        (403, "SignatureDoesNotMatch", "correct the option 'secret_key'"),
+        (404, "NoSuchBucket", "no such bucket"),
+    ],
+)
+def test_cos_says_it_in_the_same_words(refusing: Answering, status: int, code: str, words: str) -> None:
+    options = {"region": "r", "access_key": "key", "secret_key": "secret", "attempts": 1}
+    # No name of a bucket leads to the server, so it stands in as the proxy to it.
+    through = {"endpoint": "http://cos.test", "proxy": refusing(status, code)}
+
+    found = CosStorage.from_url("cos://bucket-1250000000/root", {**options, **through}).check()
+
+    assert not found.ok
+    assert found.detail.startswith("cos://bucket-1250000000/root at cos.test cannot be listed: ")
     assert words in found.detail
 
 
