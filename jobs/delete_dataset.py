@@ -1,12 +1,13 @@
 """Delete: remove every object of a dataset, then what is left under its prefix, and report what would not go."""
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any, ClassVar
 
 from sqlalchemy.orm import Session
 
 from datacenter.datasets.deletion import forget
-from datacenter.datasets.manifest import open_rows
+from datacenter.datasets.manifest import group_bounds, open_rows
 from datacenter.datasets.models import DatasetVersion, dataset_prefix
 from datacenter.errors import DataCentreError
 from datacenter.ledger.leases import ShardPlan, Totals
@@ -35,18 +36,22 @@ class DeleteDataset:
         if version is None:
             return Plan(shards=[], totals=Totals(files=0, size_bytes=0), phase="deleting")
         return Plan(
-            shards=_spans(job, version.manifest_key),
+            shards=_shards(job, version),
             totals=Totals(files=version.files, size_bytes=version.size_bytes),
             phase="deleting",
         )
 
     def run_shard(self, job: JobContext, spec: dict[str, Any]) -> dict[str, Any]:
-        storage = _storage(job)
+        storage, failures = _storage(job), Failures()
+        if "prefix" in spec:
+            failures.clear(job, storage, spec["prefix"])
+            if not failures.count:
+                job.report(files=spec["files"], size_bytes=spec["size_bytes"])
+            return {"failed": failures.count}
         with open_rows(storage, spec["manifest"]) as file:
             rows = file.read_row_group(spec["row_group"], columns=["key", "length"])
         rows = rows.slice(spec["first"], spec["last"] - spec["first"])
         sizes = {row["key"]: row["length"] for row in rows.to_pylist()}
-        failures = Failures()
         for outcome in storage.delete(sizes):
             failures.add(outcome)
             job.report(files=1, size_bytes=sizes[outcome.key])
@@ -62,9 +67,7 @@ class DeleteDataset:
         storage, prefix = _storage(job), dataset_prefix(job.payload["dataset_id"])
         abort_uploads(storage, prefix)
         left = Failures()
-        for outcome in storage.delete_prefix(prefix):
-            left.add(outcome)
-            job.check()
+        left.clear(job, storage, prefix)
         if left.count:
             first = left.examples[0]
             raise LeftoversRemain(
@@ -102,6 +105,13 @@ class Failures:
         self.count = 0
         self.examples: list[dict[str, str]] = []
 
+    def clear(self, job: JobContext, storage: Storage, prefix: str) -> None:
+        """Remove everything under the prefix, and count what would not go."""
+        for failed in storage.delete_prefix(prefix):
+            job.check()
+            for outcome in failed:
+                self.add(outcome)
+
     def add(self, outcome: DeleteOutcome) -> None:
         error = outcome.error
         if error is None:
@@ -113,19 +123,28 @@ class Failures:
             self.examples.append({"key": outcome.key, "code": error.code, "message": error.detail})
 
 
-def _spans(job: JobContext, manifest: str) -> Iterator[ShardPlan]:
-    """Rows of the manifest, each span within one of its row groups."""
-    most_files = job.resources.settings.shards.files
+def _shards(job: JobContext, version: DatasetVersion) -> Iterator[ShardPlan]:
+    """One for everything where the storage removes it in one call, else rows of the manifest by row group.
+
+    In one call only if all objects lie under the dataset's own prefix, of which the manifest's statistics assure us.
+    """
+    storage, prefix = _storage(job), dataset_prefix(job.payload["dataset_id"])
     try:
-        with open_rows(_storage(job), manifest) as file:
+        with open_rows(storage, version.manifest_key) as file:
             counts = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
+            bounds = group_bounds(file, "key")
     except ObjectMissing:
         # A finish that left something behind had removed the manifest: the next one sweeps what is left.
         return
+    if storage.capabilities.recursive_delete and all(key.startswith(prefix) for key in chain(*bounds)):
+        yield ShardPlan(spec={"prefix": prefix, "files": version.files, "size_bytes": version.size_bytes})
+        return
+    most_files = job.resources.settings.shards.files
     for group, rows in enumerate(counts):
         for first in range(0, rows, most_files):
             last = min(rows, first + most_files)
-            yield ShardPlan(spec={"manifest": manifest, "row_group": group, "first": first, "last": last})
+            spec = {"manifest": version.manifest_key, "row_group": group, "first": first, "last": last}
+            yield ShardPlan(spec=spec)
 
 
 def _storage(job: JobContext) -> Storage:

@@ -32,7 +32,7 @@ from jobs.importing.table_import import import_table_shard, publish_parts
 from jobs.importing.table_plan import is_table, plan_table, table_name
 from jobs.importing.tar_import import import_tar
 from jobs.importing.zip_import import import_zip_shard, plan_zip
-from jobs.leftovers import abort_uploads, remove
+from jobs.leftovers import abort_uploads, raise_first, remove
 
 HEAD_BYTES = 1024
 
@@ -95,14 +95,11 @@ class ImportDataset:
         storage = staging.storage
         for prefix in (staging.objects_prefix, staging.prefix):
             abort_uploads(storage, prefix)
-            for outcome in storage.delete_prefix(prefix):
+            for failed in storage.delete_prefix(prefix):
                 job.check()
-                if outcome.error is not None:
-                    raise outcome.error
+                raise_first(failed)
         abort_uploads(storage, staging.manifest_key)
-        for outcome in storage.delete([staging.manifest_key]):
-            if outcome.error is not None:
-                raise outcome.error
+        remove(storage, [staging.manifest_key])
         return Ending(result=None, publish=lambda session: _failed(session, job.payload))
 
     def interrupted(self, session: Session, payload: dict[str, Any]) -> None:

@@ -1,6 +1,8 @@
 """Leftovers: uploads that nobody will complete, and objects that are part of nothing."""
 
-from storage_adapters.contract import Storage
+from collections.abc import Iterable
+
+from storage_adapters.contract import DeleteOutcome, Storage
 
 
 def abort_uploads(storage: Storage, prefix: str) -> None:
@@ -11,6 +13,11 @@ def abort_uploads(storage: Storage, prefix: str) -> None:
 
 def remove(storage: Storage, keys: list[str]) -> None:
     """Delete some objects. Raises: StorageError, one of them could not be deleted."""
-    for outcome in storage.delete(keys):
+    raise_first(storage.delete(keys))
+
+
+def raise_first(outcomes: Iterable[DeleteOutcome]) -> None:
+    """Raises: StorageError, the first of the outcomes that failed."""
+    for outcome in outcomes:
         if outcome.error is not None:
             raise outcome.error

@@ -145,8 +145,7 @@ def remove_litter(resources: Resources) -> None:
 def _remove(resources: Resources, litter: Litter) -> bool:
     storage = resources.storages.open(litter.storage)
     abort_uploads(storage, litter.prefix)
-    failed = sum(outcome.error is not None for outcome in storage.delete_prefix(litter.prefix))
-    return failed == 0
+    return sum(map(len, storage.delete_prefix(litter.prefix))) == 0
 
 
 def _settle(session: Session, litter: Litter, gone: bool) -> None:

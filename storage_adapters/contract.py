@@ -21,6 +21,8 @@ class Capabilities:
     put_if_absent: bool = False
     server_side_copy: bool = False
     atomic_rename: bool = False
+    recursive_delete: bool = False
+    """`delete_prefix` is one call to the storage, however many objects there are."""
     positioned_writes: bool = False
     """Parts of an upload may have any size and arrive in any order: each is written at its offset."""
     minimum_part_bytes: int = 0
@@ -152,8 +154,12 @@ class Storage(Protocol):
     def delete(self, keys: Iterable[str]) -> Iterator[DeleteOutcome]:
         """Delete keys in batches, one outcome each, in no fixed order; a failed one does not stop the rest."""
 
-    def delete_prefix(self, prefix: str) -> Iterator[DeleteOutcome]:
-        """Delete every object whose key starts with `prefix` (which ends in `/`), and emptied directories with them."""
+    def delete_prefix(self, prefix: str) -> Iterator[list[DeleteOutcome]]:
+        """Delete every object whose key starts with `prefix` (which ends in `/`), and emptied directories with them.
+
+        Goes on as it is iterated, and yields after each step which objects could not be deleted: often none. A failed
+        one does not stop the rest. What was deleted is not named, so that nobody has to list it.
+        """
 
     def copy(self, source: str, target: str) -> ObjectInfo:
         """Copy within this storage without the bytes passing through the client, where it can."""

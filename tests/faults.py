@@ -96,10 +96,11 @@ class FaultyStorage:
         yield from self._inner.delete(key for key in wanted if key not in self._refused)
         yield from (self._refuse(key) for key in wanted if key in self._refused)
 
-    def _delete_prefix(self, prefix: str) -> Iterator[DeleteOutcome]:
+    def _delete_prefix(self, prefix: str) -> Iterator[list[DeleteOutcome]]:
         if not self._refused:
             return self._inner.delete_prefix(prefix)
-        return self._delete([info.key for info in self._inner.list_objects(prefix)])
+        keys = [info.key for info in self._inner.list_objects(prefix)]
+        return ([each] if each.error else [] for each in self._delete(keys))
 
     def _refuse(self, key: str) -> DeleteOutcome:
         return DeleteOutcome(key=key, error=PermissionDenied("the storage refuses", key=key))

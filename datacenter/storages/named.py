@@ -32,9 +32,11 @@ class NamedStorage:
     def _each(self, answers: Iterator[Any]) -> Iterator[Any]:
         with naming(self._name):
             for answer in answers:
-                error = getattr(answer, "error", None)
-                if isinstance(error, StorageError):
-                    error.storage = error.storage or self._name
+                # The deletes of a prefix yield a list of outcomes for each step.
+                for outcome in answer if isinstance(answer, list) else [answer]:
+                    error = getattr(outcome, "error", None)
+                    if isinstance(error, StorageError):
+                        error.storage = error.storage or self._name
                 yield answer
 
 

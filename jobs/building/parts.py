@@ -11,7 +11,7 @@ from datacenter.datasets.models import Archive
 from datacenter.ledger.leases import ShardPlan
 from jobs.building.copying import copied_contents, copy_content
 from jobs.contract import JobContext
-from jobs.leftovers import abort_uploads
+from jobs.leftovers import abort_uploads, remove
 from storage_adapters.contract import Buffer, Part, Storage
 from storage_adapters.errors import ObjectChanged
 
@@ -50,9 +50,7 @@ def remove_own(job: JobContext, archive: Archive) -> None:
     """Remove what this job has begun or finished of the archive; what others have made is theirs."""
     storage, prefix = job.resources.storages.open(archive.storage), own_prefix(job, archive)
     abort_uploads(storage, prefix)
-    for outcome in storage.delete([info.key for info in storage.list_objects(prefix)]):
-        if outcome.error is not None:
-            raise outcome.error
+    remove(storage, [info.key for info in storage.list_objects(prefix)])
 
 
 def own_prefix(job: JobContext, archive: Archive) -> str:

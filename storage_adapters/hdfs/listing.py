@@ -38,7 +38,7 @@ def list_tree(client: HdfsClient, layout: Layout, prefix: str, start_after: str)
 
 
 def files_under(client: HdfsClient, layout: Layout, directory: str) -> Iterator[str]:
-    """Keys of the files under a directory, in no order, for a removal that names what it removes."""
+    """Keys of the files under a directory, in no order; only names of directories are held in memory."""
     waiting = [directory]
     while waiting:
         here = waiting.pop()

@@ -36,6 +36,7 @@ from storage_adapters.health import try_out
 from storage_adapters.keys import check_directory, check_prefix
 from storage_adapters.linkless import Linkless
 from storage_adapters.options import OptionValue, read_options
+from storage_adapters.outcomes import failures
 
 _READS_AT_ONCE = 4
 _BYTES_AT_ONCE = 4 * 1024 * 1024
@@ -53,7 +54,7 @@ class HdfsStorage(Linkless):
     """
 
     no_links = "HDFS signs no URLs."
-    capabilities = Capabilities(multipart=True, put_if_absent=True, atomic_rename=True)
+    capabilities = Capabilities(multipart=True, put_if_absent=True, atomic_rename=True, recursive_delete=True)
 
     def __init__(
         self, client: HdfsClient, root: str, *, place: str, threads: int = 16, create: bool = True
@@ -118,26 +119,24 @@ class HdfsStorage(Linkless):
             self._delete_batch, cut_batches(keys, max_items=_DELETES_AT_ONCE), threads=self._threads
         )
 
-    def delete_prefix(self, prefix: str) -> Iterator[DeleteOutcome]:
-        """See the contract. The keys are listed, then one call removes the directory with all that is in it.
-
-        The names are yielded after the call, so they are held in memory, about 200 bytes each. What is put
-        between the listing and the call goes, too, and is not named.
-        """
+    def delete_prefix(self, prefix: str) -> Iterator[list[DeleteOutcome]]:
+        """See the contract: one call, and one by one where HDFS refuses that because something in it must stay."""
         directory = check_directory(prefix)
         path = self._layout.object_path(directory)
-        keys = list(files_under(self._client, self._layout, directory))
-        fault: StorageError | None = None
+        if self._is_file(path):
+            return
         try:
-            if not self._is_file(path):
-                self._client.delete(path, recursive=True)
-                self._remove_empty_parents(directory)
+            self._client.delete(path, recursive=True)
         except StorageError as error:
-            if not keys:
+            if error.retryable:
                 raise
-            fault = error
-        for key in keys:
-            yield DeleteOutcome(key=key, error=fault)
+            keys = cut_batches(files_under(self._client, self._layout, directory), max_items=_DELETES_AT_ONCE)
+            yield from run_batches(
+                lambda batch: [failures(self._delete_batch(batch))], keys, threads=self._threads
+            )
+            return
+        self._remove_empty_parents(directory)
+        yield []
 
     def copy(self, source: str, target: str) -> ObjectInfo:
         """See the contract; the bytes pass through the client, because HDFS copies nothing by itself."""

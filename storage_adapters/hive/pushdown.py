@@ -102,6 +102,7 @@ def _directory(staging: Staging) -> Iterator[str]:
 
 
 def _remove(storage: Storage, name: str) -> None:
-    for outcome in storage.delete_prefix(f"{name}/"):
-        if outcome.error is not None and not isinstance(outcome.error, ObjectMissing):
-            raise outcome.error
+    for failed in storage.delete_prefix(f"{name}/"):
+        for outcome in failed:
+            if outcome.error is not None and not isinstance(outcome.error, ObjectMissing):
+                raise outcome.error

@@ -30,14 +30,16 @@ from storage_adapters.linkless import Linkless
 from storage_adapters.memory.filesystem import MemoryFileSystem
 from storage_adapters.memory.state import Fault, MemoryState, Upload
 from storage_adapters.options import OptionValue, read_options
+from storage_adapters.outcomes import failures
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MemoryOptions:
-    """The limits of uploads in parts; the defaults are those of S3."""
+    """The limits of uploads in parts, the defaults are those of S3; `recursive_delete` as HDFS has it."""
 
     minimum_part_bytes: int = 5 * 1024 * 1024
     maximum_parts: int = 10_000
+    recursive_delete: bool = False
 
 
 class MemoryStorage(Linkless):
@@ -57,6 +59,7 @@ class MemoryStorage(Linkless):
             multipart=True,
             put_if_absent=True,
             server_side_copy=True,
+            recursive_delete=limits.recursive_delete,
             minimum_part_bytes=limits.minimum_part_bytes,
             maximum_parts=limits.maximum_parts,
         )
@@ -131,9 +134,9 @@ class MemoryStorage(Linkless):
                 fault = error
             yield DeleteOutcome(key=key, error=fault)
 
-    def delete_prefix(self, prefix: str) -> Iterator[DeleteOutcome]:
+    def delete_prefix(self, prefix: str) -> Iterator[list[DeleteOutcome]]:
         check_directory(prefix)
-        return self.delete(info.key for info in self.list_objects(prefix))
+        return (failures([each]) for each in self.delete(info.key for info in self.list_objects(prefix)))
 
     def copy(self, source: str, target: str) -> ObjectInfo:
         self._enter("copy", source)

@@ -36,6 +36,7 @@ from storage_adapters.nas.listing import list_tree
 from storage_adapters.nas.objects import stat_object
 from storage_adapters.nas.staging import Staging
 from storage_adapters.options import OptionValue, read_options
+from storage_adapters.outcomes import failures
 
 _ITEMS_AT_ONCE = 64
 _BYTES_AT_ONCE = 1024 * 1024
@@ -143,17 +144,17 @@ class NasStorage(Linkless):
         batches = cut_batches(keys, max_items=_ITEMS_AT_ONCE)
         return run_batches(partial(delete_batch, self._root), batches, threads=self._options.threads)
 
-    def delete_prefix(self, prefix: str) -> Iterator[DeleteOutcome]:
+    def delete_prefix(self, prefix: str) -> Iterator[list[DeleteOutcome]]:
         directory = check_directory(prefix)
         split_key(directory)
         for _ in range(_CLEARING_PASSES):
             failed = False
             paths = cut_batches(files_under(self._root, directory), max_items=_ITEMS_AT_ONCE)
-            for outcome in run_batches(
-                partial(clear_batch, self._root), paths, threads=self._options.threads
+            for stubborn in run_batches(
+                lambda batch: [failures(clear_batch(self._root, batch))], paths, threads=self._options.threads
             ):
-                failed = failed or outcome.error is not None
-                yield outcome
+                failed = failed or bool(stubborn)
+                yield stubborn
             # Without a failure, what keeps a directory was put there behind our back: clear that too.
             if remove_directories(self._root, directory) or failed:
                 return

@@ -26,6 +26,7 @@ from storage_adapters.contract import (
 from storage_adapters.health import try_out
 from storage_adapters.keys import check_directory, check_prefix
 from storage_adapters.options import OptionValue
+from storage_adapters.outcomes import failures
 from storage_adapters.s3 import uploads
 from storage_adapters.s3.bulk import KEYS_AT_ONCE, delete_batch, delete_names, put_batch, read_batch
 from storage_adapters.s3.clients import Clients
@@ -130,13 +131,15 @@ class S3Storage:
             partial(delete_batch, self._clients), batches, threads=self._threads, begin_alone=False
         )
 
-    def delete_prefix(self, prefix: str) -> Iterator[DeleteOutcome]:
+    def delete_prefix(self, prefix: str) -> Iterator[list[DeleteOutcome]]:
         check_directory(prefix)
         to = self._clients.connection
         names = (to.name(found.key) for found in list_names(self._clients, prefix))
-        batches = cut_batches(names, max_items=KEYS_AT_ONCE)
         return run_batches(
-            partial(delete_names, self._clients), batches, threads=self._threads, begin_alone=False
+            lambda batch: [failures(delete_names(self._clients, batch))],
+            cut_batches(names, max_items=KEYS_AT_ONCE),
+            threads=self._threads,
+            begin_alone=False,
         )
 
     def copy(self, source: str, target: str) -> ObjectInfo:

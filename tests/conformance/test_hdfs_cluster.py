@@ -1,7 +1,10 @@
 """What HDFS alone does: users and permissions, failover, concatenation, and answers to a wrong path."""
 
 import os
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping
+from itertools import chain
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -53,12 +56,53 @@ def test_another_user_is_denied_and_every_key_says_so(root: str) -> None:
     stranger = web(root, user="bob")
     (refused,) = stranger.put_many([NewObject(key="d/3", data=b"x")])
     assert isinstance(refused.error, PermissionDenied)
-    for outcomes in (list(stranger.delete(["d/1", "d/2"])), list(stranger.delete_prefix("d/"))):
+    for outcomes in (list(stranger.delete(["d/1", "d/2"])), list(chain(*stranger.delete_prefix("d/")))):
         assert sorted(outcome.key for outcome in outcomes) == ["d/1", "d/2"]
         assert {type(outcome.error) for outcome in outcomes} == {PermissionDenied}
     health = stranger.check()
     assert (health.ok, "Permission denied: user=bob" in health.detail) == (False, True)
     assert [info.key for info in web(root).list_objects("")] == ["d/1", "d/2"]
+
+
+class Counted:
+    """A client that counts the calls to the NameNode by their names."""
+
+    def __init__(self, client: object) -> None:
+        self._client = client
+        self.calls: Counter[str] = Counter()
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        self.calls[name] += 1
+        found: Callable[..., Any] = getattr(self._client, name)
+        return found
+
+
+@BOTH
+def test_everything_under_a_prefix_goes_in_one_call_that_lists_nothing(kind: str, root: str) -> None:
+    options = {"user": "alice"} if kind == "webhdfs" else {}
+    storage = open_storage(kind, f"{kind}://{server(kind)}{root}", options)
+    assert isinstance(storage, HdfsStorage)
+    put(storage, *(f"datasets/1/objects/{number % 3}/{number}" for number in range(12)), "datasets/2")
+    counted = Counted(storage._client)
+    storage._client = counted  # type: ignore[assignment]  # it stands for the client
+
+    assert not any(storage.delete_prefix("datasets/1/"))
+
+    # It is asked first whether a file has the directory's name.
+    assert counted.calls == {"info": 1, "delete": 1}
+    assert [info.key for info in storage.list_objects("")] == ["datasets/2"]
+
+
+def test_what_may_go_goes_when_something_under_the_prefix_may_not(root: str) -> None:
+    put(web(root), "d/mine/1", "d/2")
+    superuser = web(root, user="hdfs")
+    assert isinstance(superuser, HdfsStorage)
+    superuser._client._rest.set_owner(f"{root}/d/mine", owner="bob")  # type: ignore[attr-defined]  # HdfsCLI's
+
+    (left,) = chain(*web(root).delete_prefix("d/"))
+
+    assert (left.key, type(left.error)) == ("d/mine/1", PermissionDenied)
+    assert [info.key for info in web(root).list_objects("")] == ["d/mine/1"]
 
 
 @BOTH

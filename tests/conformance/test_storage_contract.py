@@ -237,11 +237,9 @@ def test_deleting_a_prefix_removes_what_is_under_it_and_nothing_else(storage: St
     inside = [f"d/s/{number % 7}/{number}" for number in range(min(300, many))]
     outside = ["d/s-1", "d/s0", "d/t/1", "e"]
     put(storage, *inside, *outside)
-    outcomes = list(storage.delete_prefix("d/s/"))
-    assert sorted(outcome.key for outcome in outcomes) == sorted(inside)
-    assert all(outcome.error is None for outcome in outcomes)
+    assert not any(storage.delete_prefix("d/s/"))
     assert keys_of(storage) == outside
-    assert list(storage.delete_prefix("d/s/")) == []
+    assert not any(storage.delete_prefix("d/s/"))
 
 
 @pytest.mark.parametrize("prefix", ["", "/", "d", "../", "d/../", "d//"])

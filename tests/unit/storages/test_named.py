@@ -30,11 +30,13 @@ def test_an_error_of_a_call_and_one_in_the_midst_of_an_answer_name_the_storage()
 
 def test_an_outcome_that_failed_names_the_storage() -> None:
     adapter = MemoryStorage()
-    adapter.fail = lambda *_: StorageUnavailable("no answer")
+    assert [put.error for put in adapter.put_many([NewObject(key="d/a", data=b"")])] == [None]
+    adapter.fail = lambda operation, _: StorageUnavailable("no answer") if operation == "delete" else None
 
     (outcome,) = NamedStorage(adapter, "lake").delete(["a"])
+    ((of_prefix,),) = NamedStorage(adapter, "lake").delete_prefix("d/")
 
-    assert outcome.error.storage == "lake"
+    assert outcome.error.storage == of_prefix.error.storage == "lake"
 
 
 def test_what_another_storage_raises_on_its_way_through_keeps_that_ones_name() -> None:
