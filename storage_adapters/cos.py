@@ -16,6 +16,7 @@ from storage_adapters.options import OptionValue, read_options
 from storage_adapters.s3 import BucketFileSystem, ClientOptions, Connection, S3Storage
 
 SCHEME = "cos"
+_REGION = re.compile(r"[a-z0-9-]+")
 _BUCKET = re.compile(r"[a-z0-9-]+-\d+")
 
 
@@ -37,6 +38,8 @@ class CosFileSystem(BucketFileSystem):
     @classmethod
     def settle(cls, options: Mapping[str, OptionValue]) -> Connection:
         given = read_options(CosOptions, options)
+        if not _REGION.fullmatch(given.region):  # it becomes a part of a host name
+            raise ConfigurationInvalid("Option 'region' must be like ap-guangzhou.")
         return given.connection(
             scheme=SCHEME,
             endpoint=given.endpoint.rstrip("/") or f"https://cos.{given.region}.myqcloud.com",

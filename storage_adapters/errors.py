@@ -81,6 +81,12 @@ class StorageFull(StorageError):
     retryable = True
 
 
+class AddressRefused(StorageError):
+    """The storage leads to an address that it may not lead to: a redirect to a server that is not named, or this machine."""
+
+    code = "STORAGE_ADDRESS_REFUSED"
+
+
 class ConfigurationInvalid(StorageError):
     """The storage's URL or options cannot work; the detail names the option and the cure."""
 

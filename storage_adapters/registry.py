@@ -17,10 +17,14 @@ from storage_adapters.tables import TableStorage
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AdapterEntry:
-    """Where an adapter lives, as `module:class`, and what to install when its module cannot be imported."""
+    """Where an adapter lives, as `module:class`, and what to install when its module cannot be imported.
+
+    `reach`: it has the option `reach`, see `Reach`.
+    """
 
     target: str
     install: str
+    reach: bool = False
 
 
 class Adapter(Protocol):
@@ -41,22 +45,27 @@ class TableAdapter(Protocol):
 
 ADAPTERS: Mapping[str, AdapterEntry] = {
     "ceph": AdapterEntry(
-        target="storage_adapters.ceph:CephStorage", install="pip install boto3 obstore s3fs"
+        target="storage_adapters.ceph:CephStorage", install="pip install boto3 obstore s3fs", reach=True
     ),
-    "cos": AdapterEntry(target="storage_adapters.cos:CosStorage", install="pip install boto3 obstore s3fs"),
+    "cos": AdapterEntry(
+        target="storage_adapters.cos:CosStorage", install="pip install boto3 obstore s3fs", reach=True
+    ),
     "hdfs": AdapterEntry(target="storage_adapters.hdfs:HdfsStorage", install="pip install hdfs hdfs-native"),
     "memory": AdapterEntry(target="storage_adapters.memory:MemoryStorage", install="part of this package"),
     "nas": AdapterEntry(target="storage_adapters.nas:NasStorage", install="part of this package"),
     "webhdfs": AdapterEntry(
-        target="storage_adapters.hdfs:WebHdfsStorage", install="pip install hdfs hdfs-native"
+        target="storage_adapters.hdfs:WebHdfsStorage", install="pip install hdfs hdfs-native", reach=True
     ),
 }
 
 TABLE_ADAPTERS: Mapping[str, AdapterEntry] = {
     "hive": AdapterEntry(target="storage_adapters.hive:HiveStorage", install="pip install impyla"),
-    "mysql": AdapterEntry(target="storage_adapters.mysql:MysqlStorage", install="pip install pymysql"),
+    "mysql": AdapterEntry(
+        target="storage_adapters.mysql:MysqlStorage", install="pip install pymysql", reach=True
+    ),
 }
 
+WITH_REACH = frozenset(kind for kind, entry in {**ADAPTERS, **TABLE_ADAPTERS}.items() if entry.reach)
 KINDS = tuple(sorted(ADAPTERS))
 TABLE_KINDS = tuple(sorted(TABLE_ADAPTERS))
 

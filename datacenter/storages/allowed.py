@@ -1,9 +1,7 @@
 """Allowed places: where a storage that is registered by request may lie, so that no caller makes us look anywhere."""
 
-import ipaddress
 import os
 import re
-import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
@@ -11,10 +9,11 @@ from urllib.parse import unquote, urlsplit
 from datacenter.errors import Invalid
 from datacenter.settings import Settings
 from datacenter.storages.secret_options import Options
+from storage_adapters.reach import Reach, addresses_of, is_near
 
 PORTS = {"http": 80, "https": 443}
 PLACE_OPTION = re.compile(
-    r"(?:^|_)(?:endpoint|hosts?|url|uri|address|servers?|proxy|namenodes?)$", re.IGNORECASE
+    r"(?:^|_)(?:endpoint|hosts?|url|uri|address|servers?|proxy|namenodes?|datanodes?)$", re.IGNORECASE
 )
 """Options that name a place even where they are written without a scheme."""
 
@@ -27,6 +26,11 @@ class Place:
     host: str = ""
     port: int | None = None
     segments: tuple[str, ...] = ()
+
+    @property
+    def is_near(self) -> bool:
+        """Whether it says itself that it is on this machine or its link; a name may lead there without saying so."""
+        return self.host == "localhost" or is_near(self.host)
 
     def holds(self, other: "Place") -> bool:
         """Whether the other place is this one or lies below it."""
@@ -81,11 +85,20 @@ def check_far(settings: Settings, url: str, options: Options) -> None:
         return
     listed = {_place(entry, "registration.allow").host for entry in settings.registration.allow}
     for field, place in places_of(url, options):
-        near = place.host and any(map(_is_near, _addresses(place.host)))
-        if near and not (place.host in listed and (place.host == "localhost" or _is_near(place.host))):
+        near = place.host and any(map(is_near, addresses_of(place.host)))
+        if near and not (place.host in listed and place.is_near):
             raise Invalid(
                 f"{field}: {place.host} is an address of the server itself or its link", field=field
             )
+
+
+def reach_of(settings: Settings, url: str, options: Options) -> Reach:
+    """How far a storage that was registered by request may lead, whatever its names lead to by now."""
+    if settings.environment == "development" and not settings.registration.allow:
+        return Reach.ANY
+    # Whatever is near here was listed as such, see `check_far`.
+    near = any(place.is_near for _, place in places_of(url, options))
+    return Reach.NAMED if near or settings.environment == "development" else Reach.FAR
 
 
 def _place(url: str, field: str) -> Place:
@@ -110,19 +123,3 @@ def _place(url: str, field: str) -> Place:
         raise Invalid(f"{field}: it is not an address of the form scheme://host/path", field=field)
     scheme = parts.scheme.lower()
     return Place(scheme=scheme, host=host, port=port or PORTS.get(scheme), segments=segments)
-
-
-def _addresses(host: str) -> list[str]:
-    try:
-        return [str(found[4][0]) for found in socket.getaddrinfo(host, None)]
-    except (OSError, UnicodeError):
-        return []  # a name that leads nowhere is told by the check of the storage
-
-
-def _is_near(address: str) -> bool:
-    try:
-        found = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return False
-    mapped = getattr(found, "ipv4_mapped", None) or found
-    return bool(mapped.is_loopback or mapped.is_link_local or mapped.is_unspecified)

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from datacenter.database import Database
 from datacenter.errors import Invalid
 from datacenter.settings import Settings, StorageSettings
-from datacenter.storages.allowed import check_allowed
+from datacenter.storages.allowed import check_allowed, reach_of
 from datacenter.storages.models import RegisteredStorage
 from datacenter.storages.named import NamedStorage, naming
 from datacenter.storages.registrations import Registration, registered_rows, registration_of
@@ -20,7 +20,8 @@ from datacenter.storages.sealing import Seal
 from datacenter.storages.secret_options import passwords_in, scrub, secrets_of
 from storage_adapters.contract import Storage
 from storage_adapters.errors import ConfigurationInvalid
-from storage_adapters.registry import holds_tables, open_storage, open_tables
+from storage_adapters.reach import Reach
+from storage_adapters.registry import WITH_REACH, holds_tables, open_storage, open_tables
 from storage_adapters.tables import TableStorage
 
 LOOK_SECONDS = 2.0
@@ -128,6 +129,9 @@ class Storages:
             except Invalid as error:
                 raise ConfigurationInvalid(error.detail) from error
             options |= self._seal.open(found.sealed)
+            reach = reach_of(self._settings, shown.url, shown.options)
+            if shown.kind in WITH_REACH and reach != Reach.ANY:
+                options["reach"] = reach.value  # whatever whoever registered it asked for
         with self._lock:  # a new set, because others may be reading the old one
             self._secrets |= {*map(str, secrets_of(options).values()), *passwords_in(shown.url)}
         try:

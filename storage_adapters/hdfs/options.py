@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from storage_adapters.errors import ConfigurationInvalid
 from storage_adapters.hdfs.native import NativeClient
 from storage_adapters.hdfs.web import WebClient
+from storage_adapters.reach import Reach, check_reach
 
 RPC_PORT = 8020
 WEB_PORT = 9870
+DATANODE_PORT = 9864
 _MIB = 1024 * 1024
 
 
@@ -31,19 +33,25 @@ class HdfsOptions:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WebHdfsOptions:
     """`user`: whom requests are made as, where the cluster believes it. `proxy_user`: whom that user acts for.
-    `token`: a delegation token, in place of `user`. `tls`, `ca_file`: HTTPS, and whom to trust. The others as
-    in `HdfsOptions`."""
+    `token`: a delegation token, in place of `user`. `tls`, `ca_file`: HTTPS, and whom to trust. `reach`: see
+    `Reach`; `datanodes`: `host:port,host:port` that are named besides the URL's servers. The others as in `HdfsOptions`."""
 
     user: str = ""
     proxy_user: str = ""
     token: str = ""
     tls: bool = False
     ca_file: str = ""
+    datanodes: str = ""
+    reach: str = Reach.ANY
     timeout_seconds: int = 60
     threads: int = 16
     replication: int = 0
     block_mib: int = 0
     create: bool = True
+
+    def __post_init__(self) -> None:
+        """Raises: ConfigurationInvalid."""
+        check_reach(self.reach)
 
 
 def split_url(url: str, scheme: str) -> tuple[str, str]:
@@ -95,6 +103,8 @@ def web_client(servers: str, options: WebHdfsOptions) -> WebClient:
         proxy_user=options.proxy_user,
         token=options.token,
         ca_file=options.ca_file,
+        datanodes=_addresses(options.datanodes, DATANODE_PORT),
+        reach=Reach(options.reach),
         timeout_seconds=options.timeout_seconds,
         replication=options.replication,
         block_bytes=options.block_mib * _MIB,

@@ -10,10 +10,18 @@ from hdfs.client import Client, _Request
 from requests.adapters import HTTPAdapter
 
 from storage_adapters.contract import Buffer
-from storage_adapters.errors import ConfigurationInvalid, NotSupported, ObjectChanged, ObjectMissing
+from storage_adapters.errors import (
+    AddressRefused,
+    ConfigurationInvalid,
+    NotSupported,
+    ObjectChanged,
+    ObjectMissing,
+)
+from storage_adapters.far_http import FAR_POOLS
 from storage_adapters.hdfs.client import FileInfo
 from storage_adapters.hdfs.decoding import PREFIX, Decoding
 from storage_adapters.hdfs.web_faults import translated
+from storage_adapters.reach import Reach
 
 _SOURCES_AT_ONCE = 32  # their names travel in the URL, which servers cut at 8 KiB
 _REDIRECTED = {"CREATE", "APPEND", "OPEN"}
@@ -52,6 +60,8 @@ class WebClient:
         proxy_user: str = "",
         token: str = "",
         ca_file: str = "",
+        datanodes: Sequence[tuple[str, int]] = (),
+        reach: Reach = Reach.ANY,
         timeout_seconds: int = 60,
         replication: int = 0,
         block_bytes: int = 0,
@@ -61,13 +71,15 @@ class WebClient:
             (urlsplit(url).hostname or "", urlsplit(url).port or 0) for url in urls
         ]
         self._scheme = urlsplit(urls[0]).scheme
+        self._named = None if reach == Reach.ANY else {*self.addresses, *datanodes}
         self._properties = {"replication": replication or None, "blocksize": block_bytes or None}
         session = requests.Session()
         session.trust_env = False  # no proxy of the environment stands between a cluster and its clients
         session.verify = ca_file or True
-        session.mount(
-            f"{self._scheme}://", HTTPAdapter(pool_maxsize=connections, pool_connections=connections)
-        )
+        adapter = HTTPAdapter(pool_maxsize=connections, pool_connections=connections)
+        if reach == Reach.FAR:
+            adapter.poolmanager.pool_classes_by_scheme = FAR_POOLS
+        session.mount(f"{self._scheme}://", adapter)
         session.params = {"delegation": token} if token else {"user.name": user} if user else {}
         self._rest = _Rest(
             ";".join(urls),
@@ -153,11 +165,20 @@ class WebClient:
         self._raise_for(self._rest._request(method=method, url=self._follow(answer, path), data=data))
 
     def _follow(self, answer: Any, path: str) -> str:
-        """Where a redirect leads. Raises: ConfigurationInvalid: not to WebHDFS; nothing is sent there."""
+        """Where a redirect leads. Nothing is sent where it may not lead.
+
+        Raises:
+            ConfigurationInvalid: not to WebHDFS.
+            AddressRefused: to a server that is not named.
+        """
         location = urlsplit(str(answer.headers.get("location", "")))
         if location.scheme != self._scheme or not location.path.startswith(f"{PREFIX}/"):
             raise ConfigurationInvalid(
                 f"The server sends us to {location.scheme}://{location.netloc}{location.path[:20]}, which is not WebHDFS."
+            )
+        if self._named is not None and (location.hostname, location.port) not in self._named:
+            raise AddressRefused(
+                f"The server sends us to {location.netloc}, which is not named: add it to the option 'datanodes'."
             )
         return self._decoding.address(location, path)
 

@@ -1,5 +1,6 @@
 """Connections: to the server with every guard on, gone when the block ends."""
 
+import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -9,6 +10,7 @@ import pymysql
 
 from storage_adapters.mysql.faults import translated
 from storage_adapters.mysql.options import MysqlOptions
+from storage_adapters.reach import Reach, refuse_near
 from storage_adapters.tls import tls_context
 
 Connection: TypeAlias = "pymysql.Connection[Any]"
@@ -63,7 +65,8 @@ def result_of(connection: Connection) -> Any:
 
 
 def _connect(options: MysqlOptions) -> Connection:
-    return pymysql.connect(
+    connection: Connection = pymysql.connect(
+        defer_connect=True,
         host=options.host,
         port=options.port,
         user=options.user,
@@ -78,6 +81,17 @@ def _connect(options: MysqlOptions) -> Connection:
         ssl=_tls(options),
         ssl_disabled=options.tls == "off",
     )
+    connection.connect(_far_socket(options) if options.reach == Reach.FAR else None)
+    return connection
+
+
+def _far_socket(options: MysqlOptions) -> socket.socket:
+    """A connection to the server that was looked at before anything is said. Raises: AddressRefused."""
+    connected = socket.create_connection((options.host, options.port), options.connect_seconds)
+    refuse_near(connected)
+    connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    return connected
 
 
 def _session(options: MysqlOptions, writing: bool) -> list[str]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from storage_adapters.errors import ConfigurationInvalid
 from storage_adapters.options import OptionValue, read_options
+from storage_adapters.reach import Reach, check_reach
 from storage_adapters.table_urls import server_of
 
 EXAMPLE = "mysql://user:password@host:3306"
@@ -17,6 +18,7 @@ class MysqlOptions:
 
     `read_only` refuses to write and drop tables. `query_seconds` and `query_rows` bound a query, 0 is no bound;
     `stall_seconds` bounds one wait for the network, of ours and of the server's. Reading a whole table has no bound.
+    `reach`: see `Reach`; no server sends us elsewhere, so `named` is no different from `any`.
     """
 
     host: str
@@ -32,10 +34,12 @@ class MysqlOptions:
     query_seconds: int = 300
     query_rows: int = 100_000_000
     read_only: bool = False
+    reach: str = Reach.ANY
 
     def __post_init__(self) -> None:
         if self.tls not in TLS_MODES:
             raise ConfigurationInvalid(f"Option 'tls' must be one of: {', '.join(TLS_MODES)}.")
+        check_reach(self.reach)
         if not 1 <= self.port <= 65535:
             raise ConfigurationInvalid("The port must be between 1 and 65535.")
         if not self.host or not self.user:

@@ -6,14 +6,17 @@ from functools import cached_property
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import boto3
 from botocore.config import Config
 from obstore.store import S3Store
 
 from storage_adapters.errors import ConfigurationInvalid
+from storage_adapters.reach import Reach, refuse_near_name
 from storage_adapters.s3.connection import Connection
 from storage_adapters.s3.digest import add_content_md5
+from storage_adapters.s3.far import keep_far
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -66,11 +69,15 @@ class Clients:
             config=Config(**config_of(to), max_pool_connections=to.threads),  # type: ignore[arg-type]  # one mapping for two SDKs
         )
         client.meta.events.register("before-call.s3.DeleteObjects", add_content_md5)
+        if to.reach == Reach.FAR:
+            keep_far(client)
         return client
 
     @cached_property
     def _store(self) -> S3Store:
         to = self.connection
+        if to.reach == Reach.FAR:
+            refuse_near_name(urlsplit(to.proxy or to.bucket_endpoint).hostname or "")
         client_options: dict[str, object] = {
             "allow_http": to.endpoint.startswith("http://"),
             "allow_invalid_certificates": not to.verify,

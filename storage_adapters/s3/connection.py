@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, fields
 from urllib.parse import urlsplit
 
 from storage_adapters.errors import ConfigurationInvalid
+from storage_adapters.reach import Reach, check_reach
 
 MAX_THREADS = 256
 
@@ -12,6 +13,7 @@ MAX_THREADS = 256
 class ClientOptions:
     """What every S3 system is told in the same words: who asks, and how.
 
+    `reach`: see `Reach`; short of `any`, objects are read by boto3 alone, because obstore follows redirects anywhere.
     `ca_file`: a PEM file that is trusted besides the system's certificates; `verify` off trusts any. `threads`:
     requests at once. A request is given up after `connect_seconds` without a connection, or `read_seconds`
     without an answer, and made `attempts` times in all.
@@ -26,6 +28,7 @@ class ClientOptions:
     connect_seconds: int = 5
     read_seconds: int = 60
     attempts: int = 5
+    reach: str = Reach.ANY
 
     def connection(self, *, scheme: str, endpoint: str, region: str, virtual_hosts: bool) -> "Connection":
         """The connection to the system's address, without a bucket. Raises: ConfigurationInvalid."""
@@ -55,10 +58,12 @@ class Connection(ClientOptions):
     def __post_init__(self) -> None:
         """Raises: ConfigurationInvalid: a value cannot work."""
         address = urlsplit(self.endpoint)
-        if address.scheme not in ("http", "https") or not address.hostname or address.path.strip("/"):
+        beyond = address.path.strip("/") or address.query or address.fragment
+        if address.scheme not in ("http", "https") or not address.hostname or beyond:
             raise ConfigurationInvalid("Option 'endpoint' must be like https://host or http://host:port.")
         if not self.access_key or not self.secret_key:
             raise ConfigurationInvalid("Options 'access_key' and 'secret_key' must not be empty.")
+        check_reach(self.reach)
         for name in ("threads", "connect_seconds", "read_seconds", "attempts"):
             if not 1 <= getattr(self, name) <= MAX_THREADS:
                 raise ConfigurationInvalid(f"Option {name!r} must be from 1 to {MAX_THREADS}.")

@@ -25,6 +25,7 @@ from obstore.exceptions import (
 )
 
 from storage_adapters.errors import (
+    AddressRefused,
     ConfigurationInvalid,
     InvalidKey,
     NotSupported,
@@ -178,6 +179,9 @@ def _from_connection(error: Exception, key: str | None) -> StorageError:
     """Nothing came back: say at which step it ended."""
     causes = list(_causes(error))
     text = str(error)
+    refused = next((cause for cause in causes if isinstance(cause, AddressRefused)), None)
+    if refused is not None:
+        return AddressRefused(refused.detail, key=key)
     if any(isinstance(cause, socket.gaierror) for cause in causes) or "dns error" in text:
         return StorageUnavailable(
             "The endpoint's name is not known here: correct the option 'endpoint'.", key=key

@@ -10,6 +10,7 @@ from obstore.store import S3Store
 from storage_adapters.contract import Buffer, ByteRange, ObjectInfo
 from storage_adapters.errors import ObjectChanged, StorageError
 from storage_adapters.keys import check_key
+from storage_adapters.reach import Reach
 from storage_adapters.s3.clients import Clients
 from storage_adapters.s3.faults import translated
 from storage_adapters.s3.runtime import usable
@@ -31,7 +32,7 @@ def stat_object(clients: Clients, key: str) -> ObjectInfo:
 
 
 def _look(clients: Clients, key: str, name: str) -> ObjectInfo:
-    if by_obstore(name):
+    if _reads_by_obstore(clients, name):
         meta = obstore.head(clients.store, name)
         return info_of(key, meta["size"], meta["last_modified"], meta["e_tag"])
     head = clients.boto.head_object(Bucket=clients.connection.bucket, Key=name)
@@ -67,7 +68,7 @@ def read_object(clients: Clients, wanted: ByteRange) -> bytes:
         _check_end(stat_object(clients, wanted.key).size_bytes, wanted)
         return b""
     with translated(wanted.key):
-        if by_obstore(name):
+        if _reads_by_obstore(clients, name):
             data = _read_by_obstore(clients.store, name, wanted)
         else:
             data = _read_by_boto(clients, name, wanted)
@@ -79,6 +80,11 @@ def read_object(clients: Clients, wanted: ByteRange) -> bytes:
 def by_obstore(name: str) -> bool:
     """Whether obstore can be asked: it refuses control characters, and forks of a process that used it."""
     return _CONTROL.search(name) is None and usable()
+
+
+def _reads_by_obstore(clients: Clients, name: str) -> bool:
+    """Not where redirects may not be followed: obstore follows those of a GET or HEAD to any server."""
+    return clients.connection.reach == Reach.ANY and by_obstore(name)
 
 
 def info_of(key: str, size_bytes: int, modified_at: datetime, etag: str | None) -> ObjectInfo:

@@ -33,6 +33,7 @@ def test_a_wrong_url_is_told_how_it_should_be(url: str) -> None:
     [
         ({"endpoint": "rgw:7480"}, "'endpoint'"),
         ({"endpoint": "http://rgw/path"}, "'endpoint'"),
+        ({"endpoint": "http://rgw/?x"}, "'endpoint'"),
         ({"addressing": "host"}, "'addressing'"),
         ({"threads": 0}, "'threads'"),
         ({"attempts": "many"}, "'attempts'"),
@@ -43,6 +44,13 @@ def test_a_wrong_url_is_told_how_it_should_be(url: str) -> None:
 def test_a_wrong_option_is_named(options: dict[str, str | int], word: str) -> None:
     with pytest.raises(ConfigurationInvalid, match=word):
         open_storage("ceph", "ceph://bucket", {**CEPH, **options})
+
+
+@pytest.mark.parametrize("region", ["evil.example/?", "evil.example/#", "x@evil.example", "a.b", ""])
+def test_a_region_of_cos_cannot_name_another_server(region: str) -> None:
+    options = {"region": region, "access_key": "a", "secret_key": "b"}
+    with pytest.raises(ConfigurationInvalid, match="'region'"):
+        open_storage("cos", "cos://bucket-1250000000", options)
 
 
 def test_a_certificate_file_that_is_not_there_is_named() -> None:

@@ -1,0 +1,176 @@
+"""Reach: a storage leads to the servers that were named and, if it must stay far, never to this machine."""
+
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+import pytest
+
+from storage_adapters.contract import ByteRange, NewObject, Storage
+from storage_adapters.errors import AddressRefused, ConfigurationInvalid, StorageError
+from storage_adapters.reach import addresses_of, is_near, refuse_near_name
+from storage_adapters.registry import open_storage, open_tables
+
+KEYS = {"access_key": "a", "secret_key": "b", "attempts": 1}
+
+
+class Server(ThreadingHTTPServer):
+    """Remembers what it is asked; answers with one byte, or sends everybody to another server."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.asked: list[str] = []
+        self.redirect = 0
+        self.location = ""
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.server_port}"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Server
+
+    def do_GET(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.server.asked.append(f"{self.command} {self.path}")
+        self.send_response(self.server.redirect or 200)
+        if self.server.redirect:
+            self.send_header("Location", f"{self.server.location}{self.path}")
+            self.send_header("x-amz-bucket-region", "elsewhere")
+        self.send_header("Last-Modified", "Tue, 24 Nov 2026 20:00:00 GMT")
+        body = b"" if self.server.redirect or self.command == "HEAD" else b"x"
+        self.send_header("Content-Length", "0" if self.server.redirect else "1")
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nobody reads it."""
+
+
+for verb in ("PUT", "POST", "DELETE", "HEAD"):
+    setattr(_Handler, f"do_{verb}", _Handler.do_GET)
+
+
+@contextmanager
+def listening() -> Iterator[Server]:
+    with Server() as server:
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def named() -> Iterator[Server]:
+    with listening() as server:
+        yield server
+
+
+@pytest.fixture
+def other(named: Server) -> Iterator[Server]:
+    """Where the named server sends everybody, under a name that makes it another host."""
+    with listening() as server:
+        named.redirect, named.location = 307, f"http://localhost:{server.server_port}"
+        yield server
+
+
+def bucket(server: Server, reach: str) -> Storage:
+    options = {**KEYS, "endpoint": f"http://{server.address}", "reach": reach}
+    return open_storage("ceph", "ceph://bucket", options)
+
+
+def raised(call: Callable[[], object]) -> StorageError:
+    with pytest.raises(StorageError) as caught:
+        call()
+    return caught.value
+
+
+def put(storage: Storage) -> None:
+    for outcome in storage.put_many([NewObject(key="k", data=b"secret")]):
+        if outcome.error is not None:
+            raise outcome.error
+
+
+CALLS: dict[str, Callable[[Storage], object]] = {
+    "stat": lambda storage: storage.stat("k"),
+    "read": lambda storage: list(storage.read_ranges([ByteRange(key="k", offset=0, length=1)])),
+    "put": put,
+    "put_if_absent": lambda storage: storage.put_if_absent("k", b"secret"),
+    "list": lambda storage: list(storage.list_objects("")),
+    "begin_upload": lambda storage: storage.begin_upload("k"),
+}
+
+
+@pytest.mark.parametrize("status", [302, 307])
+@pytest.mark.parametrize("call", CALLS)
+def test_a_bucket_sends_nobody_to_another_server(
+    named: Server, other: Server, call: str, status: int
+) -> None:
+    named.redirect = status
+    raised(lambda: CALLS[call](bucket(named, "named")))
+    assert named.asked != []
+    assert other.asked == []
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_a_far_bucket_is_never_on_this_machine_and_hears_nothing(named: Server, call: str) -> None:
+    refusal = raised(lambda: CALLS[call](bucket(named, "far")))
+    assert (type(refusal), refusal.code) == (AddressRefused, "STORAGE_ADDRESS_REFUSED")
+    assert named.asked == []
+
+
+def webhdfs(server: Server, reach: str, datanodes: str = "") -> Storage:
+    options = {"reach": reach, "datanodes": datanodes, "timeout_seconds": 5}
+    return open_storage("webhdfs", f"webhdfs://{server.address}/root", options)
+
+
+def test_webhdfs_leads_to_data_nodes_that_are_named_and_to_no_others(named: Server, other: Server) -> None:
+    reading = CALLS["read"]
+    refusal = raised(lambda: reading(webhdfs(named, "named")))
+    assert (type(refusal), refusal.code) == (AddressRefused, "STORAGE_ADDRESS_REFUSED")
+    assert f"localhost:{other.server_port}, which is not named" in refusal.detail
+    raised(lambda: put(webhdfs(named, "named", datanodes=f"localhost:{other.server_port + 1}")))
+    assert other.asked == []
+
+    assert reading(webhdfs(named, "named", datanodes=f"localhost:{other.server_port}")) == [b"x"]
+    assert reading(webhdfs(named, "any")) == [b"x"]
+
+
+def test_far_webhdfs_is_never_on_this_machine(named: Server) -> None:
+    assert isinstance(raised(lambda: webhdfs(named, "far").stat("k")), AddressRefused)
+    assert named.asked == []
+
+
+def test_a_far_database_is_never_on_this_machine() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        tables = open_tables("mysql", f"mysql://reader@127.0.0.1:{port}", {"reach": "far"})
+        assert isinstance(raised(lambda: list(tables.list_tables("scans"))), AddressRefused)
+
+
+@pytest.mark.parametrize(
+    ("kind", "url", "options"),
+    [
+        ("ceph", "ceph://bucket", {**KEYS, "endpoint": "http://rgw:7480"}),
+        ("webhdfs", "webhdfs://gateway:14000/root", {}),
+    ],
+)
+def test_a_reach_that_is_none_is_refused(kind: str, url: str, options: dict[str, str]) -> None:
+    with pytest.raises(ConfigurationInvalid, match="'reach' must be one of: any, named, far"):
+        open_storage(kind, url, {**options, "reach": "near"})
+
+
+def test_near_is_this_machine_and_its_link_in_every_spelling() -> None:
+    near = ("127.0.0.1", "127.8.8.8", "0.0.0.0", "169.254.169.254", "::1", "fe80::1%eth0", "::ffff:127.0.0.1")
+    far = ("10.0.0.1", "192.0.2.1", "2001:db8::1", "rgw.example.com", "")
+    assert [is_near(address) for address in near] == [True] * len(near)
+    assert [is_near(address) for address in far] == [False] * len(far)
+    assert addresses_of("no-such-host.invalid") == []
+    with pytest.raises(AddressRefused, match="localhost is an address"):
+        refuse_near_name("localhost")
