@@ -104,6 +104,19 @@ class RegistrationSettings(Section):
     Without any entry everything may be in development, nothing in production.
     """
 
+    files: tuple[str, ...] = ()
+    """Directories in which files may lie that options name: `ca_file`, `tls_key`, `config_dir` and the like.
+
+    Without any entry every file may be named in development, none in production.
+    """
+
+    @field_validator("files")
+    @classmethod
+    def _are_directories(cls, values: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(map(os.path.isabs, values)):
+            raise ValueError("each must be a directory's whole path like /etc/datacenter/certificates")
+        return values
+
     @field_validator("keys")
     @classmethod
     def _are_fernet_keys(cls, values: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:

@@ -14,6 +14,7 @@ from datacenter.datasets.storage_use import refuse_used
 from datacenter.errors import Conflict, Invalid, NotFound, StorageFixed, StorageNameTaken
 from datacenter.settings import Role, StorageSettings, find_nested
 from datacenter.storages.allowed import check_allowed, check_far, places_of, resolved
+from datacenter.storages.allowed_files import check_files
 from datacenter.storages.models import RegisteredStorage
 from datacenter.storages.registrations import Registration, registered_rows, registration_of
 from datacenter.storages.sealing import Seal
@@ -160,6 +161,7 @@ def _checked(resources: Resources, new: StorageSettings) -> StorageSettings:
             field="role",
         )
     check_allowed(resources.settings, new.url, new.options)
+    check_files(resources.settings, new.options)
     check_far(resources.settings, new.url, new.options)
     try:
         opener = open_tables if holds_tables(new.kind) else open_storage

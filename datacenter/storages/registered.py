@@ -13,6 +13,7 @@ from datacenter.database import Database
 from datacenter.errors import Invalid
 from datacenter.settings import Settings, StorageSettings
 from datacenter.storages.allowed import check_allowed, reach_of
+from datacenter.storages.allowed_files import check_files
 from datacenter.storages.models import RegisteredStorage
 from datacenter.storages.named import NamedStorage, naming
 from datacenter.storages.registrations import Registration, registered_rows, registration_of
@@ -126,9 +127,10 @@ class Storages:
             try:
                 # Again at each opening: an entry taken from the list, or a link laid since, counts from then on.
                 check_allowed(self._settings, shown.url, shown.options)
+                options |= self._seal.open(found.sealed)
+                check_files(self._settings, options)
             except Invalid as error:
                 raise ConfigurationInvalid(error.detail) from error
-            options |= self._seal.open(found.sealed)
             reach = reach_of(self._settings, shown.url, shown.options)
             if shown.kind in WITH_REACH and reach != Reach.ANY:
                 options["reach"] = reach.value  # whatever whoever registered it asked for

@@ -150,7 +150,9 @@ def test_far_webhdfs_is_never_on_this_machine(named: Server) -> None:
 def test_a_far_database_is_never_on_this_machine() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        tables = open_tables("mysql", f"mysql://reader@127.0.0.1:{port}", {"reach": "far"})
+        tables = open_tables(
+            "mysql", f"mysql://reader@127.0.0.1:{port}", {"reach": "far", "stall_seconds": 5}
+        )
         assert isinstance(raised(lambda: list(tables.list_tables("scans"))), AddressRefused)
 
 

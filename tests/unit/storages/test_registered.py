@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -139,6 +140,25 @@ def test_a_place_that_is_allowed_no_longer_is_opened_no_longer(centre) -> None:
 
     with pytest.raises(ConfigurationInvalid, match=r"registration\.allow"):
         Storages(strict, centre.database).open("revoked")
+
+
+def test_a_file_may_be_named_when_it_is_registered_and_no_longer_once_its_directory_is_not_listed(
+    centre, tmp_path: Path
+) -> None:
+    def listing(directory: str) -> Settings:
+        allowed = centre.settings.registration.model_copy(update={"files": (directory,)})
+        return centre.settings.model_copy(update={"registration": allowed})
+
+    options = {"endpoint": "https://rgw", "access_key": "a", "secret_key": CANARY}
+    options["ca_file"] = f"{tmp_path}/ca.pem"
+    tls = {"kind": "ceph", "url": "ceph://bucket", "options": options}
+    with pytest.raises(Invalid, match=r"options\.ca_file: .* registration\.files"):
+        _add(replace(centre, settings=listing("/etc/others")), "tls", **tls)
+    _add(replace(centre, settings=listing(str(tmp_path))), "tls", **tls)
+
+    Storages(listing(str(tmp_path)), centre.database).open("tls")
+    with pytest.raises(ConfigurationInvalid, match=r"registration\.files"):
+        Storages(listing("/etc/others"), centre.database).open("tls")
 
 
 def test_a_storage_whose_key_is_lost_says_so(centre) -> None:
