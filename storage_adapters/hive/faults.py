@@ -90,20 +90,24 @@ def translate(error: Exception) -> StorageError:
     match error:
         case ssl.SSLError():
             return ConfigurationInvalid(
-                f"TLS with the server failed: {getattr(error, 'reason', None) or error}"
+                f"TLS with the server failed: {getattr(error, 'reason', None) or error}. Correct the options that begin with 'tls'."
             )
         case socket.gaierror():
-            return StorageUnavailable("The server's name was not found.")
+            return StorageUnavailable("The server's name is not found: correct the host.")
         case ConnectionRefusedError():
-            return StorageUnavailable("The connection was refused: no HiveServer2 listens there.")
+            return StorageUnavailable("It refuses connections: is the server up, and the port right?")
         case TimeoutError():
-            return StorageUnavailable("The server did not answer in time.")
+            return StorageUnavailable(
+                "The server did not answer in time: is it up, and is 'login' what it wants?"
+            )
         case OSError():
             return StorageUnavailable(f"The connection broke: {error.strerror or error}")
         case TTransportException():
             refusal = _SASL_REFUSAL.search(str(error.message))
             if refusal:
-                return PermissionDenied(f"The server refused the login: {refusal[1] or 'it gave no reason'}")
+                return PermissionDenied(
+                    f"The server refused the login: {refusal[1] or 'it gave no reason'}. Correct user and password."
+                )
     return ConfigurationInvalid(
         f"The server answers otherwise than HiveServer2; are the port and 'login' right? ({error})"
     )

@@ -23,7 +23,7 @@ from storage_adapters.hive.transport import SocketTransport, open_transport
 PROTOCOL = ttypes.TProtocolVersion.HIVE_CLI_SERVICE_PROTOCOL_V6
 """Of Hive 0.13: the first that sends columns."""
 
-BATCH_BYTES = 8 * 1024 * 1024
+BATCH_BYTES = 4 * 1024 * 1024
 """What one fetch should weigh; how many rows that is, the fetches before it tell."""
 _FIRST_ROWS = 100
 _MOST_ROWS = 100_000

@@ -1,4 +1,4 @@
-"""What a person reads when a NAS, an HDFS or a database does not work: which place, what is wrong, what to do."""
+"""What a person reads when a NAS, an HDFS, a Hive or a database does not work: which place, what is wrong, what to do."""
 
 import errno
 import os
@@ -68,6 +68,9 @@ CASES = {
     "hdfs-unknown-name": Case(kind="hdfs", server=nowhere, told="is not found: correct the host"),
     "hdfs-refused": Case(kind="hdfs", server=nobody, told="is the server up, and the port right?"),
     "hdfs-silent": Case(kind="hdfs", server=silent, told="is this the port of its RPC?"),
+    "hive-unknown-name": Case(kind="hive", server=nowhere, told="is not found: correct the host"),
+    "hive-refused": Case(kind="hive", server=nobody, told="is the server up, and the port right?"),
+    "hive-silent": Case(kind="hive", server=silent, told="is 'login' what it wants?"),
     "webhdfs-unknown-name": Case(kind="webhdfs", server=nowhere, told="is not found: correct the host"),
     "webhdfs-refused": Case(kind="webhdfs", server=nobody, told="is the server up, and the port right?"),
     "webhdfs-silent": Case(kind="webhdfs", server=silent, told="is this its HTTP port?"),

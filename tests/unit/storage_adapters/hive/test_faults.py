@@ -77,8 +77,8 @@ def test_words_are_for_people() -> None:
 @pytest.mark.parametrize(
     ("error", "kind", "words"),
     [
-        (socket.gaierror(-2, "Name or service not known"), StorageUnavailable, "name was not found"),
-        (ConnectionRefusedError(111, "Connection refused"), StorageUnavailable, "refused"),
+        (socket.gaierror(-2, "Name or service not known"), StorageUnavailable, "is not found"),
+        (ConnectionRefusedError(111, "Connection refused"), StorageUnavailable, "refuses"),
         (TimeoutError("timed out"), StorageUnavailable, "in time"),
         (ConnectionError("the server closed the connection"), StorageUnavailable, "closed"),
         (ssl.SSLCertVerificationError(1, "certificate verify failed"), ConfigurationInvalid, "TLS"),
