@@ -94,6 +94,18 @@ def test_a_reader_that_stops_leaves_nothing_in_the_staging_directory(place: Hive
     assert staged(place) == []
 
 
+@pytest.mark.parametrize("pushed", [True, False])
+def test_a_query_that_ran_too_long_is_ended_at_the_server(place: HivePlace, pushed: bool) -> None:
+    """It would keep both of the server's threads, and nobody else's query could begin."""
+    opened = place if pushed else replace(place, options={})
+    slow = "SELECT SUM(a.id % 7 * b.id) AS n FROM range(0, 1000000000, 1, 2) a, range(1000000) b"
+    with pytest.raises(QueryLimit, match="2 seconds"):
+        list(opened.open(query_seconds=2).read_query(slow))
+    (batch,) = replace(place, options={}).open().read_query("SELECT COUNT(*) AS n FROM range(0, 10, 1, 2)")
+    assert batch.to_pylist() == [{"n": 10}]
+    assert staged(place) == []
+
+
 def test_check_tells_of_a_staging_directory_that_cannot_be_used(place: HivePlace) -> None:
     wrong = place.open(staging="webhdfs://127.0.0.1:1/tmp/staging")
     health = wrong.check()

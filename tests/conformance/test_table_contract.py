@@ -194,8 +194,6 @@ def test_a_query_has_limits_of_rows_and_time(place: TablePlace, rows: TableName)
     slow = f"SELECT COUNT(*) AS n FROM {name} a, {name} b, {name} c, {name} d WHERE a.name <> d.name"
     with pytest.raises(QueryLimit):
         list(place.open(query_seconds=1).read_query(slow))
-    # Whatever ran too long is over: a server of two threads has one for the next.
-    assert read_table(place.open(), rows).num_rows == 1000
 
 
 def test_a_dead_port_and_an_unknown_name_are_told_apart(place: TablePlace) -> None:
