@@ -68,6 +68,7 @@ CODES: Mapping[str, type[StorageError]] = {
     "QuotaExceeded": StorageFull,  # RGW
     "InsufficientCapacity": StorageFull,
     "SlowDown": StorageUnavailable,
+    "503": StorageUnavailable,
     "NoSuchBucket": ConfigurationInvalid,
     "InvalidBucketName": ConfigurationInvalid,
     "PermanentRedirect": ConfigurationInvalid,
@@ -112,6 +113,7 @@ WORDS: Mapping[str, str] = {
     "UserSuspended": "The owner of the access key is suspended: have an administrator of the storage enable them.",
     "ExpiredToken": "The access key has expired: set the options 'access_key' and 'secret_key' anew.",
     "SlowDown": "The storage is overloaded and asks us to come back later.",
+    "503": "The storage is overloaded or not ready, and asks us to come back later.",
     "QuotaExceeded": "The quota of the bucket or of its owner is used up.",
     "PermanentRedirect": "The bucket is in another region: correct the options 'region' and 'endpoint'.",
     "AuthorizationHeaderMalformed": "The storage is in another region: correct the option 'region'.",

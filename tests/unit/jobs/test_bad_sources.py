@@ -3,8 +3,10 @@
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
+from rogue_mysql import RogueServer
 from services.server import free_port
 from stub_servers import answering, refusing
 from workbench import Workbench
@@ -44,7 +46,7 @@ LOGIN = b"<html>please log in</html>"
 BAD_SOURCES = {
     "ceph-wrong-secret": ceph(403, "SignatureDoesNotMatch", PermissionDenied, "'secret_key'"),
     "ceph-no-bucket": ceph(404, "NoSuchBucket", ConfigurationInvalid, "no such bucket: make it, or"),
-    "ceph-overloaded": ceph(503, "SlowDown", StorageUnavailable, "The storage answered"),
+    "ceph-overloaded": ceph(503, "SlowDown", StorageUnavailable, "asks us to come back later"),
     "ceph-nobody-listens": unreachable(
         "ceph", lambda: f"http://127.0.0.1:{free_port()}", "is the storage up"
     ),
@@ -91,3 +93,36 @@ def test_an_import_from_a_bad_storage_fails_with_its_code_and_a_cure(bench: Work
         assert ended.attempts == (bench.settings.ledger.attempts if bad.error.retryable else 1)
         assert bench.dataset(dataset.id).state == "FAILED"
     assert bench.objects() == []
+
+
+def test_an_import_from_a_server_that_asks_for_a_file_of_ours_fails_and_gives_it_none(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("the content of the file")
+    server = RogueServer(secret)
+    server.start()
+    url, options = (
+        f"mysql://127.0.0.1:{server.port}",
+        {"user": "reader", "password": "5a9e04c1", "tls": "off"},
+    )
+    rogue = StorageSettings(kind="mysql", url=url, role="source", options=options)
+    bench = Workbench(tmp_path, storages={"rogue": rogue})
+    dataset, job = bench.submit_source({"storage": "rogue", "query": "SELECT 1 AS x"})
+
+    bench.work()
+
+    ended = bench.job(job.id)
+    assert (ended.state, ended.attempts, ended.error and ended.error["code"]) == (
+        "FAILURE",
+        1,
+        "SERVER_UNTRUSTED",
+    )
+    assert ended.error is not None
+    assert ended.error["message"] == (
+        "storage rogue: The server asked for a file of this machine (LOCAL INFILE) and was refused."
+    )
+    assert bench.dataset(dataset.id).state == "FAILED"
+    assert bench.objects() == []
+    bench.close()
+    server.close()
+    assert any(packet.startswith(b"\x03SELECT") for packet in server.received)
+    assert not any(b"the content" in packet for packet in server.received)
