@@ -4,9 +4,25 @@ import getpass
 import os
 import sys
 from collections.abc import Sequence
+from typing import Annotated
+
+import typer
 
 from datacenter.cli.errors import WrongUse
 from datacenter.storages.secret_options import is_secret
+
+OptionArguments = Annotated[
+    list[str] | None,
+    typer.Option("--option", metavar="NAME=VALUE", help="An option of the kind; repeat for more."),
+]
+SecretOptionArguments = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--secret-option",
+        metavar="NAME[=VARIABLE]",
+        help="A secret: asked for, or a line of standard input, or the value of an environment variable.",
+    ),
+]
 
 
 def read_options(options: Sequence[str], secret_options: Sequence[str]) -> dict[str, str | int | bool]:

@@ -9,12 +9,14 @@ from datacenter.cli.errors import ExitCode
 from datacenter.cli.output import JsonOption, console, print_json, print_json_list
 from datacenter.cli.storage_browse import browse
 from datacenter.cli.storage_keys import rotate
-from datacenter.cli.storage_options import read_options
+from datacenter.cli.storage_options import OptionArguments, SecretOptionArguments, read_options
+from datacenter.cli.storage_update import update
 from datacenter.cli.tables import Column, print_fields, print_table
 
-app = typer.Typer(no_args_is_help=True, help="Storages: register, look, check, browse.")
+app = typer.Typer(no_args_is_help=True, help="Storages: register, change, look, check, browse.")
 app.command("browse")(browse)
 app.command("rotate")(rotate)
+app.command("update")(update)
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The storage's name.")]
 LIST = (
     Column(title="NAME"),
@@ -33,16 +35,8 @@ def add(
     kind: Annotated[str, typer.Option(help="nas, cos, ceph, hdfs, mysql or hive.")],
     url: Annotated[str, typer.Option(help="Where it is, without a password: nas:///mnt/inbox.")],
     role: Annotated[str, typer.Option(help="platform, source or both.")] = "platform",
-    option: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=VALUE", help="An option of the kind; repeat for more.")
-    ] = None,
-    secret_option: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME[=VARIABLE]",
-            help="A secret: asked for, or a line of standard input, or the value of an environment variable.",
-        ),
-    ] = None,
+    option: OptionArguments = None,
+    secret_option: SecretOptionArguments = None,
     as_json: JsonOption = False,
 ) -> None:
     """Register a storage."""

@@ -46,7 +46,11 @@ class Storages:
         options: Mapping[str, str | int | bool] | None = None,
     ) -> Storage:
         """Change what is given; `options` are all options, in which a secret `***` stays as it was."""
-        body: dict[str, Any] = {"role": role, "url": url, "options": options and dict(options)}
+        body: dict[str, Any] = {
+            "role": role,
+            "url": url,
+            "options": None if options is None else dict(options),
+        }
         changed = {key: value for key, value in body.items() if value is not None}
         return read(Storage, self._calls.json("PATCH", _path(name), body=changed))
 

@@ -49,6 +49,10 @@ def use(storage: Storage) -> None:
     assert list(storage.list_objects("")) == []
 
 
+def test_everything_works_for_a_storage_that_must_not_lead_elsewhere(gateway: Gateway) -> None:
+    use(opened({**gateway.ceph_options(), "reach": "named"}))
+
+
 def test_everything_works_over_tls(gateway: Gateway) -> None:
     use(CephStorage.from_url(f"ceph://{CEPH_BUCKET}/{fresh_root()}", over_tls(gateway)))
 

@@ -91,6 +91,56 @@ def test_a_secret_that_comes_another_way_is_refused_and_not_quoted(
     assert "canary" not in ended.err
 
 
+def test_an_update_changes_what_is_given_and_keeps_the_rest(run, server, sent, monkeypatch):
+    stored = {**STORAGE, "options": {"region": "x", "threads": "8", "proxy": "p:1", "secret_key": "***"}}
+    server["GET /storages/vault"] = stored
+    server["PATCH /storages/vault"] = STORAGE
+    monkeypatch.setenv("VAULT_TOKEN", "canary")
+    changes = ("--option", "region=y", "--secret-option", "token=VAULT_TOKEN", "--remove-option", "proxy")
+
+    ended = run("storages", "update", "vault", "--role", "both", *changes)
+
+    assert ended.code == 0, ended.err
+    assert "canary" not in ended.out + ended.err
+    options = {"region": "y", "threads": "8", "secret_key": "***", "token": "canary"}
+    assert sent[-1] == {"role": "both", "options": options}
+
+
+def test_an_update_of_the_role_alone_leaves_the_options_alone(run, server, sent):
+    server["PATCH /storages/vault"] = STORAGE
+
+    assert run("storages", "update", "vault", "--role", "source", "--json").json()["name"] == "vault"
+
+    assert sent == [{"role": "source"}]
+
+
+def test_the_last_option_can_be_removed(run, server, sent):
+    server["GET /storages/vault"] = {**STORAGE, "options": {"region": "x"}}
+    server["PATCH /storages/vault"] = STORAGE
+
+    assert run("storages", "update", "vault", "--remove-option", "region").code == 0
+
+    assert sent[-1] == {"options": {}}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((), "nothing to change"),
+        (("--remove-option", "absent"), "has no option absent"),
+        (("--option", "secret_key=canary"), "--secret-option secret_key"),
+    ],
+)
+def test_an_update_that_makes_no_sense_is_refused_before_it_is_sent(run, server, arguments, words):
+    server["GET /storages/vault"] = STORAGE
+
+    ended = run("storages", "update", "vault", *arguments)
+
+    assert ended.code == 2
+    assert words in ended.err
+    assert "canary" not in ended.err
+
+
 def test_storages_are_listed_and_shown(run, server):
     server["GET /storages"] = {"items": [STORAGE], "next": None}
     server["GET /storages/vault"] = STORAGE

@@ -80,8 +80,8 @@ def other(named: Server) -> Iterator[Server]:
         yield server
 
 
-def bucket(server: Server, reach: str) -> Storage:
-    options = {**KEYS, "endpoint": f"http://{server.address}", "reach": reach}
+def bucket(server: Server, reach: str, scheme: str = "http") -> Storage:
+    options = {**KEYS, "endpoint": f"{scheme}://{server.address}", "reach": reach}
     return open_storage("ceph", "ceph://bucket", options)
 
 
@@ -118,9 +118,12 @@ def test_a_bucket_sends_nobody_to_another_server(
     assert other.asked == []
 
 
+@pytest.mark.parametrize("scheme", ["http", "https"])
 @pytest.mark.parametrize("call", CALLS)
-def test_a_far_bucket_is_never_on_this_machine_and_hears_nothing(named: Server, call: str) -> None:
-    refusal = raised(lambda: CALLS[call](bucket(named, "far")))
+def test_a_far_bucket_is_never_on_this_machine_and_hears_nothing(
+    named: Server, call: str, scheme: str
+) -> None:
+    refusal = raised(lambda: CALLS[call](bucket(named, "far", scheme)))
     assert (type(refusal), refusal.code) == (AddressRefused, "STORAGE_ADDRESS_REFUSED")
     assert named.asked == []
 
