@@ -46,7 +46,12 @@ def production(tmp_path: Path) -> Iterator[Resources]:
         database={"url": f"sqlite:///{tmp_path}/test.db"},
         registration={
             "keys": [Fernet.generate_key().decode()],
-            "allow": ["ceph://bucket", "http://rgw.example:7480", "webhdfs://gateway.example:14000"],
+            "allow": [
+                "ceph://bucket",
+                "http://rgw.example:7480",
+                "webhdfs://gateway.example:14000",
+                "mysql://db.example:3306",
+            ],
         },
     )
     database = Database(settings.database)
@@ -78,6 +83,7 @@ def test_a_name_that_leads_to_this_machine_later_is_refused_when_it_is_used(
     keys: dict[str, str | int] = {"access_key": "reader", "secret_key": "canary", "attempts": 1}
     _add(production, "ceph", "ceph://bucket", endpoint="http://rgw.example:7480", reach="any", **keys)
     _add(production, "webhdfs", "webhdfs://gateway.example:14000/data", reach="any")
+    _add(production, "mysql", "mysql://db.example:3306", user="reader", stall_seconds=5)
 
     connections: list[str] = []
     connect = socket.socket.connect
@@ -92,6 +98,8 @@ def test_a_name_that_leads_to_this_machine_later_is_refused_when_it_is_used(
         for kind in ("ceph", "webhdfs"):
             with pytest.raises(AddressRefused):
                 production.storages.open(kind).stat("k")
+        with pytest.raises(AddressRefused):
+            list(production.storages.open_tables("mysql").list_tables("scans"))
         (outcome,) = production.storages.open("ceph").put_many([NewObject(key="k", data=b"x")])
     assert isinstance(outcome.error, AddressRefused)
     assert set(connections) == {"127.0.0.1"}
