@@ -1,6 +1,7 @@
 """What HDFS alone does: users and permissions, failover, concatenation, and answers to a wrong path."""
 
 import os
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from itertools import chain
@@ -10,7 +11,7 @@ from uuid import uuid4
 import pytest
 
 from storage_adapters.contract import NewObject, Part, Storage
-from storage_adapters.errors import NotSupported, PermissionDenied, UploadInvalid
+from storage_adapters.errors import AddressRefused, NotSupported, PermissionDenied, UploadInvalid
 from storage_adapters.hdfs import HdfsStorage
 from storage_adapters.options import OptionValue
 from storage_adapters.registry import open_storage
@@ -103,6 +104,19 @@ def test_what_may_go_goes_when_something_under_the_prefix_may_not(root: str) -> 
 
     assert (left.key, type(left.error)) == ("d/mine/1", PermissionDenied)
     assert [info.key for info in web(root).list_objects("")] == ["d/mine/1"]
+
+
+def test_a_data_node_has_to_be_named_where_nothing_else_may_be_reached(root: str) -> None:
+    (refused,) = web(root, reach="named").put_many([NewObject(key="d/1", data=b"x")])
+    assert isinstance(refused.error, AddressRefused)
+    data_node = re.search(r"sends us to (\S+:\d+),", refused.error.detail)
+    assert data_node is not None
+
+    named = web(root, reach="named", datanodes=f"elsewhere:1,{data_node[1]}")
+    put(named, "d/1", "d/2")
+
+    assert b"".join(read_stream(named, "d/2")) == b"x"
+    assert [info.key for info in named.list_objects("")] == ["d/1", "d/2"]
 
 
 @BOTH
