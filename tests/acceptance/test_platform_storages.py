@@ -17,6 +17,7 @@ from tusclient import client as tus_client
 from tusclient.uploader import Uploader
 
 from datacenter.client import Dataset, Download, Job, LabelFilter
+from datacenter.client.uploads import MULTIPART_FROM_BYTES
 from datacenter.database import Database, now
 from datacenter.datasets.gathering import Arrived
 from datacenter.datasets.models import Archive, Upload
@@ -119,6 +120,25 @@ def test_an_archive_that_arrives_in_pieces_becomes_a_dataset(
     held = {entry.path: read(client, dataset, entry.path) for entry in client.datasets.files(dataset.id)}
     assert held == FILES
 
+    done(client, client.datasets.delete(dataset.id))
+    eventually_left(place, {})
+
+
+def test_a_large_archive_goes_in_parts_straight_to_the_storage_where_that_can_be(
+    client, database, place, tmp_path: Path
+) -> None:
+    files = {"cats/large.bin": _random.randbytes(MULTIPART_FROM_BYTES)}
+    archive = tmp_path / "large.zip"
+    archive.write_bytes(zip_of(files))
+
+    upload_id = client.uploads.send(archive)
+
+    with database.reading() as session:
+        in_parts = session.get_one(Upload, upload_id).part_bytes is not None
+    # COS's names lead nowhere in a test, so its storage is out of the client's reach.
+    assert in_parts == (place.kind == "ceph")
+    dataset = imported(client, "large", {"upload": upload_id})
+    assert read(client, dataset, "cats/large.bin") == files["cats/large.bin"]
     done(client, client.datasets.delete(dataset.id))
     eventually_left(place, {})
 
