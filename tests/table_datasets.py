@@ -1,5 +1,7 @@
-"""Datasets made of tables, for their tests: a table is imported, and what became of its rows is looked at."""
+"""Datasets made of tables, for their tests: a table is imported or exported, and what became of its rows is looked at."""
 
+import io
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +14,8 @@ from fake_tables import fake_storage, register_fake_tables
 from prefix_imports import rows
 from workbench import Workbench
 
-from datacenter.datasets.models import Dataset
+from datacenter.datasets.exports import ExportRequest
+from datacenter.datasets.models import Archive, Dataset
 
 ANIMALS = pa.table(
     {
@@ -57,3 +60,21 @@ def table_of(bench: Workbench, dataset: Dataset) -> pa.Table:
     """All rows of a dataset, part by part."""
     parts = [pq.read_table(pa.BufferReader(row["data"])) for row in rows(bench, dataset).values()]
     return pa.concat_tables(parts)
+
+
+def exported(bench: Workbench, *datasets: Dataset, **fields: Any) -> dict[str, bytes]:
+    """The members of an export as a zip."""
+    request = ExportRequest(datasets=tuple((dataset.id, None) for dataset in datasets), **fields)
+    _, archive, job = bench.export(request)
+    bench.work()
+    ended = bench.job(job.id)
+    assert ended.state == "SUCCESS", ended.error
+    with bench.database.reading() as session:
+        built = session.get_one(Archive, archive.id)
+    return unzipped((bench.root / built.key).read_bytes())
+
+
+def unzipped(data: bytes) -> dict[str, bytes]:
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        assert archive.testzip() is None
+        return {name: archive.read(name) for name in archive.namelist()}

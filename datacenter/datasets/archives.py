@@ -1,6 +1,7 @@
 """Archives: the same selection of the same versions is one archive, built once and shared until it expires."""
 
 import hashlib
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,6 +13,7 @@ from datacenter.database import now
 from datacenter.datasets.models import Archive, ArchiveState, Download, Export
 from datacenter.datasets.selection import LabelFilter, SelectedVersion, Selection
 from datacenter.errors import Invalid
+from datacenter.formats.table_formats import TABLE_FORMATS
 from datacenter.ledger import ledger
 from datacenter.ledger.models import Job
 from datacenter.ledger.states import FINISHED
@@ -19,26 +21,47 @@ from datacenter.ledger.states import FINISHED
 FORMATS = {"zip": ("zip", "application/zip"), "tar": ("tar", "application/x-tar")}
 """Archive format → file name suffix, media type."""
 LABEL_FORMATS = ("jsonl", "csv")
+LATER_LABEL_FORMATS = ("coco", "voc", "yolo", "folders")
+"""Names of the interface that cannot be exported yet."""
+COMPRESSIONS = ("none", "deflate")
 
 
-def request_record(
-    selection: Selection, *, archive: str, label_format: str, compression: str, storage: str
-) -> dict[str, Any]:
-    """All that decides an archive's bytes and place, as JSON.
+@dataclass(frozen=True, kw_only=True)
+class ArchiveForm:
+    """How a selection is written as an archive."""
 
-    Raises: Invalid, naming the field.
-    """
-    if archive not in FORMATS:
-        raise Invalid(f"archive: {archive!r} is not one of {', '.join(FORMATS)}", field="archive")
-    if label_format not in LABEL_FORMATS:
-        known = ", ".join(LABEL_FORMATS)
-        raise Invalid(f"label_format: {label_format!r} cannot be exported; use {known}", field="label_format")
-    if compression not in ("none", "deflate"):
-        raise Invalid("compression: use none or deflate", field="compression")
-    if compression == "deflate" and archive != "zip":
-        raise Invalid(
-            "compression: deflate goes with archive zip; a tar is laid out uncompressed", field="compression"
-        )
+    archive: str = "zip"
+    label_format: str = "jsonl"
+    table_format: str = "parquet"
+    compression: str = "none"
+
+    def check(self) -> None:
+        """Raises: Invalid, naming the field."""
+        if self.label_format in LATER_LABEL_FORMATS:
+            raise Invalid(
+                f"label_format: {self.label_format} is not supported yet; use {' or '.join(LABEL_FORMATS)}",
+                field="label_format",
+            )
+        known = {
+            "archive": FORMATS,
+            "label_format": LABEL_FORMATS,
+            "table_format": TABLE_FORMATS,
+            "compression": COMPRESSIONS,
+        }
+        for field, values in known.items():
+            value = getattr(self, field)
+            if value not in values:
+                raise Invalid(f"{field}: {value!r} is not one of {', '.join(values)}", field=field)
+        if self.compression == "deflate" and self.archive != "zip":
+            raise Invalid(
+                "compression: deflate goes with archive zip; a tar is laid out uncompressed",
+                field="compression",
+            )
+
+
+def request_record(selection: Selection, form: ArchiveForm, *, storage: str) -> dict[str, Any]:
+    """All that decides an archive's bytes and place, as JSON; without a table, its format decides nothing."""
+    has_table = any(version.kind == "table" for version in selection.versions)
     labels = selection.labels
     return {
         "versions": [
@@ -50,9 +73,7 @@ def request_record(
             "all": sorted(set(labels.all)),
             "none": sorted(set(labels.none)),
         },
-        "archive": archive,
-        "label_format": label_format,
-        "compression": compression,
+        **asdict(form if has_table else replace(form, table_format="parquet")),
         "storage": storage,
     }
 
@@ -62,6 +83,13 @@ def selection_of(request: dict[str, Any]) -> Selection:
     labels = {name: tuple(values) for name, values in request["labels"].items()}
     versions = tuple(SelectedVersion(**version) for version in request["versions"])
     return Selection(versions=versions, labels=LabelFilter(**labels))
+
+
+def is_rendered(version: SelectedVersion, request: dict[str, Any]) -> bool:
+    """Whether a version's objects are not those that go into the archive: a table of which rows or another format are asked for."""
+    return version.kind == "table" and (
+        request["table_format"] != "parquet" or any(request["labels"].values())
+    )
 
 
 def find_or_plan(
@@ -104,13 +132,17 @@ def stand_in_line(session: Session, archive: Archive, job_id: str) -> list[str]:
 
     So only one job at a time writes an archive, and whoever comes later finds it finished. A job that may not begin
     yet, because it was asked to wait, keeps nobody waiting: it has a key of its own to write to, and steps aside for
-    whoever was quicker. (With deflate the two would share the deflated members, so there it does.)
+    whoever was quicker. (Where members are made first, deflated or rendered, two would share them, so there it does.)
     """
     before = session.get(Job, archive.job_id)
     archive.job_id = job_id
     if before is None or before.id == job_id or before.state in FINISHED:
         return []
-    waits_itself = archive.request["compression"] == "none" and not ledger.has_begun(session, before)
+    request = archive.request
+    shares = request["compression"] != "none" or any(
+        is_rendered(version, request) for version in selection_of(request).versions
+    )
+    waits_itself = not shares and not ledger.has_begun(session, before)
     return [] if waits_itself else [before.id]
 
 

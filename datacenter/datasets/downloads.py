@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from datacenter.database import new_id, now
 from datacenter.datasets import exports
-from datacenter.datasets.archives import find_or_plan, is_alive, request_record, stand_in_line
+from datacenter.datasets.archives import ArchiveForm, find_or_plan, is_alive, request_record, stand_in_line
 from datacenter.datasets.links import check_link, sign_link
 from datacenter.datasets.members import ArchiveReader
 from datacenter.datasets.models import Archive, ArchiveState, Delivery, Download
@@ -46,11 +46,11 @@ def create_for_dataset(
 
     Raises: NotFound, DatasetNotReady, Invalid.
     """
+    form = ArchiveForm(archive=request.archive)
+    form.check()
     selection = exports.select_versions(session, project_id, [(dataset_id, None)], request.labels)
     version = selection.versions[0]
-    record = request_record(
-        selection, archive=request.archive, label_format="jsonl", compression="none", storage=version.storage
-    )
+    record = request_record(selection, form, storage=version.storage)
     job_id = new_id()
     lifetime = timedelta(seconds=resources.settings.lifetimes.archive_seconds)
     archive = find_or_plan(session, project_id, record, name=version.name, job_id=job_id, lifetime=lifetime)

@@ -9,11 +9,12 @@ from sqlalchemy.orm import Session
 
 from datacenter.database import new_id, now
 from datacenter.datasets import places
-from datacenter.datasets.archives import find_or_plan, is_alive, request_record, stand_in_line
+from datacenter.datasets.archives import ArchiveForm, find_or_plan, is_alive, request_record, stand_in_line
 from datacenter.datasets.models import Archive, Dataset, Export
 from datacenter.datasets.records import find_version
 from datacenter.datasets.resources import Resources
-from datacenter.datasets.selection import LabelFilter, SelectedVersion, Selection, totals_of
+from datacenter.datasets.selection import LabelFilter, SelectedVersion, Selection
+from datacenter.datasets.selection_totals import totals_of
 from datacenter.errors import Gone, Invalid, NotFound
 from datacenter.ledger import ledger
 from datacenter.ledger.models import Job
@@ -33,23 +34,38 @@ class ExportRequest:
     compression: str = "none"
     storage: str | None = None
 
+    @property
+    def form(self) -> ArchiveForm:
+        """How the archive is to be written."""
+        return ArchiveForm(
+            archive=self.archive,
+            label_format=self.label_format,
+            table_format=self.table_format,
+            compression=self.compression,
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
 class Preview:
-    """What an export would hold; bytes are those of the files, without the archive's own."""
+    """What an export would hold, see `totals_of`; bytes are those of the stored files, without the archive's own."""
 
     files: int
     size_bytes: int
+    rows: int | None
     labels: dict[str, int]
 
 
 def preview(resources: Resources, project_id: str, request: ExportRequest) -> Preview:
     """Count what an export would hold. Raises: NotFound, DatasetNotReady, Invalid."""
+    request.form.check()
     with resources.database.reading() as session:
         selection = select_versions(session, project_id, request.datasets, request.labels)
     totals = totals_of(resources, selection)
     return Preview(
-        files=totals.files, size_bytes=totals.size_bytes, labels=dict(sorted(totals.labels.items()))
+        files=totals.files,
+        size_bytes=totals.size_bytes,
+        rows=totals.rows,
+        labels=dict(sorted(totals.labels.items())),
     )
 
 
@@ -60,15 +76,10 @@ def create(
 
     Raises: NotFound, DatasetNotReady, Invalid.
     """
+    request.form.check()
     selection = select_versions(session, project_id, request.datasets, request.labels)
     storage = places.target(session, resources.storages, request.storage)
-    record = request_record(
-        selection,
-        archive=request.archive,
-        label_format=request.label_format,
-        compression=request.compression,
-        storage=storage,
-    )
+    record = request_record(selection, request.form, storage=storage)
     job_id, name = new_id(), "-".join(version.name for version in selection.versions)[:100]
     lifetime = timedelta(seconds=resources.settings.lifetimes.archive_seconds)
     archive = find_or_plan(session, project_id, record, name=name, job_id=job_id, lifetime=lifetime)
@@ -144,6 +155,8 @@ def select_versions(
                 version=version.version,
                 storage=dataset.storage,
                 manifest_key=version.manifest_key,
+                kind=dataset.kind,
+                label_column=dataset.label_column,
             )
         )
     return Selection(versions=tuple(versions), labels=labels)

@@ -11,12 +11,11 @@ import pyarrow as pa
 
 from datacenter.archives.crc import crc32
 from datacenter.archives.layout import Request
-from datacenter.datasets.archives import selection_of
 from datacenter.datasets.columns import required
 from datacenter.datasets.manifest import open_rows, regroup, write_rows
 from datacenter.datasets.models import Archive
 from datacenter.datasets.resources import Resources
-from datacenter.datasets.selection import selected_rows
+from datacenter.datasets.selection import Selection, selected_rows
 from datacenter.datasets.summed_writer import SummedWriter
 from datacenter.formats.manifest_lines import MANIFEST_FILENAME, manifest_lines
 from datacenter.formats.registry import writer_for
@@ -79,8 +78,10 @@ class Sidecar:
         }
 
 
-def write_members(resources: Resources, archive: Archive, key: str, check: Callable[[], None]) -> None:
-    """Write the member table and the lists that travel with the files; the same archive gives the same bytes.
+def write_members(
+    resources: Resources, archive: Archive, selection: Selection, key: str, check: Callable[[], None]
+) -> None:
+    """Write the member table and the lists that travel with the files; the same selection gives the same bytes.
 
     `check` is called at every batch and may raise to stop.
     """
@@ -91,7 +92,7 @@ def write_members(resources: Resources, archive: Archive, key: str, check: Calla
 
     def rows() -> Iterator[pa.Table]:
         labels.write(writer.head())
-        for table in selected_rows(resources, selection_of(archive.request), check):
+        for table in selected_rows(resources, selection, check):
             check()
             for batch in table.combine_chunks().to_batches():
                 labels.write(writer.rows(batch.select(["path", "labels", "annotation"])))

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from datacenter.datasets.columns import prefixed
 from datacenter.datasets.files import has_label
 from datacenter.datasets.folders import folder_names
-from datacenter.datasets.manifest import ManifestTotals, merge_sorted, read_rows
+from datacenter.datasets.manifest import merge_sorted, read_rows
 from datacenter.datasets.resources import Resources
 
 RESERVED = ("labels.jsonl", "labels.csv", "manifest.jsonl")
@@ -36,6 +36,8 @@ class SelectedVersion:
     version: int
     storage: str
     manifest_key: str
+    kind: str = "files"
+    label_column: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +71,7 @@ def collides(resources: Resources, selection: Selection, check: Callable[[], Non
     streams = [
         (
             table.select(["path"])
-            for table in _filtered(resources, version, selection.labels, ["path", "labels"])
+            for table in filtered_rows(resources, version, selection.labels, ["path", "labels"])
         )
         for version in selection.versions
     ]
@@ -80,15 +82,6 @@ def collides(resources: Resources, selection: Selection, check: Callable[[], Non
         if _any_reserved(table) or (meet is not None and meet.found(table)):
             return True
     return False
-
-
-def totals_of(resources: Resources, selection: Selection) -> ManifestTotals:
-    """Files, bytes and labels of a selection."""
-    totals = ManifestTotals()
-    for version in selection.versions:
-        for table in _filtered(resources, version, selection.labels, ["path", "labels", "size_bytes"]):
-            totals.add(table)
-    return totals
 
 
 def matching(table: pa.Table, labels: LabelFilter) -> pa.Table:
@@ -102,16 +95,17 @@ def matching(table: pa.Table, labels: LabelFilter) -> pa.Table:
     return table.filter(masks[0]) if masks else table
 
 
-def _filtered(
+def filtered_rows(
     resources: Resources, version: SelectedVersion, labels: LabelFilter, columns: list[str] | None = None
 ) -> Iterator[pa.Table]:
+    """Manifest rows of one version that a label filter lets through."""
     storage = resources.storages.open(version.storage)
     for table in read_rows(storage, version.manifest_key, columns):
         yield matching(table, labels)
 
 
 def _rows(resources: Resources, version: SelectedVersion, labels: LabelFilter) -> Iterator[pa.Table]:
-    for table in _filtered(resources, version, labels):
+    for table in filtered_rows(resources, version, labels):
         rows = table.num_rows
         yield (
             table.append_column("storage", pa.array([version.storage] * rows, pa.string()))

@@ -31,12 +31,12 @@ class TableWriter(Protocol):
 
 
 class ParquetTable:
-    """Every `write` is a row group. Pages have checksums, so that whoever reads some of them sees a change."""
+    """Every `write` is a row group."""
 
     def __init__(self, sink: Sink, schema: pa.Schema) -> None:
         # Parquet asks for a file and uses no more of one than a sink has.
         file = cast(IO[bytes], sink)
-        self._writer = pq.ParquetWriter(file, schema, compression="zstd", write_page_checksum=True)
+        self._writer = pq.ParquetWriter(file, schema, compression="zstd")
         self.close = self._writer.close
 
     def write(self, rows: pa.Table) -> None:

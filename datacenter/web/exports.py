@@ -26,9 +26,12 @@ router = APIRouter(prefix=f"{API}/exports", tags=["exports"], route_class=TokenF
 
 @router.post("/preview", responses=problems(404, 409, 413), summary="Preview an export")
 def preview(body: ExportContent, call: Authorized, _: IdempotencyHeader = None) -> PreviewObject:
-    """Counts and bytes of the files that the export would hold. Changes nothing."""
+    """Counts and bytes of the files that the export would hold. Changes nothing.
+
+    Of a table that loses rows or gets another format, the bytes are a guess from the stored ones.
+    """
     found = exports.preview(call.resources, call.project_id, _export_request(body))
-    return PreviewObject(files=found.files, size_bytes=found.size_bytes, labels=found.labels)
+    return PreviewObject(files=found.files, size_bytes=found.size_bytes, rows=found.rows, labels=found.labels)
 
 
 @router.post(

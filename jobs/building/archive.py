@@ -7,14 +7,18 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from datacenter.database import now
-from datacenter.datasets.archives import is_wanted
+from datacenter.datasets.archives import is_wanted, selection_of
 from datacenter.datasets.members import SIDECARS, write_members
 from datacenter.datasets.models import Archive, ArchiveState, Litter
+from datacenter.datasets.selection import Selection
 from datacenter.errors import Gone
 from datacenter.ledger.leases import Totals
 from datacenter.ledger.states import Step
-from jobs.building import deflate, parts
+from jobs.building import deflate, parts, rendering
 from jobs.contract import Ending, JobContext, NextWave, Plan
+
+STREAM_LIFETIME = timedelta(hours=1)
+"""Streams that began before the archive was there go on reading what it is made of; a later one is cut, and resumes."""
 
 
 def find_archive(job: JobContext) -> Archive:
@@ -28,13 +32,13 @@ def find_archive(job: JobContext) -> Archive:
 
 def plan(job: JobContext, archive: Archive, *, write: bool) -> Plan:
     """Lay the archive out, unless that was done before; `write` asks for the finished archive, too."""
-    deflated = archive.request["compression"] == "deflate"
     if archive.state == ArchiveState.PLANNED:
-        key = deflate.plain_key(archive) if deflated else archive.members_key
-        write_members(job.resources, archive, key, job.check)
+        if rendering.rendered_versions(archive):
+            return rendering.plan_rendering(job, archive)
+        _lay_out(job, archive, selection_of(archive.request))
     if not write or archive.state == ArchiveState.READY:
         return Plan(shards=[], totals=Totals(files=0, size_bytes=0), phase="laying out")
-    if deflated:
+    if _is_deflated(archive):
         return deflate.plan_spans(job, archive)
     layout = job.resources.layouts.get(job.resources.storages.open(archive.storage), archive)
     return Plan(
@@ -45,9 +49,11 @@ def plan(job: JobContext, archive: Archive, *, write: bool) -> Plan:
 
 
 def run_shard(job: JobContext, archive: Archive, spec: dict[str, Any]) -> dict[str, Any]:
-    """Write a part, or deflate the members of a span; nothing if the archive is there already."""
+    """Render a part of a table, deflate the members of a span, or write a part of the archive; nothing if it is there."""
     if archive.state == ArchiveState.READY:
         return {}
+    if "dataset" in spec:
+        return rendering.render_part(job, archive, spec)
     if "span" in spec:
         return deflate.deflate_span(job, archive, spec)
     return parts.write_part(job, archive, spec)
@@ -62,13 +68,14 @@ def finish(
     if archive.state == ArchiveState.READY:
         # Another job was quicker; what this one began is in nobody's way and goes.
         _remove_unless_published(job, archive)
-    elif write:
-        # One small result a part, of which there are 10,000 at most.
+    else:
+        # One small result a part of the archive, of which there are 10,000 at most, or of a table.
         found = list(results)
-        if not any("part" in result for result in found):
-            deflate.join_members(job, archive, found)
-            return NextWave(shards=parts.plan_parts(job, archive))
-        name = parts.complete(job, archive, iter(found)).removeprefix(archive.prefix)
+        wave = _next_wave(job, archive, found, write=write)
+        if wave is not None:
+            return wave
+        if write:
+            name = parts.complete(job, archive, iter(found)).removeprefix(archive.prefix)
     layout = job.resources.layouts.get(storage, archive)
     files = layout.files - SIDECARS
     reached = ArchiveState.READY if write else ArchiveState.LAID_OUT
@@ -82,12 +89,46 @@ def finish(
         if row.state != ArchiveState.READY:
             row.state, row.object_name = reached, name
         row.expires_at = max(row.expires_at, now(session) + lifetime)
-        if row.request["compression"] == "deflate":
-            prefix = deflate.deflated_prefix(row)
-            session.add(Litter(storage=row.storage, prefix=prefix, due_at=now(session)))
+        if row.state == ArchiveState.READY:
+            for prefix, keep in _made_first(row).items():
+                session.add(Litter(storage=row.storage, prefix=prefix, due_at=now(session) + keep))
 
     result = {"files": files, "size_bytes": layout.size_bytes, "filename": archive.filename}
     return Ending(result=result, publish=publish)
+
+
+def _next_wave(
+    job: JobContext, archive: Archive, found: list[dict[str, Any]], *, write: bool
+) -> NextWave | None:
+    """What is to be done next: parts of tables are rendered, then members deflated, then the archive is written."""
+    done = {step for result in found for step in ("rendered", "fragment", "part") if step in result}
+    if rendering.rendered_versions(archive) and not done & {"fragment", "part"}:
+        if archive.state == ArchiveState.PLANNED:
+            _lay_out(job, archive, rendering.rendered_selection(job, archive, found))
+        if write and _is_deflated(archive):
+            return NextWave(shards=deflate.plan_spans(job, archive).shards)
+    elif "fragment" in done and "part" not in done:
+        deflate.join_members(job, archive, (result for result in found if "fragment" in result))
+    return NextWave(shards=parts.plan_parts(job, archive)) if write and "part" not in done else None
+
+
+def _lay_out(job: JobContext, archive: Archive, selection: Selection) -> None:
+    key = deflate.plain_key(archive) if _is_deflated(archive) else archive.members_key
+    write_members(job.resources, archive, selection, key, job.check)
+
+
+def _is_deflated(archive: Archive) -> bool:
+    return bool(archive.request["compression"] == "deflate")
+
+
+def _made_first(archive: Archive) -> dict[str, timedelta]:
+    """Prefixes of what was made before the archive was written, and for how long somebody may still read it."""
+    made = {}
+    if _is_deflated(archive):
+        made[deflate.deflated_prefix(archive)] = timedelta(0)
+    if rendering.rendered_versions(archive):
+        made[rendering.rendered_prefix(archive)] = STREAM_LIFETIME
+    return made
 
 
 def undo(job: JobContext, archive: Archive) -> Ending:

@@ -1,15 +1,22 @@
 """Exports: a selection by label over datasets, as one archive."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, WithJsonSchema
 
+from datacenter.datasets.archives import LABEL_FORMATS
 from datacenter.datasets.models import ArchiveState
-from datacenter.web.schemas.base import Answer, Request, ShortText, Time, VersionNumber
+from datacenter.web.schemas.base import Answer, Request, ShortText, Text, Time, VersionNumber
 from datacenter.web.schemas.datasets import MOST_LABELS, Label
 from datacenter.web.schemas.jobs import JobObject, JobStartingRequest
 
 MOST_DATASETS = 1_000
+
+
+LabelFormat = Annotated[
+    Text, Field(max_length=32), WithJsonSchema({"type": "string", "enum": list(LABEL_FORMATS)})
+]
+"""Names that are not supported yet are told apart from unknown ones where the request is checked."""
 
 
 class DatasetChoice(Request):
@@ -32,8 +39,10 @@ class ExportContent(Request):
 
     datasets: list[DatasetChoice] = Field(min_length=1, max_length=MOST_DATASETS)
     labels: LabelFilterRequest = LabelFilterRequest()
-    label_format: Literal["jsonl", "csv", "coco", "voc", "yolo", "folders"] = "jsonl"
-    table_format: Literal["parquet", "csv", "jsonl"] = "parquet"
+    label_format: LabelFormat = Field("jsonl", description="How labels are written.")
+    table_format: Literal["parquet", "csv", "jsonl"] = Field(
+        "parquet", description="How the rows of tables are written."
+    )
     archive: Literal["zip", "tar"] = "zip"
     compression: Literal["none", "deflate"] = "none"
     storage: ShortText | None = Field(None, description="The storage that will hold the archive.")
@@ -44,10 +53,11 @@ class NewExportRequest(ExportContent, JobStartingRequest):
 
 
 class PreviewObject(Answer):
-    """What an export would hold."""
+    """What an export would hold; `rows` and the labels of tables count rows."""
 
     files: int
     size_bytes: int
+    rows: int | None
     labels: dict[str, int]
 
 

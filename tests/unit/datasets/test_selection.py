@@ -21,8 +21,8 @@ from datacenter.datasets.selection import (
     collides,
     matching,
     selected_rows,
-    totals_of,
 )
+from datacenter.datasets.selection_totals import totals_of
 
 LABELS = ("cat", "dog", "猫", "")
 SETS = st.lists(st.sampled_from(LABELS), unique=True, max_size=3)

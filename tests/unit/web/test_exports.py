@@ -1,0 +1,30 @@
+"""Requests to export over HTTP: which forms are taken, and what is said of the others."""
+
+import pytest
+
+
+@pytest.mark.parametrize("address", ["/api/v1/exports", "/api/v1/exports/preview"])
+@pytest.mark.parametrize("label_format", ["coco", "voc", "yolo", "folders"])
+def test_a_label_format_that_is_not_supported_yet_is_refused_and_the_others_are_told(
+    web, address: str, label_format: str
+) -> None:
+    refused = web.client.post(address, json={"datasets": [{"id": "x"}], "label_format": label_format})
+
+    assert (refused.status_code, refused.json()["code"]) == (422, "INVALID")
+    assert refused.json()["detail"] == f"label_format: {label_format} is not supported yet; use jsonl or csv"
+
+
+@pytest.mark.parametrize("field", ["label_format", "table_format", "archive", "compression"])
+def test_a_form_that_nobody_knows_is_refused_and_the_field_is_named(web, field: str) -> None:
+    refused = web.client.post("/api/v1/exports", json={"datasets": [{"id": "x"}], field: "papyrus"})
+
+    assert refused.status_code == 422
+    assert refused.json()["detail"].startswith(f"{field}: ")
+
+
+def test_the_description_offers_what_can_be_exported_and_nothing_else(web) -> None:
+    schemas = web.client.get("/api/v1/openapi.json").json()["components"]["schemas"]
+    offered = schemas["NewExportRequest"]["properties"]
+
+    assert offered["label_format"]["enum"] == ["jsonl", "csv"]
+    assert offered["table_format"]["enum"] == ["parquet", "csv", "jsonl"]
