@@ -24,6 +24,26 @@ memory.give_back()
 print(json.dumps([before, during, resident_mib()]))
 """
 
+PART = """
+import json, re
+from pathlib import Path
+from jobs import memory
+
+def mib(name):
+    return int(re.search(name + r":\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) / 1024
+
+memory.prepare()
+earlier = [bytearray(31 << 20), bytearray(1 << 20)]
+del earlier
+memory.give_back()
+Path("/proc/self/clear_refs").write_text("5")
+before = mib("VmHWM")
+part = bytearray()
+for _ in range(32):
+    part += bytes(1 << 20)
+print(json.dumps(mib("VmHWM") - before))
+"""
+
 
 def test_what_a_shard_took_goes_back_to_the_system() -> None:
     done = subprocess.run([sys.executable, "-c", SHARD], capture_output=True, check=True, text=True)
@@ -32,3 +52,9 @@ def test_what_a_shard_took_goes_back_to_the_system() -> None:
 
     assert during > before + 40
     assert after < before + 30
+
+
+def test_a_part_that_is_gathered_is_held_once() -> None:
+    done = subprocess.run([sys.executable, "-c", PART], capture_output=True, check=True, text=True)
+
+    assert 30 < json.loads(done.stdout) < 45

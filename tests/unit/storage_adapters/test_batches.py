@@ -44,6 +44,29 @@ def test_the_stream_is_read_a_bounded_number_of_batches_ahead() -> None:
     assert next(numbers) <= 6 + 2 * 2
 
 
+def test_no_more_is_under_way_than_may_be_held_but_always_one_batch() -> None:
+    under_way: list[int] = []
+    most = []
+
+    def take(sizes: list[int]) -> Iterator[list[int]]:
+        for size in sizes:
+            under_way.append(size)
+            most.append(sum(under_way))
+            yield [size]
+
+    for size in run_batches(
+        lambda batch: batch,
+        take([30, 30, 30, 200, 30, 30]),
+        threads=8,
+        begin_alone=False,
+        size_bytes=lambda size: size,
+        most_bytes=100,
+    ):
+        under_way.remove(size)
+    # The stream is one batch ahead of what is under way.
+    assert most == [30, 60, 90, 290, 230, 60]
+
+
 @pytest.mark.parametrize("threads", [1, 4])
 def test_an_error_in_the_work_or_in_the_stream_reaches_the_caller(threads: int) -> None:
     def fail_late(batch: list[int]) -> list[int]:
