@@ -59,7 +59,9 @@ ADAPTERS: Mapping[str, AdapterEntry] = {
 }
 
 TABLE_ADAPTERS: Mapping[str, AdapterEntry] = {
-    "hive": AdapterEntry(target="storage_adapters.hive:HiveStorage", install="pip install impyla"),
+    "hive": AdapterEntry(
+        target="storage_adapters.hive:HiveStorage", install="pip install impyla", reach=True
+    ),
     "mysql": AdapterEntry(
         target="storage_adapters.mysql:MysqlStorage", install="pip install pymysql", reach=True
     ),

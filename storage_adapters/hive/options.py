@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from storage_adapters.errors import ConfigurationInvalid
+from storage_adapters.reach import Reach, check_reach
 
 EXAMPLE = "hive://user:password@host:10000"
 LOGINS = ("plain", "ldap", "nosasl")
@@ -15,7 +16,7 @@ class HiveOptions:
     set up. `tls`: off, required (any certificate), verify-ca, verify-identity; `tls_ca`: a file in PEM.
 
     `query_seconds` and `query_rows` bound a query, 0 is no bound; `stall_seconds` bounds one wait for the network.
-    `staging`, `engine_staging`: see `staging`.
+    `staging`, `engine_staging`: see `staging`. `reach`: see `Reach`; it holds for the staging storage, too.
     """
 
     host: str
@@ -31,11 +32,13 @@ class HiveOptions:
     query_rows: int = 100_000_000
     staging: str = ""
     engine_staging: str = ""
+    reach: str = Reach.ANY
 
     def __post_init__(self) -> None:
         for option, known in (("login", LOGINS), ("tls", TLS_MODES)):
             if getattr(self, option) not in known:
                 raise ConfigurationInvalid(f"Option {option!r} must be one of: {', '.join(known)}.")
+        check_reach(self.reach)
         if not 1 <= self.port <= 65535:
             raise ConfigurationInvalid("The port must be between 1 and 65535.")
         if not self.host or not self.user:

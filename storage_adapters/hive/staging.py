@@ -9,7 +9,8 @@ from storage_adapters.contract import Storage
 from storage_adapters.errors import ConfigurationInvalid
 from storage_adapters.hive.options import HiveOptions
 from storage_adapters.options import OptionValue
-from storage_adapters.registry import open_storage
+from storage_adapters.reach import Reach
+from storage_adapters.registry import WITH_REACH, open_storage
 
 PREFIX = "staging_"
 """How the options of the staging storage begin: its own `user` is given as `staging_user`."""
@@ -49,6 +50,7 @@ def open_staging(options: HiveOptions, storage_options: Mapping[str, OptionValue
         raise ConfigurationInvalid(
             "Option 'engine_staging' is a URL or path of letters, digits and .:/@%+=,~-_"
         )
-    return Staging(
-        storage=open_storage(parts.scheme, options.staging, storage_options), engine_url=engine_url
-    )
+    held = parts.scheme in WITH_REACH and options.reach != Reach.ANY
+    reach = {"reach": options.reach} if held else {}
+    storage = open_storage(parts.scheme, options.staging, {**storage_options, **reach})
+    return Staging(storage=storage, engine_url=engine_url)

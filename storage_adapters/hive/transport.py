@@ -9,6 +9,7 @@ from thrift_sasl import TSaslClientTransport
 
 from storage_adapters.errors import ServerUntrusted
 from storage_adapters.hive.options import HiveOptions
+from storage_adapters.reach import Reach, refuse_near
 from storage_adapters.tls import tls_context
 
 _READ_BYTES = 1024 * 1024
@@ -70,9 +71,12 @@ def open_transport(options: HiveOptions) -> tuple[Any, SocketTransport]:
 
     Raises:
         OSError, TTransportException: no connection, or no login.
+        AddressRefused
     """
     connection = socket.create_connection((options.host, options.port), options.connect_seconds)
     try:
+        if options.reach == Reach.FAR:
+            refuse_near(connection)
         if options.tls != "off":
             context = tls_context(options.tls, ca=options.tls_ca)
             connection = context.wrap_socket(connection, server_hostname=options.host)

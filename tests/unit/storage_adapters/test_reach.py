@@ -10,6 +10,8 @@ import pytest
 
 from storage_adapters.contract import ByteRange, NewObject, Storage
 from storage_adapters.errors import AddressRefused, ConfigurationInvalid, StorageError
+from storage_adapters.hive.options import HiveOptions
+from storage_adapters.hive.staging import open_staging
 from storage_adapters.reach import addresses_of, is_near, refuse_near_name
 from storage_adapters.registry import open_storage, open_tables
 
@@ -148,13 +150,22 @@ def test_far_webhdfs_is_never_on_this_machine(named: Server) -> None:
     assert named.asked == []
 
 
-def test_a_far_database_is_never_on_this_machine() -> None:
+@pytest.mark.parametrize("kind", ["hive", "mysql"])
+def test_a_far_database_is_never_on_this_machine(kind: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        tables = open_tables(
-            "mysql", f"mysql://reader@127.0.0.1:{port}", {"reach": "far", "stall_seconds": 5}
-        )
+        options = {"reach": "far", "stall_seconds": 5, "connect_seconds": 5}
+        tables = open_tables(kind, f"{kind}://reader@127.0.0.1:{port}", options)
         assert isinstance(raised(lambda: list(tables.list_tables("scans"))), AddressRefused)
+
+
+def test_the_staging_storage_of_a_far_database_is_far_too(named: Server) -> None:
+    url = f"webhdfs://{named.address}/staging"
+    options = HiveOptions(host="hive.example", user="reader", staging=url, reach="far")
+    staging = open_staging(options, {"reach": "any"})
+    assert staging is not None
+    assert isinstance(raised(lambda: staging.storage.stat("k")), AddressRefused)
+    assert named.asked == []
 
 
 @pytest.mark.parametrize(

@@ -337,11 +337,18 @@ def test_another_projects_upload_and_one_by_tus_are_not_there(served_bucket) -> 
     assert httpx.get(f"{client.base_url}{ADDRESS}/{mine}").status_code == 401
 
 
-def test_the_same_request_with_the_same_key_begins_one_upload(served_bucket) -> None:
-    body = {"size_bytes": 10, "storage": "bucket"}
+def test_the_same_request_with_the_same_key_is_done_once_unless_it_was_refused(served_bucket) -> None:
+    body = {"size_bytes": len(SMALL), "storage": "bucket"}
     key = {"Idempotency-Key": "one-upload"}
     first, second = (served_bucket.client.post(ADDRESS, json=body, headers=key) for _ in range(2))
     assert first.json() == second.json()
+
+    address, key = f"{first.headers['Location']}/complete", {"Idempotency-Key": "one-completion"}
+    assert served_bucket.client.post(address, headers=key).status_code == 409
+    send(served_bucket, first.json(), (1,))
+    done, again = (served_bucket.client.post(address, headers=key) for _ in range(2))
+    assert (done.status_code, done.json()) == (again.status_code, again.json())
+    assert done.json()["completed"]
 
 
 def test_tus_is_not_spoken_here_and_a_body_has_its_limit(web) -> None:
