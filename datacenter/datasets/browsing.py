@@ -1,4 +1,4 @@
-"""Browsing: one level of a source, as a file manager shows it, in memory that does not grow with what lies there."""
+"""Browsing: one level of a source, as a file manager shows it, in memory that does not grow with its objects."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,15 +9,17 @@ from datacenter.datasets.places import is_own
 from datacenter.datasets.resources import Resources
 from datacenter.errors import Conflict, Invalid, NotFound
 from storage_adapters.contract import Storage
-from storage_adapters.errors import InvalidKey
+from storage_adapters.errors import InvalidKey, TableMissing
 from storage_adapters.keys import KEY_MAX_BYTES, check_prefix
+from storage_adapters.registry import holds_tables
+from storage_adapters.tables import TableStorage
 
 LAST = "\U0010ffff"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """An object, or a prefix that objects share up to its final `/`; of a prefix only the name is known."""
+    """An object or table, or a prefix that some share up to its final `/`; of prefixes and tables only the name is known."""
 
     key: str
     size_bytes: int | None = None
@@ -31,23 +33,42 @@ class Entry:
 def browse(resources: Resources, name: str, prefix: str, *, after: str | None, limit: int) -> list[Entry]:
     """At most `limit` entries whose keys begin with `prefix` and come after the key `after`, by key.
 
-    The service's own areas and hidden ones are left out.
+    The service's own areas and hidden ones are left out. Of a storage of tables, databases are prefixes.
 
     Raises: NotFound (no such storage), Conflict (nothing is imported from it), Invalid (the prefix), StorageError.
     """
     try:
-        role = resources.storages.describe(name).role
+        registered = resources.storages.describe(name)
     except Invalid as error:
         raise NotFound(f"there is no storage {name}") from error
-    if role == "platform":
+    if registered.role == "platform":
         raise Conflict(f"storage {name} is not imported from; its role would have to be source or both")
     try:
         check_prefix(prefix)
     except InvalidKey as error:
         raise Invalid(f"prefix: {error.detail}", field="prefix") from error
+    if holds_tables(registered.kind):
+        found = _tables(resources.storages.open_tables(name), prefix)
+        return list(islice((entry for entry in found if entry.key > (after or "")), limit))
     if "/" in prefix and is_own(prefix):
         raise Invalid("prefix: this area is not shown", field="prefix")
     return list(islice(_entries(resources.storages.open(name), prefix, after or ""), limit))
+
+
+def _tables(tables: TableStorage, prefix: str) -> Iterator[Entry]:
+    """Databases as `database/`, and tables as `database/table`, by key."""
+    database, slash, _ = prefix.partition("/")
+    if not slash:
+        keys = (f"{each}/" for each in tables.list_databases())
+        yield from (Entry(key=key) for key in sorted(keys) if key.startswith(prefix))
+        return
+    try:
+        for info in tables.list_tables(database):
+            key = f"{database}/{info.name.table}"
+            if key.startswith(prefix):
+                yield Entry(key=key)
+    except TableMissing:
+        return  # a prefix that nothing has is no error
 
 
 def _entries(storage: Storage, prefix: str, after: str) -> Iterator[Entry]:

@@ -64,3 +64,17 @@ def test_a_storage_of_tables_keeps_no_datasets(web) -> None:
 
 def test_a_storage_of_tables_is_checked(web) -> None:
     assert web.client.post(f"{STORAGES}/tables/check").json() == {"ok": True, "detail": "tables seen: 1"}
+
+
+def test_the_databases_and_tables_of_a_storage_can_be_browsed(web) -> None:
+    FakeTables.contents["fake://web"].tables["zoo.plants"] = ANIMALS
+
+    def shown(prefix: str, **params: int) -> list[tuple[str, str, str]]:
+        page = web.client.get(f"{STORAGES}/tables/browse", params={"prefix": prefix, **params}).json()
+        return [(item["name"], item["key"], item["kind"]) for item in page["items"]]
+
+    assert shown("") == [("zoo", "zoo/", "prefix")]
+    assert shown("zoo/") == [("animals", "zoo/animals", "object"), ("plants", "zoo/plants", "object")]
+    assert shown("zoo/p") == [("plants", "zoo/plants", "object")]
+    assert shown("nowhere/") == []
+    assert web.client.get(f"{STORAGES}/tables/browse", params={"prefix": "zoo/", "limit": 1}).json()["next"]
