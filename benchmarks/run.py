@@ -15,6 +15,7 @@ from benchmarks import (
     long_object,
     million,
     on_ceph,
+    on_mysql,
     report,
     starting,
     streaming,
@@ -34,6 +35,7 @@ SCENARIOS: Mapping[str, Callable[[Workshop], Findings]] = {
     "million": million.measure,
     "ceph": on_ceph.measure,
     "long": long_object.measure,
+    "mysql": on_mysql.measure,
 }
 """In the order in which they are measured: up to `delete`, one leaves to the next what it made.
 

@@ -84,7 +84,7 @@ def _key_at(
     found = [
         tuple(column[0].as_py() for column in cut_columns(block, len(key)))
         for block in read_blocks(cursor)
-        if block.begins
+        if block.rows
     ]
     return found[0] if found else None
 

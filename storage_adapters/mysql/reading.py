@@ -42,7 +42,7 @@ def stream(
     empty = True
     with closing(read_blocks(cursor)) as blocks:
         for block in blocks:
-            if not block.begins:
+            if not block.rows:
                 continue
             empty = False
             texts = cut_columns(block, len(columns))

@@ -2,6 +2,7 @@
 
 from itertools import accumulate
 
+import numpy as np
 import pymysql
 import pytest
 from hypothesis import given
@@ -39,7 +40,7 @@ def block_of(rows: list[bytes]) -> Block:
     sent = [packets(row) for row in rows]
     ends = list(accumulate(map(len, sent)))
     begins = [end - len(row) for end, row in zip(ends, rows, strict=True)]
-    return Block(data=b"".join(sent), begins=begins, ends=ends)
+    return Block(data=b"".join(sent), begins=np.array(begins), ends=np.array(ends))
 
 
 @given(st.integers(1, 4).flatmap(lambda n: st.lists(st.tuples(*[VALUES] * n), min_size=1, max_size=30)))
@@ -69,7 +70,7 @@ def test_a_row_that_is_not_two_values_is_refused(row: bytes) -> None:
     ends = [sum(map(len, rows[: number + 1])) for number in range(3)]
     begins = [end - len(row) for end, row in zip(ends, rows, strict=True)]
     with pytest.raises(ServerUntrusted):
-        cut_columns(Block(data=whole, begins=begins, ends=ends), 2)
+        cut_columns(Block(data=whole, begins=np.array(begins), ends=np.array(ends)), 2)
 
 
 @given(st.lists(st.binary(max_size=20), max_size=20), st.lists(st.integers(1, 40), min_size=1, max_size=10))
@@ -85,7 +86,7 @@ def test_rows_are_found_in_whatever_pieces_they_arrive(values: list[bytes], cuts
         start, step = start + size, step + 1
         if step % 3 == 0 or scanner.finished:
             block = scanner.take()
-            found += cut_columns(block, 1)[0].to_pylist() if block.begins else []
+            found += cut_columns(block, 1)[0].to_pylist() if block.rows else []
     assert found == values
 
 
@@ -112,10 +113,10 @@ def test_blocks_are_cut_at_the_same_rows_however_they_arrive(monkeypatch: pytest
         for start in range(0, len(sent), step):
             scanner.feed(sent[start : start + step])
             while scanner.full:
-                sizes.append(len(scanner.take().begins))
+                sizes.append(scanner.take().rows)
                 scanner.feed(b"")
         assert scanner.finished
-        assert [*sizes, len(scanner.take().begins)] == [3, 2, 3, 0]
+        assert [*sizes, scanner.take().rows] == [3, 2, 3, 0]
 
 
 def test_an_error_in_the_middle_of_rows_is_raised() -> None:

@@ -1,0 +1,117 @@
+"""A table of MariaDB into Arrow, beside ConnectorX: the same table, the same server, as many connections."""
+
+import importlib.util
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from urllib.parse import urlsplit
+
+import pyarrow as pa
+import pymysql
+from services.mariadb import MariadbServer
+
+from benchmarks import servers
+from benchmarks.measured import Cost, Findings, Row, compare, in_turn
+from benchmarks.workshop import Workshop
+from storage_adapters.registry import open_tables
+from storage_adapters.tables import WHOLE_TABLE, Partition, TableName, TableStorage
+
+ROWS = 1_000_000
+"""Fewer if the other scenarios are told to take fewer."""
+CONNECTIONS = 4
+LEAST_RATIO = 0.8
+TABLE = """
+CREATE TABLE photos (
+    id BIGINT PRIMARY KEY,
+    path VARCHAR(64) NOT NULL,
+    label VARCHAR(16),
+    width INT NOT NULL,
+    score DOUBLE NOT NULL,
+    taken DATETIME NOT NULL
+) SELECT
+    seq AS id,
+    CONCAT('camera/', seq MOD 97, '/', LPAD(seq, 9, '0'), '.jpg') AS path,
+    IF(seq MOD 10 = 0, NULL, CONCAT('label ', seq MOD 50)) AS label,
+    640 + seq MOD 1280 AS width,
+    RAND(seq) AS score,
+    '2025-01-01' + INTERVAL seq SECOND AS taken
+FROM seq_1_to_{rows}
+"""
+
+
+def measure(shop: Workshop) -> Findings:
+    """Both read the whole table into memory. Raises: NotHere: no server, or no ConnectorX."""
+    if importlib.util.find_spec("connectorx") is None:
+        raise servers.NotHere("connectorx is not installed")
+    rows = min(ROWS, shop.million)
+    with servers.started(MariadbServer) as url:
+        parts = urlsplit(url)
+        database = parts.path.strip("/")
+        _make_table(url, rows)
+        tables = open_tables("mysql", f"mysql://{parts.netloc}", {})
+        table = TableName(database=database, table="photos")
+        found = [
+            _row(shop, rows, tables, table, f"mysql://{parts.netloc}/{database}", connections)
+            for connections in (CONNECTIONS, 1)
+        ]
+    return Findings(rows=found)
+
+
+def _make_table(url: str, rows: int) -> None:
+    parts = urlsplit(url)
+    with (
+        pymysql.connect(
+            host=parts.hostname,
+            port=parts.port or 3306,
+            user=parts.username,
+            password=parts.password or "",
+            database=parts.path.strip("/"),
+            autocommit=True,
+        ) as connection,
+        connection.cursor() as cursor,
+    ):
+        cursor.execute(TABLE.format(rows=rows))
+
+
+def _row(
+    shop: Workshop, rows: int, tables: TableStorage, table: TableName, url: str, connections: int
+) -> Row:
+    import connectorx
+
+    split: dict[str, Any] = {"partition_on": "id", "partition_num": connections} if connections > 1 else {}
+
+    def ours() -> pa.Table:
+        if connections == 1:
+            return _read(tables, table, WHOLE_TABLE)
+        partitions = tables.list_partitions(table, rows=-(-rows // connections))
+        with ThreadPoolExecutor(connections) as pool:
+            return pa.concat_tables(pool.map(lambda partition: _read(tables, table, partition), partitions))
+
+    def theirs() -> pa.Table:
+        query = f"SELECT * FROM {table.table}"
+        return connectorx.read_sql(url, query, return_type="arrow", **split)
+
+    reads, others = in_turn(shop.rounds, lambda: None, _timed(ours, rows), _timed(theirs, rows))
+    return compare(
+        f"MariaDB: {rows:,} rows into Arrow by {connections} connection{'s' if connections > 1 else ''}",
+        ours=reads,
+        peer=others,
+        peer_name="connectorx.read_sql",
+        least_ratio=LEAST_RATIO,
+    )
+
+
+def _read(tables: TableStorage, table: TableName, partition: Partition) -> pa.Table:
+    return pa.Table.from_batches(tables.read_partition(table, partition))
+
+
+def _timed(read: Callable[[], pa.Table], rows: int) -> Callable[[int], Cost]:
+    def run(_round: int) -> Cost:
+        began, busy = time.perf_counter(), time.process_time()
+        found = read()
+        cost = Cost(seconds=time.perf_counter() - began, client_cpu_seconds=time.process_time() - busy)
+        assert found.num_rows == rows
+        return cost
+
+    return run
