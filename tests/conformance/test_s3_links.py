@@ -1,5 +1,6 @@
 """Presigned URLs of the S3 storages: a program without a key uses them, in the form that each system has."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -63,6 +64,18 @@ def test_a_parts_url_takes_its_length_and_its_number_and_no_other(linking: Linki
         program.put(other, content=b"0123"),
     ]
     assert [answer.status_code for answer in refused] == [403, 403, 403]
+    assert list(storage.list_parts(KEY, upload_id)) == []
+    storage.abort_upload(KEY, upload_id)
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("linking", ON_RGW, indirect=True)
+def test_a_parts_url_expires(linking: Linking) -> None:
+    storage, program = linking.storage, linking.program
+    upload_id = storage.begin_upload(KEY)
+    url = storage.presign_part(KEY, upload_id, 1, 4, timedelta(seconds=1))
+    time.sleep(3)  # its times are whole seconds
+    assert program.put(url, content=b"0123").status_code == 403
     assert list(storage.list_parts(KEY, upload_id)) == []
     storage.abort_upload(KEY, upload_id)
 
