@@ -25,6 +25,8 @@ class Capabilities:
     """`delete_prefix` is one call to the storage, however many objects there are."""
     positioned_writes: bool = False
     """Parts of an upload may have any size and arrive in any order: each is written at its offset."""
+    rewrites_parts: bool = False
+    """Completing an upload reads and writes its parts once more, unless it has one only: fewer are faster."""
     minimum_part_bytes: int = 0
     """Of every part of an upload but the last."""
     maximum_part_bytes: int = 1 << 50

@@ -16,7 +16,8 @@ def put_stream(
 
     Holds at most two parts and a chunk in memory; parts double in size after every tenth of the storage's
     largest number of parts, so that no object is too long. What fits into one part is a single put; more is
-    an upload in parts, which is aborted when the chunks or the storage raise.
+    an upload in parts, or in a single one that is streamed where the storage would write parts twice. It is aborted
+    when the chunks or the storage raise.
 
     Raises:
         StorageError: the put or a part failed.
@@ -26,11 +27,14 @@ def put_stream(
     second = next(parts, None)
     if second is None:
         return _put_whole(storage, key, b"".join(first))
+    uploaded: Iterator[Iterable[bytes]] = chain((first, second), parts)
+    if storage.capabilities.rewrites_parts:
+        uploaded = iter([chain.from_iterable(uploaded)])
     upload_id = storage.begin_upload(key)
     finished: list[Part] = []
     offset = 0
     try:
-        for number, pieces in enumerate(chain((first, second), parts), start=1):
+        for number, pieces in enumerate(uploaded, start=1):
             finished.append(storage.upload_part(key, upload_id, number, offset, pieces))
             offset += finished[-1].length
         return storage.complete_upload(key, upload_id, finished)

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from datacenter.archives.crc import crc32_combine
+from datacenter.archives.layout import MOST_PARTS
 from datacenter.datasets.manifest import open_rows
 from datacenter.datasets.members import SIDECARS, ArchiveReader, Piece
 from datacenter.datasets.models import Archive
@@ -19,14 +20,14 @@ REPORT_BYTES = 4 << 20
 
 
 def plan_parts(job: JobContext, archive: Archive) -> list[ShardPlan]:
-    """Begin the upload and cut the archive into parts, one a shard."""
+    """Begin the upload and cut the archive into parts, one a shard; into one where more would be written twice."""
     storage = job.resources.storages.open(archive.storage)
     layout = job.resources.layouts.get(storage, archive)
     capabilities = storage.capabilities
     parts = layout.parts(
         job.resources.settings.shards.part_bytes,
         capabilities.minimum_part_bytes,
-        min(capabilities.maximum_parts, 10_000),
+        1 if capabilities.rewrites_parts else min(capabilities.maximum_parts, MOST_PARTS),
         copied_contents(storage, archive, layout),
     )
     key = _begin_key(job, archive)

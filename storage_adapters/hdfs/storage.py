@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from operator import attrgetter
 
@@ -54,7 +55,13 @@ class HdfsStorage(Linkless):
     """
 
     no_links = "HDFS signs no URLs."
-    capabilities = Capabilities(multipart=True, put_if_absent=True, atomic_rename=True, recursive_delete=True)
+    capabilities = Capabilities(
+        multipart=True,
+        put_if_absent=True,
+        atomic_rename=True,
+        recursive_delete=True,
+        rewrites_parts=True,  # hdfs-native has no call that joins files
+    )
 
     def __init__(
         self, client: HdfsClient, root: str, *, place: str, threads: int = 16, create: bool = True
@@ -229,7 +236,9 @@ class HdfsStorage(Linkless):
 
 
 class WebHdfsStorage(HdfsStorage):
-    """The same over WebHDFS or HttpFS."""
+    """The same over WebHDFS or HttpFS, which join files without reading them."""
+
+    capabilities = replace(HdfsStorage.capabilities, rewrites_parts=False)
 
     @classmethod
     def from_url(cls, url: str, options: Mapping[str, OptionValue]) -> "WebHdfsStorage":

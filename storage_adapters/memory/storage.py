@@ -35,11 +35,12 @@ from storage_adapters.outcomes import failures
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MemoryOptions:
-    """The limits of uploads in parts, the defaults are those of S3; `recursive_delete` as HDFS has it."""
+    """The limits of uploads in parts, the defaults are those of S3; the other two are what HDFS has."""
 
     minimum_part_bytes: int = 5 * 1024 * 1024
     maximum_parts: int = 10_000
     recursive_delete: bool = False
+    rewrites_parts: bool = False
 
 
 class MemoryStorage(Linkless):
@@ -60,6 +61,7 @@ class MemoryStorage(Linkless):
             put_if_absent=True,
             server_side_copy=True,
             recursive_delete=limits.recursive_delete,
+            rewrites_parts=limits.rewrites_parts,
             minimum_part_bytes=limits.minimum_part_bytes,
             maximum_parts=limits.maximum_parts,
         )

@@ -193,6 +193,25 @@ def test_nothing_is_left_of_a_completed_or_aborted_upload(kind: str, root: str) 
         assert storage.fs.ls(f".datacenter/{area}") == []
 
 
+@BOTH
+def test_completing_writes_no_byte_again_with_as_many_parts_as_the_capabilities_recommend(
+    kind: str, root: str
+) -> None:
+    options = {"user": "alice"} if kind == "webhdfs" else {}
+    storage = open_storage(kind, f"{kind}://{server(kind)}{root}", options)
+    assert isinstance(storage, HdfsStorage)
+    assert storage.capabilities.rewrites_parts == (kind == "hdfs")
+    pieces = [b"a" * 1000] if storage.capabilities.rewrites_parts else [b"a" * 500, b"b" * 300, b"c" * 200]
+    upload_id, parts = upload(storage, "d/k", pieces)
+    counted = Counted(storage._client)
+    storage._uploads._client = counted  # type: ignore[assignment]  # it stands for the client
+
+    assert storage.complete_upload("d/k", upload_id, parts).size_bytes == 1000
+
+    assert counted.calls["read"] == counted.calls["write"] == 0
+    assert b"".join(read_stream(storage, "d/k")) == b"".join(pieces)
+
+
 def test_a_completion_that_died_in_the_middle_of_joining_is_taken_up_again(root: str) -> None:
     storage = web(root)
     assert isinstance(storage, HdfsStorage)

@@ -46,6 +46,13 @@ def test_parts_grow_so_that_a_long_stream_needs_no_more_than_the_storage_takes()
     assert len(storage.lengths) <= 20
 
 
+def test_where_parts_would_be_written_twice_there_is_one() -> None:
+    storage = Recording(MemoryOptions(minimum_part_bytes=1, rewrites_parts=True))
+    put_stream(storage, "k", [b"123"] * 100, part_bytes=10)
+    assert storage.lengths == [300]
+    assert b"".join(read_stream(storage, "k")) == b"123" * 100
+
+
 def test_when_a_part_fails_the_upload_is_aborted() -> None:
     storage = MemoryStorage(options=MemoryOptions(minimum_part_bytes=1))
     storage.fail = lambda operation, _key: StorageUnavailable("") if operation == "upload_part" else None
