@@ -79,7 +79,8 @@ def _preview(found: Preview, as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
-    console().print(f"{count(found.files, 'file')}, {size(found.size_bytes)}")
+    rows = "" if found.rows is None else f", {count(found.rows, 'row')}"
+    console().print(f"{count(found.files, 'file')}{rows}, {size(found.size_bytes)}")
     console().print(f"labels: {labels(found.labels, most=10)}", style="dim", markup=False, soft_wrap=True)
 
 

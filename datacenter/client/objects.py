@@ -119,10 +119,11 @@ class LabelFilter:
 
 @dataclass(frozen=True, kw_only=True)
 class Preview:
-    """What an export would hold."""
+    """What an export would hold; `rows` are those of tables, None without any."""
 
     files: int
     size_bytes: int
+    rows: int | None = None
     labels: dict[str, int] = field(default_factory=dict)
 
 

@@ -81,7 +81,7 @@ def run(centre, *arguments: str) -> str:
 
 def succeeds(centre, job: Job) -> None:
     ended = centre.client.jobs.wait(job)
-    assert ended.state == "SUCCESS", ended
+    assert ended.state == "SUCCESS", ended.error
 
 
 def fetched(url: str) -> zipfile.ZipFile:
