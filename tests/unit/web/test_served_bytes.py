@@ -175,7 +175,7 @@ def test_a_key_of_a_label_change_that_failed_is_free(served) -> None:
 def test_an_export_is_previewed_built_listed_and_fetched(served, dataset) -> None:
     body = {"datasets": [{"id": dataset.rsplit("/", 1)[-1]}], "labels": {"any": ["0"]}}
     preview = served.client.post("/api/v1/exports/preview", json=body).json()
-    assert preview == {"files": 2, "size_bytes": len(PNG) + 6, "labels": {"0": 2}}
+    assert preview == {"files": 2, "size_bytes": len(PNG) + 6, "labels": {"0": 2}, "rows": None}
     accepted = served.client.post("/api/v1/exports", json=body)
     served.done(accepted)
     export = served.client.get(f"/api/v1/exports/{accepted.json()['export']['id']}").json()
