@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 
 import pytest
 
-from storage_adapters.contract import ByteRange, Part
+from storage_adapters.contract import ByteRange, ObjectInfo, Part
 
 
 class Traffic:
@@ -13,10 +13,16 @@ class Traffic:
 
     def __init__(self, adapter: type, monkeypatch: pytest.MonkeyPatch) -> None:
         self.copied: Counter[str] = Counter()
-        """Bytes by the key of the source, each in parts of an upload."""
+        """Bytes by the key of the source, as a whole or in parts of an upload."""
         self.read: Counter[str] = Counter()
         """Bytes by key."""
-        copy_part, read_ranges = adapter.copy_part, adapter.read_ranges  # type: ignore[attr-defined]  # adapters have them
+        copy, copy_part = adapter.copy, adapter.copy_part  # type: ignore[attr-defined]  # adapters have them
+        read_ranges = adapter.read_ranges  # type: ignore[attr-defined]  # as above
+
+        def copying_whole(storage, source: str, target: str) -> ObjectInfo:
+            made = copy(storage, source, target)
+            self.copied[source] += made.size_bytes
+            return made
 
         def copying(storage, key: str, upload_id: str, number: int, offset: int, source: ByteRange) -> Part:
             self.copied[source.key] += source.length
@@ -30,5 +36,6 @@ class Traffic:
 
             return read_ranges(storage, counted())
 
+        monkeypatch.setattr(adapter, "copy", copying_whole)
         monkeypatch.setattr(adapter, "copy_part", copying)
         monkeypatch.setattr(adapter, "read_ranges", reading)

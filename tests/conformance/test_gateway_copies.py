@@ -1,4 +1,4 @@
-"""Exports on a real gateway, at the true sizes: members of 64 MiB and more are copied within it, not through the worker."""
+"""Imports and exports on a real gateway at the true sizes: what is copied within it and does not pass through the worker."""
 
 import random
 import tarfile
@@ -37,15 +37,17 @@ def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Workbench]
     bench.close()
 
 
-def test_a_large_member_is_copied_within_the_gateway(
+def test_large_files_are_copied_within_the_gateway_into_the_dataset_and_into_archives(
     bench: Workbench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     storage = bench.resources.storages.open("default")
     for name, data in FILES.items():
         put_stream(storage, f"inbox/{name}", [data])
+    traffic = Traffic(S3Storage, monkeypatch)
     dataset, job = bench.submit_source({"storage": "default", "prefix": "inbox/"})
     bench.work()
     assert bench.job(job.id).state == "SUCCESS", bench.job(job.id).error
+    assert traffic.copied == {f"inbox/{name}": len(FILES[name]) for name in ("b.bin", "d.bin")}
 
     for form in ("zip", "tar"):
         traffic = Traffic(S3Storage, monkeypatch)
