@@ -9,8 +9,9 @@ from prefix_imports import check_nothing_left, failed, imported, rows
 from table_datasets import ANIMALS, LABELS, SOURCE, TableBench, table_bench, table_of
 
 from datacenter.archives.crc import crc32
+from datacenter.datasets.labelling import FileSelection, relabel
 from datacenter.datasets.records import labels_of
-from datacenter.errors import Invalid
+from datacenter.errors import Conflict, Invalid
 from datacenter.settings import LimitSettings
 from storage_adapters.errors import ServerUntrusted, StorageUnavailable
 from storage_adapters.tables import Partition
@@ -237,3 +238,19 @@ def test_deleting_the_dataset_leaves_nothing_of_it(bench: TableBench) -> None:
     bench.work()
 
     check_nothing_left(bench, dataset)
+
+
+def test_the_labels_of_a_table_cannot_be_changed_by_hand(bench: TableBench) -> None:
+    dataset, _ = imported(bench, SOURCE)
+
+    with pytest.raises(Conflict, match="label column"):
+        relabel(
+            bench.resources,
+            bench.project_id,
+            dataset.id,
+            select=FileSelection(prefix=""),
+            add=("new",),
+            remove=(),
+            also=lambda *_: None,
+        )
+    assert bench.dataset(dataset.id).version == 1
