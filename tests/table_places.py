@@ -45,6 +45,8 @@ class TablePlace:
     options: Mapping[str, OptionValue] = field(default_factory=dict)
     system_tables: Sequence[tuple[str, str]]
     """Databases and tables of the server's own."""
+    slow_query: str
+    """Gives no row for hours, and ends when the server is told so."""
 
     def open(self, **options: OptionValue) -> TableStorage:
         """Another instance of the storage."""
@@ -81,6 +83,10 @@ class MysqlPlace(TablePlace):
 
     kind: str = "mysql"
     system_tables: Sequence[tuple[str, str]] = (("mysql", "user"), ("information_schema", "TABLES"))
+    slow_query: str = (
+        "SELECT a.ID FROM information_schema.COLLATIONS a, information_schema.COLLATIONS b,"
+        " information_schema.COLLATIONS c, information_schema.COLLATIONS d WHERE a.ID * b.ID * c.ID + d.ID = -1"
+    )
 
     def run(self, *statements: str) -> None:
         parts = urlsplit(self.url)
@@ -117,6 +123,8 @@ class HivePlace(TablePlace):
     directory: str
     kind: str = "hive"
     system_tables: Sequence[tuple[str, str]] = (("information_schema", "tables"), ("global_temp", "t"))
+    # Spark's tasks look now and then whether they should end, in a range; in a join they do not.
+    slow_query: str = "SELECT id FROM range(0, 1000000000000, 1, 2) WHERE id % 7 + id = -1"
 
     def run(self, *statements: str) -> None:
         parts = urlsplit(self.url)

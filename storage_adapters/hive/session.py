@@ -93,7 +93,7 @@ class Session:
         self._ends = time.monotonic() + _CLOSE_SECONDS
         with suppress(StorageError):
             if not self._in_step:
-                _cancel_elsewhere(self._options, self._open)
+                _end_elsewhere(self._options, self._open)
             while self._in_step and self._open:
                 self.close_operation(self._open[-1])
             if self._in_step:
@@ -231,9 +231,12 @@ def _client(options: HiveOptions) -> Iterator[tuple[Any, SocketTransport]]:
         wire.close()
 
 
-def _cancel_elsewhere(options: HiveOptions, handles: list[Any]) -> None:
-    """Cancel what runs on a connection that waits for an answer: a server looks at each one's questions in turn."""
+def _end_elsewhere(options: HiveOptions, handles: list[Any]) -> None:
+    """End what a connection waits for, by another one: a server looks at the questions of each in turn.
+
+    Closing ends in every state; cancelling does nothing in Spark once the first rows could be fetched.
+    """
     with translated(), _client(options) as (client, wire):
         wire.settimeout(_CLOSE_SECONDS)
         for handle in handles:
-            client.CancelOperation(ttypes.TCancelOperationReq(operationHandle=handle))
+            client.CloseOperation(ttypes.TCloseOperationReq(operationHandle=handle))
