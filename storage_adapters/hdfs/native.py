@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from io import RawIOBase
 from itertools import islice
 from typing import TypeVar
 
-from hdfs_native import Client, FileStatus, WriteOptions
+from hdfs_native import Client, FileStatus, FileWriter, WriteOptions
 
 from storage_adapters.contract import Buffer
 from storage_adapters.errors import NotSupported, ObjectChanged, ObjectMissing, StorageError
@@ -66,11 +67,11 @@ class NativeClient:
 
     def write(self, path: str, chunks: Iterable[Buffer]) -> int:
         try:
-            writer = self._call(path, lambda: self._client.create(path, self._options))
+            writer = self._call(path, lambda: _unattended(self._client.create(path, self._options)))
         except ObjectMissing:
             # Directories that a create makes on its way would be open to everybody.
             self.make_directory(path.rpartition("/")[0])
-            writer = self._call(path, lambda: self._client.create(path, self._options))
+            writer = self._call(path, lambda: _unattended(self._client.create(path, self._options)))
         size = 0
         try:
             for chunk in chunks:
@@ -84,7 +85,7 @@ class NativeClient:
 
     def append(self, path: str, data: Buffer) -> None:
         def append() -> None:
-            with self._client.append(path) as writer:
+            with _unattended(self._client.append(path)) as writer:
                 writer.write(data)
 
         self._call(path, append)
@@ -109,6 +110,16 @@ class NativeClient:
         except BaseException as error:
             # A panic of the Rust library is a BaseException, yet it is one failed call and no more.
             raise translate_native(error, path) from error
+
+
+def _unattended(writer: FileWriter) -> FileWriter:
+    """The writer without its finaliser, which would close the file once more.
+
+    It would do so in whichever thread happens to collect it, and without a deadline: while the NameNode is away, a
+    thread that has nothing to do with the file would stand still for good.
+    """
+    RawIOBase.close(writer)  # only the mark that there is nothing left to finalise; the file stays open
+    return writer
 
 
 def _describe(status: FileStatus) -> FileInfo:

@@ -1,12 +1,16 @@
 """HDFS: errors of both libraries, URLs, options and deadlines, without a server."""
 
+import gc
 import socket
 import time
 from collections.abc import Iterator
+from threading import current_thread
+from types import SimpleNamespace
 
 import pytest
 import requests
 from hdfs.util import HdfsError
+from hdfs_native import FileWriter
 from stub_servers import answering
 
 from storage_adapters.errors import (
@@ -25,6 +29,7 @@ from storage_adapters.hdfs.deadline import within
 from storage_adapters.hdfs.faults import DirectoryNotEmpty, translate
 from storage_adapters.hdfs.health import reach
 from storage_adapters.hdfs.layout import Layout
+from storage_adapters.hdfs.native import NativeClient
 from storage_adapters.hdfs.native_faults import translate_native
 from storage_adapters.hdfs.options import split_url
 from storage_adapters.hdfs.web import WebClient
@@ -170,3 +175,30 @@ def test_a_redirect_to_what_is_not_webhdfs_is_not_followed() -> None:
         for call in (lambda: client.write("/a/b", [b"secret"]), lambda: client.info("/a")):
             with pytest.raises(ConfigurationInvalid, match="sends us"):
                 call()
+
+
+@pytest.mark.parametrize("call", ["write", "append"])
+def test_a_file_that_could_not_be_closed_is_not_closed_again_by_whoever_collects_it(call: str) -> None:
+    closes = []
+
+    class Inner:
+        """A file whose NameNode is away."""
+
+        def write(self, data: bytes) -> int:
+            return len(data)
+
+        def close(self) -> None:
+            closes.append(current_thread())
+            raise RuntimeError("no NameNode")
+
+    client = NativeClient("hdfs://127.0.0.1:1", {})
+    client._client = SimpleNamespace(  # type: ignore[assignment]  # it answers without a server
+        create=lambda *_: FileWriter(Inner()), append=lambda *_: FileWriter(Inner())
+    )
+
+    with pytest.raises(StorageUnavailable):
+        client.write("/a", [b"data"]) if call == "write" else client.append("/a", b"data")
+    gc.collect()
+
+    assert len(closes) == 1
+    assert closes[0] is not current_thread(), "within the deadline"
