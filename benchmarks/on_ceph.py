@@ -70,7 +70,7 @@ def _import(stage: Stage) -> Row:
         return sent + cost
 
     def theirs(number: int) -> Cost:
-        unpack = ["bsdtar", "-xf", stage.archive]
+        unpack: list[str | Path] = ["bsdtar", "-xf", stage.archive]
         return stage.peers(f"even {number}", unpack, stage.ceph.s5cmd("cp", "./", _objects(number)))
 
     imports, copies = stage.in_turn(ours, theirs)

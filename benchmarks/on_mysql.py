@@ -90,7 +90,8 @@ def _row(
 
     def theirs() -> pa.Table:
         query = f"SELECT * FROM {table.table}"
-        return connectorx.read_sql(url, query, return_type="arrow", **split)
+        found: pa.Table = connectorx.read_sql(url, query, return_type="arrow", **split)
+        return found
 
     reads, others = in_turn(shop.rounds, lambda: None, _timed(ours, rows), _timed(theirs, rows))
     return compare(

@@ -15,6 +15,7 @@ from benchmarks import (
     long_object,
     million,
     on_ceph,
+    on_hdfs,
     on_mysql,
     report,
     starting,
@@ -36,6 +37,7 @@ SCENARIOS: Mapping[str, Callable[[Workshop], Findings]] = {
     "ceph": on_ceph.measure,
     "long": long_object.measure,
     "mysql": on_mysql.measure,
+    "hdfs": on_hdfs.measure,
 }
 """In the order in which they are measured: up to `delete`, one leaves to the next what it made.
 
@@ -76,7 +78,8 @@ def main() -> None:
             console.print(f"measured {name} in {time.perf_counter() - began:.0f} s", style="dim")
         console.print("removing what was made", style="dim")
     print_rows(console, rows)
-    print_peaks(console, peaks)
+    if peaks:
+        print_peaks(console, peaks)
     if set(asked.only) == set(SCENARIOS):
         report.write(_command(asked), machine, rows, peaks)
 
