@@ -1,5 +1,6 @@
 """Copy the content of large members into an archive within its storage, so that no worker reads and sends it."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from datacenter.archives.layout import ArchiveLayout, Content
@@ -37,6 +38,7 @@ def copy_content(job: JobContext, archive: Archive, spec: dict[str, Any]) -> tup
     the bytes that the part is to hold, in number, and when the copy was done it had not been written since the
     manifest that names it was, by the storage's own clock, to the second. Objects are never written after their
     manifest but by somebody else. That the storage itself keeps and copies bytes unharmed is taken on trust.
+    `changed_since_copied` looks again when all parts are there, because the parts of a member are copied one by one.
 
     Raises: ObjectChanged, ObjectMissing.
     """
@@ -50,6 +52,20 @@ def copy_content(job: JobContext, archive: Archive, spec: dict[str, Any]) -> tup
     source = ByteRange(key=row.key, offset=row.offset + piece.start, length=piece.stop - piece.start)
     part = storage.copy_part(spec["key"], spec["upload"], spec["part"], spec["start"], source)
     return (part, piece) if _is_as_imported(storage, archive, row) else None
+
+
+def changed_since_copied(storage: Storage, archive: Archive, members: Iterable[int]) -> str | None:
+    """The path of one of these members, of which parts were copied, whose object is no longer as it was imported.
+
+    Its parts may be copies of different contents, and a CRC that would tell is not known.
+    """
+    with open_rows(storage, archive.members_key) as file:
+        rows = MemberRows(file)
+        for member in members:
+            row = rows.row(member)
+            if not _is_as_imported(storage, archive, row):
+                return row.path
+    return None
 
 
 def _is_as_imported(storage: Storage, archive: Archive, row: MemberRow) -> bool:

@@ -10,7 +10,7 @@ from datacenter.datasets.manifest import open_rows
 from datacenter.datasets.members import SIDECARS, ArchiveReader, Piece
 from datacenter.datasets.models import Archive
 from datacenter.ledger.leases import ShardPlan
-from jobs.building.copying import copied_contents, copy_content
+from jobs.building.copying import changed_since_copied, copied_contents, copy_content
 from jobs.contract import JobContext
 from jobs.leftovers import abort_uploads, remove
 from storage_adapters.contract import Buffer, Part, Storage
@@ -115,6 +115,9 @@ def complete(job: JobContext, archive: Archive, results: Iterator[dict[str, Any]
         pieces += [Piece(member=m, start=a, stop=b, crc32=crc) for m, a, b, crc in result["pieces"]]
         key, upload_id = result["key"], result["upload"]
     _check_cut_members(storage, archive, pieces)
+    copied = sorted({piece.member for piece in pieces if piece.crc32 is None})
+    if copied and (path := changed_since_copied(storage, archive, copied)) is not None:
+        raise ObjectChanged(f"{path!r} was written anew while it was copied; export again")
     info = storage.complete_upload(key, upload_id, parts)
     expected = job.resources.layouts.get(storage, archive).size_bytes
     if info.size_bytes != expected:
@@ -140,7 +143,7 @@ def _watched(job: JobContext, chunks: Iterable[Buffer]) -> Iterator[Buffer]:
 def _check_cut_members(storage: Storage, archive: Archive, pieces: list[Piece]) -> None:
     """Compare the members that came in pieces with the manifest: their size, and their CRC unless a piece was copied.
 
-    What holds for a copied piece instead, `copy_content` says.
+    What holds for a copied piece instead, `copying` says.
     """
     by_member: dict[int, list[Piece]] = defaultdict(list)
     for piece in pieces:
