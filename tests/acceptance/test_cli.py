@@ -9,6 +9,7 @@ import sys
 import time
 import uuid
 import zipfile
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -142,6 +143,8 @@ def test_an_upload_ended_by_ctrl_c_goes_on_where_it_was(centre, command, name, t
         env=centre.environment,
         stderr=subprocess.PIPE,
         text=True,
+        # Whoever runs the tests in the background of a shell hands down an ignored Ctrl-C.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )
     first_line = begun.stderr.readline()
     begun.send_signal(signal.SIGINT)
