@@ -6,6 +6,8 @@ SHELL := /bin/bash
 
 PYTHON_FILES := datacenter jobs storage_adapters tests examples benchmarks
 BIN := .venv/bin
+# Half as many again as there are cores: some always wait for processes that they started.
+TEST_PROCESSES := $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) * 3 / 2 )))
 READY := .venv/.ready
 
 help: ## this list
@@ -25,7 +27,7 @@ run: $(READY) ## a data centre on this machine; ARGS="--home DIR --port N"
 	@$(BIN)/datacenter up $(ARGS)
 
 test: $(READY) ## every test that needs no root and no server; ARGS="-k delete"
-	@$(BIN)/python -m pytest -q -n auto --dist loadfile -m "not real" $(ARGS)
+	@$(BIN)/python -m pytest -q -n $(TEST_PROCESSES) --dist loadfile -m "not real" $(ARGS)
 
 test-real: $(READY) ## the acceptance suite on MariaDB, RabbitMQ, Redis and every storage, and tests of real programs
 	@tests/services/install.sh
