@@ -37,6 +37,8 @@ def hide_in_url(url: str) -> str:
         return HIDDEN
     who, at, place = parts.netloc.rpartition("@")
     user, colon, _ = who.partition(":")
+    if not parts.query and not (at and colon):
+        return url  # as it was written: put together again, `nas:///mnt` would lose two slashes
     netloc = f"{user}:{HIDDEN}@{place}" if at and colon else parts.netloc
     return urlunsplit(parts._replace(netloc=netloc, query=HIDDEN if parts.query else ""))
 

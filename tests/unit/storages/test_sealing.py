@@ -70,6 +70,7 @@ def test_secret_options_are_hidden_by_their_names() -> None:
 def test_a_url_is_shown_without_its_password_and_query() -> None:
     assert hide_in_url("cos://user:canary@host/b?k=canary") == "cos://user:***@host/b?***"
     assert hide_in_url("cos://[canary") == "***"
+    assert hide_in_url("nas:///mnt/data") == "nas:///mnt/data"
 
 
 def test_a_sentence_is_scrubbed_of_every_secret_it_quotes() -> None:
