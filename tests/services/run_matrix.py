@@ -36,6 +36,8 @@ HIVE_VARIABLE = "DATACENTER_TEST_HIVE_URL"
 TESTS = Path(__file__).resolve().parents[1]
 
 NO_TESTS_COLLECTED = 5
+IN_PARALLEL = ("-n", "auto", "--dist", "loadfile")
+"""Each file has a data centre of its own, with a database, queues and directories that no other one uses."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,7 +140,7 @@ def run_round(round_: Round) -> bool:
 
 
 def _run_pytest(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
-    command = [sys.executable, "-m", "pytest", "-q", *arguments]
+    command = [sys.executable, "-m", "pytest", "-q", *IN_PARALLEL, *arguments]
     process = subprocess.Popen(command, cwd=TESTS.parent, env=environment)
     try:
         return process.wait()
