@@ -79,7 +79,7 @@ class TableStorage(Protocol):
     def list_partitions(self, table: TableName, *, rows: int) -> Iterator[Partition]:
         """Pieces of about `rows` rows that together hold every row once; the same table gives the same pieces.
 
-        A table that cannot be cut is one piece. Rows that are added meanwhile fall into one piece or another.
+        A table that cannot be cut, or has no rows, is one piece. Rows that are added meanwhile fall into one piece or another.
 
         Raises: TableMissing.
         """

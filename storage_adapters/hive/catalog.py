@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from storage_adapters.errors import TableMissing
+from storage_adapters.errors import TableChanged, TableMissing
 from storage_adapters.hive.names import SYSTEM_DATABASES, quote_table
 from storage_adapters.hive.session import Session
 from storage_adapters.table_source import Source
@@ -37,17 +37,23 @@ def find_table(session: Session, table: TableName) -> Source:
     return Source(title=str(table), sql=quote_table(table))
 
 
-def is_partitioned(session: Session, source: Source) -> bool:
-    """Whether the table has partitions of Hive's."""
+def list_partitions(session: Session, source: Source) -> Iterator[str]:
+    """The partitions of the table as the server writes them: `year=2024/label=a%2Fb`. None if it is not partitioned."""
+    if _is_partitioned(session, source):
+        for row in session.execute(f"SHOW PARTITIONS {source.sql}").texts():
+            yield row[0]
+
+
+def expect_partition(session: Session, source: Source, token: str) -> None:
+    """Tell a partition without rows from one that is gone. Raises: TableChanged."""
+    if token not in list_partitions(session, source):
+        raise TableChanged(f"{source.title} has no partition {token!r} any more.")
+
+
+def _is_partitioned(session: Session, source: Source) -> bool:
     rows = session.execute(f"DESCRIBE {source.sql}").texts()
     # The type is empty there; a column has one.
     return any(row[0].strip() == _PARTITIONS and not row[1].strip() for row in rows)
-
-
-def list_partitions(session: Session, source: Source) -> Iterator[str]:
-    """The partitions of the table as the server writes them: `year=2024/label=a%2Fb`."""
-    for row in session.execute(f"SHOW PARTITIONS {source.sql}").texts():
-        yield row[0]
 
 
 def _names(session: Session, database: str, table: str) -> set[str]:

@@ -81,14 +81,14 @@ class HiveStorage:
             return schema_of(self._probe(session, catalog.find_table(session, table)))
 
     def list_partitions(self, table: TableName, *, rows: int) -> Iterator[Partition]:
-        """See the contract. A piece is a partition of Hive's, however many rows it has."""
+        """See the contract. A piece is a partition of Hive's, however many rows it has; without any, the table is one."""
         with connected(self._options) as session:
-            source = catalog.find_table(session, table)
-            if not catalog.is_partitioned(session, source):
+            pieces = 0
+            for token in catalog.list_partitions(session, catalog.find_table(session, table)):
+                yield Partition(number=pieces, token=token)
+                pieces += 1
+            if not pieces:
                 yield WHOLE_TABLE
-                return
-            for number, token in enumerate(catalog.list_partitions(session, source)):
-                yield Partition(number=number, token=token)
 
     def read_partition(
         self, table: TableName, partition: Partition, *, schema: pa.Schema | None = None
@@ -98,7 +98,12 @@ class HiveStorage:
             columns = self._probe(session, source)
             source.expect(schema_of(columns), schema)
             where = where_in_partition(columns, partition.token) if partition.token else ""
-            yield from self._read(session, source, columns, where)
+            rows = 0
+            for batch in self._read(session, source, columns, where):
+                rows += batch.num_rows
+                yield batch
+            if partition.token and not rows:
+                catalog.expect_partition(session, source, partition.token)
 
     def validate_query(self, query: str) -> pa.Schema:
         source = query_source(query)

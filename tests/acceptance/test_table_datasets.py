@@ -1,4 +1,6 @@
-"""A table of a MariaDB by the REST API and the command line: registered, imported, exported by label, deleted; with a worker killed."""
+"""A table of MariaDB and of Hive's protocol by the REST API and the command line: registered, imported, exported by
+label, deleted, dropped meanwhile; with a worker killed.
+"""
 
 import csv
 import io
@@ -9,22 +11,31 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 import httpx
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from ledger_watch import LedgerWatch, watching
 from rest_jobs import files_under, link_of
-from table_places import TablePlace, mysql_place
+from table_places import PLACES, TablePlace
 
 from datacenter.client import Job, LabelFilter
 
 pytestmark = pytest.mark.real
 
 ROWS = 3_000
+LABELS = ("猫", "dog", "cat", None, "")
+"""Of a row by its id; every label lies in every piece of the table."""
 MANY_SHARDS = {"DATACENTER__SHARDS__ROWS": "50", "DATACENTER__LEDGER__LEASE_SECONDS": "3"}
+PARTS = {"mysql": ROWS // 50, "hive": 4}
+"""Of the whole table. Hive's are its own partitions, however many rows they have."""
+ON_MYSQL = pytest.mark.parametrize("place", ["mysql"], indirect=True)
+"""Nothing of it is the server's; many pieces, or quick ones, are better."""
+ON_HIVE = pytest.mark.parametrize("place", [name for name in PLACES if name != "mysql"], indirect=True)
 
 
 @pytest.fixture(scope="module")
@@ -40,31 +51,46 @@ def watch(centre) -> Iterator[LedgerWatch]:
         yield ledger
 
 
-@pytest.fixture(scope="module")
-def place() -> Iterator[TablePlace]:
-    """A server with a table of three labels and some rows without."""
-    with mysql_place() as found:
-        found.run(
-            "CREATE TABLE animals (id INT PRIMARY KEY, label VARCHAR(20), note TEXT)",
-            "INSERT INTO animals SELECT seq, ELT(seq % 4 + 1, '猫', 'dog', 'cat', NULL), REPEAT('x', seq % 900)"
-            f" FROM seq_1_to_{ROWS}",
-        )
+@pytest.fixture(scope="module", params=list(PLACES))
+def place(request: pytest.FixtureRequest) -> Iterator[TablePlace]:
+    """A server with a table of three labels and some rows without, in pieces."""
+    with PLACES[request.param]() as found:
+        found.fill_in_pieces(found.table("animals"), animals())
         yield found
 
 
-@pytest.fixture(scope="module")
-def source(centre, place: TablePlace) -> dict[str, str]:
-    """The table as the source of an import; its server is registered by request, the password as an option."""
-    parts = urlsplit(place.url)
-    centre.client.storages.add(
-        "animals-db",
-        kind="mysql",
-        url=f"mysql://{parts.username}@{parts.hostname}:{parts.port}",
-        role="source",
-        options={"password": parts.password or ""},
+def animals() -> pa.Table:
+    ids = range(1, ROWS + 1)
+    return pa.table(
+        {
+            "id": ids,
+            "label": [LABELS[number % len(LABELS)] for number in ids],
+            "note": ["x" * (number % 900) for number in ids],
+        }
     )
-    assert centre.client.storages.check("animals-db").ok
-    return {"storage": "animals-db", "table": f"{place.database}.animals"}
+
+
+@pytest.fixture(scope="module")
+def warehouse(centre, place: TablePlace) -> Iterator[str]:
+    """The server, registered by request, the password as an option."""
+    parts = urlsplit(place.url)
+    secret = {"password": parts.password} if parts.password else {}
+    centre.client.storages.add(
+        "warehouse",
+        kind=place.kind,
+        url=urlunsplit(parts._replace(netloc=f"{parts.username}@{parts.hostname}:{parts.port}")),
+        role="source",
+        options={**place.options, **secret},
+    )
+    assert centre.client.storages.check("warehouse").ok
+    yield "warehouse"
+    centre.client.storages.remove("warehouse")
+
+
+@pytest.fixture(scope="module")
+def source(warehouse: str, place: TablePlace) -> dict[str, str]:
+    """The table as the source of an import."""
+    return {"storage": warehouse, "table": f"{place.database}.animals"}
 
 
 def run(centre, *arguments: str) -> str:
@@ -77,6 +103,18 @@ def run(centre, *arguments: str) -> str:
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+@contextmanager
+def standing_still(pids: list[int]) -> Iterator[None]:
+    """Processes that are stopped, whether they were already or not, and go on afterwards."""
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
 
 
 def succeeds(centre, job: Job) -> None:
@@ -99,8 +137,8 @@ def ids_in(archive: zipfile.ZipFile) -> list[int]:
 def test_a_table_all_the_way_on_the_command_line(centre, place, source, tmp_path: Path, name: str) -> None:
     table, target = source["table"], tmp_path / "cats.zip"
     said = run(centre, "datasets", "import", name, "--from", source["storage"], "--table", table)
-    assert said.startswith(f"imported {name}: 3,000 rows in 60 parts, ")
-    assert "labels: cat (750), dog (750), 猫 (750)" in said
+    assert said.startswith(f"imported {name}: 3,000 rows in {PARTS[place.kind]} parts, ")
+    assert "labels: cat (600), dog (600), 猫 (600)" in said
 
     shown = json.loads(run(centre, "datasets", "show", name, "--json"))
     assert (shown["kind"], shown["rows"], shown["label_column"]) == ("table", ROWS, "label")
@@ -121,8 +159,8 @@ def test_a_table_all_the_way_on_the_command_line(centre, place, source, tmp_path
     with zipfile.ZipFile(target) as archive:
         texts = [archive.read(each).decode() for each in archive.namelist() if each.endswith(".csv")]
     rows = [row for text in texts for row in csv.DictReader(io.StringIO(text))]
-    assert [(int(row["id"]), row["label"]) for row in rows] == [
-        (number, "猫") for number in range(4, ROWS + 1, 4)
+    assert sorted((int(row["id"]), row["label"], len(row["note"])) for row in rows) == [
+        (number, "猫", number % 900) for number in range(5, ROWS + 1, 5)
     ]
 
     query = f"SELECT id, note AS label FROM {table} WHERE id <= 10"
@@ -144,6 +182,32 @@ def test_deleting_a_table_dataset_removes_its_objects_and_leaves_the_table(
     assert "animals" in [info.name.table for info in place.open().list_tables(place.database)]
 
 
+@ON_HIVE
+def test_a_table_dropped_while_it_is_imported_fails_the_job_and_leaves_nothing(
+    centre, watch, place, warehouse, name
+) -> None:
+    """Every worker stands still meanwhile, one partition is done and another one has not begun."""
+    table = place.table("fleeting")
+    place.run(
+        "CREATE TABLE fleeting USING parquet PARTITIONED BY (piece)"
+        " AS SELECT id, id % 20 AS piece FROM range(100)"
+    )
+    dataset, job = centre.client.datasets.create(name, {"storage": warehouse, "table": str(table)})
+    watch.stop_in_the_middle(job.id)
+    with standing_still(centre.worker_children()):
+        assert {shard.state for shard in watch.shards(job.id).values()} >= {"DONE", "READY"}
+
+        place.drop(table)
+
+    ended = centre.client.jobs.wait(job)
+    assert ended.state == "FAILURE"
+    assert ended.error is not None
+    assert ended.error.code in ("TABLE_MISSING", "TABLE_CHANGED"), ended.error  # before a read, and in one
+    assert files_under(centre.storage / "datasets" / dataset.id) == []
+    assert list(place.files.list_objects("staging/")) == []
+
+
+@ON_MYSQL
 def test_an_import_whose_worker_is_killed_has_every_row_once_and_leaves_nothing_else(
     centre, watch, source, name
 ) -> None:
@@ -159,6 +223,7 @@ def test_an_import_whose_worker_is_killed_has_every_row_once_and_leaves_nothing_
     assert len(files_under(centre.storage / "datasets" / dataset.id / "objects")) == made.files
 
 
+@ON_MYSQL
 def test_an_export_whose_worker_is_killed_has_the_rows_that_were_asked_for(
     centre, watch, source, name
 ) -> None:
@@ -170,9 +235,10 @@ def test_an_export_whose_worker_is_killed_has_the_rows_that_were_asked_for(
 
     succeeds(centre, job)
     found = ids_in(fetched(link_of(centre.client, centre.client.downloads.of_export(made.id))))
-    assert found == [number for number in range(1, ROWS + 1) if number % 4 in (0, 3)]
+    assert found == [number for number in range(1, ROWS + 1) if LABELS[number % 5] not in ("dog", "cat")]
 
 
+@ON_MYSQL
 def test_the_labels_of_a_table_cannot_be_changed_here(centre, source, name) -> None:
     dataset, job = centre.client.datasets.create(name, source)
     succeeds(centre, job)

@@ -55,6 +55,30 @@ def test_a_view_is_one_piece(place: HivePlace) -> None:
     assert read_table(storage, view).num_rows == 10
 
 
+@pytest.mark.parametrize("pushed", [True, False])
+def test_a_partition_that_was_dropped_is_told_from_one_without_rows(place: HivePlace, pushed: bool) -> None:
+    storage, table = (place if pushed else replace(place, options={})).open(), place.table("thinned")
+    place.run(
+        "DROP TABLE IF EXISTS thinned",
+        "CREATE TABLE thinned USING parquet PARTITIONED BY (y) AS SELECT id, id AS y FROM range(2)",
+        "ALTER TABLE thinned ADD PARTITION (y=7)",
+    )
+    first, second, hollow = storage.list_partitions(table, rows=1)
+    place.run("ALTER TABLE thinned DROP PARTITION (y=1)")
+
+    assert read_table(storage, table, first).num_rows == 1
+    assert read_table(storage, table, hollow).num_rows == 0
+    with pytest.raises(TableChanged, match="no partition 'y=1' any more"):
+        read_table(storage, table, second)
+
+
+def test_a_partitioned_table_that_has_no_partition_yet_is_one_piece(place: HivePlace) -> None:
+    place.run("CREATE TABLE hollow (id INT, y INT) USING parquet PARTITIONED BY (y)")
+    storage, table = place.open(), place.table("hollow")
+    assert list(storage.list_partitions(table, rows=1)) == [WHOLE_TABLE]
+    assert read_table(storage, table).num_rows == 0
+
+
 def test_what_is_pushed_down_is_read_whole_and_removed(place: HivePlace) -> None:
     """Four files, each of more than one row group."""
     query = (

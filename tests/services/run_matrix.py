@@ -54,6 +54,7 @@ ON_STORAGES = tuple(
     str(TESTS / "acceptance" / name)
     for name in ("test_platform_storages.py", "test_storage_outage.py", "test_storage_refusals.py")
 )
+ON_HIVE = (str(TESTS / "conformance"), str(TESTS / "acceptance" / "test_table_datasets.py"))
 ACCEPTANCE = (
     str(TESTS / "acceptance"),
     *(f"--ignore={path}" for path in ON_STORAGES),
@@ -93,9 +94,13 @@ ROUNDS = (
         servers={HDFS_VARIABLE: HdfsServer},
     ),
     Round(
-        title="table suites on Hive's protocol",
-        arguments=(str(TESTS / "conformance"), "-m", "real", "-k", "hive"),
-        servers={HIVE_VARIABLE: HiveServer},
+        title="table suites and datasets of tables on Hive's protocol",
+        arguments=(*ON_HIVE, "-m", "real", "-k", "hive"),
+        servers={
+            DATABASE_VARIABLE: MariadbServer,
+            BROKER_VARIABLE: RedisServer,
+            HIVE_VARIABLE: HiveServer,
+        },
     ),
 )
 
