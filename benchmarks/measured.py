@@ -1,5 +1,6 @@
 """What one measurement says, and how several of them become one."""
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import median
@@ -68,6 +69,19 @@ def in_turn(rounds: int, before: Callable[[], None], *works: Callable[[int], Cos
             before()
             costs.append(work(number))
     return found
+
+
+def timed(work: Callable[[int], object]) -> Callable[[int], Cost]:
+    """The work of this process as one that tells its cost; what it returns is let go afterwards."""
+
+    def run(number: int) -> Cost:
+        began, busy = time.perf_counter(), time.process_time()
+        found = work(number)
+        cost = Cost(seconds=time.perf_counter() - began, client_cpu_seconds=time.process_time() - busy)
+        del found
+        return cost
+
+    return run
 
 
 def typical(costs: Sequence[Cost]) -> Cost:

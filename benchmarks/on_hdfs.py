@@ -1,14 +1,13 @@
 """One long file to HDFS and back by our storage, beside the bare client of hdfs-native that is under it."""
 
 import os
-import time
 from collections.abc import Callable
 
 from hdfs_native import Client
 from services.hdfs import SUPERUSER, HdfsServer
 
 from benchmarks import servers
-from benchmarks.measured import Cost, Findings, Row, compare, in_turn
+from benchmarks.measured import Findings, Row, compare, in_turn, timed
 from benchmarks.workshop import Workshop
 from storage_adapters.registry import open_storage
 from storage_adapters.streaming import put_stream, read_stream
@@ -55,7 +54,7 @@ def measure(shop: Workshop) -> Findings:
 def _row(
     shop: Workshop, what: str, mebibytes: int, ours: Callable[[int], None], theirs: Callable[[int], None]
 ) -> Row:
-    costs, others = in_turn(shop.rounds, lambda: None, _timed(ours), _timed(theirs))
+    costs, others = in_turn(shop.rounds, lambda: None, timed(ours), timed(theirs))
     return compare(
         what,
         ours=costs,
@@ -64,12 +63,3 @@ def _row(
         least_ratio=LEAST_RATIO,
         show=lambda seconds: f"{mebibytes / seconds:,.0f} MiB/s",
     )
-
-
-def _timed(work: Callable[[int], None]) -> Callable[[int], Cost]:
-    def run(number: int) -> Cost:
-        began, busy = time.perf_counter(), time.process_time()
-        work(number)
-        return Cost(seconds=time.perf_counter() - began, client_cpu_seconds=time.process_time() - busy)
-
-    return run

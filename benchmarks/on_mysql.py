@@ -1,7 +1,6 @@
 """A table of MariaDB into Arrow, beside ConnectorX: the same table, the same server, as many connections."""
 
 import importlib.util
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -12,7 +11,7 @@ import pymysql
 from services.mariadb import MariadbServer
 
 from benchmarks import servers
-from benchmarks.measured import Cost, Findings, Row, compare, in_turn
+from benchmarks.measured import Findings, Row, compare, in_turn, timed
 from benchmarks.workshop import Workshop
 from storage_adapters.registry import open_tables
 from storage_adapters.tables import WHOLE_TABLE, Partition, TableName, TableStorage
@@ -93,7 +92,7 @@ def _row(
         found: pa.Table = connectorx.read_sql(url, query, return_type="arrow", **split)
         return found
 
-    reads, others = in_turn(shop.rounds, lambda: None, _timed(ours, rows), _timed(theirs, rows))
+    reads, others = in_turn(shop.rounds, lambda: None, timed(_whole(ours, rows)), timed(_whole(theirs, rows)))
     return compare(
         f"MariaDB: {rows:,} rows into Arrow by {connections} connection{'s' if connections > 1 else ''}",
         ours=reads,
@@ -107,12 +106,10 @@ def _read(tables: TableStorage, table: TableName, partition: Partition) -> pa.Ta
     return pa.Table.from_batches(tables.read_partition(table, partition))
 
 
-def _timed(read: Callable[[], pa.Table], rows: int) -> Callable[[int], Cost]:
-    def run(_round: int) -> Cost:
-        began, busy = time.perf_counter(), time.process_time()
+def _whole(read: Callable[[], pa.Table], rows: int) -> Callable[[int], pa.Table]:
+    def run(_round: int) -> pa.Table:
         found = read()
-        cost = Cost(seconds=time.perf_counter() - began, client_cpu_seconds=time.process_time() - busy)
         assert found.num_rows == rows
-        return cost
+        return found
 
     return run

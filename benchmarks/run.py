@@ -16,6 +16,7 @@ from benchmarks import (
     million,
     on_ceph,
     on_hdfs,
+    on_hive,
     on_mysql,
     report,
     starting,
@@ -37,6 +38,7 @@ SCENARIOS: Mapping[str, Callable[[Workshop], Findings]] = {
     "ceph": on_ceph.measure,
     "long": long_object.measure,
     "mysql": on_mysql.measure,
+    "hive": on_hive.measure,
     "hdfs": on_hdfs.measure,
 }
 """In the order in which they are measured: up to `delete`, one leaves to the next what it made.
