@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 import pytest
 from ledger_watch import LedgerWatch, watching
 from rest_jobs import files_under, link_of
+from table_columns import COLUMNS
 from table_places import PLACES, TablePlace
 
 from datacenter.client import Job, LabelFilter
@@ -167,6 +168,25 @@ def test_a_table_all_the_way_on_the_command_line(centre, place, source, tmp_path
     arguments = ("--from", source["storage"], "--query", query, "--label-column", "", "--json")
     made = json.loads(run(centre, "datasets", "import", f"{name}-query", *arguments))["dataset"]
     assert (made["rows"], made["label_column"], made["labels"]) == (10, None, {})
+
+
+def test_every_type_of_the_server_goes_through_to_an_export(centre, place, warehouse, name) -> None:
+    columns = COLUMNS[place.kind]
+    place.run(*columns.create("typed"))
+    dataset, job = centre.client.datasets.create(
+        name, {"storage": warehouse, "table": f"{place.database}.typed"}
+    )
+    succeeds(centre, job)
+
+    made, job = centre.client.exports.create([dataset.id], table_format="jsonl")
+
+    succeeds(centre, job)
+    archive = fetched(link_of(centre.client, centre.client.downloads.of_export(made.id)))
+    (part,) = (each for each in archive.namelist() if each.startswith("part-"))
+    assert sorted(map(json.loads, archive.read(part).splitlines()), key=lambda row: row["id"]) == [
+        {"id": 1, **columns.values(2)},
+        {"id": 2, **dict.fromkeys(columns.sql)},
+    ]
 
 
 def test_deleting_a_table_dataset_removes_its_objects_and_leaves_the_table(
