@@ -34,7 +34,7 @@ def as_field(source: str, field: "pa.Field[Any]", values: "pa.Array[Any]") -> "p
     """The server's values in the field's type. Raises: ValueUnsupported: one has no form in it."""
     if pa.types.is_string(values.type):
         values = values.view(pa.binary())  # what stands in Parquet need not be UTF-8
-    return decode(source, field, values) if pa.types.is_binary(values.type) else values.cast(field.type)
+    return decode(source, field, values)
 
 
 def _validity(nulls: bytes, rows: int) -> pa.Buffer | None:

@@ -1,14 +1,12 @@
-"""Columns: from what the server says of a result's column to an Arrow type and the way its text is asked for."""
+"""Columns: from what the server says of a result's columns to the Arrow types they are read as."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import pyarrow as pa
 from pymysql.constants import FIELD_TYPE, FLAG
 
 from storage_adapters.errors import ColumnUnsupported
-from storage_adapters.mysql.names import quote_name
 
 BINARY_CHARSET = 63
 
@@ -24,33 +22,18 @@ class ServerField(Protocol):
     scale: int
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Column:
-    """A column of a source: its Arrow field, and the SQL expression whose text `text_columns` understands."""
-
-    field: "pa.Field[Any]"
-    expression: str
+def read_columns(source: str, fields: list[ServerField]) -> pa.Schema:
+    """The Arrow schema of a result of `source`, which the errors name. Raises: ColumnUnsupported."""
+    return pa.schema([_arrow_field(source, field) for field in fields])
 
 
-def read_columns(source: str, fields: list[ServerField]) -> list[Column]:
-    """The columns of a result of `source`, which the errors name. Raises: ColumnUnsupported."""
-    return [_column(source, field) for field in fields]
-
-
-def schema_of(columns: list[Column]) -> pa.Schema:
-    """The Arrow schema of the columns."""
-    return pa.schema([column.field for column in columns])
-
-
-def _column(source: str, field: ServerField) -> Column:
+def _arrow_field(source: str, field: ServerField) -> "pa.Field[Any]":
     kind = _TYPES.get(field.type_code)
     if kind is None:
         raise ColumnUnsupported(
             f"Column {field.name!r} of {source} is of a type without a form in Arrow: {_type_name(field.type_code)}."
         )
-    expression = _EXPRESSIONS.get(field.type_code, "{}").format(quote_name(field.name))
-    nullable = not field.flags & FLAG.NOT_NULL
-    return Column(field=pa.field(field.name, kind(field), nullable=nullable), expression=expression)
+    return pa.field(field.name, kind(field), nullable=not field.flags & FLAG.NOT_NULL)
 
 
 def _type_name(code: int) -> str:
@@ -111,8 +94,3 @@ _TYPES: Mapping[int, Callable[[ServerField], pa.DataType]] = {
     FIELD_TYPE.NULL: _always(pa.null()),
 }
 """GEOMETRY and VECTOR are missing on purpose."""
-
-_EXPRESSIONS: Mapping[int, str] = {
-    FIELD_TYPE.FLOAT: "{} * 1e0",  # the server writes FLOAT with six digits, DOUBLE with all of them
-    FIELD_TYPE.BIT: "CAST({} AS UNSIGNED)",  # digits instead of raw bytes
-}

@@ -35,7 +35,7 @@ def connected(options: MysqlOptions, *, writing: bool = False) -> Iterator[Conne
             execute(connection, *_session(options, writing))
             yield connection
         finally:
-            _hang_up(connection)
+            hang_up(connection)
 
 
 def execute(connection: Connection, *statements: str) -> int:
@@ -62,6 +62,21 @@ def server_version(connection: Connection) -> str:
 def result_of(connection: Connection) -> Any:
     """PyMySQL's own view of the last answer, which no public name gives: the columns with their flags, and the stream."""
     return connection._result  # type: ignore[attr-defined]  # the stubs know public names only
+
+
+def forget_rows(connection: Connection) -> None:
+    """Let PyMySQL know of no rows that are still to come: it would fetch them before it does anything else."""
+    result = result_of(connection)
+    if result is not None:
+        result.unbuffered_active = False
+        result.connection = None
+
+
+def hang_up(connection: Connection) -> None:
+    """Close without reading to the end."""
+    forget_rows(connection)
+    with suppress(pymysql.Error, OSError):
+        connection.close()
 
 
 def _connect(options: MysqlOptions) -> Connection:
@@ -111,13 +126,3 @@ def _tls(options: MysqlOptions) -> ssl.SSLContext | None:
     return tls_context(
         options.tls, ca=options.tls_ca, certificate=options.tls_certificate, key=options.tls_key
     )
-
-
-def _hang_up(connection: Connection) -> None:
-    """Close without reading to the end: PyMySQL would fetch the rest of an unfinished result first."""
-    result = result_of(connection)
-    if result is not None and result.unbuffered_active:
-        result.unbuffered_active = False
-        result.connection = None
-    with suppress(pymysql.Error, OSError):
-        connection.close()

@@ -5,13 +5,10 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from pymysql.cursors import SSCursor
-
 from storage_adapters.errors import TableChanged
 from storage_adapters.mysql.catalog import KeyColumn
-from storage_adapters.mysql.connection import Connection
+from storage_adapters.mysql.connection import Connection, fetch
 from storage_adapters.mysql.names import quote_name
-from storage_adapters.mysql.wire import cut_columns, read_blocks
 from storage_adapters.table_source import Source
 from storage_adapters.tables import WHOLE_TABLE, Partition
 
@@ -78,15 +75,15 @@ def _key_at(
 ) -> Key | None:
     """The key of the last row of a piece that begins after a key; None when so many rows are not left."""
     rest = where_in_range(key, KeyRange(after=after, through=None))
-    cursor = SSCursor(connection)
-    cursor.execute(f"SELECT {_names(key)} FROM {source.sql} {rest} LIMIT 1 OFFSET {max(rows, 1) - 1}")
-    # Raw bytes, which are the same for every type and every driver.
-    found = [
-        tuple(column[0].as_py() for column in cut_columns(block, len(key)))
-        for block in read_blocks(cursor)
-        if block.rows
-    ]
-    return found[0] if found else None
+    texts = ", ".join(_digits(column) for column in key)
+    found = fetch(connection, f"SELECT {texts} FROM {source.sql} {rest} LIMIT 1 OFFSET {max(rows, 1) - 1}")
+    return tuple(map(bytes.fromhex, found[0])) if found else None
+
+
+def _digits(column: KeyColumn) -> str:
+    """The key value's bytes as the server writes it, in hexadecimal digits, which are the same for every type."""
+    name = quote_name(column.name)
+    return f"HEX({name})" if "binary" in column.data_type else f"HEX(CAST({name} AS CHAR))"
 
 
 def _names(key: list[KeyColumn]) -> str:

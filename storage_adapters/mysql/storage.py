@@ -13,7 +13,6 @@ from storage_adapters.errors import (
     UploadMissing,
 )
 from storage_adapters.mysql import catalog, writing
-from storage_adapters.mysql.columns import schema_of
 from storage_adapters.mysql.connection import Connection, connected, execute, fetch, server_version
 from storage_adapters.mysql.options import MysqlOptions, options_from_url
 from storage_adapters.mysql.partitions import KeyRange, cut_table, where_in_range
@@ -71,7 +70,7 @@ class MysqlStorage:
 
     def describe(self, table: TableName) -> pa.Schema:
         with connected(self._options) as connection:
-            return schema_of(probe(connection, catalog.find_table(connection, table)))
+            return probe(connection, catalog.find_table(connection, table))
 
     def list_partitions(self, table: TableName, *, rows: int) -> Iterator[Partition]:
         with connected(self._options) as connection:
@@ -90,15 +89,15 @@ class MysqlStorage:
                 key = catalog.primary_key(connection, table)
                 rest = where_in_range(key, KeyRange.from_token(partition.token))
             begin_snapshot(connection)
-            columns = probe(connection, source)
-            source.expect(schema_of(columns), schema)
-            yield from stream(connection, source, columns, rest)
+            found = probe(connection, source)
+            source.expect(found, schema)
+            yield from stream(connection, source, found, rest)
 
     def validate_query(self, query: str) -> pa.Schema:
         source = query_source(query)
         with connected(self._options) as connection:
             begin_snapshot(connection)
-            return schema_of(probe(connection, source))
+            return probe(connection, source)
 
     def read_query(self, query: str) -> Iterator[pa.RecordBatch]:
         """See the contract. The time limit is the server's; MariaDB's counts the reading of the rows, too."""
@@ -107,9 +106,9 @@ class MysqlStorage:
         with connected(self._options) as connection:
             _limit_time(connection, self._options.query_seconds)
             begin_snapshot(connection)
-            columns = probe(connection, source)
+            schema = probe(connection, source)
             rows = 0
-            for batch in stream(connection, source, columns, f"LIMIT {limit + 1}" if limit else ""):
+            for batch in stream(connection, source, schema, f"LIMIT {limit + 1}" if limit else ""):
                 rows += batch.num_rows
                 if limit and rows > limit:
                     raise QueryLimit(f"The query gives more than {limit} rows.")

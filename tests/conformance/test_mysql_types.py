@@ -180,3 +180,13 @@ def test_a_row_larger_than_the_server_takes_is_refused_in_words(place: TablePlac
     rows = pa.table({"b": [b"x" * 20_000_000]})
     with pytest.raises(ValueUnsupported, match="max_allowed_packet"):
         place.open().write_table(place.table("wide"), rows.schema, rows.to_batches())
+
+
+def test_a_row_of_more_than_16_mib_is_read(place: TablePlace) -> None:
+    rows = place.open().read_query(
+        "SELECT REPEAT('a', 12000000) AS x, REPEAT('b', 12000000) AS y UNION ALL SELECT 'c', NULL"
+    )
+    assert pa.Table.from_batches(rows).to_pylist() == [
+        {"x": "a" * 12_000_000, "y": "b" * 12_000_000},
+        {"x": "c", "y": None},
+    ]
