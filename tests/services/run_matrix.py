@@ -95,7 +95,7 @@ ROUNDS = (
     ),
     Round(
         title="table suites and datasets of tables on Hive's protocol",
-        arguments=(*ON_HIVE, "-m", "real", "-k", "hive"),
+        arguments=(*ON_HIVE, "-m", "real", "-k", "test_hive or [hive"),
         servers={
             DATABASE_VARIABLE: MariadbServer,
             BROKER_VARIABLE: RedisServer,
