@@ -19,6 +19,7 @@ from datacenter.ledger.models import Job
 from datacenter.settings import StorageSettings
 from datacenter.storages.object_file import ObjectSource
 from jobs.building import copying
+from storage_adapters.contract import Part
 from storage_adapters.memory import MemoryStorage
 
 MINIMUM, PART, COPY_FROM = 5_000, 64_000, 64_000
@@ -133,5 +134,28 @@ def test_a_large_member_that_changed_never_becomes_an_archive(
     assert (job.state, job.error["code"]) == ("FAILURE", "OBJECT_CHANGED")
     storage = bench.resources.storages.open("default")
     assert list(storage.list_uploads(archive.prefix)) == []
+    with bench.database.reading() as session:
+        assert session.get_one(Archive, archive.id).object_name == ""
+
+
+def test_a_large_member_replaced_between_its_copies_never_becomes_an_archive(
+    bench: Workbench, dataset: Dataset, traffic: Traffic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, replaced = key_of(bench, dataset, "4.bin"), bytes(reversed(FILES["4.bin"]))
+    copy_part, begun = MemoryStorage.copy_part, []
+
+    def replaced_before_the_second(storage, *arguments) -> Part:
+        if arguments[-1].key == key:
+            begun.append(key)
+            if len(begun) == 2:
+                bench.keep("default", {key: replaced})
+        return copy_part(storage, *arguments)
+
+    monkeypatch.setattr(MemoryStorage, "copy_part", replaced_before_the_second)
+    archive, job = exported(bench, dataset)
+
+    assert len(begun) >= 2, "the content is copied in more than one part"
+    assert job.error is not None
+    assert (job.state, job.error["code"]) == ("FAILURE", "OBJECT_CHANGED")
     with bench.database.reading() as session:
         assert session.get_one(Archive, archive.id).object_name == ""
