@@ -1,11 +1,14 @@
 """Push-down: the engine writes a result as Parquet into the staging directory, and that is read in parallel.
 
 Results so go from the engine's workers to the storage without passing through the one server, and types keep
-their own form. The directory is removed afterwards, also after an error; a process that is killed leaves it.
+their own form. The directory is removed afterwards, also after an error; what a process that was killed has left goes
+before a later result is written, once nothing in it has changed for seven days.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
 from uuid import uuid4
 
 import pyarrow as pa
@@ -22,6 +25,7 @@ from storage_adapters.hive.staging import Staging
 from storage_adapters.table_source import Source
 
 DIRECTORY_PREFIX = "datacenter-pushdown-"
+ABANDONED_AFTER = timedelta(days=7)
 _THREADS = 4
 
 
@@ -91,6 +95,8 @@ def _typed(source: Source, schema: pa.Schema, table: pa.Table) -> list[pa.Record
 @contextmanager
 def _directory(staging: Staging) -> Iterator[str]:
     """A name in the staging directory that nobody else has; what is there afterwards is removed."""
+    with suppress(StorageError):  # failing is no reason not to read
+        _remove_abandoned(staging.storage, datetime.now(UTC) - ABANDONED_AFTER)
     name = f"{DIRECTORY_PREFIX}{uuid4().hex}"
     try:
         yield name
@@ -99,6 +105,14 @@ def _directory(staging: Staging) -> Iterator[str]:
             _remove(staging.storage, name)
         raise
     _remove(staging.storage, name)
+
+
+def _remove_abandoned(storage: Storage, before: datetime) -> None:
+    """Remove what killed processes have left. Empty directories, which are no objects, stay."""
+    stored = storage.list_objects(DIRECTORY_PREFIX)
+    for name, found in groupby(stored, lambda info: info.key.partition("/")[0]):
+        if all(info.modified_at < before for info in found):
+            _remove(storage, name)
 
 
 def _remove(storage: Storage, name: str) -> None:
