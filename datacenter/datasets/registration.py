@@ -99,7 +99,7 @@ def change(
         row = _found(session.get(RegisteredStorage, name, with_for_update=True), name)
         if registration_of(row) != before:
             raise Conflict(f"storage {name} was changed by somebody else at the same time; look at it again")
-        if new.url != row.url:
+        if _address(new) != _address(before.shown):
             refuse_used(session, name, action="moved")
         row.url, row.role, row.options, row.secrets = new.url, new.role, hide(new.options), sealed
         row.updated_at = now(session)
@@ -192,6 +192,12 @@ def _refuse_nested(session: Session, fixed: dict[str, StorageSettings], name: st
                 f"url: this place and that of {other!r} lie within one another, and one is a source, one a platform",
                 field="url",
             )
+
+
+def _address(storage: StorageSettings) -> tuple[object, ...]:
+    """What says where a storage is: its URL, the places of its options, and the region that stands for an endpoint."""
+    region = None if "endpoint" in storage.options else storage.options.get("region")
+    return storage.url, frozenset(places_of(storage.url, storage.options)), region
 
 
 def _changed(resources: Resources, before: Registration, wanted: StorageChange) -> StorageSettings:

@@ -13,9 +13,11 @@ from storage_adapters.reach import Reach, addresses_of, is_near
 
 PORTS = {"http": 80, "https": 443}
 PLACE_OPTION = re.compile(
-    r"(?:^|_)(?:endpoint|hosts?|url|uri|address|servers?|proxy|namenodes?|datanodes?)$", re.IGNORECASE
+    r"(?:^|_)(?:endpoint|hosts|url|uri|address|servers?|proxy|staging|namenodes?|datanodes?)$", re.IGNORECASE
 )
 """Options that name a place even where they are written without a scheme."""
+URL_OPTION = re.compile(r"^(?:host|port)$", re.IGNORECASE)
+"""Options that would lead elsewhere than the URL says."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,9 +56,12 @@ def places_of(url: str, options: Options) -> Iterator[tuple[str, Place]]:
     """
     yield "url", _place(url, "url")
     for name, value in options.items():
-        for each in str(value).split(","):
-            if "://" in each or (each.strip() and isinstance(value, str) and PLACE_OPTION.search(name)):
-                yield f"options.{name}", _place(each.strip(), f"options.{name}")
+        field = f"options.{name}"
+        if URL_OPTION.search(name):
+            raise Invalid(f"{field}: write it into the URL, scheme://host:port", field=field)
+        for each in _addresses_in(str(value)):
+            if "://" in each or (each and isinstance(value, str) and PLACE_OPTION.search(name)):
+                yield field, _place(each, field)
 
 
 def check_allowed(settings: Settings, url: str, options: Options) -> None:
@@ -99,6 +104,12 @@ def reach_of(settings: Settings, url: str, options: Options) -> Reach:
     # Whatever is near here was listed as such, see `check_far`.
     near = any(place.is_near for _, place in places_of(url, options))
     return Reach.NAMED if near or settings.environment == "development" else Reach.FAR
+
+
+def _addresses_in(value: str) -> list[str]:
+    """The addresses of a list like `nn1:8020,nn2:8020`; a URL or a path is one, commas and all."""
+    first, *_ = pieces = [piece.strip() for piece in value.split(",")]
+    return [value.strip()] if "://" in first or first.startswith("/") else pieces
 
 
 def _place(url: str, field: str) -> Place:

@@ -135,7 +135,11 @@ class Storages:
             if shown.kind in WITH_REACH and reach != Reach.ANY:
                 options["reach"] = reach.value  # whatever whoever registered it asked for
         with self._lock:  # a new set, because others may be reading the old one
-            self._secrets |= {*map(str, secrets_of(options).values()), *passwords_in(shown.url)}
+            urls = (shown.url, *map(str, options.values()))
+            self._secrets |= {
+                *map(str, secrets_of(options).values()),
+                *(password for url in urls for password in passwords_in(url)),
+            }
         try:
             opener = open_tables if holds_tables(shown.kind) else open_storage
             return cast("Storage | TableStorage", NamedStorage(opener(shown.kind, shown.url, options), name))

@@ -25,8 +25,11 @@ def secrets_of(options: Options) -> dict[str, OptionValue]:
 
 
 def hide(options: Options) -> dict[str, OptionValue]:
-    """The options with `***` in place of every secret."""
-    return {name: HIDDEN if is_secret(name) else value for name, value in options.items()}
+    """The options with `***` in place of every secret, also of one in a URL, as a proxy's may have."""
+    return {
+        name: HIDDEN if is_secret(name) else hide_in_url(value) if isinstance(value, str) else value
+        for name, value in options.items()
+    }
 
 
 def hide_in_url(url: str) -> str:
@@ -44,7 +47,7 @@ def hide_in_url(url: str) -> str:
 
 
 def passwords_in(url: str) -> list[str]:
-    """The password of a URL of the settings file; those of registrations have none."""
+    """The password of a URL of the settings file, if the text is one; those of registrations have none."""
     try:
         password = urlsplit(url).password
     except ValueError:

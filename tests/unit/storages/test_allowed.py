@@ -79,10 +79,17 @@ def test_nothing_may_be_registered_in_production_that_is_not_listed_and_everythi
         {"namenodes": "nn.example.com:9000,evil.example:9000"},
         {"callback": "http://evil.example/x"},
         {"server": "169.254.169.254"},
+        {"staging": "hdfs://nn.example.com:9000,10.0.0.5:80/x"},
+        {"staging": "webhdfs://nn.example.com:9000"},
+        {"staging": "nas:///srv/inbox,/../../../etc"},
+        {"staging": "/srv/inbox,/../../../etc"},
+        {"staging": "nn.example.com:9000,10.0.0.5:80"},
+        {"port": 22},
+        {"host": "rgw.example.com"},
     ],
 )
 def test_every_option_that_is_an_address_has_to_be_listed_too(options: dict) -> None:
-    settings = _settings("ceph://rgw.example.com", "hdfs://nn.example.com:9000")
+    settings = _settings("ceph://rgw.example.com", "hdfs://nn.example.com:9000", "nas:///srv/inbox")
 
     assert _refused(settings, "ceph://rgw.example.com/b", options) == f"options.{next(iter(options))}"
 

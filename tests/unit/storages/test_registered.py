@@ -167,3 +167,18 @@ def test_a_storage_whose_key_is_lost_says_so(centre) -> None:
 
     with pytest.raises(ConfigurationInvalid, match=r"registration\.keys"):
         Storages(keyless, centre.database).open("lost")
+
+
+def test_the_password_of_a_proxy_is_left_out_of_sentences(tmp_path: Path, centre) -> None:
+    options = {"endpoint": "http://rgw:7480", "access_key": "a", "secret_key": "b"}
+    proxied = {**options, "proxy": f"http://user:{CANARY}@proxy:3128"}
+    ceph = StorageSettings(kind="ceph", url="ceph://bucket", options=proxied)
+    settings = centre.settings.model_copy(update={"storages": {"lake": ceph}})
+    storages = Storages(settings, centre.database)
+
+    storages.open("lake")
+
+    assert (
+        storages.scrub(f"no route to http://user:{CANARY}@proxy:3128")
+        == "no route to http://user:***@proxy:3128"
+    )

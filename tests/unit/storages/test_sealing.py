@@ -73,5 +73,11 @@ def test_a_url_is_shown_without_its_password_and_query() -> None:
     assert hide_in_url("nas:///mnt/data") == "nas:///mnt/data"
 
 
+def test_a_password_in_an_option_that_is_a_url_is_hidden() -> None:
+    shown = hide({"proxy": "http://user:canary@proxy:3128", "endpoint": "http://rgw:7480", "threads": 4})
+
+    assert shown == {"proxy": "http://user:***@proxy:3128", "endpoint": "http://rgw:7480", "threads": 4}
+
+
 def test_a_sentence_is_scrubbed_of_every_secret_it_quotes() -> None:
     assert scrub("key canary-2, canary", ["canary", "canary-2", True, "ab"]) == "key ***, ***"

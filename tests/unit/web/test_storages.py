@@ -235,10 +235,15 @@ def test_a_storage_in_use_is_neither_removed_nor_moved(web, what: str) -> None:
     with web.resources.database.transaction() as session:
         row = _rows_on(name, now(session))[what]
         session.add(row)
-    moved = {"url": "memory://moved", "options": SECRETS}
+    moves = (
+        {"url": "memory://moved", "options": SECRETS},
+        {"options": {**SECRETS, "endpoint": "https://elsewhere.example"}},
+        {"options": {**SECRETS, "region": "elsewhere"}},
+    )
     try:
         assert "cannot be removed" in _refused(web.client.delete(f"{STORAGES}/{name}"), 409)
-        assert "cannot be moved" in _refused(web.client.patch(f"{STORAGES}/{name}", json=moved), 409)
+        for moved in moves:
+            assert "cannot be moved" in _refused(web.client.patch(f"{STORAGES}/{name}", json=moved), 409)
         assert web.client.patch(f"{STORAGES}/{name}", json={"role": "both"}).status_code == 200
     finally:
         with web.resources.database.transaction() as session:
