@@ -48,6 +48,9 @@ class Partition:
 
 WHOLE_TABLE = Partition(number=0, token="")
 
+MAX_PART = 2**63 - 1
+"""The highest number of a piece that is written; a caller may put more into a number than a count."""
+
 
 @runtime_checkable
 class TableStorage(Protocol):
@@ -112,28 +115,49 @@ class TableStorage(Protocol):
         Raises: TableExists (and not `replace`), ColumnUnsupported, ValueUnsupported, NotSupported.
         """
 
-    def begin_write(self, table: TableName, schema: pa.Schema) -> str:
+    def part_partition(self, number: int) -> Partition:
+        """The piece `number` of any table that was written with `keep_parts`, to be read: exactly the rows that came with it, in their order.
+
+        A number that no piece had is a piece without rows. Of a table without pieces reading it raises TableChanged.
+
+        Raises: ValueUnsupported (no number of a piece), NotSupported.
+        """
+
+    def begin_write(
+        self, table: TableName, schema: pa.Schema, *, write_id: str | None = None, keep_parts: bool = False
+    ) -> str:
         """Begin a table that several workers write, and return the id; nothing is visible before `complete_write`.
 
-        Raises: ColumnUnsupported, NotSupported.
+        A `write_id` of the caller's own, 16 hexadecimal digits, is never begun twice: again, and at the same moment,
+        it is the same write, and what was written is kept; published already, nothing is begun. With `keep_parts` the
+        published table can be read by `part_partition`; how it remembers the pieces is not seen in its columns.
+
+        Raises: TableMissing (no such database), ColumnUnsupported, NameInvalid, NotSupported.
         """
 
     def write_partition(
         self, table: TableName, write_id: str, number: int, batches: Iterable[pa.RecordBatch]
     ) -> int:
-        """Write one numbered piece and return its rows; the same number again replaces it.
+        """Write one piece, numbered from 0 to `MAX_PART`, and return its rows; the same number again replaces it.
 
-        Raises: UploadMissing, ValueUnsupported, NotSupported.
+        Two who write one piece at the same moment: one of them may fail and can be tried again.
+
+        Raises: UploadMissing (also when it was published), ColumnUnsupported, ValueUnsupported, NotSupported.
         """
 
-    def complete_write(self, table: TableName, write_id: str, *, replace: bool = False) -> None:
-        """Publish the table atomically; again, after it was published, does nothing.
+    def complete_write(
+        self, table: TableName, write_id: str, *, parts: Iterable[int] | None = None, replace: bool = False
+    ) -> None:
+        """Publish the table atomically; again, also after a crash in between, it ends the same; published, it does nothing.
+
+        With `parts` the table has the rows of these pieces only, whatever else was written, or still is; their numbers
+        are held in memory.
 
         Raises: TableExists (and not `replace`), UploadMissing, NotSupported.
         """
 
     def abort_write(self, table: TableName, write_id: str) -> None:
-        """Forget what was written; an unknown id counts as aborted."""
+        """Forget what was written and not published; an unknown id counts as aborted. Raises: NotSupported."""
 
     def drop_table(self, table: TableName) -> None:
         """Drop the table; a missing one counts as dropped. Raises: NotSupported."""

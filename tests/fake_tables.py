@@ -1,7 +1,9 @@
-"""A storage of tables in memory, for tests of what is done with one; it keeps the reading half of the contract."""
+"""A storage of tables in memory, for tests of what is done with one; it keeps the contract, without fsspec's face."""
 
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from secrets import token_hex
 from typing import Any, ClassVar
 
 import pyarrow as pa
@@ -10,11 +12,44 @@ import pytest
 from datacenter.settings import StorageSettings
 from storage_adapters import registry
 from storage_adapters.contract import Health
-from storage_adapters.errors import QueryInvalid, TableChanged, TableMissing
+from storage_adapters.errors import (
+    ColumnUnsupported,
+    NameInvalid,
+    PermissionDenied,
+    QueryInvalid,
+    TableChanged,
+    TableExists,
+    TableMissing,
+    UploadMissing,
+    ValueUnsupported,
+)
 from storage_adapters.registry import AdapterEntry
-from storage_adapters.tables import WHOLE_TABLE, Partition, TableCapabilities, TableInfo, TableName
+from storage_adapters.tables import (
+    MAX_PART,
+    WHOLE_TABLE,
+    Partition,
+    TableCapabilities,
+    TableInfo,
+    TableName,
+)
 
 BATCH_ROWS = 3
+HIDDEN_COLUMN = "datacenter_part"
+_ID = re.compile(r"[0-9a-f]{16}")
+
+
+@dataclass(kw_only=True)
+class Write:
+    """What was written of a table, by the number of the piece."""
+
+    schema: pa.Schema
+    keep_parts: bool
+    pieces: dict[int, pa.Table] = field(default_factory=dict)
+
+    def whole(self) -> pa.Table:
+        """All rows, piece after piece."""
+        pieces = [piece for _, piece in sorted(self.pieces.items())]
+        return pa.concat_tables([self.schema.empty_table(), *pieces])
 
 
 @dataclass(kw_only=True)
@@ -25,20 +60,25 @@ class Content:
     queries: dict[str, pa.Table] = field(default_factory=dict)
     before_read: Callable[[Partition], None] = lambda _: None
     """Called when the reading of a partition begins."""
+    writes: dict[tuple[str, str], Write] = field(default_factory=dict)
+    """What is not published, by database and id."""
+    published: dict[str, tuple[str, Write]] = field(default_factory=dict)
+    """The id and the pieces of each table that a write made, by `database.table`."""
 
 
 class FakeTables:
-    """Reads a `Content`; every instance of one URL reads the same."""
+    """Reads and writes a `Content`; every instance of one URL has the same. Any database is there."""
 
-    capabilities = TableCapabilities()
+    capabilities = TableCapabilities(write=True, snapshot=True)
     contents: ClassVar[dict[str, Content]] = {}
 
-    def __init__(self, content: Content) -> None:
+    def __init__(self, content: Content, *, read_only: bool = False) -> None:
         self._content = content
+        self._read_only = read_only
 
     @classmethod
     def from_url(cls, url: str, options: Mapping[str, Any]) -> "FakeTables":
-        return cls(cls.contents.setdefault(url, Content()))
+        return cls(cls.contents.setdefault(url, Content()), read_only=bool(options.get("read_only", False)))
 
     def check(self) -> Health:
         return Health(ok=True, detail=f"tables seen: {len(self._content.tables)}")
@@ -66,7 +106,9 @@ class FakeTables:
         found = self._find(table)
         if schema is not None and not found.schema.equals(schema):
             raise TableChanged(f"The columns of {table} changed.", key=str(table))
-        if partition.token:
+        if partition.token == "piece":
+            found = self._piece(table, partition.number)
+        elif partition.token:
             start, stop = map(int, partition.token.split())
             found = found.slice(start, stop - start)
         yield from _batches(found)
@@ -77,6 +119,91 @@ class FakeTables:
     def read_query(self, query: str) -> Iterator[pa.RecordBatch]:
         self._content.before_read(WHOLE_TABLE)
         yield from _batches(self._answer(query))
+
+    def part_partition(self, number: int) -> Partition:
+        return Partition(number=_checked(number), token="piece")
+
+    def write_table(
+        self, table: TableName, schema: pa.Schema, batches: Iterable[pa.RecordBatch], *, replace: bool = False
+    ) -> None:
+        write_id = self.begin_write(table, schema)
+        try:
+            self.write_partition(table, write_id, 0, batches)
+            self.complete_write(table, write_id, replace=replace)
+        finally:
+            self.abort_write(table, write_id)
+
+    def begin_write(
+        self, table: TableName, schema: pa.Schema, *, write_id: str | None = None, keep_parts: bool = False
+    ) -> str:
+        self._must_write()
+        write_id = token_hex(8) if write_id is None else write_id
+        if not _ID.fullmatch(write_id):
+            raise NameInvalid(f"The id of a write is 16 hexadecimal digits: {write_id!r}")
+        if not len(schema) or HIDDEN_COLUMN in map(str.lower, schema.names):
+            raise ColumnUnsupported(f"{table} needs a column, and none that is called {HIDDEN_COLUMN}.")
+        if not self._is_published(table, write_id):
+            write = Write(schema=schema, keep_parts=keep_parts)
+            self._content.writes.setdefault((table.database, write_id), write)
+        return write_id
+
+    def write_partition(
+        self, table: TableName, write_id: str, number: int, batches: Iterable[pa.RecordBatch]
+    ) -> int:
+        self._must_write()
+        number = _checked(number)
+        write = self._write(table, write_id)
+        try:
+            rows = pa.Table.from_batches(batches, write.schema)
+        except pa.ArrowInvalid as error:
+            raise ColumnUnsupported(f"A batch for {table} has other columns than the table.") from error
+        # Looked for again: it may have been published or aborted meanwhile.
+        self._write(table, write_id).pieces[number] = rows
+        return int(rows.num_rows)
+
+    def complete_write(
+        self, table: TableName, write_id: str, *, parts: Iterable[int] | None = None, replace: bool = False
+    ) -> None:
+        self._must_write()
+        if self._is_published(table, write_id):
+            return
+        write = self._write(table, write_id)
+        if str(table) in self._content.tables and not replace:
+            raise TableExists(f"The table {table} exists already.", key=str(table))
+        if parts is not None:
+            counted = set(parts)
+            write.pieces = {number: rows for number, rows in write.pieces.items() if number in counted}
+        del self._content.writes[table.database, write_id]
+        self._content.tables[str(table)] = write.whole()
+        self._content.published[str(table)] = (write_id, write)
+
+    def abort_write(self, table: TableName, write_id: str) -> None:
+        self._must_write()
+        self._content.writes.pop((table.database, write_id), None)
+
+    def drop_table(self, table: TableName) -> None:
+        self._must_write()
+        self._content.tables.pop(str(table), None)
+        self._content.published.pop(str(table), None)
+
+    def _must_write(self) -> None:
+        if self._read_only:
+            raise PermissionDenied("This storage is registered as read_only.")
+
+    def _write(self, table: TableName, write_id: str) -> Write:
+        write = self._content.writes.get((table.database, write_id))
+        if write is None:
+            raise UploadMissing(f"There is no write {write_id!r} of {table}.", key=str(table))
+        return write
+
+    def _is_published(self, table: TableName, write_id: str) -> bool:
+        return self._content.published.get(str(table), ("",))[0] == write_id
+
+    def _piece(self, table: TableName, number: int) -> pa.Table:
+        _, write = self._content.published.get(str(table), ("", None))
+        if write is None or not write.keep_parts:
+            raise TableChanged(f"{table} has no pieces that can be told apart.", key=str(table))
+        return write.pieces.get(number, write.schema.empty_table())
 
     def _find(self, table: TableName) -> pa.Table:
         if str(table) not in self._content.tables:
@@ -105,3 +232,10 @@ def _batches(table: pa.Table) -> Iterator[pa.RecordBatch]:
     if not table.num_rows:
         yield pa.RecordBatch.from_pylist([], schema=table.schema)
     yield from table.combine_chunks().to_batches(BATCH_ROWS)
+
+
+def _checked(number: int) -> int:
+    """The number. Raises: ValueUnsupported: no piece has it."""
+    if not 0 <= number <= MAX_PART:
+        raise ValueUnsupported(f"A piece has a number from 0 to {MAX_PART}, not {number}.")
+    return number

@@ -128,7 +128,12 @@ class HiveStorage:
     ) -> None:
         _refuse()
 
-    def begin_write(self, table: TableName, schema: pa.Schema) -> str:
+    def part_partition(self, number: int) -> Partition:
+        _refuse()
+
+    def begin_write(
+        self, table: TableName, schema: pa.Schema, *, write_id: str | None = None, keep_parts: bool = False
+    ) -> str:
         _refuse()
 
     def write_partition(
@@ -136,7 +141,9 @@ class HiveStorage:
     ) -> int:
         _refuse()
 
-    def complete_write(self, table: TableName, write_id: str, *, replace: bool = False) -> None:
+    def complete_write(
+        self, table: TableName, write_id: str, *, parts: Iterable[int] | None = None, replace: bool = False
+    ) -> None:
         _refuse()
 
     def abort_write(self, table: TableName, write_id: str) -> None:

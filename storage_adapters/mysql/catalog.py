@@ -52,6 +52,17 @@ def has_table(connection: Connection, table: TableName) -> bool:
     return (table.database, table.table) in found
 
 
+def comment_of(connection: Connection, table: TableName) -> str:
+    """The comment of the table; empty if there is none."""
+    found = fetch(
+        connection,
+        "SELECT TABLE_COMMENT, TABLE_NAME FROM information_schema.TABLES"
+        " WHERE TABLE_SCHEMA = %s AND TABLE_NAME = %s",
+        (table.database, table.table),
+    )
+    return next((str(comment) for comment, name in found if name == table.table), "")
+
+
 def find_table(connection: Connection, table: TableName) -> Source:
     """The table as something to select from. Raises: TableMissing."""
     if table.database.lower() in SYSTEM_DATABASES or not has_table(connection, table):

@@ -114,7 +114,10 @@ def _session(options: MysqlOptions, writing: bool) -> list[str]:
         f"SET SESSION sql_mode = '{SQL_MODE}', time_zone = '+00:00', "
         f"net_write_timeout = {options.stall_seconds}, net_read_timeout = {options.stall_seconds}"
     ]
-    if not writing:
+    if writing:
+        # A writer whose machine is gone keeps its transaction, and who publishes waits for that.
+        statements.append(f"SET SESSION wait_timeout = {options.stall_seconds}")
+    else:
         statements.append("SET SESSION TRANSACTION READ ONLY")
     return statements
 

@@ -10,12 +10,13 @@ from storage_adapters.errors import (
     PermissionDenied,
     QueryLimit,
     StorageError,
-    UploadMissing,
 )
-from storage_adapters.mysql import catalog, writing
+from storage_adapters.mysql import catalog, pieces, staging, writing
 from storage_adapters.mysql.connection import Connection, connected, execute, fetch, server_version
+from storage_adapters.mysql.dropping import drop
 from storage_adapters.mysql.options import MysqlOptions, options_from_url
 from storage_adapters.mysql.partitions import KeyRange, cut_table, where_in_range
+from storage_adapters.mysql.publishing import publish
 from storage_adapters.mysql.queries import query_source
 from storage_adapters.mysql.reading import begin_snapshot, probe, stream
 from storage_adapters.options import OptionValue
@@ -84,13 +85,11 @@ class MysqlStorage:
     ) -> Iterator[pa.RecordBatch]:
         with connected(self._options) as connection:
             source = catalog.find_table(connection, table)
-            rest = ""
-            if partition.token:
-                key = catalog.primary_key(connection, table)
-                rest = where_in_range(key, KeyRange.from_token(partition.token))
             begin_snapshot(connection)
             found = probe(connection, source)
             source.expect(found, schema)
+            # From the probe on the table keeps its name, so that this is the key of what is read.
+            rest = _where(connection, table, partition.token) if partition.token else ""
             yield from stream(connection, source, found, rest)
 
     def validate_query(self, query: str) -> pa.Schema:
@@ -118,50 +117,64 @@ class MysqlStorage:
         self, table: TableName, schema: pa.Schema, batches: Iterable[pa.RecordBatch], *, replace: bool = False
     ) -> None:
         self._must_write()
+        write_id = staging.new_write_id()
         with connected(self._options, writing=True) as connection:
-            write_id = writing.create_staging(connection, table, schema, parts=False)
-            staging = writing.staging_name(table, write_id)
+            staging.create_staging(connection, table, schema, write_id)
         try:
             with connected(self._options, writing=True) as connection:
-                writing.insert_rows(connection, table, staging, _checked(table, schema, batches))
-                writing.publish(connection, table, write_id, replace=replace)
+                name = staging.staging_name(table, write_id)
+                writing.insert_rows(connection, table, name, _checked(table, schema, batches))
+                publish(connection, table, write_id, parts=None, replace=replace)
         except BaseException:
             self.abort_write(table, write_id)
             raise
 
-    def begin_write(self, table: TableName, schema: pa.Schema) -> str:
+    def part_partition(self, number: int) -> Partition:
+        return pieces.piece_partition(number)
+
+    def begin_write(
+        self, table: TableName, schema: pa.Schema, *, write_id: str | None = None, keep_parts: bool = False
+    ) -> str:
         self._must_write()
+        write_id = staging.new_write_id() if write_id is None else write_id
+        key = pieces.hidden_key() if keep_parts else pieces.passing_key()
         with connected(self._options, writing=True) as connection:
-            return writing.create_staging(connection, table, schema, parts=True)
+            staging.create_staging(connection, table, schema, write_id, key)
+        return write_id
 
     def write_partition(
         self, table: TableName, write_id: str, number: int, batches: Iterable[pa.RecordBatch]
     ) -> int:
         self._must_write()
-        staging = writing.staging_name(table, write_id)
         with connected(self._options, writing=True) as connection:
-            if not catalog.has_table(connection, staging):
-                raise UploadMissing(f"There is no write {write_id!r} of {table}.", key=str(table))
-            return writing.replace_part(connection, table, staging, number, batches)
+            return writing.replace_part(connection, table, write_id, number, batches)
 
-    def complete_write(self, table: TableName, write_id: str, *, replace: bool = False) -> None:
+    def complete_write(
+        self, table: TableName, write_id: str, *, parts: Iterable[int] | None = None, replace: bool = False
+    ) -> None:
         self._must_write()
         with connected(self._options, writing=True) as connection:
-            writing.publish(connection, table, write_id, replace=replace)
+            publish(connection, table, write_id, parts=parts, replace=replace)
 
     def abort_write(self, table: TableName, write_id: str) -> None:
         self._must_write()
         with connected(self._options, writing=True) as connection:
-            writing.drop(connection, writing.staging_name(table, write_id))
+            staging.drop_staging(connection, table, write_id)
 
     def drop_table(self, table: TableName) -> None:
         self._must_write()
         with connected(self._options, writing=True) as connection:
-            writing.drop(connection, table)
+            drop(connection, table)
 
     def _must_write(self) -> None:
         if self._options.read_only:
             raise PermissionDenied("This storage is registered as read_only.")
+
+
+def _where(connection: Connection, table: TableName, token: str) -> str:
+    """What picks the rows of a partition. Raises: TableChanged: the table is not cut so, or not any more."""
+    key = catalog.primary_key(connection, table)
+    return pieces.where_in_piece(key, token) or where_in_range(key, KeyRange.from_token(token))
 
 
 def _limit_time(connection: Connection, seconds: int) -> None:

@@ -14,7 +14,7 @@ from storage_adapters.errors import (
     TableChanged,
     UploadMissing,
 )
-from storage_adapters.mysql import writing
+from storage_adapters.mysql import staging
 from storage_adapters.tables import WHOLE_TABLE, TableName, TableStorage
 
 pytestmark = pytest.mark.real
@@ -136,7 +136,7 @@ def test_the_next_write_removes_what_a_killed_writer_left_a_week_ago(
     assert storage.write_partition(table, first, 0, ROWS.to_batches()) == 1000, "a young one stays"
 
     # By a clock that is far ahead, both are old.
-    monkeypatch.setattr(writing, "ABANDONED_AFTER", timedelta(hours=-1))
+    monkeypatch.setattr(staging, "ABANDONED_AFTER", timedelta(hours=-1))
     third = storage.begin_write(table, ROWS.schema)
 
     for gone in (first, second):

@@ -1,0 +1,102 @@
+"""Pieces: each row of a table that several write has a key, its piece and its place there, hidden or gone when published."""
+
+import re
+from collections.abc import Iterable
+
+import numpy as np
+import pyarrow as pa
+
+from storage_adapters.errors import TableChanged, ValueUnsupported
+from storage_adapters.mysql.catalog import KeyColumn
+from storage_adapters.mysql.connection import Connection, execute, fetch
+from storage_adapters.mysql.names import quote_name, quote_table
+from storage_adapters.tables import MAX_PART, Partition, TableName
+
+PART_COLUMN = "datacenter_part"
+ROW_COLUMN = "datacenter_row"
+KEY_COLUMNS = (PART_COLUMN, ROW_COLUMN)
+
+BITE_ROWS = 1000
+"""How many rows one transaction removes: a server's log takes a transaction as a whole."""
+
+_PART, _ROW = map(quote_name, KEY_COLUMNS)
+_TOKEN = re.compile(r"piece ([0-9]{1,19})")
+
+
+def hidden_key() -> list[str]:
+    """The definitions of a key that stays, and of columns that only those see who name them.
+
+    Source: https://mariadb.com/kb/en/invisible-columns/ (one that is NOT NULL needs a default),
+    https://dev.mysql.com/doc/refman/8.4/en/invisible-columns.html
+    """
+    kind = "BIGINT NOT NULL DEFAULT 0 INVISIBLE"
+    return [f"{_PART} {kind}", f"{_ROW} {kind}", f"PRIMARY KEY ({_PART}, {_ROW})"]
+
+
+def passing_key() -> list[str]:
+    """The definitions of a key that goes before the table is published."""
+    # Columns that might be NULL make no clustered key, which could not go without a copy of the table.
+    return [f"{_PART} BIGINT NULL", f"{_ROW} BIGINT NULL", f"UNIQUE KEY {_PART} ({_PART}, {_ROW})"]
+
+
+def checked_number(number: int) -> int:
+    """The number. Raises: ValueUnsupported: no piece has it."""
+    if not 0 <= number <= MAX_PART:
+        raise ValueUnsupported(f"A piece has a number from 0 to {MAX_PART}, not {number}.")
+    return number
+
+
+def with_key(batch: pa.RecordBatch, number: int, first_row: int) -> pa.RecordBatch:
+    """The batch with the key of its rows, which follow `first_row` rows of the same piece."""
+    # As columns of the batch they need no code of their own where rows are written.
+    rows = np.arange(first_row, first_row + batch.num_rows, dtype=np.int64)
+    numbered = batch.append_column(PART_COLUMN, pa.array(np.full_like(rows, number)))
+    return numbered.append_column(ROW_COLUMN, pa.array(rows))
+
+
+def delete_piece(connection: Connection, staging: TableName, number: int) -> None:
+    """Delete the rows of a piece, within the transaction that there is."""
+    execute(connection, f"DELETE FROM {quote_table(staging)} WHERE {_PART} = {number}")
+
+
+def keep_pieces(connection: Connection, staging: TableName, parts: set[int]) -> None:
+    """Delete the rows of all other pieces, `BITE_ROWS` in a transaction."""
+    table = quote_table(staging)
+    for (number,) in fetch(connection, f"SELECT DISTINCT {_PART} FROM {table}"):
+        if number in parts:
+            continue
+        last = int(fetch(connection, f"SELECT MAX({_ROW}) FROM {table} WHERE {_PART} = {number}")[0][0])
+        for first in range(0, last + 1, BITE_ROWS):
+            rows = f"{_ROW} >= {first} AND {_ROW} < {first + BITE_ROWS}"
+            execute(connection, f"DELETE FROM {table} WHERE {_PART} = {number} AND {rows}")
+
+
+def remove_passing_key(connection: Connection, staging: TableName) -> None:
+    """Let the key and its columns go, if they are not to stay."""
+    found = fetch(
+        connection,
+        "SELECT COUNT(*) FROM information_schema.STATISTICS"
+        " WHERE TABLE_SCHEMA = %s AND TABLE_NAME = %s AND INDEX_NAME = %s",
+        (staging.database, staging.table, PART_COLUMN),
+    )
+    if found[0][0]:
+        gone = f"DROP KEY {_PART}, DROP COLUMN {_PART}, DROP COLUMN {_ROW}"
+        execute(connection, f"ALTER TABLE {quote_table(staging)} {gone}")
+
+
+def piece_partition(number: int) -> Partition:
+    """The piece of that number. Raises: ValueUnsupported."""
+    return Partition(number=checked_number(number), token=f"piece {number}")
+
+
+def where_in_piece(key: Iterable[KeyColumn], token: str) -> str | None:
+    """WHERE and ORDER BY for the rows of a piece; None if the token is that of something else.
+
+    Raises: TableChanged: the table has no pieces, or none any more.
+    """
+    piece = _TOKEN.fullmatch(token)
+    if piece is None:
+        return None
+    if tuple(column.name for column in key) != KEY_COLUMNS:
+        raise TableChanged("The table has no pieces that can be told apart.")
+    return f"WHERE {_PART} = {int(piece[1])} ORDER BY {_PART}, {_ROW}"

@@ -1,0 +1,122 @@
+"""Staging: the tables that gather the rows of a write, under names that its id alone tells."""
+
+import re
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import timedelta
+from secrets import token_hex
+
+import pyarrow as pa
+import pymysql
+from pymysql.constants import ER
+
+from storage_adapters.errors import (
+    ColumnUnsupported,
+    NameInvalid,
+    NotSupported,
+    TableMissing,
+    UploadMissing,
+)
+from storage_adapters.mysql.catalog import comment_of, has_table, list_databases
+from storage_adapters.mysql.connection import Connection, execute, fetch
+from storage_adapters.mysql.definitions import define_columns
+from storage_adapters.mysql.dropping import drop
+from storage_adapters.mysql.names import STAGING_PREFIX, quote_table
+from storage_adapters.mysql.pieces import KEY_COLUMNS
+from storage_adapters.tables import TableName
+
+ABANDONED_AFTER = timedelta(days=7)
+"""A staging table that has not been changed for so long belongs to a writer that was killed."""
+
+_ID = re.compile(r"[0-9a-f]{16}")
+
+
+def new_write_id() -> str:
+    """An id that no other write has."""
+    return token_hex(8)
+
+
+def create_staging(
+    connection: Connection, table: TableName, schema: pa.Schema, write_id: str, key: Sequence[str] = ()
+) -> None:
+    """Make the staging table, with the definitions of a key beside the columns, unless the write was begun already.
+
+    Staging tables of the same database that were abandoned go first.
+
+    Raises:
+        TableMissing (no such database), ColumnUnsupported, NameInvalid, NotSupported.
+    """
+    quote_table(table)  # before anything is written under another name
+    if not _ID.fullmatch(write_id):
+        raise NameInvalid(f"The id of a write is 16 hexadecimal digits: {write_id[:80]!r}")
+    if table.database not in list_databases(connection):
+        raise TableMissing(f"There is no database {table.database!r}, or none that this user may see.")
+    if table.table.startswith(STAGING_PREFIX) or not {*map(str.lower, schema.names)}.isdisjoint(KEY_COLUMNS):
+        own = ", ".join((*KEY_COLUMNS, f"{STAGING_PREFIX}…"))
+        raise ColumnUnsupported(f"{own} are names of this program's own; {table} needs others.")
+    definitions = [*define_columns(str(table), schema), *key]
+    if is_begun(connection, table, write_id):
+        return
+    _remove_abandoned(connection, table.database)
+    # Of two who begin one write at the same moment, the second one finds it made.
+    statement = (
+        f"CREATE TABLE IF NOT EXISTS {quote_table(staging_name(table, write_id))} ({', '.join(definitions)})"
+        f" ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin COMMENT='{_comment(write_id)}'"
+    )
+    try:
+        execute(connection, statement)
+    except pymysql.ProgrammingError as error:
+        if error.args[0] != ER.PARSE_ERROR:
+            raise
+        raise NotSupported(
+            "The server knows no invisible columns, which MariaDB has since 10.3 and MySQL since 8.0.23."
+        ) from error
+
+
+def staging_name(table: TableName, write_id: str) -> TableName:
+    """Where the write gathers its rows. Raises: UploadMissing: that is no id of a write."""
+    if not _ID.fullmatch(write_id):
+        raise UploadMissing(f"There is no write {write_id[:80]!r}.", key=str(table))
+    return TableName(database=table.database, table=f"{STAGING_PREFIX}{write_id}")
+
+
+def sealed_name(table: TableName, write_id: str) -> TableName:
+    """Where the rows are when no more of them are taken. Raises: UploadMissing: that is no id of a write."""
+    staging = staging_name(table, write_id)
+    return TableName(database=table.database, table=f"{staging.table}_sealed")
+
+
+def is_begun(connection: Connection, table: TableName, write_id: str) -> bool:
+    """Whether the write gathers rows, is sealed or published."""
+    names = (staging_name(table, write_id), sealed_name(table, write_id))
+    return any(has_table(connection, name) for name in names) or is_published(connection, table, write_id)
+
+
+def is_published(connection: Connection, table: TableName, write_id: str) -> bool:
+    """Whether the table was made by this write."""
+    return comment_of(connection, table) == _comment(write_id)
+
+
+def drop_staging(connection: Connection, table: TableName, write_id: str) -> None:
+    """Drop what the write gathered; nothing there counts as dropped."""
+    for name in (staging_name(table, write_id), sealed_name(table, write_id)):
+        drop(connection, name)
+
+
+def _remove_abandoned(connection: Connection, database: str) -> None:
+    """Drop what killed writers left; failing is no reason not to write."""
+    found = fetch(
+        connection,
+        "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = %s"
+        " AND LEFT(TABLE_NAME, CHAR_LENGTH(%s)) = %s"
+        f" AND COALESCE(UPDATE_TIME, CREATE_TIME) < NOW() - INTERVAL {ABANDONED_AFTER // timedelta(seconds=1)} SECOND",
+        (database, STAGING_PREFIX, STAGING_PREFIX),
+    )
+    for (name,) in found:
+        with suppress(pymysql.Error):
+            table = quote_table(TableName(database=database, table=str(name)))
+            execute(connection, f"DROP TABLE IF EXISTS {table}")
+
+
+def _comment(write_id: str) -> str:
+    return f"datacenter write {write_id}"
