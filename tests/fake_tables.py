@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from secrets import token_hex
+from threading import Lock
 from typing import Any, ClassVar
 
 import pyarrow as pa
@@ -64,6 +65,7 @@ class Content:
     """What is not published, by database and id."""
     published: dict[str, tuple[str, Write]] = field(default_factory=dict)
     """The id and the pieces of each table that a write made, by `database.table`."""
+    publishing: Lock = field(default_factory=Lock)
 
 
 class FakeTables:
@@ -165,17 +167,18 @@ class FakeTables:
         self, table: TableName, write_id: str, *, parts: Iterable[int] | None = None, replace: bool = False
     ) -> None:
         self._must_write()
-        if self._is_published(table, write_id):
-            return
-        write = self._write(table, write_id)
-        if str(table) in self._content.tables and not replace:
-            raise TableExists(f"The table {table} exists already.", key=str(table))
-        if parts is not None:
-            counted = set(parts)
-            write.pieces = {number: rows for number, rows in write.pieces.items() if number in counted}
-        del self._content.writes[table.database, write_id]
-        self._content.tables[str(table)] = write.whole()
-        self._content.published[str(table)] = (write_id, write)
+        counted = None if parts is None else set(parts)
+        with self._content.publishing:
+            if self._is_published(table, write_id):
+                return
+            write = self._write(table, write_id)
+            if str(table) in self._content.tables and not replace:
+                raise TableExists(f"The table {table} exists already.", key=str(table))
+            if counted is not None:
+                write.pieces = {number: rows for number, rows in write.pieces.items() if number in counted}
+            del self._content.writes[table.database, write_id]
+            self._content.tables[str(table)] = write.whole()
+            self._content.published[str(table)] = (write_id, write)
 
     def abort_write(self, table: TableName, write_id: str) -> None:
         self._must_write()

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -11,7 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pymysql
 import pytest
+from fake_tables import FakeTables, register_fake_tables
 from impala.dbapi import connect
+from pymysql.cursors import DictCursor
 
 from storage_adapters.contract import NewObject, Storage
 from storage_adapters.options import OptionValue
@@ -56,7 +59,7 @@ class TablePlace:
         """A table of the database."""
         return TableName(database=self.database, table=name)
 
-    def run(self, *statements: str) -> None:
+    def run(self, *statements: str) -> object:
         """Change the server behind the storage's back, in the database."""
         raise NotImplementedError
 
@@ -88,7 +91,8 @@ class MysqlPlace(TablePlace):
         " information_schema.COLLATIONS c, information_schema.COLLATIONS d WHERE a.ID * b.ID * c.ID + d.ID = -1"
     )
 
-    def run(self, *statements: str) -> None:
+    def run(self, *statements: str) -> list[dict[str, Any]]:
+        """See above. The rows that the last statement gives, by column."""
         parts = urlsplit(self.url)
         with (
             pymysql.connect(
@@ -99,11 +103,13 @@ class MysqlPlace(TablePlace):
                 database=self.database,
                 charset="utf8mb4",
                 autocommit=True,
+                cursorclass=DictCursor,
             ) as connection,
             connection.cursor() as cursor,
         ):
             for statement in statements:
                 cursor.execute(statement)
+            return list(cursor.fetchall())
 
     def fill(self, table: TableName, rows: pa.Table) -> None:
         self.open().write_table(table, rows.schema, rows.to_batches(max_chunksize=300))
@@ -157,6 +163,31 @@ class HivePlace(TablePlace):
             f"CREATE TABLE `{table.table}` USING parquet {partitioned}"
             f" AS SELECT * FROM parquet.`{self.directory}/{name}`"
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class FakePlace(TablePlace):
+    """The tables in memory, which job tests use; they keep the contract like everybody."""
+
+    kind: str = "fake"
+    system_tables: Sequence[tuple[str, str]] = ()
+    slow_query: str = ""
+
+    def fill(self, table: TableName, rows: pa.Table) -> None:
+        self.open().write_table(table, rows.schema, rows.to_batches())
+
+    def drop(self, table: TableName) -> None:
+        self.open().drop_table(table)
+
+
+@contextmanager
+def fake_place() -> Iterator[FakePlace]:
+    """A server in memory, without tables."""
+    url = f"fake://{uuid4().hex}"
+    with pytest.MonkeyPatch.context() as patch:
+        register_fake_tables(patch)
+        yield FakePlace(url=url, database="zoo")
+        FakeTables.contents.pop(url, None)
 
 
 @contextmanager

@@ -16,6 +16,9 @@ PART_COLUMN = "datacenter_part"
 ROW_COLUMN = "datacenter_row"
 KEY_COLUMNS = (PART_COLUMN, ROW_COLUMN)
 
+HIDDEN_KEY = "PRIMARY"
+_PASSING_KEY = "datacenter_pieces"
+
 BITE_ROWS = 1000
 """How many rows one transaction removes: a server's log takes a transaction as a whole."""
 
@@ -36,7 +39,7 @@ def hidden_key() -> list[str]:
 def passing_key() -> list[str]:
     """The definitions of a key that goes before the table is published."""
     # Columns that might be NULL make no clustered key, which could not go without a copy of the table.
-    return [f"{_PART} BIGINT NULL", f"{_ROW} BIGINT NULL", f"UNIQUE KEY {_PART} ({_PART}, {_ROW})"]
+    return [f"{_PART} BIGINT NULL", f"{_ROW} BIGINT NULL", f"UNIQUE KEY {_PASSING_KEY} ({_PART}, {_ROW})"]
 
 
 def checked_number(number: int) -> int:
@@ -62,26 +65,30 @@ def delete_piece(connection: Connection, staging: TableName, number: int) -> Non
 def keep_pieces(connection: Connection, staging: TableName, parts: set[int]) -> None:
     """Delete the rows of all other pieces, `BITE_ROWS` in a transaction."""
     table = quote_table(staging)
-    for (number,) in fetch(connection, f"SELECT DISTINCT {_PART} FROM {table}"):
+    # The server finds these at the ends of the pieces in the key, without a look at the rows between.
+    for number, last in fetch(connection, f"SELECT {_PART}, MAX({_ROW}) FROM {table} GROUP BY {_PART}"):
         if number in parts:
             continue
-        last = int(fetch(connection, f"SELECT MAX({_ROW}) FROM {table} WHERE {_PART} = {number}")[0][0])
         for first in range(0, last + 1, BITE_ROWS):
             rows = f"{_ROW} >= {first} AND {_ROW} < {first + BITE_ROWS}"
             execute(connection, f"DELETE FROM {table} WHERE {_PART} = {number} AND {rows}")
 
 
-def remove_passing_key(connection: Connection, staging: TableName) -> None:
-    """Let the key and its columns go, if they are not to stay."""
+def key_of_pieces(connection: Connection, staging: TableName) -> str | None:
+    """The name of the key; None if there is none, or none any more."""
     found = fetch(
         connection,
-        "SELECT COUNT(*) FROM information_schema.STATISTICS"
-        " WHERE TABLE_SCHEMA = %s AND TABLE_NAME = %s AND INDEX_NAME = %s",
+        "SELECT INDEX_NAME FROM information_schema.STATISTICS"
+        " WHERE TABLE_SCHEMA = %s AND TABLE_NAME = %s AND COLUMN_NAME = %s",
         (staging.database, staging.table, PART_COLUMN),
     )
-    if found[0][0]:
-        gone = f"DROP KEY {_PART}, DROP COLUMN {_PART}, DROP COLUMN {_ROW}"
-        execute(connection, f"ALTER TABLE {quote_table(staging)} {gone}")
+    return str(found[0][0]) if found else None
+
+
+def remove_passing_key(connection: Connection, staging: TableName) -> None:
+    """Let the key that is not to stay go, with its columns."""
+    gone = f"DROP KEY {_PASSING_KEY}, DROP COLUMN {_PART}, DROP COLUMN {_ROW}"
+    execute(connection, f"ALTER TABLE {quote_table(staging)} {gone}")
 
 
 def piece_partition(number: int) -> Partition:

@@ -3,14 +3,21 @@
 from collections.abc import Iterable
 
 import pymysql
+from pymysql.constants import ER
 
 from storage_adapters.errors import TableExists, UploadMissing
 from storage_adapters.mysql.catalog import has_table
 from storage_adapters.mysql.connection import Connection, execute
 from storage_adapters.mysql.names import STAGING_PREFIX, quote_table
-from storage_adapters.mysql.pieces import keep_pieces, remove_passing_key
+from storage_adapters.mysql.pieces import HIDDEN_KEY, keep_pieces, key_of_pieces, remove_passing_key
 from storage_adapters.mysql.staging import is_published, new_write_id, sealed_name, staging_name
 from storage_adapters.tables import TableName
+
+_MOVED_ON = (ER.NO_SUCH_TABLE, ER.CANT_DROP_FIELD_OR_KEY, ER.BAD_FIELD_ERROR)
+"""What a step meets when somebody else took it at the same moment."""
+
+_STEPS = 3
+"""Sealing, removing the key, renaming: so often at most somebody else can be faster."""
 
 
 def publish(
@@ -23,18 +30,30 @@ def publish(
     Raises:
         TableExists: and not `replace`. UploadMissing.
     """
-    if is_published(connection, table, write_id):
-        return
-    try:
-        sealed = _seal(connection, table, write_id, replace=replace)
-        if parts is not None:
-            keep_pieces(connection, sealed, set(parts))
+    counted = None if parts is None else set(parts)
+    for steps_left in reversed(range(_STEPS + 1)):
+        try:
+            if not is_published(connection, table, write_id):
+                _publish(connection, table, write_id, counted, replace=replace)
+            return
+        except pymysql.Error as error:
+            if error.args[0] not in _MOVED_ON or not steps_left:
+                raise
+        except (TableExists, UploadMissing):
+            if not is_published(connection, table, write_id):
+                raise
+
+
+def _publish(
+    connection: Connection, table: TableName, write_id: str, counted: set[int] | None, *, replace: bool
+) -> None:
+    sealed = _seal(connection, table, write_id, replace=replace)
+    key = key_of_pieces(connection, sealed)
+    if key is not None and counted is not None:
+        keep_pieces(connection, sealed, counted)
+    if key is not None and key != HIDDEN_KEY:
         remove_passing_key(connection, sealed)
-        _rename(connection, sealed, table, replace=replace)
-    except (pymysql.Error, TableExists, UploadMissing):
-        # Somebody else who publishes it at the same moment may have been faster at any of these steps.
-        if not (connection.open and is_published(connection, table, write_id)):
-            raise
+    _rename(connection, sealed, table, replace=replace)
 
 
 def _seal(connection: Connection, table: TableName, write_id: str, *, replace: bool) -> TableName:
@@ -43,8 +62,9 @@ def _seal(connection: Connection, table: TableName, write_id: str, *, replace: b
     Without this an attempt that does not count could write between the deletion of its rows and the publishing.
     """
     staging, sealed = staging_name(table, write_id), sealed_name(table, write_id)
-    is_sealed = has_table(connection, sealed)
-    if not is_sealed and not has_table(connection, staging):
+    is_open = has_table(connection, staging)
+    is_sealed = has_table(connection, sealed)  # in this order: it may be sealed between the two
+    if not is_open and not is_sealed:
         raise UploadMissing(f"There is no write {write_id!r} of {table}.", key=str(table))
     if not replace and has_table(connection, table):
         raise TableExists(f"The table {table} exists already.", key=str(table))

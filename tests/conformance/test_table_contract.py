@@ -242,9 +242,12 @@ def test_a_storage_that_does_not_write_says_so_and_leaves_everything(
     assert not storage.capabilities.write
     for attempt in (
         lambda: storage.write_table(rows, ROWS.schema, ROWS.to_batches(), replace=True),
+        lambda: storage.part_partition(0),
         lambda: storage.begin_write(rows, ROWS.schema),
+        lambda: storage.begin_write(rows, ROWS.schema, write_id="0" * 16, keep_parts=True),
         lambda: storage.write_partition(rows, "id", 0, ROWS.to_batches()),
         lambda: storage.complete_write(rows, "id"),
+        lambda: storage.complete_write(rows, "id", parts=[0]),
         lambda: storage.abort_write(rows, "id"),
         lambda: storage.drop_table(rows),
     ):

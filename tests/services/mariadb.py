@@ -27,10 +27,14 @@ class MariadbServer(Server):
     def launch(self) -> None:
         """Make the system tables, then start it in the foreground."""
         data = str(self.directory / "data")
+        # One that starts removes what it finds in its directory of temporary files, also that of others.
+        temporary = self.directory / "tmp"
+        temporary.mkdir()
         owner = f"--user={getpass.getuser()}"
         subprocess.run(
             [
                 *(program_path("mariadb-install-db"), "--no-defaults", owner, f"--datadir={data}"),
+                f"--tmpdir={temporary}",
                 *("--auth-root-authentication-method=normal", "--skip-test-db"),
             ],
             check=True,
@@ -39,6 +43,7 @@ class MariadbServer(Server):
         )
         self.spawn(
             *("mariadbd", "--no-defaults", owner, f"--datadir={data}", f"--socket={self._socket}"),
+            f"--tmpdir={temporary}",
             *(f"--port={self.port}", "--bind-address=127.0.0.1", "--skip-name-resolve"),
             *("--character-set-server=utf8mb4", "--innodb-buffer-pool-size=64M"),
             # A commit survives the death of the server, not of the machine: enough for tests, and faster.
