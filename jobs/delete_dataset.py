@@ -1,4 +1,4 @@
-"""Delete: remove every object of a dataset, then what is left under its prefix, and report what would not go."""
+"""Delete: remove every object of a dataset, then what is left under its prefix, and its table; report what would not go."""
 
 from collections.abc import Iterator
 from itertools import chain
@@ -7,15 +7,16 @@ from typing import Any, ClassVar
 from sqlalchemy.orm import Session
 
 from datacenter.datasets.deletion import forget
+from datacenter.datasets.kept_tables import KeptTable
 from datacenter.datasets.manifest import group_bounds, open_rows
 from datacenter.datasets.models import DatasetVersion, dataset_prefix
-from datacenter.errors import DataCentreError
+from datacenter.errors import DataCentreError, Invalid
 from datacenter.ledger.leases import ShardPlan, Totals
 from datacenter.ledger.states import JobKind
 from jobs.contract import Ending, JobContext, Plan
-from jobs.leftovers import abort_uploads
+from jobs.leftovers import abort_uploads, drop_kept
 from storage_adapters.contract import DeleteOutcome, Storage
-from storage_adapters.errors import ObjectMissing
+from storage_adapters.errors import ObjectMissing, StorageError, TableMissing
 
 MOST_EXAMPLES = 20
 
@@ -33,7 +34,8 @@ class DeleteDataset:
 
     def plan(self, job: JobContext) -> Plan:
         version = _newest_version(job)
-        if version is None:
+        if version is None or KeptTable.of_payload(job.payload) is not None:
+            # Of a table no object is named by the manifest: the finish drops it.
             return Plan(shards=[], totals=Totals(files=0, size_bytes=0), phase="deleting")
         return Plan(
             shards=_shards(job, version),
@@ -58,7 +60,8 @@ class DeleteDataset:
         return {"failed": failures.count}
 
     def finish(self, job: JobContext, results: Iterator[dict[str, Any]]) -> Ending:
-        """Sweep the prefix: manifests, staging, unfinished uploads, and whatever the shards could not remove.
+        """Drop the table, and sweep the prefix: manifests, staging, unfinished uploads, and whatever the shards could
+        not remove.
 
         Raises: LeftoversRemain, naming some of what is left.
         """
@@ -74,6 +77,7 @@ class DeleteDataset:
                 f"{left.count} objects could not be removed from storage {job.payload['storage']}, "
                 f"first {first['key']}: {first['message']}"
             )
+        _drop_table(job)
         dataset_id = job.payload["dataset_id"]
         return Ending(
             result={"dataset": dataset_id, "leftovers": 0},
@@ -82,8 +86,8 @@ class DeleteDataset:
 
     def undo(self, job: JobContext) -> Ending:
         """A delete is never taken back; what is left is counted, and `retry` removes it."""
-        left = 0
-        examples: list[str] = []
+        examples = _tables_left(job)
+        left = len(examples)
         for info in _storage(job).list_objects(dataset_prefix(job.payload["dataset_id"])):
             job.check()
             left += 1
@@ -121,6 +125,35 @@ class Failures:
         self.count += 1
         if len(self.examples) < MOST_EXAMPLES:
             self.examples.append({"key": outcome.key, "code": error.code, "message": error.detail})
+
+
+def _drop_table(job: JobContext) -> None:
+    """Drop the table that holds the rows, if one does. Raises: LeftoversRemain; StorageError, which may pass."""
+    table = KeptTable.of_payload(job.payload)
+    if table is None:
+        return
+    try:
+        drop_kept(job.resources, table)
+    except StorageError as error:
+        if error.retryable:
+            raise
+        raise LeftoversRemain(
+            f"table {table.name} could not be dropped from storage {table.storage}: {error.detail}"
+        ) from error
+
+
+def _tables_left(job: JobContext) -> list[str]:
+    """The table that holds the rows, unless it is seen to be gone: a server that does not answer may have it still."""
+    table = KeptTable.of_payload(job.payload)
+    if table is None:
+        return []
+    try:
+        job.resources.storages.open_tables(table.storage).describe(table.name)
+    except TableMissing:
+        return []
+    except (StorageError, Invalid):
+        pass
+    return [str(table.name)]
 
 
 def _shards(job: JobContext, version: DatasetVersion) -> Iterator[ShardPlan]:

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from datacenter.archives.detect import detect_format
 from datacenter.archives.limits import Limits
 from datacenter.database import now
+from datacenter.datasets.kept_tables import KeptTable
 from datacenter.datasets.labelling import publish_labels
 from datacenter.datasets.manifest import ManifestTotals, merge_sorted, write_manifest
 from datacenter.datasets.models import (
@@ -32,7 +33,7 @@ from jobs.importing.table_import import import_table_shard, publish_parts
 from jobs.importing.table_plan import is_table, plan_table, table_name
 from jobs.importing.tar_import import import_tar
 from jobs.importing.zip_import import import_zip_shard, plan_zip
-from jobs.leftovers import abort_uploads, raise_first, remove
+from jobs.leftovers import abort_uploads, drop_kept, raise_first, remove
 
 HEAD_BYTES = 1024
 
@@ -91,6 +92,9 @@ class ImportDataset:
 
     def undo(self, job: JobContext) -> Ending:
         """Remove every object that was made; the upload stays until it expires, so that it can be imported anew."""
+        table = KeptTable.of_payload(job.payload)
+        if table is not None:
+            drop_kept(job.resources, table)
         staging = _staging(job)
         storage = staging.storage
         for prefix in (staging.objects_prefix, staging.prefix):
@@ -106,14 +110,19 @@ class ImportDataset:
         _mark_failed(session, payload["dataset_id"])
 
     def given_up(self, session: Session, payload: dict[str, Any]) -> None:
-        """The dataset is FAILED and has no version; what lies under its prefix goes with the dataset."""
+        """The dataset is FAILED and has no version; what lies under its prefix goes with the dataset, a table is swept."""
         _failed(session, payload)
+        table = KeptTable.of_payload(payload)
+        if table is not None:
+            session.add(Litter(storage=table.storage, prefix=str(table.name), due_at=now(session)))
 
 
 def _finish_table(job: JobContext, staging: Staging, results: Iterator[dict[str, Any]]) -> Ending:
     totals, label_column = publish_parts(job, staging, results)
     learned = {"rows": totals.rows, "label_column": label_column}
-    columns = {"row_count": totals.rows, "label_column": label_column}
+    table = KeptTable.of_payload(job.payload)
+    name = str(table.name) if table is not None else None
+    columns = {"row_count": totals.rows, "label_column": label_column, "table_name": name}
     return _ending(job, staging, totals, learned, columns)
 
 

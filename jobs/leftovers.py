@@ -1,7 +1,9 @@
-"""Leftovers: uploads that nobody will complete, and objects that are part of nothing."""
+"""Leftovers: uploads that nobody will complete, objects that are part of nothing, and tables of no dataset."""
 
 from collections.abc import Iterable
 
+from datacenter.datasets.kept_tables import KeptTable
+from datacenter.datasets.resources import Resources
 from storage_adapters.contract import DeleteOutcome, Storage
 
 
@@ -21,3 +23,13 @@ def raise_first(outcomes: Iterable[DeleteOutcome]) -> None:
     for outcome in outcomes:
         if outcome.error is not None:
             raise outcome.error
+
+
+def drop_kept(resources: Resources, table: KeptTable) -> None:
+    """Forget what was written of a table of ours, and drop it; what is not there counts as dropped.
+
+    In this order: whoever publishes it at the same time does so before the one, or finds nothing to publish.
+    """
+    tables = resources.storages.open_tables(table.storage)
+    tables.abort_write(table.name, table.write_id)
+    tables.drop_table(table.name)

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from datacenter.database import now
 from datacenter.datasets.archives import is_wanted
+from datacenter.datasets.kept_tables import KeptTable
 from datacenter.datasets.models import (
     Archive,
     ArchiveState,
@@ -25,9 +26,10 @@ from datacenter.ledger.moves import add_step
 from datacenter.ledger.repair import BATCH, queues_with_work, take_back_expired
 from datacenter.ledger.states import FINISHED, JobKind, JobState, Step
 from datacenter.settings import LifetimeSettings
-from jobs.leftovers import abort_uploads
+from jobs.leftovers import abort_uploads, drop_kept
 from jobs.registry import runners
 from storage_adapters.errors import StorageError
+from storage_adapters.registry import holds_tables
 
 MOST_RINGS = 8
 log = structlog.get_logger(__name__)
@@ -143,6 +145,9 @@ def remove_litter(resources: Resources) -> None:
 
 
 def _remove(resources: Resources, litter: Litter) -> bool:
+    if holds_tables(resources.storages.describe(litter.storage).kind):
+        drop_kept(resources, KeptTable.named(litter.storage, litter.prefix))
+        return True
     storage = resources.storages.open(litter.storage)
     abort_uploads(storage, litter.prefix)
     return sum(map(len, storage.delete_prefix(litter.prefix))) == 0

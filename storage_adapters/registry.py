@@ -19,12 +19,14 @@ from storage_adapters.tables import TableStorage
 class AdapterEntry:
     """Where an adapter lives, as `module:class`, and what to install when its module cannot be imported.
 
-    `reach`: it has the option `reach`, see `Reach`.
+    `reach`: it has the option `reach`, see `Reach`. `keeps`: of tables, those of datasets can be kept there, too,
+    in the database that its option `database` names.
     """
 
     target: str
     install: str
     reach: bool = False
+    keeps: bool = False
 
 
 class Adapter(Protocol):
@@ -63,7 +65,7 @@ TABLE_ADAPTERS: Mapping[str, AdapterEntry] = {
         target="storage_adapters.hive:HiveStorage", install="pip install impyla", reach=True
     ),
     "mysql": AdapterEntry(
-        target="storage_adapters.mysql:MysqlStorage", install="pip install pymysql", reach=True
+        target="storage_adapters.mysql:MysqlStorage", install="pip install pymysql", reach=True, keeps=True
     ),
 }
 
@@ -75,6 +77,11 @@ TABLE_KINDS = tuple(sorted(TABLE_ADAPTERS))
 def holds_tables(kind: str) -> bool:
     """Whether storages of this kind keep the contract of tables."""
     return kind in TABLE_ADAPTERS
+
+
+def keeps_tables(kind: str) -> bool:
+    """Whether storages of this kind can keep tables that are made here."""
+    return holds_tables(kind) and TABLE_ADAPTERS[kind].keeps
 
 
 def open_storage(kind: str, url: str, options: Mapping[str, OptionValue]) -> Storage:

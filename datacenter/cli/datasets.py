@@ -72,6 +72,7 @@ def show(context: typer.Context, dataset: DatasetArgument, as_json: JsonOption =
             "State": found.state,
             "Kind": found.kind,
             "Storage": found.storage,
+            **({} if found.table is None else {"Table": found.table}),
             "Version": str(found.version),
             "Files": f"{found.files:,}",
             **({} if found.rows is None else {"Rows": f"{found.rows:,}"}),

@@ -33,7 +33,10 @@ def import_dataset(
     table: Annotated[str | None, typer.Option(help="With --from: a table, database.table.")] = None,
     query: Annotated[str | None, typer.Option(help="With --from: one SELECT.")] = None,
     storage: Annotated[
-        str | None, typer.Option(help="Where the dataset is kept; default: the server's.")
+        str | None,
+        typer.Option(
+            help="Where the dataset is kept; default: the server's. Of a table, a storage of tables can keep the rows."
+        ),
     ] = None,
     label_format: Annotated[
         str | None,

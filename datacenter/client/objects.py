@@ -18,6 +18,7 @@ class Dataset:
     project: str = ""
     version: int = 0
     storage: str = ""
+    table: str | None = None
     files: int = 0
     size_bytes: int = 0
     rows: int | None = None

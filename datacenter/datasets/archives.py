@@ -65,7 +65,7 @@ def request_record(selection: Selection, form: ArchiveForm, *, storage: str) -> 
     labels = selection.labels
     return {
         "versions": [
-            {name: getattr(version, name) for name in SelectedVersion.__dataclass_fields__}
+            _version_record(version)
             for version in sorted(selection.versions, key=lambda version: version.name.encode())
         ],
         "labels": {
@@ -78,6 +78,14 @@ def request_record(selection: Selection, form: ArchiveForm, *, storage: str) -> 
     }
 
 
+def _version_record(version: SelectedVersion) -> dict[str, Any]:
+    """Without the fields of a kept table where there is none: what was asked for before there were any is the same."""
+    record = asdict(version)
+    if version.table_name is None:
+        del record["table_storage"], record["table_name"]
+    return record
+
+
 def selection_of(request: dict[str, Any]) -> Selection:
     """The selection that `request_record` wrote down."""
     labels = {name: tuple(values) for name, values in request["labels"].items()}
@@ -86,9 +94,12 @@ def selection_of(request: dict[str, Any]) -> Selection:
 
 
 def is_rendered(version: SelectedVersion, request: dict[str, Any]) -> bool:
-    """Whether a version's objects are not those that go into the archive: a table of which rows or another format are asked for."""
+    """Whether a version has no objects that go into the archive as they are: a table that is kept in one, or of which
+    rows or another format are asked for."""
     return version.kind == "table" and (
-        request["table_format"] != "parquet" or any(request["labels"].values())
+        version.table_name is not None
+        or request["table_format"] != "parquet"
+        or any(request["labels"].values())
     )
 
 

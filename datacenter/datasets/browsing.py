@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 
+from datacenter.datasets.kept_tables import names_own_table
 from datacenter.datasets.places import is_own
 from datacenter.datasets.resources import Resources
 from datacenter.errors import Conflict, Invalid, NotFound
@@ -65,7 +66,7 @@ def _tables(tables: TableStorage, prefix: str) -> Iterator[Entry]:
     try:
         for info in tables.list_tables(database):
             key = f"{database}/{info.name.table}"
-            if key.startswith(prefix):
+            if key.startswith(prefix) and not names_own_table(info.name.table):
                 yield Entry(key=key)
     except TableMissing:
         return  # a prefix that nothing has is no error

@@ -1,6 +1,7 @@
 """Deletion: the record goes in the request, the files follow; with a grace period it can be taken back."""
 
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import delete as delete_rows
 from sqlalchemy import select
@@ -8,6 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from datacenter.database import is_duplicate, new_id, now
+from datacenter.datasets.kept_tables import KeptTable
 from datacenter.datasets.models import Dataset, DatasetState, DatasetVersion, DeletedDataset, LabelCount
 from datacenter.datasets.records import from_record, to_record
 from datacenter.datasets.resources import Resources
@@ -55,7 +57,12 @@ def delete(
         session,
         project_id=project_id,
         kind=JobKind.DELETE,
-        payload={"dataset_id": dataset.id, "storage": dataset.storage, "version": dataset.version},
+        payload={
+            "dataset_id": dataset.id,
+            "storage": dataset.storage,
+            "version": dataset.version,
+            **_kept_table(session, dataset),
+        },
         dataset_ids=[dataset.id],
         options=JobOptions(
             not_before=not_before, after=options.after, notify=options.notify, priority=options.priority
@@ -95,6 +102,19 @@ def forget(session: Session, dataset_id: str) -> None:
     for table in (LabelCount, DatasetVersion):
         session.execute(delete_rows(table).where(table.dataset_id == dataset_id))
     session.execute(delete_rows(DeletedDataset).where(DeletedDataset.id == dataset_id))
+
+
+def _kept_table(session: Session, dataset: Dataset) -> dict[str, Any]:
+    """The part of the payload that names the table to be dropped: the dataset's, or that of an import which never published one."""
+    if dataset.table_storage is None:
+        return {}
+    if dataset.table_name is not None:
+        return KeptTable.named(dataset.table_storage, dataset.table_name).to_payload()
+    imports = (JobDataset.dataset_id == dataset.id, Job.kind == JobKind.IMPORT)
+    query = select(Job).join(JobDataset, JobDataset.job_id == Job.id).where(*imports)
+    job = session.scalars(query).first()
+    table = KeptTable.of_payload(job.payload) if job is not None else None
+    return table.to_payload() if table is not None else {}
 
 
 def _stop_imports(session: Session, dataset_id: str) -> list[str]:

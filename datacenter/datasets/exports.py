@@ -157,6 +157,8 @@ def select_versions(
                 manifest_key=version.manifest_key,
                 kind=dataset.kind,
                 label_column=dataset.label_column,
+                table_storage=dataset.table_storage,
+                table_name=dataset.table_name,
             )
         )
     return Selection(versions=tuple(versions), labels=labels)

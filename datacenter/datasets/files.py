@@ -14,7 +14,7 @@ from datacenter.datasets.columns import Column, Mask
 from datacenter.datasets.manifest import group_bounds, open_rows
 from datacenter.datasets.models import Dataset, DatasetVersion
 from datacenter.datasets.resources import Resources
-from datacenter.errors import NotFound
+from datacenter.errors import Conflict, NotFound
 from storage_adapters.contract import ByteRange, Storage
 
 CHUNK_BYTES = 1 << 20
@@ -98,6 +98,15 @@ def read_file(
     """Bytes `start` to `stop` of a file, in pieces. Raises: StorageError before the first byte."""
     storage = resources.storages.open(dataset.storage)
     return _read(storage, entry.key, entry.offset + start, entry.offset + stop)
+
+
+def require_bytes(dataset: Dataset) -> None:
+    """Raises: Conflict, the dataset's parts are rows of a table and have no bytes of their own."""
+    if dataset.table_name is not None:
+        raise Conflict(
+            f"the rows of dataset {dataset.name} are kept in a table, so its parts are no files; "
+            "download the dataset, or export it"
+        )
 
 
 def manifest_bytes(resources: Resources, dataset: Dataset, version: DatasetVersion) -> int:

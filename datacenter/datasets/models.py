@@ -33,6 +33,11 @@ class Dataset(Base):
     version: Mapped[int] = mapped_column(default=0)
     """0 until the first version is published."""
     storage: Mapped[str] = mapped_column(String(64))
+    """Of files: where the manifest lies, and the objects unless the rows are kept in a table."""
+    table_storage: Mapped[str | None] = mapped_column(String(64))
+    """The storage of tables that keeps the rows, from the request on; None for whatever is kept as objects."""
+    table_name: Mapped[str | None] = mapped_column(String(160))
+    """The table there as `database.table`, once it is published."""
     files: Mapped[int] = mapped_column(BigInteger, default=0)
     size_bytes: Mapped[int] = mapped_column(BigInteger, default=0)
     row_count: Mapped[int | None] = mapped_column(BigInteger)
@@ -173,14 +178,17 @@ class Archive(Base):
 
 
 class Litter(Base):
-    """Stored bytes that nothing refers to any more from `due_at` on; the sweep removes them, then this row."""
+    """Stored bytes that nothing refers to any more from `due_at` on; the sweep removes them, then this row.
+
+    On a storage of tables: a table.
+    """
 
     __tablename__ = "litter"
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
     storage: Mapped[str] = mapped_column(String(64))
     prefix: Mapped[str] = mapped_column(String(512))
-    """Ends in `/`; everything under it goes."""
+    """Ends in `/`; everything under it goes. Of a table it is `database.table`."""
     due_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
 
 

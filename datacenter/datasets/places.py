@@ -1,18 +1,64 @@
 """Places: which storages may keep what is made here, and what of a storage may be imported."""
 
 import unicodedata
+from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
+from datacenter.datasets.kept_tables import names_own_table
 from datacenter.errors import Invalid
+from datacenter.settings import StorageSettings
 from datacenter.storages.registered import Storages
 from storage_adapters.errors import InvalidKey
 from storage_adapters.keys import check_key
-from storage_adapters.registry import holds_tables
+from storage_adapters.registry import holds_tables, keeps_tables
 from storage_adapters.tables import TableName
 
 OWN_AREAS = frozenset({"archives", "datasets", "uploads"})
 """First segments of the keys that are written here, in which the data of all projects lies side by side."""
+
+
+DATABASE_OPTION = "database"
+"""The option of a storage of tables that names the database in which datasets are kept."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Home:
+    """Where a dataset will be kept: on a storage of files; its rows in a database of a storage of tables, if one was named."""
+
+    storage: str
+    table_storage: str | None = None
+    database: str = ""
+
+
+def home(session: Session, storages: Storages, name: str | None, *, kind: str) -> Home:
+    """Where a dataset of this kind will be kept, whose request names this storage; the default one if it names none.
+
+    A table may go to a storage of tables; the manifest still lies on the default storage.
+    The storages cannot be removed before the session's transaction ends. Raises: Invalid.
+    """
+    if name is None or kind != "table":
+        return Home(storage=target(session, storages, name))
+    registered = storages.hold(session, name)
+    if not holds_tables(registered.kind):
+        return Home(storage=target(session, storages, name))
+    database = _database(name, registered)
+    return Home(storage=target(session, storages, None), table_storage=name, database=database)
+
+
+def _database(name: str, registered: StorageSettings) -> str:
+    """The database in which a storage keeps tables. Raises: Invalid."""
+    if registered.role == "source":
+        reason = "is only imported from; name another one, or give it the role both"
+    elif not keeps_tables(registered.kind):
+        reason = f"cannot keep tables, those of kind {registered.kind} are only read; name another one"
+    elif registered.options.get("read_only"):
+        reason = "has the option read_only, so nothing is kept there; name another one"
+    elif not registered.options.get(DATABASE_OPTION):
+        reason = f"does not say in which database tables are kept; give it the option {DATABASE_OPTION}"
+    else:
+        return str(registered.options[DATABASE_OPTION])
+    raise Invalid(f"storage: {name!r} {reason}", field="storage")
 
 
 def target(session: Session, storages: Storages, name: str | None) -> str:
@@ -26,7 +72,7 @@ def target(session: Session, storages: Storages, name: str | None) -> str:
         raise Invalid(f"storage: {chosen!r} is only imported from; name another one", field="storage")
     if holds_tables(registered.kind):
         raise Invalid(
-            f"storage: {chosen!r} holds tables; datasets and archives are kept on a storage of files, name one",
+            f"storage: {chosen!r} holds tables; files and archives are kept on a storage of files, name one",
             field="storage",
         )
     return chosen
@@ -67,6 +113,7 @@ def table_source(session: Session, storages: Storages, name: str, table: str) ->
     database, _, own = table.partition(".")
     if not database or not own:
         raise Invalid(f"source.table: write database.table, not {table!r}", field="source.table")
+    _refuse_own(own, field="source.table")
     return TableName(database=database, table=own)
 
 
@@ -78,7 +125,13 @@ def query_source(session: Session, storages: Storages, name: str, query: str) ->
     _check_role(session, storages, name, tables=True)
     if not query.strip():
         raise Invalid("source.query: write one SELECT", field="source.query")
+    _refuse_own(query, field="source.query")
     return query
+
+
+def _refuse_own(text: str, *, field: str) -> None:
+    if names_own_table(text):
+        raise Invalid(f"{field}: tables in which datasets are kept cannot be imported", field=field)
 
 
 def _check_role(session: Session, storages: Storages, name: str, *, tables: bool) -> None:

@@ -13,6 +13,7 @@ from datacenter.archives.errors import ArchiveRejected
 from datacenter.archives.name_encoding import legacy_encodings
 from datacenter.database import is_duplicate, new_id, now
 from datacenter.datasets import places
+from datacenter.datasets.kept_tables import KeptTable, kept_name
 from datacenter.datasets.models import (
     Dataset,
     DatasetState,
@@ -21,12 +22,14 @@ from datacenter.datasets.models import (
     LabelCount,
     Upload,
 )
+from datacenter.datasets.places import Home
 from datacenter.datasets.resources import Resources
 from datacenter.errors import Conflict, DatasetNotReady, Invalid, NameTaken, NotFound
 from datacenter.ledger import ledger
 from datacenter.ledger.models import Job
 from datacenter.ledger.options import JobOptions
 from datacenter.ledger.states import JobKind
+from storage_adapters.tables import TableName
 
 LABEL_FORMATS = ("folders", "csv", "jsonl")
 TABLE_SOURCES = {"table", "query"}
@@ -56,7 +59,6 @@ def create(
     Raises:
         NameTaken, NotFound (the upload), Conflict (the upload is not complete or is taken), Invalid.
     """
-    storage = places.target(session, resources.storages, new.storage)
     if new.label_format is not None and new.label_format not in LABEL_FORMATS:
         known = ", ".join(LABEL_FORMATS)
         raise Invalid(
@@ -65,6 +67,7 @@ def create(
     _check_encoding(new.name_encoding)
     kind = "table" if TABLE_SOURCES & new.source.keys() else "files"
     _check_fields(new, kind)
+    home = places.home(session, resources.storages, new.storage, kind=kind)
     moment = now(session)
     dataset = Dataset(
         id=new_id(),
@@ -72,7 +75,8 @@ def create(
         name=new.name,
         kind=kind,
         state=DatasetState.IMPORTING,
-        storage=storage,
+        storage=home.storage,
+        table_storage=home.table_storage,
         description=new.description,
         tags=list(new.tags),
         created_at=moment,
@@ -83,7 +87,8 @@ def create(
     job_id = new_id()
     payload = {
         "dataset_id": dataset.id,
-        "storage": storage,
+        "storage": home.storage,
+        **_kept_table(home, dataset.id, job_id),
         "source": _source(session, resources, project_id, new.source, job_id),
         "label_format": new.label_format,
         "name_encoding": new.name_encoding,
@@ -99,6 +104,14 @@ def create(
         job_id=job_id,
     )
     return dataset, job
+
+
+def _kept_table(home: Home, dataset_id: str, job_id: str) -> dict[str, Any]:
+    """The part of the payload that names the table, if there will be one."""
+    if home.table_storage is None:
+        return {}
+    name = TableName(database=home.database, table=kept_name(dataset_id, job_id, generation=0))
+    return KeptTable(storage=home.table_storage, name=name).to_payload()
 
 
 def _check_fields(new: NewDataset, kind: str) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from datacenter.database import is_duplicate, now
+from datacenter.datasets.places import DATABASE_OPTION
 from datacenter.datasets.resources import Resources
 from datacenter.datasets.storage_use import refuse_used
 from datacenter.errors import Conflict, Invalid, NotFound, StorageFixed, StorageNameTaken
@@ -21,7 +22,14 @@ from datacenter.storages.sealing import Seal
 from datacenter.storages.secret_options import HIDDEN, hide, is_secret, scrub, secrets_of
 from storage_adapters.errors import ConfigurationInvalid
 from storage_adapters.options import OptionValue
-from storage_adapters.registry import ADAPTERS, TABLE_ADAPTERS, holds_tables, open_storage, open_tables
+from storage_adapters.registry import (
+    ADAPTERS,
+    TABLE_ADAPTERS,
+    holds_tables,
+    keeps_tables,
+    open_storage,
+    open_tables,
+)
 
 T = TypeVar("T")
 
@@ -155,11 +163,7 @@ def _checked(resources: Resources, new: StorageSettings) -> StorageSettings:
     known = sorted({*ADAPTERS, *TABLE_ADAPTERS})
     if new.kind not in known:
         raise Invalid(f"kind: {new.kind!r} is unknown; known are: {', '.join(known)}", field="kind")
-    if holds_tables(new.kind) and new.role == "platform":
-        raise Invalid(
-            "role: a storage of tables is imported from, datasets are not kept on it; use source",
-            field="role",
-        )
+    _check_tables(new)
     check_allowed(resources.settings, new.url, new.options)
     check_files(resources.settings, new.options)
     check_far(resources.settings, new.url, new.options)
@@ -171,6 +175,19 @@ def _checked(resources: Resources, new: StorageSettings) -> StorageSettings:
         told = scrub(error.detail, secrets_of(new.options).values())
         raise Invalid(f"{field}: {told}", field=field) from None
     return new
+
+
+def _check_tables(new: StorageSettings) -> None:
+    """Refuse a platform of tables that could keep none. Raises: Invalid."""
+    if not holds_tables(new.kind) or new.role != "platform":
+        return
+    if not keeps_tables(new.kind):
+        raise Invalid(f"role: tables of kind {new.kind} are only read; use source", field="role")
+    if not new.options.get(DATABASE_OPTION):
+        raise Invalid(
+            f"options.{DATABASE_OPTION}: name the database in which tables are kept, or use the role source",
+            field=f"options.{DATABASE_OPTION}",
+        )
 
 
 def _fixed(resources: Resources) -> dict[str, StorageSettings]:

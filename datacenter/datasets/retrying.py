@@ -1,12 +1,15 @@
 """Retrying: let an ended job go on, if what it is about is still there."""
 
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from datacenter.database import new_id, now
 from datacenter.datasets.archives import is_alive
+from datacenter.datasets.kept_tables import KeptTable, kept_name
 from datacenter.datasets.models import (
     Archive,
     ArchiveState,
@@ -48,7 +51,7 @@ def _take_source(session: Session, job: Job, kept: bool) -> None:
     An import that begins anew gets a generation of its own, so that it shares no key with what was undone.
     """
     if not kept:
-        job.payload = job.payload | {"generation": job.payload.get("generation", 0) + 1}
+        job.payload = _begun_anew(job)
     dataset = session.get(Dataset, job.payload["dataset_id"], with_for_update=True)
     if dataset is None:
         raise Conflict("the dataset of this job was deleted; import it anew")
@@ -62,6 +65,15 @@ def _take_source(session: Session, job: Job, kept: bool) -> None:
     if upload.job_id not in (None, job.id):
         raise Conflict(f"job {upload.job_id} imports this upload now")
     upload.job_id = job.id
+
+
+def _begun_anew(job: Job) -> dict[str, Any]:
+    generation = job.payload.get("generation", 0) + 1
+    table = KeptTable.of_payload(job.payload)
+    if table is None:
+        return job.payload | {"generation": generation}
+    name = replace(table.name, table=kept_name(job.payload["dataset_id"], job.id, generation))
+    return job.payload | {"generation": generation, **replace(table, name=name).to_payload()}
 
 
 def _check_deleted(session: Session, job: Job) -> None:

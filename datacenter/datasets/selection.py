@@ -38,6 +38,9 @@ class SelectedVersion:
     manifest_key: str
     kind: str = "files"
     label_column: str | None = None
+    table_storage: str | None = None
+    table_name: str | None = None
+    """Of a table whose rows are kept in one: the manifest names pieces of it, no objects."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -45,6 +45,24 @@ class PartNote:
         return PartNote(rows=sum(kept), labels=labels)
 
 
+def part_row(
+    note: PartNote, *, path: str, key: str, media_type: str, size_bytes: int, crc32: int
+) -> dict[str, Any]:
+    """The manifest row of a part."""
+    return {
+        "path": path,
+        "size_bytes": size_bytes,
+        "crc32": crc32,
+        "media_type": media_type,
+        "labels": sorted(note.labels),
+        "annotation": note.to_text(),
+        "key": key,
+        "offset": 0,
+        "length": size_bytes,
+        "compression": None,
+    }
+
+
 @dataclass(kw_only=True)
 class TableTotals(ManifestTotals):
     """Totals of a table: its labels count rows instead of files."""
@@ -76,7 +94,7 @@ class RowCount:
     rows: int = 0
     labels: dict[str, int] = field(default_factory=dict)
 
-    def add(self, rows: pa.Table) -> None:
+    def add(self, rows: pa.Table | pa.RecordBatch) -> None:
         """Count some rows. Raises: LabelsInvalid, a value that can be no label, or too many of them."""
         self.rows += rows.num_rows
         for label, count in occurrences(labels_of(rows, self.label_column).drop_null()).items():

@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from datacenter.datasets.summed_writer import SummedWriter
-from datacenter.datasets.table_parts import RowCount
+from datacenter.datasets.table_parts import RowCount, part_row
 from datacenter.formats.table_formats import TableFormat, TableWriter
 from storage_adapters.contract import Storage
 
@@ -30,19 +30,10 @@ class PartWriter:
 
     def row(self, *, path: str, key: str, media_type: str) -> dict[str, Any]:
         """The manifest row of the part, once it is finished."""
-        note = self._count.note()
-        return {
-            "path": path,
-            "size_bytes": self._sink.size_bytes,
-            "crc32": self._sink.crc32,
-            "media_type": media_type,
-            "labels": sorted(note.labels),
-            "annotation": note.to_text(),
-            "key": key,
-            "offset": 0,
-            "length": self._sink.size_bytes,
-            "compression": None,
-        }
+        size_bytes, crc32 = self._sink.size_bytes, self._sink.crc32
+        return part_row(
+            self._count.note(), path=path, key=key, media_type=media_type, size_bytes=size_bytes, crc32=crc32
+        )
 
 
 @contextmanager

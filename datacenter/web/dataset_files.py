@@ -53,10 +53,11 @@ def list_all(
     summary="Read a file",
 )
 def read(dataset_id: str, path: str, request: Request, call: Authorized, version: Version = None) -> Response:
-    """The bytes; Range, If-Range, If-None-Match and HEAD are served."""
+    """The bytes; Range, If-Range, If-None-Match and HEAD are served. Of rows that are kept in a table there are none: 409."""
     with call.reading() as session:
         dataset, row = records.find_version(session, call.project_id, dataset_id, version)
     entry = files.find_file(call.resources, dataset, row, path)
+    files.require_bytes(dataset)
     headers = {"Cache-Control": "private, no-cache", "Content-Security-Policy": "sandbox"}
     shown = _is_safe_to_show(entry.media_type)
     if not shown:

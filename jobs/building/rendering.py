@@ -8,7 +8,6 @@ from typing import Any, cast
 
 import pyarrow as pa
 
-from datacenter.archives.crc import crc32
 from datacenter.datasets.archives import is_rendered, selection_of
 from datacenter.datasets.manifest import SCHEMA, open_rows, read_rows, regroup, write_rows
 from datacenter.datasets.models import Archive
@@ -18,10 +17,8 @@ from datacenter.datasets.table_rows import labels_of, rows_matching
 from datacenter.datasets.table_writer import new_part
 from datacenter.formats.table_formats import TABLE_FORMATS
 from datacenter.ledger.leases import ShardPlan, Totals
-from datacenter.storages.object_file import ObjectSource
+from jobs.building.stored_parts import changed, open_part
 from jobs.contract import JobContext, Plan
-from storage_adapters.contract import Storage
-from storage_adapters.errors import ObjectChanged
 
 
 def rendered_prefix(archive: Archive) -> str:
@@ -53,9 +50,8 @@ def render_part(job: JobContext, archive: Archive, spec: dict[str, Any]) -> dict
         ColumnUnsupported: the format has no form for a column.
     """
     version = next(each for each in rendered_versions(archive) if each.dataset_id == spec["dataset"])
-    source = job.resources.storages.open(version.storage)
     target = job.resources.storages.open(archive.storage)
-    with open_rows(source, version.manifest_key) as manifest:
+    with open_rows(job.resources.storages.open(version.storage), version.manifest_key) as manifest:
         stored = manifest.read_row_group(spec["row_group"]).slice(spec["row"], 1).to_pylist()[0]
     table_format = TABLE_FORMATS[archive.request["table_format"]]
     wanted = selection_of(archive.request).labels
@@ -63,19 +59,17 @@ def render_part(job: JobContext, archive: Archive, spec: dict[str, Any]) -> dict
     # Named after the attempt, so that one that was given up and wakes late writes over none that counts.
     key = f"{rendered_prefix(archive)}{job.held.shard_id}-{job.held.token}{table_format.suffix}"
     count = RowCount(label_column=version.label_column, most_labels=job.resources.settings.limits.labels)
-    _check_part(job, source, stored)
     with (
-        open_rows(source, stored["key"]) as file,
-        new_part(target, key, table_format, file.schema_arrow, count) as part,
+        open_part(job, version, stored) as (schema, groups),
+        new_part(target, key, table_format, schema, count) as part,
     ):
-        for group in range(file.num_row_groups):
+        for rows in groups:
             job.check()
-            rows = file.read_row_group(group)
             rows = rows.filter(rows_matching(labels_of(rows, version.label_column), wanted))
             if rows.num_rows:
                 part.write(rows)
     if count.note() != expected:
-        raise _changed(stored)
+        raise changed(stored)
     path = stored["path"].removesuffix(TABLE_FORMATS["parquet"].suffix) + table_format.suffix
     row = part.row(path=path, key=key, media_type=table_format.media_type)
     write_rows(target, f"{key}.row", SCHEMA, [pa.Table.from_pylist([row], schema=SCHEMA)])
@@ -110,23 +104,7 @@ def _specs(job: JobContext, archive: Archive) -> Iterator[ShardPlan]:
                     yield ShardPlan(spec={"dataset": version.dataset_id, "row_group": group, "row": row})
 
 
-def _check_part(job: JobContext, storage: Storage, stored: dict[str, Any]) -> None:
-    """Read the part once more than its rows need, as every file of an archive is compared. Raises: ObjectChanged."""
-    value = 0
-    for piece in ObjectSource(storage, stored["key"]).stream():
-        job.check()
-        value = crc32(piece, value)
-    if value != stored["crc32"]:
-        raise _changed(stored)
-
-
 def _checked(job: JobContext, tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
     for table in tables:
         job.check()
         yield table
-
-
-def _changed(stored: dict[str, Any]) -> ObjectChanged:
-    return ObjectChanged(
-        f"the bytes of {stored['path']!r} are not those that were imported", key=stored["key"]
-    )

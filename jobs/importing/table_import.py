@@ -1,4 +1,5 @@
-"""A shard of an import of a table: read one partition, and write its rows as parts, whatever there are of them."""
+"""A shard of an import of a table: read one partition, and write its rows as parts, whatever there are of them; and
+the finish, which keeps those that count."""
 
 from collections.abc import Iterable, Iterator
 from itertools import chain
@@ -6,28 +7,24 @@ from typing import Any
 
 import pyarrow as pa
 
+from datacenter.datasets.kept_tables import KeptTable
 from datacenter.datasets.manifest import SCHEMA, open_rows, regroup, write_counted
-from datacenter.datasets.table_parts import GROUP_PARTS, RowCount, TableTotals
-from datacenter.datasets.table_writer import new_part
-from datacenter.formats.table_formats import TABLE_FORMATS
+from datacenter.datasets.table_parts import GROUP_PARTS, TableTotals
 from jobs.contract import JobContext
+from jobs.importing.parquet_parts import keep_counted, write_parts
 from jobs.importing.staging import Staging
+from jobs.importing.table_pieces import piece_numbers, publish_table, write_pieces
 from jobs.importing.table_plan import table_name
-from jobs.leftovers import remove
 from storage_adapters.errors import TableChanged
-from storage_adapters.parquet_spool import row_groups
 from storage_adapters.tables import Partition
-
-PARQUET = TABLE_FORMATS["parquet"]
-GROUP_BYTES = 32 << 20
-"""Rows are held until they are a row group of so many bytes."""
 
 
 def import_table_shard(job: JobContext, staging: Staging, spec: dict[str, Any]) -> dict[str, Any]:
     """Write the rows of one partition as parts of about a shard's bytes, and their manifest rows as a fragment.
 
-    A table changes while it is read, so a repeated shard need not find the same rows: every attempt has keys of its
-    own, and the finish removes those of attempts that did not count.
+    The parts are Parquet objects, or pieces of a table of ours. A table changes while it is read, so a repeated shard
+    need not find the same rows: every attempt has keys of its own, and the finish removes those of attempts that did
+    not count.
 
     Raises:
         TableMissing, TableChanged: it is not what the plan saw. What was stored of it goes with the undo.
@@ -36,36 +33,25 @@ def import_table_shard(job: JobContext, staging: Staging, spec: dict[str, Any]) 
     number, token = spec["partition"], job.held.token
     with open_rows(staging.storage, spec["plan"]) as plan:
         schema = plan.schema_arrow
-    groups = row_groups(_watched(job, _read(job, spec, schema)), size_bytes=GROUP_BYTES)
-    rows: list[dict[str, Any]] = []
-    group = next(groups, None)
-    while group is not None and (group.num_rows or not number):
-        count = RowCount(label_column=spec["label_column"], most_labels=job.resources.settings.limits.labels)
-        key = staging.part_key(number, token, len(rows))
-        with new_part(staging.storage, key, PARQUET, schema, count) as part:
-            while group is not None:
-                part.write(group)
-                group = next(groups, None)
-                if part.size_bytes >= job.resources.settings.shards.size_bytes:
-                    break
-        path = f"part-{number:06d}-{len(rows):06d}{PARQUET.suffix}"
-        rows.append(part.row(path=path, key=key, media_type=PARQUET.media_type))
-        job.report(size_bytes=part.size_bytes)
+    batches = _watched(job, _read(job, spec, schema))
+    table = KeptTable.of_payload(job.payload)
+    if table is None:
+        rows = write_parts(job, staging, spec, batches, schema)
+        written: dict[str, Any] = {"parts": staging.parts_prefix(number, token)}
+    else:
+        rows = write_pieces(job, table, spec, batches)
+        written = {"pieces": piece_numbers(rows)}
     fragment = staging.fragment_key(number, token)
     staging.write_fragment(fragment, pa.Table.from_pylist(rows, schema=SCHEMA))
     staging.storage.flush()
     job.report(files=1)
-    return {
-        "fragments": [fragment],
-        "parts": staging.parts_prefix(number, token),
-        "label_column": spec["label_column"],
-    }
+    return {"fragments": [fragment], "label_column": spec["label_column"], **written}
 
 
 def publish_parts(
     job: JobContext, staging: Staging, results: Iterable[dict[str, Any]]
 ) -> tuple[TableTotals, str | None]:
-    """Write the manifest, and remove the parts of attempts that did not count.
+    """Write the manifest, and remove the parts or pieces of attempts that did not count.
 
     Returns the totals and the label column. Raises: LabelsInvalid.
     """
@@ -75,9 +61,11 @@ def publish_parts(
     # Partitions come in the order of their numbers, which is that of their parts' paths.
     rows = chain.from_iterable(staging.read_fragment(key) for result in found for key in result["fragments"])
     write_counted(staging.storage, staging.manifest_key, regroup(_checked(job, rows), GROUP_PARTS), totals)
-    counted = {result["parts"] for result in found}
-    stored = (info.key for info in staging.storage.list_objects(staging.objects_prefix))
-    remove(staging.storage, [key for key in stored if f"{key.rpartition('/')[0]}/" not in counted])
+    table = KeptTable.of_payload(job.payload)
+    if table is None:
+        keep_counted(staging, found)
+    else:
+        publish_table(job, table, found)
     return totals, found[0]["label_column"]
 
 

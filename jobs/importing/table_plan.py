@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 from typing import Any
 
+from datacenter.datasets.kept_tables import KeptTable
 from datacenter.datasets.manifest import write_rows
 from datacenter.datasets.table_rows import find_label_column
 from datacenter.ledger.leases import ShardPlan, Totals
 from jobs.contract import JobContext, Plan
 from jobs.importing.staging import Staging
+from jobs.importing.table_pieces import begin_table
 from storage_adapters.tables import WHOLE_TABLE, Partition, TableName, TableStorage
 
 
@@ -24,6 +26,8 @@ def table_name(source: dict[str, Any]) -> TableName:
 def plan_table(job: JobContext, staging: Staging) -> Plan:
     """Write down the columns, which every shard has to find, and make each partition a shard; a query is one.
 
+    A table of ours, if the rows go into one, is begun.
+
     Raises:
         TableMissing, QueryInvalid, ColumnUnsupported.
         LabelsInvalid: the label column is none.
@@ -36,6 +40,9 @@ def plan_table(job: JobContext, staging: Staging) -> Plan:
     label_column = find_label_column(schema, job.payload["label_column"])
     key = staging.plan_key_of(job.held.token)
     write_rows(staging.storage, key, schema, [])
+    kept = KeptTable.of_payload(job.payload)
+    if kept is not None:
+        begin_table(job, kept, schema)
     specs = [
         {"plan": key, "label_column": label_column, "partition": partition.number, "token": partition.token}
         for partition in _partitions(job, tables, source)

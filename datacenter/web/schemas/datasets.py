@@ -82,7 +82,9 @@ class NewDatasetRequest(JobStartingRequest):
     name: Name
     source: Source
     storage: ShortText | None = Field(
-        None, description="The storage that will hold the files; the default one if left out."
+        None,
+        description="The storage that will hold the files; the default one if left out. Of a table or query, it may be "
+        "a storage of tables, which will hold the rows in a table.",
     )
     label_format: Text | None = Field(None, max_length=32, description="Found out if left out.")
     name_encoding: Text | None = Field(
@@ -111,7 +113,9 @@ class DatasetChange(Request):
 class DatasetObject(Answer):
     """A named collection of files, or a table, in its newest version.
 
-    The files of a table are the Parquet objects that hold its rows; its `labels` count rows.
+    The files of a table are the Parquet objects that hold its rows; its `labels` count rows. If its rows are kept in a
+    table, `storage` is the storage of tables, `table` that table as database.table, and the files are pieces of it,
+    whose bytes are counted as Arrow holds them.
     """
 
     id: str
@@ -121,6 +125,7 @@ class DatasetObject(Answer):
     state: DatasetState
     version: int
     storage: str
+    table: str | None
     files: int
     size_bytes: int
     rows: int | None
