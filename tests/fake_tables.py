@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import pyarrow as pa
 import pytest
 
-from datacenter.settings import StorageSettings
+from datacenter.settings import Role, StorageSettings
 from storage_adapters import registry
 from storage_adapters.contract import Health
 from storage_adapters.errors import (
@@ -221,14 +221,16 @@ class FakeTables:
 
 def register_fake_tables(patch: pytest.MonkeyPatch) -> None:
     """Make `fake` a kind of storage."""
-    entry = AdapterEntry(target="fake_tables:FakeTables", install="part of the tests")
+    entry = AdapterEntry(target="fake_tables:FakeTables", install="part of the tests", keeps=True)
     patch.setitem(registry.TABLE_ADAPTERS, "fake", entry)  # type: ignore[arg-type]  # a table of adapters is read only
 
 
-def fake_storage(url: str) -> tuple[StorageSettings, Content]:
+def fake_storage(
+    url: str, role: Role = "source", **options: str | int | bool
+) -> tuple[StorageSettings, Content]:
     """How such a storage is registered, and what it holds."""
     content = FakeTables.contents.setdefault(url, Content())
-    return StorageSettings(kind="fake", url=url, role="source"), content
+    return StorageSettings(kind="fake", url=url, role=role, options=options), content
 
 
 def _batches(table: pa.Table) -> Iterator[pa.RecordBatch]:

@@ -18,6 +18,7 @@ class MysqlOptions:
 
     `read_only` refuses to write and drop tables. `query_seconds` and `query_rows` bound a query, 0 is no bound;
     `stall_seconds` bounds one wait for the network, of ours and of the server's. Reading a whole table has no bound.
+    `database` is for whoever opens the storage to be told where to make tables; nothing here depends on it.
     `reach`: see `Reach`; no server sends us elsewhere, so `named` is no different from `any`.
     """
 
@@ -34,6 +35,7 @@ class MysqlOptions:
     query_seconds: int = 300
     query_rows: int = 100_000_000
     read_only: bool = False
+    database: str = ""
     reach: str = Reach.ANY
 
     def __post_init__(self) -> None:

@@ -7,12 +7,19 @@ from typing import Any
 
 import orjson
 import pyarrow as pa
-import pyarrow.csv as pa_csv
-import pyarrow.parquet as pq
 import pytest
 from job_scenarios import zip_of
 from prefix_imports import imported, rows
-from table_datasets import ANIMALS, SOURCE, TableBench, exported, table_bench, unzipped
+from table_datasets import (
+    ANIMALS,
+    SOURCE,
+    TableBench,
+    exported,
+    parts_of,
+    rows_of,
+    table_bench,
+    unzipped,
+)
 
 from datacenter.datasets.exports import ExportRequest, preview
 from datacenter.datasets.models import Dataset, Delivery, Litter
@@ -52,26 +59,6 @@ def expected(wanted: LabelFilter) -> list[dict[str, Any]]:
         )
 
     return [row for row in ANIMALS.to_pylist() if fits(row["label"])]
-
-
-def parts_of(members: dict[str, bytes]) -> dict[str, bytes]:
-    return {path: data for path, data in members.items() if path.startswith("part-")}
-
-
-def rows_of(members: dict[str, bytes]) -> list[dict[str, Any]]:
-    """The rows of all members that are parts, as other readers of their formats see them."""
-    found: list[dict[str, Any]] = []
-    for path, data in parts_of(members).items():
-        if path.endswith(".parquet"):
-            found += pq.read_table(io.BytesIO(data)).to_pylist()
-        elif path.endswith(".csv"):
-            convert = pa_csv.ConvertOptions(
-                column_types=ANIMALS.schema, strings_can_be_null=True, quoted_strings_can_be_null=False
-            )
-            found += pa_csv.read_csv(io.BytesIO(data), convert_options=convert).to_pylist()
-        else:
-            found += [orjson.loads(line) for line in data.splitlines()]
-    return found
 
 
 def test_without_a_filter_the_stored_parts_are_exported_as_they_are(
