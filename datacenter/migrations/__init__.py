@@ -1,5 +1,6 @@
 """The database schema, step by step (Alembic), and whether a database has it."""
 
+import functools
 import logging
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from alembic.script import ScriptDirectory
 
 from datacenter.database import Database
 from datacenter.errors import SettingsInvalid
+from datacenter.schema import why_not
 from datacenter.settings import CONFIG_VARIABLE, DatabaseSettings
 
 # At INFO every look at the schema would say "Context impl SQLiteImpl."; nobody needs to know.
@@ -17,21 +19,31 @@ logging.getLogger("alembic.runtime.migration").setLevel(logging.WARNING)
 
 
 def migrate(settings: DatabaseSettings) -> str:
-    """Bring the database to the schema of this release; returns its revision. Running it again changes nothing."""
+    """Bring the database to the schema of this release; returns its revision. Running it again changes nothing.
+
+    A newer schema that still serves this release stays as it is: so does a database when a release is taken back.
+
+    Raises:
+        SettingsInvalid: the schema is too new, or none of the data centre's.
+    """
     database = Database(settings)
     try:
+        found = revision_of(database)
+        if found is not None and found not in known_revisions():
+            _require(found)
+            return found
         with database.engine.connect() as connection:
             config = _config()
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
             connection.commit()
-        return _revision(database) or ""
+        return revision_of(database) or ""
     finally:
         database.close()
 
 
 def require_schema(database: Database) -> None:
-    """Raises: SettingsInvalid when the database's schema is not the one of this release.
+    """Raises: SettingsInvalid when the database's schema does not serve this release; `datacenter/schema.py` has the rule.
 
     It only looks: a file of SQLite that is not there is not made by it.
     """
@@ -40,11 +52,27 @@ def require_schema(database: Database) -> None:
         raise SettingsInvalid(
             f"there is no database at {missing}; run `datacenter migrate`, or name settings by {CONFIG_VARIABLE}"
         )
-    found, wanted = _revision(database), ScriptDirectory.from_config(_config()).get_current_head()
-    if found != wanted:
-        raise SettingsInvalid(
-            f"database.url: the schema is {found or 'empty'}, this release needs {wanted}; run `datacenter migrate`"
-        )
+    _require(revision_of(database))
+
+
+def revision_of(database: Database) -> str | None:
+    """The revision of the database's schema; None while it has none."""
+    with database.engine.connect() as connection:
+        revision: str | None = MigrationContext.configure(connection).get_current_revision()
+        return revision
+
+
+@functools.cache
+def known_revisions() -> tuple[str, ...]:
+    """The revisions of this release, oldest first."""
+    scripts = ScriptDirectory.from_config(_config()).walk_revisions()
+    return tuple(script.revision for script in scripts)[::-1]
+
+
+def _require(found: str | None) -> None:
+    reason = why_not(found, known_revisions())
+    if reason is not None:
+        raise SettingsInvalid(f"database.url: {reason}")
 
 
 def _missing_file(database: Database) -> Path | None:
@@ -59,9 +87,3 @@ def _config() -> Config:
     config = Config()
     config.set_main_option("script_location", "datacenter:migrations")
     return config
-
-
-def _revision(database: Database) -> str | None:
-    with database.engine.connect() as connection:
-        revision: str | None = MigrationContext.configure(connection).get_current_revision()
-        return revision

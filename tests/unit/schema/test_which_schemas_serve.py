@@ -1,0 +1,72 @@
+"""Which schemas serve a release: its own, and newer ones that took away nothing it needs."""
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from datacenter.database import Database
+from datacenter.errors import SettingsInvalid
+from datacenter.migrations import known_revisions, migrate, require_schema, revision_of
+from datacenter.schema import number_of, why_not
+from datacenter.settings import DatabaseSettings
+
+KNOWN = ("0001", "0002", "0003_since_0002", "0004_since_0002")
+
+
+@pytest.mark.parametrize("found", ["0004_since_0002", "0005_since_0002", "0009_since_0004", "0005"])
+def test_its_own_schema_and_a_newer_one_that_still_has_what_it_needs_serve(found: str) -> None:
+    assert why_not(found, KNOWN) is None
+
+
+@pytest.mark.parametrize(
+    ("found", "told"),
+    [
+        (None, "the schema is empty, this release needs 0004_since_0002; run `datacenter migrate`"),
+        ("0001", "the schema is 0001, this release needs 0004_since_0002; run `datacenter migrate`"),
+        (
+            "0006_since_0005",
+            "0006_since_0005, which is too new for this release, 0004_since_0002; run a newer",
+        ),
+        ("0004", "0004, which is too new"),
+        ("0003_since_0001", "0003_since_0001, which is too new"),
+        ("ae1027a6acf", "ae1027a6acf, which is none of the data centre's; name a database of its own"),
+    ],
+)
+def test_any_other_schema_is_refused_with_what_to_do(found: str | None, told: str) -> None:
+    assert told in (why_not(found, KNOWN) or "")
+
+
+@pytest.fixture
+def database(tmp_path: Path):
+    opened = Database(DatabaseSettings(url=f"sqlite:///{tmp_path}/schema.db"))
+    migrate(DatabaseSettings(url=f"sqlite:///{tmp_path}/schema.db"))
+    yield opened
+    opened.close()
+
+
+def pretend(database: Database, revision: str) -> None:
+    with database.transaction() as session:
+        session.execute(text("UPDATE alembic_version SET version_num = :revision"), {"revision": revision})
+
+
+def test_a_newer_schema_that_serves_is_left_as_it_is_by_the_older_releases_migrate(database) -> None:
+    newer = f"{number_of(known_revisions()[-1]) + 1:04}"
+    pretend(database, newer)
+
+    require_schema(database)
+
+    assert migrate(DatabaseSettings(url=str(database.engine.url))) == newer
+    assert revision_of(database) == newer
+
+
+def test_a_schema_that_took_away_what_this_release_needs_is_refused_before_anything_starts(database) -> None:
+    number = number_of(known_revisions()[-1]) + 1
+    pretend(database, f"{number + 1:04}_since_{number:04}")
+
+    for refused in (
+        lambda: require_schema(database),
+        lambda: migrate(DatabaseSettings(url=str(database.engine.url))),
+    ):
+        with pytest.raises(SettingsInvalid, match=r"database\.url: .* too new .* run a newer release"):
+            refused()
