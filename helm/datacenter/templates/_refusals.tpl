@@ -1,0 +1,65 @@
+{{/* What a schema cannot see: values that contradict one another, or that do not belong where they are. */}}
+
+{{- define "datacenter.refusals" -}}
+{{- include "datacenter.refuseSecrets" (list "config" .Values.config) -}}
+{{- $storages := default dict .Values.config.storages -}}
+{{- $default := default "default" .Values.config.default_storage -}}
+{{- if not (hasKey $storages $default) -}}
+{{- fail (printf "config.storages: there is no storage named %s; describe it, or name another as config.default_storage" $default) -}}
+{{- end -}}
+{{- range $name, $storage := $storages -}}
+{{- if eq $storage.kind "nas" -}}
+{{- include "datacenter.refuseUnmounted" (list $ $name (trimPrefix "nas://" $storage.url)) -}}
+{{- end -}}
+{{- end -}}
+{{- range $name, $volume := .Values.nas -}}
+{{- if ne 1 (len (compact (list (ternary "a" "" (hasKey $volume "existingClaim")) (ternary "b" "" (hasKey $volume "create")) (ternary "c" "" (hasKey $volume "nfs"))))) -}}
+{{- fail (printf "nas.%s: give one of existingClaim, create and nfs" $name) -}}
+{{- end -}}
+{{- end -}}
+{{- if not .Values.workers -}}
+{{- fail "workers: there is none left, and without one no job is ever done; keep at least one entry" -}}
+{{- end -}}
+{{- end }}
+
+{{/* (list "path" value): neither an option whose name says that it is a secret, nor a URL with a password. */}}
+{{- define "datacenter.refuseSecrets" -}}
+{{- $path := index . 0 -}}{{- $value := index . 1 -}}
+{{- if kindIs "map" $value -}}
+{{- range $key, $inner := $value -}}
+{{- $inside := printf "%s.%s" $path $key -}}
+{{- if or (eq $inside "config.web.secret_key") (eq $inside "config.registration.keys") (and (contains ".options." $inside) (kindIs "string" $inner) (regexMatch "(?i)secret|passw|token|credential|key$|_key_|sign|auth" $key)) -}}
+{{- fail (printf "%s: a secret must not stand in the values; put it into a Secret and name that as secretSettings.%s" $inside (trimPrefix "config." $inside)) -}}
+{{- end -}}
+{{- include "datacenter.refuseSecrets" (list $inside $inner) -}}
+{{- end -}}
+{{- else if kindIs "slice" $value -}}
+{{- range $number, $inner := $value -}}
+{{- include "datacenter.refuseSecrets" (list (printf "%s.%d" $path $number) $inner) -}}
+{{- end -}}
+{{- else if and (kindIs "string" $value) (regexMatch "://[^/?#]*:[^/?#]*@" $value) -}}
+{{- fail (printf "%s: a URL with a password must not stand in the values; put it into a Secret and name that as secretSettings.%s" $path (trimPrefix "config." $path)) -}}
+{{- end -}}
+{{- end }}
+
+{{/* (list $ "storage" "/path"): the root file system is read-only, so a NAS must lie on a volume. */}}
+{{- define "datacenter.refuseUnmounted" -}}
+{{- $root := index . 0 -}}{{- $path := index . 2 -}}
+{{- $found := list -}}
+{{- range concat (values $root.Values.nas) $root.Values.podDefaults.extraVolumeMounts -}}
+{{- if hasPrefix (printf "%s/" (trimSuffix "/" .mountPath)) (printf "%s/" $path) -}}
+{{- $found = append $found .mountPath -}}
+{{- end -}}
+{{- end -}}
+{{- if not $found -}}
+{{- fail (printf "config.storages.%s.url: %s lies on no volume; mount one under nas" (index . 1) $path) -}}
+{{- end -}}
+{{- end }}
+
+{{/* (list "path" values seconds): the grace period must be longer than what happens in it. */}}
+{{- define "datacenter.refuseShortGrace" -}}
+{{- $least := int (index . 2) -}}
+{{- if lt (int (index . 1)) $least -}}
+{{- fail (printf "%s: %d seconds end the pod before it has stopped; give it %d or more" (index . 0) (int (index . 1)) $least) -}}
+{{- end -}}
+{{- end }}

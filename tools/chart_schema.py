@@ -1,0 +1,37 @@
+"""values.schema.json of the chart: values.schema.yaml, and under `config` what the settings class takes."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from datacenter.ledger.states import JobKind
+from datacenter.settings import Settings
+
+CHART = Path(__file__).resolve().parents[1] / "helm" / "datacenter"
+SOURCE = CHART / "values.schema.yaml"
+TARGET = CHART / "values.schema.json"
+
+
+def schema_text() -> str:
+    """The whole of values.schema.json."""
+    schema: dict[str, Any] = yaml.safe_load(SOURCE.read_text(encoding="utf-8"))["schema"]
+    # Of draft 7, which Helm 3 reads, too; it knows `$defs` by no name of its own.
+    settings = _plain(Settings.model_json_schema(ref_template="#/definitions/{model}"))
+    parts = settings.pop("$defs")
+    schema["definitions"] = {**parts, "Settings": settings, "JobKind": {"enum": [kind.value for kind in JobKind]}}
+    return json.dumps(schema, indent=1, ensure_ascii=False) + "\n"
+
+
+def _plain(part: dict[str, Any]) -> dict[str, Any]:
+    """Without what says nothing about right and wrong; a setting may have one of these names, and stays."""
+    said = {key: value for key, value in part.items() if key not in ("title", "default", "format", "writeOnly")}
+    for inner in ("properties", "$defs"):
+        if inner in said:
+            said[inner] = {name: _plain(value) for name, value in said[inner].items()}
+    return said
+
+
+if __name__ == "__main__":
+    TARGET.write_text(schema_text(), encoding="utf-8")
