@@ -38,8 +38,12 @@ def told_in_words(settings: DatabaseSettings) -> Iterator[None]:
     try:
         yield
     except SQLAlchemyError as error:
-        reason = str(getattr(error, "orig", None) or error).splitlines()[0]
         raise CommandFailed(
-            f"the database cannot be used: {reason}",
+            f"the database cannot be used: {reason_of(error)}",
             cure=f"is database.url right? It begins with {settings.url.split(':', 1)[0]}",
         ) from error
+
+
+def reason_of(error: Exception) -> str:
+    """What the database or its driver said, in one line and without the statement."""
+    return str(getattr(error, "orig", None) or error).splitlines()[0]

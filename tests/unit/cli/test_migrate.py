@@ -1,0 +1,89 @@
+"""`datacenter migrate`: brings the schema, says whether it is there, and waits for what starts at the same time."""
+
+import socket
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from datacenter.cli import waiting
+from datacenter.cli.main import main
+from datacenter.migrations import migrate
+from datacenter.settings import DatabaseSettings
+
+
+@pytest.fixture
+def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DatabaseSettings:
+    """A database that nobody has made yet, named by the environment."""
+    settings = DatabaseSettings(url=f"sqlite:///{tmp_path}/datacenter.db")
+    monkeypatch.delenv("DATACENTER_CONFIG", raising=False)
+    monkeypatch.setenv("DATACENTER__DATABASE__URL", settings.url)
+    monkeypatch.setattr(waiting, "PAUSE_SECONDS", 0.05)
+    return settings
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+    """Run the command; returns its exit code."""
+
+    def _run(*arguments: str) -> int:
+        monkeypatch.setattr("sys.argv", ["datacenter", "migrate", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return int(ended.value.code or 0)
+
+    return _run
+
+
+@pytest.mark.usefixtures("database")
+def test_it_brings_the_schema_and_running_it_again_changes_nothing(run, capsys):
+    assert run() == 0
+    first = capsys.readouterr().out
+    assert run() == 0
+
+    assert capsys.readouterr().out == first
+    assert run("--check") == 0
+
+
+def test_a_check_makes_no_database_and_names_the_cure(database, run, capsys, tmp_path):
+    assert run("--check") == 2
+
+    assert "run `datacenter migrate`" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_check_that_waits_tells_its_reason_once_and_ends_when_somebody_has_migrated(database, run, capsys):
+    migrated = threading.Timer(0.5, migrate, args=[database])
+    migrated.start()
+
+    assert run("--check", "--wait", "60") == 0
+    migrated.join()
+
+    told = capsys.readouterr()
+    assert "serves this release" in told.out
+    assert told.err.count("waiting: there is no database at") == 1
+
+
+@pytest.mark.usefixtures("database")
+def test_a_wait_ends_with_the_reason_when_its_time_is_over(run, capsys):
+    began = time.monotonic()
+    assert run("--check", "--wait", "0.3") == 2
+
+    assert time.monotonic() - began >= 0.3
+    assert "error: there is no database at" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("database")
+def test_a_migration_waits_for_a_server_that_does_not_answer_yet(run, capsys, monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    monkeypatch.setenv("DATACENTER__DATABASE__URL", f"mysql+pymysql://u:hidden@127.0.0.1:{port}/d")
+
+    assert run("--wait", "0.3") == 1
+
+    told = capsys.readouterr().err
+    assert told.count("waiting: (2003, ") == 1
+    assert "error: the database cannot be used: (2003" in told
+    assert "hidden" not in told
