@@ -2,9 +2,9 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test test-real check bench format lock clean
+.PHONY: help setup demo run test test-real check bench format chart lock clean
 
-PYTHON_FILES := datacenter jobs storage_adapters tests examples benchmarks
+PYTHON_FILES := datacenter jobs storage_adapters tests examples benchmarks tools
 BIN := .venv/bin
 # Half as many again as there are cores: some always wait for processes that they started.
 TEST_PROCESSES := $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) * 3 / 2 )))
@@ -45,6 +45,10 @@ bench: $(READY) ## side by side with other programs, prints ratios
 format: $(READY) ## rewrite the code as `make check` wants it
 	@$(BIN)/ruff check --fix $(PYTHON_FILES)
 	@$(BIN)/ruff format $(PYTHON_FILES)
+
+chart: $(READY) ## the chart's README and schema anew, from its values and the settings class
+	@$(BIN)/python tools/chart_schema.py
+	@$(BIN)/python tools/chart_readme.py
 
 lock: ## requirements.lock anew from pyproject.toml (needs uv)
 	@tools/lock.sh

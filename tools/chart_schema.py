@@ -20,13 +20,19 @@ def schema_text() -> str:
     # Of draft 7, which Helm 3 reads, too; it knows `$defs` by no name of its own.
     settings = _plain(Settings.model_json_schema(ref_template="#/definitions/{model}"))
     parts = settings.pop("$defs")
-    schema["definitions"] = {**parts, "Settings": settings, "JobKind": {"enum": [kind.value for kind in JobKind]}}
+    schema["definitions"] = {
+        **parts,
+        "Settings": settings,
+        "JobKind": {"enum": [kind.value for kind in JobKind]},
+    }
     return json.dumps(schema, indent=1, ensure_ascii=False) + "\n"
 
 
 def _plain(part: dict[str, Any]) -> dict[str, Any]:
     """Without what says nothing about right and wrong; a setting may have one of these names, and stays."""
-    said = {key: value for key, value in part.items() if key not in ("title", "default", "format", "writeOnly")}
+    said = {
+        key: value for key, value in part.items() if key not in ("title", "default", "format", "writeOnly")
+    }
     for inner in ("properties", "$defs"):
         if inner in said:
             said[inner] = {name: _plain(value) for name, value in said[inner].items()}

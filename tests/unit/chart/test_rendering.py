@@ -1,0 +1,113 @@
+"""The chart in every shape of the matrix: nothing to complain of, and objects as Kubernetes wants them."""
+
+import re
+
+import pytest
+import yaml
+from chart import CHART, NAMESPACE, VALUES, is_hook, lint, name_of, of_kind, render, rendered, values_of
+from kubernetes_schemas import NEWEST, OLDEST, faults_of
+
+FOREIGN = {"ScaledObject", "ServiceMonitor", "PrometheusRule", "ExternalSecret"}
+"""Kinds of operators; Kubernetes has no schema for them."""
+LABEL = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_a_strict_lint_has_nothing_to_complain_of(name):
+    assert lint(values_of(name)) == []
+
+
+def test_a_strict_lint_of_the_default_values_has_nothing_to_complain_of():
+    assert lint({}) == []
+
+
+@pytest.mark.parametrize("version", [OLDEST, NEWEST])
+@pytest.mark.parametrize("name", VALUES)
+def test_every_object_is_valid_to_the_letter_in_the_oldest_and_the_newest_kubernetes(name, version):
+    own = [found for found in rendered(name).objects if found["kind"] not in FOREIGN]
+
+    faults = {name_of(found): faults for found in own if (faults := faults_of(found, version))}
+
+    assert faults == {}
+    assert len(own) > 4
+
+
+def test_the_chart_asks_for_the_oldest_kubernetes_that_it_is_validated_against():
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text(encoding="utf-8"))
+    page = (CHART / "README.md").read_text(encoding="utf-8")
+
+    assert chart["kubeVersion"] == f">={OLDEST}-0"
+    assert f"of Kubernetes {OLDEST.rpartition('.')[0]} and {NEWEST.rpartition('.')[0]}," in page
+
+
+def test_a_wrong_object_would_be_found():
+    deployment = of_kind(rendered("minimal").objects, "Deployment")[0]
+    spec = {**deployment["spec"], "replica": 2}
+
+    assert any("replica" in fault for fault in faults_of({**deployment, "spec": spec}, OLDEST))
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_every_object_has_a_name_of_its_own_its_namespace_and_the_labels_of_the_field(name):
+    objects = [found for found in rendered(name).objects if found["kind"] != "ExternalSecret"]
+
+    names = [name_of(found) for found in objects]
+    assert len(set(names)) == len(names)
+    for found in objects:
+        assert LABEL.fullmatch(found["metadata"]["name"]), name_of(found)
+        assert found["metadata"]["namespace"] == NAMESPACE, name_of(found)
+        labels = found["metadata"]["labels"]
+        assert labels["app.kubernetes.io/part-of"] == "datacenter", name_of(found)
+        assert labels["app.kubernetes.io/instance"] == "dc", name_of(found)
+
+
+@pytest.mark.parametrize("name", [name for name in VALUES if name != "dev"])
+def test_rendering_twice_gives_the_same(name):
+    assert render(values_of(name)).files == rendered(name).files
+
+
+def test_only_the_passwords_of_embedded_parts_differ_from_one_rendering_to_the_next():
+    one, other = rendered("dev").files, render(values_of("dev")).files
+
+    assert {file for file in one if one[file] != other[file]} == {"datacenter/templates/embedded/secret.yaml"}
+
+
+def test_the_longest_names_still_fit():
+    values = {**values_of("minimal"), "fullnameOverride": "d" * 40}
+    values["workers"] = {"a-name-of-15-ch": {"queues": ["delete"]}}
+
+    for found in render(values).objects:
+        assert LABEL.fullmatch(found["metadata"]["name"]), name_of(found)
+
+
+def test_the_default_workers_are_import_export_with_download_and_delete():
+    workers = [found for found in rendered("minimal").objects if "-worker-" in found["metadata"]["name"]]
+
+    names = {found["metadata"]["name"] for found in of_kind(workers, "Deployment")}
+    assert names == {f"dc-datacenter-worker-{name}" for name in ("import", "export", "delete")}
+
+
+def test_the_notes_say_what_to_do_next():
+    notes = rendered("full").notes
+
+    assert "https://data.example.com/api/v1/docs" in notes
+    assert "datacenter tokens create" in notes
+    assert "WARNING" not in notes
+
+
+def test_the_notes_warn_of_a_queue_that_nobody_serves_and_of_embedded_parts():
+    values = {**values_of("dev"), "workers": {"delete": None}}
+
+    notes = render(values).notes
+
+    assert "no worker of this release serves the queue delete;" in notes
+    assert "embedded parts are for trying out" in notes
+
+
+def test_hooks_are_the_migration_and_the_test_alone():
+    hooks = [found for found in rendered("minimal").objects if is_hook(found)]
+
+    assert {found["metadata"]["labels"]["app.kubernetes.io/component"] for found in hooks} == {
+        "migration",
+        "test",
+    }
