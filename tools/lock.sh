@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Write requirements.lock anew from pyproject.toml: every dependency at its newest fitting version, with hashes.
+# Write the lock files anew from pyproject.toml: every dependency at its newest fitting version, with hashes.
 #
-# The lock holds no address of an index, so that it works wherever packages come from.
+# They hold no address of an index, so that they work wherever packages come from.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -9,9 +9,16 @@ command -v uv >/dev/null || {
   echo "lock: uv is needed for this one target: pip install uv" >&2
   exit 1
 }
-uv pip compile pyproject.toml --quiet --upgrade --all-extras --python-version 3.11 --generate-hashes \
-  --no-header --no-annotate --no-emit-index-url --no-emit-find-links --output-file requirements.lock
-if grep -nE '://' requirements.lock; then
-  echo "lock: an address got into requirements.lock" >&2
+compile() { # SOURCE… --output-file LOCK
+  uv pip compile --quiet --python-version 3.11 --generate-hashes --no-header --no-annotate \
+    --no-emit-index-url --no-emit-find-links "$@"
+}
+
+compile pyproject.toml --all-extras --upgrade --output-file requirements.lock
+# What the image holds and what it is built with, at the same versions.
+compile pyproject.toml --extra embedded --constraint requirements.lock --output-file requirements-image.lock
+compile --group image-build --constraint requirements.lock --output-file requirements-build.lock
+if grep -nE '://' requirements*.lock; then
+  echo "lock: an address got into a lock file" >&2
   exit 1
 fi
