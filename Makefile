@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test test-real check bench format chart lock clean
+.PHONY: help setup demo run test test-real check bench format chart lock sbom clean
 
 PYTHON_FILES := datacenter jobs storage_adapters tests examples benchmarks tools
 BIN := .venv/bin
@@ -50,8 +50,11 @@ chart: $(READY) ## the chart's README and schema anew, from its values and the s
 	@$(BIN)/python tools/chart_schema.py
 	@$(BIN)/python tools/chart_readme.py
 
-lock: ## requirements.lock anew from pyproject.toml (needs uv)
+lock: ## the lock files anew from pyproject.toml (needs uv)
 	@tools/lock.sh
+
+sbom: $(READY) ## bill of materials of the image (CycloneDX) in dist/
+	@tools/sbom.sh
 
 clean: ## remove the virtual environment and every cache
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis dist *.egg-info
