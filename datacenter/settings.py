@@ -199,6 +199,28 @@ class LifetimeSettings(Section):
     """How long a finished job stays readable."""
 
 
+class HealthSettings(Section):
+    directory: str = ""
+    """Where the loop of a worker or a scheduler writes its sign of life, one directory a process; empty: nowhere."""
+    stale_seconds: float = Field(default=120, ge=2)
+    """A loop that has given no sign for so long counts as dead."""
+
+    @field_validator("directory")
+    @classmethod
+    def _is_whole(cls, value: str) -> str:
+        if value and not os.path.isabs(value):
+            raise ValueError("must be a directory's whole path like /run/datacenter")
+        return value
+
+
+class MetricsSettings(Section):
+    """Where a worker or a scheduler answers Prometheus; the web layer does so on its own port."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=0, ge=0, le=MOST_PORT)
+    """0: nowhere."""
+
+
 class Settings(BaseSettings):
     """Everything an installation can set; `DATACENTER__LEDGER__LEASE_SECONDS=10` sets `ledger.lease_seconds`."""
 
@@ -221,6 +243,8 @@ class Settings(BaseSettings):
     limits: LimitSettings = LimitSettings()
     shards: ShardSettings = ShardSettings()
     lifetimes: LifetimeSettings = LifetimeSettings()
+    health: HealthSettings = HealthSettings()
+    metrics: MetricsSettings = MetricsSettings()
 
     @classmethod
     def settings_customise_sources(

@@ -10,9 +10,11 @@ from celery.signals import setup_logging, worker_shutting_down
 
 from datacenter.datasets.resources import open_resources
 from datacenter.ledger.doorbell import RING_TASK, broker_queue, broker_settings
+from datacenter.liveness import Role, SignOfLife
 from datacenter.settings import Settings
 from jobs import memory
 from jobs.engine import Engine
+from jobs.liveness import give_signs
 from jobs.registry import runners
 from jobs.stopping import StopFlag
 
@@ -38,6 +40,8 @@ def create_app(settings: Settings, queues: list[str], stop: StopFlag) -> Celery:
         worker_cancel_long_running_tasks_on_connection_loss=False,
         worker_max_tasks_per_child=2_000,
     )
+
+    give_signs(app, SignOfLife(settings.health, Role.WORKER))
 
     @functools.cache
     def engine(process_id: int) -> Engine:

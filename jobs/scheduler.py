@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from datacenter.datasets.resources import Resources, open_resources
 from datacenter.errors import SettingsInvalid
+from datacenter.liveness import Role, SignOfLife
 from datacenter.logs import configure_logs
 from datacenter.migrations import require_schema
 from datacenter.settings import load_settings
@@ -21,7 +22,7 @@ from jobs.sweep import remove_litter, sweep_once
 log = structlog.get_logger(__name__)
 
 
-def run(resources: Resources, stop: threading.Event) -> None:
+def run(resources: Resources, stop: threading.Event, sign: SignOfLife | None = None) -> None:
     """Relay and sweep in turn until told to stop; what fails in one turn is met again in the next.
 
     Webhooks and storages have threads of their own: whoever answers slowly must not keep leases and retries waiting.
@@ -34,6 +35,8 @@ def run(resources: Resources, stop: threading.Event) -> None:
         beside.start()
     swept = float("-inf")
     while not stop.is_set():
+        if sign is not None:
+            sign.give()
         try:
             relay_once(resources)
             if time.monotonic() - swept >= settings.sweep_seconds:
@@ -68,12 +71,13 @@ def schedule() -> None:
         configure_logs(settings)
         resources = open_resources(settings)
         require_schema(resources.database)
+        sign = SignOfLife(settings.health, Role.SCHEDULER)
     except SettingsInvalid as error:
         print(f"datacenter-scheduler: {error.detail}", file=sys.stderr)
         raise SystemExit(2) from error
     log.info("the scheduler runs")
     try:
-        run(resources, stop)
+        run(resources, stop, sign)
     finally:
         resources.close()
 

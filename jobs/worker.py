@@ -35,7 +35,10 @@ def work(
         )
     settings = _settings()
     configure_logs(settings)
-    app = create_app(settings, wanted, StopFlag())
+    try:
+        app = create_app(settings, wanted, StopFlag())
+    except SettingsInvalid as error:
+        _refuse(error.detail)
     # Running as root is the pod's affair; what Celery warns of is pickle, which no message here may be.
     warnings.simplefilter("ignore", SecurityWarning)
     app.start(

@@ -15,6 +15,7 @@ from datacenter.cli.downloads import download
 from datacenter.cli.errors import CommandFailed, ExitCode
 from datacenter.cli.exports import export
 from datacenter.cli.following import JobFailed
+from datacenter.cli.health import health
 from datacenter.cli.output import print_json
 from datacenter.cli.serve import migrate, serve
 from datacenter.cli.up import up
@@ -33,6 +34,7 @@ app = typer.Typer(
 app.command("up")(up)
 app.command("serve")(serve)
 app.command("migrate")(migrate)
+app.command("health")(health)
 app.add_typer(datasets.app, name="datasets")
 app.command("export")(export)
 app.command("download")(download)

@@ -1,0 +1,99 @@
+"""`datacenter health …`: whether a process lives and can serve, for supervisors: exit code 0 or 1, and one sentence."""
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from datacenter.cli.errors import CommandFailed
+
+if TYPE_CHECKING:
+    from datacenter.settings import Settings
+
+ANSWER_SECONDS = 5.0
+EVERYWHERE = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where it listens, not where we do
+"""An address to listen at, and one to call what listens there."""
+
+
+class Process(StrEnum):
+    """Whose health is asked for."""
+
+    WEB = "web"
+    WORKER = "worker"
+    SCHEDULER = "scheduler"
+
+
+ReadyOption = Annotated[
+    bool, typer.Option("--ready", help="Ask whether it can serve as well: database, schema, broker.")
+]
+
+
+class Unhealthy(CommandFailed):
+    """It does not live, or cannot serve."""
+
+
+def health(
+    process: Annotated[Process, typer.Argument(help="Which process of this machine.")],
+    ready: ReadyOption = False,
+) -> None:
+    """Say whether a process lives; exits 0 if so, else 1 with the reason."""
+    from datacenter.settings import load_settings
+
+    settings = load_settings()
+    if process is Process.WEB:
+        _ask_web(settings, "readyz" if ready else "healthz")
+    else:
+        _look_at_loop(settings, process)
+        if ready:
+            _look_around(settings)
+    typer.echo(f"the {process} {'is ready' if ready else 'lives'}")
+
+
+def _ask_web(settings: "Settings", page: str) -> None:
+    import httpx
+
+    host = EVERYWHERE.get(settings.web.host, settings.web.host)
+    url = f"http://{f'[{host}]' if ':' in host else host}:{settings.web.port}/{page}"
+    try:
+        answer = httpx.get(url, timeout=ANSWER_SECONDS, trust_env=False)
+    except httpx.TransportError as error:
+        raise Unhealthy(f"the web layer does not answer at {url}: {type(error).__name__}") from error
+    if not answer.is_success:
+        raise Unhealthy(f"the web layer answers {answer.status_code} at {url}: {_detail(answer.text)}")
+
+
+def _detail(text: str) -> str:
+    import json
+
+    try:
+        return str(json.loads(text)["detail"])
+    except (ValueError, KeyError, TypeError):
+        return "without a reason"
+
+
+def _look_at_loop(settings: "Settings", process: Process) -> None:
+    from datacenter.liveness import NoSignOfLife, Role, require_life
+
+    try:
+        require_life(settings.health, Role(process))
+    except NoSignOfLife as error:
+        raise Unhealthy(error.detail) from error
+
+
+def _look_around(settings: "Settings") -> None:
+    from datacenter.cli.databases import told_in_words
+    from datacenter.database import Database
+    from datacenter.errors import SettingsInvalid
+    from datacenter.ledger.doorbell import BrokerUnavailable, Doorbell
+    from datacenter.migrations import require_schema
+
+    database, doorbell = Database(settings.database), Doorbell(settings.broker)
+    try:
+        with told_in_words(settings.database):
+            require_schema(database)
+        doorbell.require_broker()
+    except (SettingsInvalid, BrokerUnavailable) as error:
+        raise Unhealthy(error.detail) from error
+    finally:
+        doorbell.close()
+        database.close()

@@ -1,0 +1,68 @@
+"""A sign of life is as old as the time that is written in it, whatever the clock on the wall says."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from datacenter.errors import SettingsInvalid
+from datacenter.liveness import NoSignOfLife, Role, SignOfLife, require_life
+from datacenter.settings import HealthSettings
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> HealthSettings:
+    return HealthSettings(directory=str(tmp_path / "new" / "folder"), stale_seconds=60)
+
+
+def test_a_sign_that_was_just_given_is_young(settings):
+    SignOfLife(settings, Role.WORKER).give()
+
+    assert require_life(settings, Role.WORKER) < 60
+    assert [path.name for path in Path(settings.directory).iterdir()] == ["worker"]
+
+
+def test_a_process_that_has_started_lives_before_its_loop_begins(settings):
+    SignOfLife(settings, Role.WORKER)
+
+    require_life(settings, Role.WORKER)
+
+
+def test_each_role_gives_its_own(settings):
+    SignOfLife(settings, Role.WORKER).give()
+
+    with pytest.raises(NoSignOfLife, match="the scheduler has given no sign of life yet"):
+        require_life(settings, Role.SCHEDULER)
+
+
+def test_a_clock_that_is_set_makes_no_sign_old(settings):
+    SignOfLife(settings, Role.WORKER).give()
+    os.utime(Path(settings.directory, "worker"), (0, 0))
+
+    require_life(settings, Role.WORKER)
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [("1.0\n", "no sign of life for"), ("1e12\n", "before this machine was started"), ("", "cannot be read")],
+)
+def test_what_is_no_sign_of_this_process_is_told(settings, written, told):
+    SignOfLife(settings, Role.WORKER).give()
+    Path(settings.directory, "worker").write_text(written)
+
+    with pytest.raises(NoSignOfLife, match=told):
+        require_life(settings, Role.WORKER)
+
+
+def test_without_a_directory_no_sign_is_given_and_the_cure_is_told():
+    SignOfLife(HealthSettings(), Role.WORKER).give()
+
+    with pytest.raises(NoSignOfLife, match="DATACENTER__HEALTH__DIRECTORY"):
+        require_life(HealthSettings(), Role.WORKER)
+
+
+def test_a_directory_that_cannot_be_written_to_is_refused(tmp_path):
+    (tmp_path / "file").touch()
+
+    with pytest.raises(SettingsInvalid, match=r"health\.directory"):
+        SignOfLife(HealthSettings(directory=str(tmp_path / "file")), Role.WORKER)
