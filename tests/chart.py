@@ -153,7 +153,10 @@ def pods_of(objects: Sequence[Object]) -> list[Pod]:
             Pod(owner=found, **found["spec"]["template"])
             for found in of_kind(objects, "Deployment", "StatefulSet", "Job")
         ),
-        *(Pod(owner=found, metadata=found["metadata"], spec=found["spec"]) for found in of_kind(objects, "Pod")),
+        *(
+            Pod(owner=found, metadata=found["metadata"], spec=found["spec"])
+            for found in of_kind(objects, "Pod")
+        ),
     ]
 
 

@@ -44,7 +44,7 @@ class Doorbell:
         """Open a connection of its own to the broker. Raises: BrokerUnavailable, within a second or two."""
         try:
             with self._celery.connection_for_write() as connection:
-                connection.ensure_connection(max_retries=1, interval_start=0.05, interval_step=0)
+                connection.ensure_connection(max_retries=1, interval_start=0, interval_step=0)
         except (OperationalError, OSError) as error:
             raise BrokerUnavailable(
                 f"broker.url: the broker does not answer: {error}; is it running, and is the address right?"

@@ -1,11 +1,9 @@
 """`datacenter health`: a loop that stands still is noticed; long work, and a broker that is away, are no death."""
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 

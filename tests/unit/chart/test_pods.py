@@ -61,7 +61,9 @@ def test_commands_are_run_without_a_shell_so_that_signals_reach_them():
 
 def test_a_worker_is_told_its_queues_as_one_would_type_them():
     found = {
-        pod.labels["datacenter/worker"]: pod.main["args"] for name, pod in matrix_pods("worker") if name == "full"
+        pod.labels["datacenter/worker"]: pod.main["args"]
+        for name, pod in matrix_pods("worker")
+        if name == "full"
     }
 
     assert found == {
