@@ -11,6 +11,10 @@ from storage_adapters.contract import Buffer, ByteRange, NewObject, Part, Storag
 from storage_adapters.errors import StorageError
 
 READ_BYTES = 1 << 20
+GATHERED_BYTES = 8 << 20
+"""The least part where the storage knows none: it is a file of its own there until the upload is complete."""
+MOST_PARTS = 10_000
+"""The upload's row names every part, and is written anew with each piece."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -92,9 +96,10 @@ def forget_tails(storage: Storage, tails: Iterable[Tail]) -> None:
 
 
 def _part_bytes(storage: Storage, upload: Upload) -> int:
-    """The least size of a part with which the storage takes every part of the upload, and takes so many."""
+    """The size from which pieces are a part: one that the storage takes, as it does so many of them."""
     capabilities = storage.capabilities
-    return max(capabilities.minimum_part_bytes, -(-upload.size_bytes // capabilities.maximum_parts))
+    most_parts = min(capabilities.maximum_parts, MOST_PARTS)
+    return max(capabilities.minimum_part_bytes or GATHERED_BYTES, -(-upload.size_bytes // most_parts))
 
 
 def _tail_key(upload: Upload, end: int) -> str:

@@ -1,24 +1,22 @@
 """Uploads by tus: an archive that arrives here in pieces, each kept as soon as it is answered, until it is complete."""
 
+from collections.abc import Callable
 from contextlib import suppress
-from datetime import timedelta
 from typing import Any, cast
 
 from sqlalchemy import CursorResult, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from datacenter.database import now
-from datacenter.datasets import upload_records
+from datacenter.datasets import upload_claims, upload_records
 from datacenter.datasets.gathering import Arrived, add_piece, forget_tails
 from datacenter.datasets.models import Upload
 from datacenter.datasets.resources import Resources
+from datacenter.datasets.upload_claims import Claim
 from datacenter.datasets.upload_records import locked, mark_complete, opened
-from datacenter.errors import Conflict, Invalid, Locked, TooLarge
+from datacenter.errors import Conflict, Invalid, TooLarge
 from storage_adapters.contract import Buffer
-
-CLAIM = timedelta(seconds=30)
-"""How long one piece may take to be written. What a writer slower than this still writes may meet another's bytes."""
+from storage_adapters.errors import UploadMissing
 
 
 def begin(
@@ -77,13 +75,9 @@ def append(
     claimed = resources.database.run(
         lambda session: _claim(session, project_id, upload_id, offset_bytes, len(data))
     )
-    try:
-        upload = _write(resources, claimed, data)
-    except BaseException:
-        with suppress(SQLAlchemyError):  # the claim then ends by itself
-            resources.database.run(lambda session: _release(session, claimed))
-        raise
-    return settle(resources, upload)
+    return settle(
+        resources, _claimed(resources, claimed, lambda claim: _write(resources, claimed, claim, data))
+    )
 
 
 def check_piece(upload: Upload, offset_bytes: int, length: int) -> None:
@@ -95,16 +89,16 @@ def check_piece(upload: Upload, offset_bytes: int, length: int) -> None:
 
 
 def settle(resources: Resources, upload: Upload) -> Upload:
-    """Complete an upload whose last byte has arrived, also one whose server died just before it did so."""
+    """Complete an upload whose last byte has arrived, also one whose server died just before it did so.
+
+    Raises: Locked: somebody else is at it.
+    """
     if upload.completed or upload.offset_bytes < upload.size_bytes:
         return upload
-    storage = resources.storages.open(upload.storage)
-    upload = opened(resources, storage, upload)
-    parts = list(Arrived.from_rows(upload.parts).parts)
-    # Not every storage publishes an upload without any part.
-    parts = parts or [storage.upload_part(upload.key, upload.storage_upload_id, 1, 0, [])]
-    storage.complete_upload(upload.key, upload.storage_upload_id, parts)
-    return resources.database.run(lambda session: mark_complete(session, upload.id))
+    claimed = resources.database.run(lambda session: _claim_end(session, upload.id))
+    if claimed.completed:
+        return claimed
+    return _claimed(resources, claimed, lambda claim: _complete(resources, claimed, claim))
 
 
 def remove(session: Session, project_id: str, upload_id: str) -> None:
@@ -117,46 +111,76 @@ def _claim(session: Session, project_id: str, upload_id: str, offset_bytes: int,
     locked(session, upload_id)
     upload = find(session, project_id, upload_id)
     check_piece(upload, offset_bytes, length)
-    moment = now(session)
-    if upload.claimed_until is not None and upload.claimed_until > moment:
-        raise _in_use(upload_id)
-    upload.claimed_until = moment + CLAIM
+    upload_claims.take(session, upload)
     return upload
 
 
-def _release(session: Session, claimed: Upload) -> None:
-    mine = (Upload.id == claimed.id, Upload.claimed_until == claimed.claimed_until)
-    session.execute(update(Upload).where(*mine).values(claimed_until=None))
+def _claim_end(session: Session, upload_id: str) -> Upload:
+    upload = locked(session, upload_id)
+    if not upload.completed:
+        upload_claims.take(session, upload)
+    return upload
 
 
-def _write(resources: Resources, upload: Upload, data: Buffer) -> Upload:
+def _claimed(resources: Resources, claimed: Upload, work: Callable[[Claim], Upload]) -> Upload:
+    """Do the work, which gives the claim back; if it fails the claim is given back here, or ends by itself."""
+    claim = Claim(resources, claimed)
+    try:
+        return work(claim)
+    except BaseException:
+        with suppress(SQLAlchemyError):
+            resources.database.run(claim.release)
+        raise
+
+
+def _write(resources: Resources, upload: Upload, claim: Claim, data: Buffer) -> Upload:
     storage = resources.storages.open(upload.storage)
-    begun = opened(resources, storage, upload)  # its row read anew, perhaps with somebody else's claim
     arrived = Arrived.from_rows(upload.parts)
-    after = add_piece(storage, begun, arrived, data)
-    advanced = resources.database.run(lambda session: _advance(session, upload, after.rows(), len(data)))
+    with claim:
+        begun = opened(resources, storage, upload)
+        after = add_piece(storage, begun, arrived, data)
+    advanced = resources.database.run(
+        lambda session: _advance(session, upload, claim, after.rows(), len(data))
+    )
     # Only now does nobody need them any more. What is left of them goes with the upload.
     forget_tails(storage, set(arrived.tails) - set(after.tails))
     return advanced
 
 
-def _advance(session: Session, upload: Upload, parts: list[dict[str, Any]], length: int) -> Upload:
-    """Count the piece and give the claim back. No two claims of an upload end at the same time."""
-    mine = (Upload.claimed_until == upload.claimed_until, Upload.offset_bytes == upload.offset_bytes)
+def _advance(
+    session: Session, upload: Upload, claim: Claim, parts: list[dict[str, Any]], length: int
+) -> Upload:
+    """Count the piece and give the claim back."""
     moved = session.execute(
         update(Upload)
-        .where(Upload.id == upload.id, *mine)
+        .where(claim.mine, Upload.offset_bytes == upload.offset_bytes)
         .values(offset_bytes=upload.offset_bytes + length, parts=parts, claimed_until=None)
     )
     row = locked(session, upload.id)
     if cast(CursorResult[Any], moved).rowcount == 0:
-        raise _elsewhere(row.offset_bytes) if row.offset_bytes != upload.offset_bytes else _in_use(row.id)
+        if row.offset_bytes != upload.offset_bytes:
+            raise _elsewhere(row.offset_bytes)
+        raise upload_claims.in_use(row.id)
     return row
+
+
+def _complete(resources: Resources, upload: Upload, claim: Claim) -> Upload:
+    storage = resources.storages.open(upload.storage)
+    with claim:
+        upload = opened(resources, storage, upload)
+        parts = list(Arrived.from_rows(upload.parts).parts)
+        if not parts:
+            # Not every storage publishes an upload without any part. Unknown: it was published, and the answer got lost.
+            with suppress(UploadMissing):
+                parts = [storage.upload_part(upload.key, upload.storage_upload_id, 1, 0, [])]
+        storage.complete_upload(upload.key, upload.storage_upload_id, parts)
+
+    def mark(session: Session) -> Upload:
+        claim.release(session)
+        return mark_complete(session, upload.id)
+
+    return resources.database.run(mark)
 
 
 def _elsewhere(offset_bytes: int) -> Conflict:
     return Conflict(f"Upload-Offset: the upload is at {offset_bytes}", field="Upload-Offset")
-
-
-def _in_use(upload_id: str) -> Locked:
-    return Locked(f"somebody else is sending bytes of upload {upload_id}; ask for its offset and go on there")

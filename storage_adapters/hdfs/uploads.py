@@ -19,6 +19,7 @@ from storage_adapters.hdfs.layout import UPLOADS, Layout
 from storage_adapters.hdfs.objects import Objects
 
 _KEY = "key"
+_PART = "part-"
 _COPY_BYTES = 4 * 1024 * 1024
 
 
@@ -80,6 +81,11 @@ class Uploads:
         except (ObjectMissing, UploadMissing):
             # It was published by another call, or by one whose answer got lost.
             return completed_before(key, size, self._objects.stat)
+        except UploadInvalid:
+            if not self._has_parts(area):  # another call is publishing them just now
+                with suppress(UploadMissing):
+                    return completed_before(key, size, self._objects.stat)
+            raise
         self.abort(upload_id)
         return self._objects.stat(key)
 
@@ -146,6 +152,12 @@ class Uploads:
             for offset in range(0, size, _COPY_BYTES):
                 yield self._client.read(path, offset, min(_COPY_BYTES, size - offset))
 
+    def _has_parts(self, area: str) -> bool:
+        try:
+            return any(found.name.startswith(_PART) for found in self._client.list_directory(area))
+        except ObjectMissing:
+            return False
+
     def _area(self, upload_id: str) -> str:
         """The directory of an upload. Raises: UploadMissing: the id was not made here."""
         if len(upload_id) != 32 or not upload_id.isalnum() or not upload_id.isascii():
@@ -161,7 +173,7 @@ class Uploads:
 
 
 def _name(number: int) -> str:
-    return f"part-{number:07}"
+    return f"{_PART}{number:07}"
 
 
 def _part_path(area: str, number: int) -> str:

@@ -22,8 +22,10 @@ from datacenter.datasets import gathering, uploads
 from datacenter.datasets.gathering import Arrived
 from datacenter.datasets.models import Upload
 from datacenter.datasets.resources import Resources
+from datacenter.datasets.upload_claims import Claim
 from datacenter.errors import Conflict, Locked
 from datacenter.settings import StorageSettings
+from datacenter.storages.registered import Storages
 from jobs.sweep import remove_litter
 from storage_adapters.contract import Storage
 from storage_adapters.errors import StorageError
@@ -113,7 +115,7 @@ def client(
 def nobody_gives_back_a_claim() -> Iterator[None]:
     """A server that fails is one that was killed: it does not say so."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(uploads, "_release", lambda *_: None)
+        patch.setattr(Claim, "release", lambda *_: None)
         yield
 
 
@@ -342,3 +344,31 @@ def test_an_upload_in_one_request_is_whole(
     upload_id = response.headers["Location"].rsplit("/", 1)[-1]
     assert stored(on_s3, upload_id) == data
     assert objects(on_s3, upload_id, "default") == ["archive"]
+
+
+def test_where_the_storage_knows_no_least_part_small_pieces_are_gathered_all_the_same(
+    bench: Workbench,
+) -> None:
+    unlimited = StorageSettings(kind="memory", url="memory://unlimited", options={"minimum_part_bytes": 0})
+    storages = {**bench.resources.settings.storages, "unlimited": unlimited}
+    settings = bench.resources.settings.model_copy(update={"storages": storages})
+    resources = replace(bench.resources, storages=Storages(settings, bench.database))
+    data = random.Random(3).randbytes(40 * 64)
+    with bench.database.transaction() as session:
+        upload = uploads.begin(
+            session,
+            resources,
+            project_id=bench.project_id,
+            filename="a.zip",
+            size_bytes=len(data),
+            storage="unlimited",
+        )
+    for start in range(0, len(data), 64):
+        piece = data[start : start + 64]
+        uploads.append(resources, bench.project_id, upload.id, offset_bytes=start, data=piece)
+
+    found = row(bench, upload.id)
+    assert found.completed
+    assert len(found.parts) == 1
+    with resources.storages.open("unlimited").fs.open(found.key, "rb") as file:
+        assert file.read() == data

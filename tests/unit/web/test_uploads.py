@@ -1,9 +1,13 @@
 """Uploads under faults: whatever dies in between, the client repeats from the offset it is told."""
 
+import time
+from datetime import timedelta
+
 import pytest
 
-from datacenter.datasets import upload_records, uploads
+from datacenter.datasets import upload_claims, upload_records, uploads
 from datacenter.datasets.models import Upload
+from datacenter.datasets.upload_claims import Claim
 from datacenter.errors import Conflict, Gone, Locked, NotFound
 from jobs.sweep import remove_litter
 
@@ -78,9 +82,9 @@ def test_of_two_writers_at_one_offset_one_wins(web, monkeypatch) -> None:
     upload = _begin(web)
     advance = uploads._advance
 
-    def after_another(session, row, parts, length):
+    def after_another(session, *arguments):
         session.query(Upload).filter_by(id=upload.id).update({"offset_bytes": 3})
-        return advance(session, row, parts, length)
+        return advance(session, *arguments)
 
     monkeypatch.setattr(uploads, "_advance", after_another)
     with pytest.raises(Conflict) as refused:
@@ -89,24 +93,27 @@ def test_of_two_writers_at_one_offset_one_wins(web, monkeypatch) -> None:
 
 
 class _Meanwhile:
-    """A storage that does something just before the first part is written."""
+    """A storage that does something just before the first call of a method."""
 
-    def __init__(self, storage, then) -> None:
+    def __init__(self, storage, method: str, then) -> None:
         self._storage = storage
+        self._method = method
         self._then = then
 
     def __getattr__(self, name: str):
+        if name == self._method:
+            then, self._then = self._then, lambda: None
+            then()
         return getattr(self._storage, name)
 
-    def upload_part(self, *arguments):
-        then, self._then = self._then, lambda: None
-        then()
-        return self._storage.upload_part(*arguments)
+
+def _before(monkeypatch, web, upload: Upload, method: str, then) -> None:
+    storage = _Meanwhile(web.resources.storages.open(upload.storage), method, then)
+    monkeypatch.setattr(web.resources.storages, "open", lambda name: storage)
 
 
 def _while_a_piece_is_written(web, monkeypatch, upload: Upload, then) -> None:
-    storage = _Meanwhile(web.resources.storages.open(upload.storage), then)
-    monkeypatch.setattr(web.resources.storages, "open", lambda name: storage)
+    _before(monkeypatch, web, upload, "upload_part", then)
 
 
 @pytest.mark.parametrize("storage", ["default", "lake"])
@@ -137,17 +144,66 @@ def test_the_claim_of_a_writer_that_was_killed_ends_by_itself(web, monkeypatch) 
     upload = _begin(web)
     with monkeypatch.context() as patch:
         patch.setattr(uploads, "_write", _die)
-        patch.setattr(uploads, "_release", lambda *_: None)
+        patch.setattr(Claim, "release", lambda *_: None)
         with pytest.raises(_Died):
             _append(web, upload, 0, DATA)
     with pytest.raises(Locked):
         _append(web, upload, 0, DATA)
 
     with web.resources.database.transaction() as session:
-        session.get_one(Upload, upload.id).claimed_until -= uploads.CLAIM
+        session.get_one(Upload, upload.id).claimed_until -= upload_claims.CLAIM
 
     assert _append(web, upload, 0, DATA).completed
     assert _stored(web, upload) == DATA
+
+
+def test_a_writer_keeps_its_claim_however_slow_the_storage_is(web, monkeypatch) -> None:
+    upload = _begin(web)
+    monkeypatch.setattr(upload_claims, "CLAIM", timedelta(seconds=0.3))
+
+    def another() -> None:
+        until = _find(web, upload).claimed_until
+        while _find(web, upload).claimed_until < until + 3 * upload_claims.CLAIM:
+            time.sleep(0.02)
+        with pytest.raises(Locked):
+            _append(web, upload, 0, DATA)
+
+    _while_a_piece_is_written(web, monkeypatch, upload, another)
+
+    assert _append(web, upload, 0, DATA).completed
+    assert _find(web, upload).claimed_until is None
+
+
+def test_an_upload_is_completed_by_one_at_a_time(web, monkeypatch) -> None:
+    upload = _begin(web)
+    with monkeypatch.context() as patch:
+        patch.setattr(uploads, "settle", _die)
+        with pytest.raises(_Died):
+            _append(web, upload, 0, DATA)
+    heads = []
+
+    def another(*arguments) -> None:
+        head = web.client.head(f"/api/v1/uploads/{upload.id}", headers={"Tus-Resumable": "1.0.0"})
+        heads.append(head.status_code)
+
+    _before(monkeypatch, web, upload, "complete_upload", another)
+    assert uploads.settle(web.resources, _find(web, upload)).completed
+    assert heads == [423]
+    assert _stored(web, upload) == DATA
+
+
+@pytest.mark.parametrize("storage", ["default", "lake"])
+def test_an_empty_upload_whose_server_died_after_it_was_published_is_completed(
+    web, monkeypatch, storage: str
+) -> None:
+    upload = _begin(web, storage, size=0)
+    with monkeypatch.context() as patch:
+        patch.setattr(uploads, "mark_complete", _die)
+        with pytest.raises(_Died):
+            uploads.settle(web.resources, upload)
+
+    assert uploads.settle(web.resources, _find(web, upload)).completed
+    assert _stored(web, upload) == b""
 
 
 def test_a_piece_that_took_longer_than_its_claim_does_not_count(web, monkeypatch) -> None:
@@ -155,7 +211,7 @@ def test_a_piece_that_took_longer_than_its_claim_does_not_count(web, monkeypatch
 
     def another() -> None:
         with web.resources.database.transaction() as session:
-            session.get_one(Upload, upload.id).claimed_until -= uploads.CLAIM
+            session.get_one(Upload, upload.id).claimed_until -= upload_claims.CLAIM
         assert _append(web, upload, 0, DATA[:4]).offset_bytes == 4
 
     with monkeypatch.context() as patch:
@@ -227,9 +283,9 @@ def test_a_piece_that_arrives_after_the_removal_is_not_kept(web, monkeypatch) ->
     upload = _begin(web)
     advance = uploads._advance
 
-    def after_removal(session, row, parts, length):
+    def after_removal(session, *arguments):
         uploads.remove(session, web.project_id, upload.id)
-        return advance(session, row, parts, length)
+        return advance(session, *arguments)
 
     monkeypatch.setattr(uploads, "_advance", after_removal)
     with pytest.raises(NotFound):
