@@ -305,11 +305,13 @@ def test_a_piece_written_by_two_at_one_moment_counts_once(
     write_id = place.open().begin_write(table, ROWS.schema, keep_parts=keep_parts)
     ready = Barrier(4)
 
+    def rows() -> Iterator[pa.RecordBatch]:
+        ready.wait(60)  # each has looked for an earlier try by now, and found none
+        yield from ROWS.to_batches(max_chunksize=100)
+
     def write(_: int) -> None:
-        storage = place.open()
-        ready.wait()
         with suppress(StorageUnavailable):
-            storage.write_partition(table, write_id, 7, ROWS.to_batches(max_chunksize=100))
+            place.open().write_partition(table, write_id, 7, rows())
 
     with ThreadPoolExecutor(ready.parties) as pool:
         list(pool.map(write, range(ready.parties)))
