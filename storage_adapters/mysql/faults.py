@@ -86,6 +86,7 @@ ERRORS: Mapping[int, type[StorageError]] = {
     ER.QUERY_INTERRUPTED: StorageUnavailable,
     ER.LOCK_WAIT_TIMEOUT: StorageUnavailable,
     ER.LOCK_DEADLOCK: StorageUnavailable,
+    4031: StorageUnavailable,  # MySQL: the session was idle for wait_timeout
     ER.DUP_ENTRY: StorageUnavailable,  # another one writes the same piece; nothing else of ours is unique
     1927: StorageUnavailable,  # MariaDB: the connection was killed
 }

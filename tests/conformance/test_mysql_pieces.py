@@ -10,7 +10,13 @@ import pyarrow as pa
 import pytest
 from table_places import ROWS, MysqlPlace, mysql_place, read_table, tables_of
 
-from storage_adapters.errors import NotSupported, TableChanged, TableMissing, UploadMissing
+from storage_adapters.errors import (
+    NotSupported,
+    StorageUnavailable,
+    TableChanged,
+    TableMissing,
+    UploadMissing,
+)
 from storage_adapters.mysql import pieces, publishing
 from storage_adapters.tables import TableName, TableStorage
 
@@ -205,6 +211,33 @@ def test_a_piece_that_is_written_while_the_table_is_published_does_not_slip_in(
         publishing_.result(60)
         assert late.result(60) == 200
     assert sorted(read_table(storage, table)["id"].to_pylist()) == list(range(100))
+
+
+def test_a_writer_whose_rows_stop_coming_lets_the_table_go(
+    storage: TableStorage, place: MysqlPlace, table: TableName
+) -> None:
+    write_id = begun(storage, table, 0)
+
+    def rows() -> Iterator[pa.RecordBatch]:
+        yield from ROWS.slice(100, 100).to_batches()
+        time.sleep(0.2)  # the server looks ten times a second only
+        while writing_sessions(place):
+            time.sleep(0.1)
+        yield from ROWS.slice(200, 100).to_batches()
+
+    with pytest.raises(StorageUnavailable):
+        place.open(stall_seconds=2).write_partition(table, write_id, 1, rows())
+    storage.complete_write(table, write_id)
+    assert sorted(read_table(storage, table)["id"].to_pylist()) == list(range(100))
+
+
+def writing_sessions(place: MysqlPlace) -> int:
+    """How many sessions wait for the next statement of a transaction."""
+    (found,) = place.run(
+        "SELECT COUNT(*) AS n FROM information_schema.INNODB_TRX t JOIN information_schema.PROCESSLIST p"
+        " ON p.ID = t.trx_mysql_thread_id WHERE p.COMMAND = 'Sleep' AND t.trx_rows_modified > 0"
+    )
+    return int(found["n"])
 
 
 def waits_for_a_table(place: MysqlPlace) -> bool:
