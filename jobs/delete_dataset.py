@@ -63,7 +63,7 @@ class DeleteDataset:
         """Drop the table, and sweep the prefix: manifests, staging, unfinished uploads, and whatever the shards could
         not remove.
 
-        Raises: LeftoversRemain, naming some of what is left.
+        Raises: LeftoversRemain, naming some of what is left; StorageError, the table would not go.
         """
         for _ in results:
             job.check()
@@ -77,7 +77,9 @@ class DeleteDataset:
                 f"{left.count} objects could not be removed from storage {job.payload['storage']}, "
                 f"first {first['key']}: {first['message']}"
             )
-        _drop_table(job)
+        table = KeptTable.of_payload(job.payload)
+        if table is not None:
+            drop_kept(job.resources, table)
         dataset_id = job.payload["dataset_id"]
         return Ending(
             result={"dataset": dataset_id, "leftovers": 0},
@@ -125,21 +127,6 @@ class Failures:
         self.count += 1
         if len(self.examples) < MOST_EXAMPLES:
             self.examples.append({"key": outcome.key, "code": error.code, "message": error.detail})
-
-
-def _drop_table(job: JobContext) -> None:
-    """Drop the table that holds the rows, if one does. Raises: LeftoversRemain; StorageError, which may pass."""
-    table = KeptTable.of_payload(job.payload)
-    if table is None:
-        return
-    try:
-        drop_kept(job.resources, table)
-    except StorageError as error:
-        if error.retryable:
-            raise
-        raise LeftoversRemain(
-            f"table {table.name} could not be dropped from storage {table.storage}: {error.detail}"
-        ) from error
 
 
 def _tables_left(job: JobContext) -> list[str]:

@@ -11,11 +11,14 @@ from sqlalchemy.orm import Session
 
 from datacenter.database import Database
 from datacenter.datasets.resources import Resources
-from storage_adapters.contract import DeleteOutcome, Storage
+from storage_adapters.contract import DeleteOutcome
 from storage_adapters.errors import PermissionDenied, StorageUnavailable
 
 T = TypeVar("T")
-GENERATORS = {"list_objects", "read_ranges", "put_many", "delete", "delete_prefix", "list_uploads"}
+GENERATORS = {
+    *("list_objects", "read_ranges", "put_many", "delete", "delete_prefix", "list_uploads"),
+    *("list_partitions", "read_partition", "read_query"),
+}
 CALLS = GENERATORS | {
     "stat",
     "copy",
@@ -25,6 +28,7 @@ CALLS = GENERATORS | {
     "complete_upload",
     "abort_upload",
     "flush",
+    *("describe", "begin_write", "write_partition", "complete_write", "abort_write", "drop_table"),
 }
 
 
@@ -57,9 +61,9 @@ class Schedule:
 
 
 class FaultyStorage:
-    """A storage whose calls may fail; keys in `refused` cannot be deleted."""
+    """A storage, of files or of tables, whose calls may fail; keys in `refused` cannot be deleted."""
 
-    def __init__(self, inner: Storage, schedule: Schedule, refused: set[str]) -> None:
+    def __init__(self, inner: Any, schedule: Schedule, refused: set[str]) -> None:
         self._inner, self._schedule, self._refused = inner, schedule, refused
 
     def __getattr__(self, name: str) -> Any:
@@ -119,6 +123,9 @@ class FaultyStorages:
 
     def open(self, name: str) -> Any:
         return FaultyStorage(self._inner.open(name), self.schedule, self.refused)
+
+    def open_tables(self, name: str) -> Any:
+        return FaultyStorage(self._inner.open_tables(name), self.schedule, self.refused)
 
 
 class FaultyDatabase(Database):

@@ -6,6 +6,7 @@ import random
 import tarfile
 import zipfile
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -68,8 +69,8 @@ def tar_of(files: dict[str, bytes], mode: str = "w:gz") -> bytes:
 class Bench(Workbench):
     """A workbench whose shards are tiny, and that can lose its workers."""
 
-    def __init__(self, home: Path) -> None:
-        super().__init__(home, files=13, size_bytes=256 << 10, part_bytes=96 << 10)
+    def __init__(self, home: Path, **fields: Any) -> None:
+        super().__init__(home, **{"files": 13, "size_bytes": 256 << 10, "part_bytes": 96 << 10, **fields})
         ledger = self.settings.ledger.model_copy(update={"slice_seconds": 1e-9})
         self.settings = self.settings.model_copy(update={"ledger": ledger})
         self.resources = replace(self.resources, settings=self.settings)
@@ -151,6 +152,8 @@ class Scenario(ABC):
     """A job of one kind on a bench that holds one dataset."""
 
     name: ClassVar[str]
+    shards: ClassVar[Mapping[str, int]] = {}
+    """How its bench cuts shards, where that is not as for all others."""
 
     def __init__(self, bench: Bench) -> None:
         self.bench = bench
@@ -384,17 +387,20 @@ class Delete(Scenario):
 
     def check_nothing_left(self, job_id: str) -> None:
         """A delete is never taken back: what is left is counted, and a retry removes it."""
-        left = self.bench.objects(self.dataset.prefix)
         result = self.bench.job(job_id).result
         assert result is not None
-        assert result["leftovers"] == len(left)
+        assert result["leftovers"] == len(self.left())
         self.bench.retry(job_id)
         self.bench.settle()
         assert self.bench.job(job_id).state == "SUCCESS"
         self.made(job_id)
 
+    def left(self) -> list[str]:
+        """What is still there of the dataset."""
+        return self.bench.objects(self.dataset.prefix)
 
-SCENARIOS: tuple[type[Scenario], ...] = (
+
+FILE_SCENARIOS: tuple[type[Scenario], ...] = (
     ImportZip,
     ImportTarGz,
     ImportPrefix,

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from job_scenarios import SCENARIOS, Bench, Scenario
+from job_scenarios import Scenario
+from table_scenarios import SCENARIOS, scenario_of
 
 from jobs.contract import JobContext
 from jobs.engine import Engine
@@ -14,9 +15,8 @@ KINDS = [scenario.name for scenario in SCENARIOS]
 
 @pytest.fixture(scope="module", params=SCENARIOS, ids=KINDS)
 def scenario(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scenario]:
-    bench = Bench(tmp_path_factory.mktemp("bench"))
-    yield request.param(bench)
-    bench.close()
+    with scenario_of(request.param, tmp_path_factory.mktemp("bench")) as found:
+        yield found
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from job_scenarios import SCENARIOS, Bench, Scenario
+from job_scenarios import Bench, Scenario
 from sqlalchemy import select
+from table_scenarios import SCENARIOS, scenario_of
 
 from datacenter.ledger.ledger import request_cancel
 from datacenter.ledger.models import Shard
@@ -23,9 +24,8 @@ CHECK = JobContext.check
 
 @pytest.fixture(scope="module", params=SCENARIOS, ids=lambda kind: kind.name)
 def scenario(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scenario]:
-    bench = Bench(tmp_path_factory.mktemp("bench"))
-    yield request.param(bench)
-    bench.close()
+    with scenario_of(request.param, tmp_path_factory.mktemp("bench")) as found:
+        yield found
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 from faults import Schedule, faulty_database, faulty_storages, lost_connection
-from job_scenarios import SCENARIOS, Bench, Delete, Scenario
+from job_scenarios import Bench, Delete, Scenario
+from table_scenarios import SCENARIOS, scenario_of
 
 from storage_adapters.errors import PermissionDenied, StorageUnavailable
 
@@ -17,9 +18,8 @@ SAMPLE = int(os.environ.get("DATACENTER_TEST_FAULTS", "1"))
 
 @pytest.fixture(scope="module", params=SCENARIOS, ids=lambda kind: kind.name)
 def scenario(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scenario]:
-    bench = Bench(tmp_path_factory.mktemp("bench"))
-    yield request.param(bench)
-    bench.close()
+    with scenario_of(request.param, tmp_path_factory.mktemp("bench")) as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
