@@ -1,7 +1,7 @@
 """Faults on demand: a storage and a database whose n-th call fails, before it was done or after."""
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -42,8 +42,11 @@ class Schedule:
         after: bool = False,
         forever: bool = False,
         fault: Callable[[str], Exception] = StorageUnavailable,
+        names: Collection[str] = (),
     ) -> None:
+        """Of calls of these names only, if any are told."""
         self.calls = 0
+        self._names = names
         self.after = after
         self._at, self._forever, self._fault = at, forever, fault
         self._lock = threading.Lock()
@@ -54,6 +57,8 @@ class Schedule:
 
     def next(self, name: str) -> Exception | None:
         """What this call fails with, if it does."""
+        if self._names and name not in self._names:
+            return None
         with self._lock:
             self.calls += 1
             due = self.calls == self._at or (self._forever and 0 < self._at < self.calls)
