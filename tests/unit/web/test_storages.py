@@ -202,6 +202,9 @@ def test_a_source_around_a_platform_and_a_platform_within_a_source_are_refused(w
 def _rows_on(name: str, moment) -> dict[str, object]:
     key = {"id": new_id(), "project_id": "p"}
     shared = {**key, "created_at": moment}
+    dataset = {**shared, "name": name, "state": DatasetState.READY, "updated_at": moment}
+    deleted = {**key, "job_id": "j", "restore_until": moment, "deleted_at": moment}
+    kept = {"kept_table": {"storage": name, "database": "d", "table": "t"}}
     job = {**shared, "kind": JobKind.IMPORT, "queue": "import", "state": JobState.STARTED}
     archive = {
         **shared,
@@ -214,10 +217,10 @@ def _rows_on(name: str, moment) -> dict[str, object]:
         "expires_at": moment,
     }
     return {
-        "dataset": Dataset(**shared, name=name, state=DatasetState.READY, storage=name, updated_at=moment),
-        "deleted": DeletedDataset(
-            **key, record={"storage": name}, job_id="j", restore_until=moment, deleted_at=moment
-        ),
+        "dataset": Dataset(**dataset, storage=name),
+        "kept dataset": Dataset(**dataset, storage="default", table_storage=name),
+        "deleted": DeletedDataset(**deleted, record={"storage": name}),
+        "deleted kept": DeletedDataset(**deleted, record={"storage": "default", "table_storage": name}),
         "upload": Upload(
             **shared, storage=name, key="k", storage_upload_id="", size_bytes=1, expires_at=moment
         ),
@@ -225,6 +228,8 @@ def _rows_on(name: str, moment) -> dict[str, object]:
         "litter": Litter(storage=name, prefix="x/", due_at=moment),
         "job": Job(**job, payload={"storage": name}),
         "reading job": Job(**job, payload={"storage": "default", "source": {"storage": name, "key": "k"}}),
+        "writing job": Job(**job, payload={"storage": "default", **kept}),
+        "failed job": Job(**(job | {"state": JobState.FAILURE}), payload=kept, checkpoint=True),
     }
 
 

@@ -51,17 +51,6 @@ def test_a_source_that_cannot_be_meant_is_refused_and_names_the_field(
     assert field in response.json()["detail"]
 
 
-def test_a_storage_of_tables_keeps_no_datasets(web) -> None:
-    body = {"name": "kept", "kind": "mysql", "url": "mysql://reader@localhost", "role": "platform"}
-
-    refused = web.client.post(STORAGES, json=body)
-
-    assert refused.status_code == 422
-    assert refused.json()["detail"].startswith("role: ")
-    assert web.client.post(STORAGES, json={**body, "role": "both"}).status_code == 201
-    assert web.client.delete(f"{STORAGES}/kept").status_code == 204
-
-
 def test_a_storage_of_tables_is_checked(web) -> None:
     assert web.client.post(f"{STORAGES}/tables/check").json() == {"ok": True, "detail": "tables seen: 1"}
 
