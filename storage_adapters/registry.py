@@ -20,7 +20,7 @@ class AdapterEntry:
     """Where an adapter lives, as `module:class`, and what to install when its module cannot be imported.
 
     `reach`: it has the option `reach`, see `Reach`. `keeps`: of tables, those of datasets can be kept there, too,
-    in the database that its option `database` names.
+    in the database that `DATABASE_OPTION` names.
     """
 
     target: str
@@ -69,6 +69,8 @@ TABLE_ADAPTERS: Mapping[str, AdapterEntry] = {
     ),
 }
 
+DATABASE_OPTION = "database"
+"""The option of a storage of tables that names the database in which datasets are kept."""
 WITH_REACH = frozenset(kind for kind, entry in {**ADAPTERS, **TABLE_ADAPTERS}.items() if entry.reach)
 KINDS = tuple(sorted(ADAPTERS))
 TABLE_KINDS = tuple(sorted(TABLE_ADAPTERS))

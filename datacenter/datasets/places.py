@@ -11,15 +11,11 @@ from datacenter.settings import StorageSettings
 from datacenter.storages.registered import Storages
 from storage_adapters.errors import InvalidKey
 from storage_adapters.keys import check_key
-from storage_adapters.registry import holds_tables, keeps_tables
+from storage_adapters.registry import DATABASE_OPTION, holds_tables, keeps_tables
 from storage_adapters.tables import TableName
 
 OWN_AREAS = frozenset({"archives", "datasets", "uploads"})
 """First segments of the keys that are written here, in which the data of all projects lies side by side."""
-
-
-DATABASE_OPTION = "database"
-"""The option of a storage of tables that names the database in which datasets are kept."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,6 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from datacenter.database import is_duplicate, now
-from datacenter.datasets.places import DATABASE_OPTION
 from datacenter.datasets.resources import Resources
 from datacenter.datasets.storage_use import refuse_used
 from datacenter.errors import Conflict, Invalid, NotFound, StorageFixed, StorageNameTaken
@@ -24,6 +23,7 @@ from storage_adapters.errors import ConfigurationInvalid
 from storage_adapters.options import OptionValue
 from storage_adapters.registry import (
     ADAPTERS,
+    DATABASE_OPTION,
     TABLE_ADAPTERS,
     holds_tables,
     keeps_tables,

@@ -4,11 +4,14 @@ import threading
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NoAnswer
 
+import pyarrow as pa
+
 from datacenter.errors import Invalid
 from datacenter.storages.registered import Storages
 from storage_adapters.contract import ByteRange, Health, Storage
 from storage_adapters.errors import StorageError
-from storage_adapters.registry import holds_tables
+from storage_adapters.registry import DATABASE_OPTION, holds_tables
+from storage_adapters.tables import TableName, TableStorage
 
 DEADLINE_SECONDS = 20.0
 
@@ -55,9 +58,20 @@ class Checker:
     def _look(self, name: str) -> Health:
         registered = self._storages.describe(name)
         if holds_tables(registered.kind):
-            return self._storages.open_tables(name).check()
+            tables, database = self._storages.open_tables(name), registered.options.get(DATABASE_OPTION)
+            found = tables.check()
+            keeps = registered.role != "source" and database and found.ok
+            return _make_none(tables, str(database), found) if keeps else found
         storage = self._storages.open(name)
         return _read_some(storage) if registered.role == "source" else storage.check()
+
+
+def _make_none(tables: TableStorage, database: str, found: Health) -> Health:
+    """Begin a table and forget it: that says whether there is the database, and whether tables may be made and dropped."""
+    table = TableName(database=database, table="datacenter_check")
+    write_id = tables.begin_write(table, pa.schema([("id", pa.int64())]), keep_parts=True)
+    tables.abort_write(table, write_id)
+    return Health(ok=True, detail=f"{found.detail.rstrip('.')}; tables can be kept in {database}")
 
 
 def _read_some(storage: Storage) -> Health:

@@ -132,3 +132,14 @@ def test_a_platform_of_tables_says_where_they_are_kept(web) -> None:
 
     hive = {"name": "platform", "kind": "hive", "url": "hive://reader@localhost", "role": "platform"}
     assert "only read" in _refused(web.client.post(STORAGES, json=hive), "role")
+
+
+def test_a_check_tries_whether_tables_can_be_kept(web) -> None:
+    assert web.client.post(f"{STORAGES}/reader/check").json() == {"ok": True, "detail": "tables seen: 0"}
+    told = web.client.post(f"{STORAGES}/keeper/check").json()
+    assert told["ok"]
+    assert told["detail"].endswith("; tables can be kept in keep")
+    assert FakeTables.contents["fake://keeper"].writes == {}
+
+    refused = web.client.post(f"{STORAGES}/read-only/check").json()
+    assert refused == {"ok": False, "detail": "This storage is registered as read_only."}
