@@ -91,10 +91,7 @@ class ImportDataset:
         return _ending(job, staging, totals, learned)
 
     def undo(self, job: JobContext) -> Ending:
-        """Remove every object that was made; the upload stays until it expires, so that it can be imported anew."""
-        table = KeptTable.of_payload(job.payload)
-        if table is not None:
-            drop_kept(job.resources, table)
+        """Remove every object and table that was made; the upload stays until it expires, so that it can be imported anew."""
         staging = _staging(job)
         storage = staging.storage
         for prefix in (staging.objects_prefix, staging.prefix):
@@ -104,6 +101,9 @@ class ImportDataset:
                 raise_first(failed)
         abort_uploads(storage, staging.manifest_key)
         remove(storage, [staging.manifest_key])
+        table = KeptTable.of_payload(job.payload)
+        if table is not None:
+            drop_kept(job.resources, table)
         return Ending(result=None, publish=lambda session: _failed(session, job.payload))
 
     def interrupted(self, session: Session, payload: dict[str, Any]) -> None:

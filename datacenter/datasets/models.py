@@ -50,6 +50,12 @@ class Dataset(Base):
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
     @property
+    def home(self) -> str:
+        """The storage that was asked for: of the table, which a worker that knew of none may have made objects of, else of files."""
+        asked = self.table_storage if self.table_name is not None or not self.version else None
+        return asked or self.storage
+
+    @property
     def prefix(self) -> str:
         """Where all objects of the dataset lie, and nothing else."""
         return dataset_prefix(self.id)

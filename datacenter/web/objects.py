@@ -29,7 +29,7 @@ def dataset_objects(session: Session, call: Call, rows: Sequence[Dataset]) -> li
             kind=row.kind,
             state=row.state,
             version=row.version,
-            storage=row.table_storage or row.storage,
+            storage=row.home,
             table=row.table_name,
             files=row.files,
             size_bytes=row.size_bytes,
