@@ -26,14 +26,17 @@ from datacenter.ledger.leases import ShardPlan, Totals
 from datacenter.ledger.states import JobKind
 from datacenter.storages.object_file import ObjectSource
 from jobs.contract import Ending, JobContext, Plan
+from jobs.importing.plan_file import MOST_WARNINGS
 from jobs.importing.prefix_import import import_prefix_shard
 from jobs.importing.prefix_plan import plan_prefix
+from jobs.importing.source_listing import Planned, held_to, planned
 from jobs.importing.staging import Staging
 from jobs.importing.table_import import import_table_shard, publish_parts
 from jobs.importing.table_plan import is_table, plan_table, table_name
 from jobs.importing.tar_import import import_tar
 from jobs.importing.zip_import import import_zip_shard, plan_zip
 from jobs.leftovers import abort_uploads, drop_kept, raise_first, remove
+from storage_adapters.contract import Storage
 
 HEAD_BYTES = 1024
 
@@ -49,12 +52,14 @@ class ImportDataset:
             return plan_table(job, _staging(job))
         if "prefix" in job.payload["source"]:
             return plan_prefix(job, _staging(job), _limits(job))
-        staging, source = _staging(job), _source(job)
-        archive_format = detect_format(source.read(0, HEAD_BYTES), job.payload["source"]["filename"])
-        if archive_format == "zip":
-            return plan_zip(job, source, staging, _limits(job))
+        storage, source = _archive(job)
+        archive = planned(source.info)
+        with held_to(job, storage, archive):
+            archive_format = detect_format(source.read(0, HEAD_BYTES), job.payload["source"]["filename"])
+            if archive_format == "zip":
+                return plan_zip(job, source, _staging(job), _limits(job))
         # A tar has no index: one shard reads it front to back, and progress counts the bytes of the archive.
-        spec = {"format": archive_format}
+        spec = {"format": archive_format, "archive": archive._asdict()}
         totals = Totals(files=None, size_bytes=source.size_bytes)
         return Plan(shards=[ShardPlan(spec=spec)], totals=totals, phase="importing")
 
@@ -63,10 +68,11 @@ class ImportDataset:
             return import_table_shard(job, _staging(job), spec)
         if "prefix" in job.payload["source"]:
             return import_prefix_shard(job, _staging(job), spec)
-        staging, source = _staging(job), _source(job)
-        if "row_group" in spec:
-            return import_zip_shard(job, source, staging, _limits(job), spec["row_group"])
-        return import_tar(job, source, staging, _limits(job), spec["format"])
+        storage, source = _archive(job)
+        with held_to(job, storage, Planned(**spec["archive"])):
+            if "row_group" in spec:
+                return import_zip_shard(job, source, _staging(job), _limits(job), spec)
+            return import_tar(job, source, _staging(job), _limits(job), spec["format"])
 
     def finish(self, job: JobContext, results: Iterator[dict[str, Any]]) -> Ending:
         if is_table(job.payload["source"]):
@@ -75,19 +81,17 @@ class ImportDataset:
         fragments: list[str] = []
         warnings: list[str] = []
         dropped: list[str] = []
+        label_file: str | None = None
         for result in results:
             fragments += result["fragments"]
             warnings += result.get("warnings", ())
             dropped += result.get("dropped", ())
+            label_file = result.get("label_file", label_file)
         rows = _checked(job, merge_sorted(staging.read_fragment(fragment) for fragment in fragments))
         totals = write_manifest(staging.storage, staging.manifest_key, rows)
         _check_labels(job, totals)
         remove(staging.storage, dropped)
-        summary = staging.read_summary()
-        learned = {
-            "warnings": (summary["warnings"] + warnings)[:100],
-            "label_file": summary["label_file"],
-        }
+        learned = {"warnings": warnings[:MOST_WARNINGS], "label_file": label_file}
         return _ending(job, staging, totals, learned)
 
     def undo(self, job: JobContext) -> Ending:
@@ -163,9 +167,11 @@ def _staging(job: JobContext) -> Staging:
     )
 
 
-def _source(job: JobContext) -> ObjectSource:
+def _archive(job: JobContext) -> tuple[Storage, ObjectSource]:
+    """Where the archive lies, and the archive."""
     source = job.payload["source"]
-    return ObjectSource(job.resources.storages.open(source["storage"]), source["key"])
+    storage = job.resources.storages.open(source["storage"])
+    return storage, ObjectSource(storage, source["key"])
 
 
 def _limits(job: JobContext) -> Limits:

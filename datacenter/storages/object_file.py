@@ -17,7 +17,9 @@ class ObjectSource:
     def __init__(self, storage: Storage, key: str) -> None:
         self._storage = storage
         self._key = key
-        self.size_bytes = storage.stat(key).size_bytes
+        self.info = storage.stat(key)
+        """The object as it was when it was opened: who reads for long compares it with what stands there later."""
+        self.size_bytes = self.info.size_bytes
 
     def read(self, offset: int, length: int) -> bytes:
         """The bytes from `offset`, fewer only at the object's end."""

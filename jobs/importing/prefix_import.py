@@ -9,6 +9,7 @@ from datacenter.archives.arrow_bytes import texts
 from datacenter.datasets.manifest import group_bounds, open_rows
 from jobs.contract import JobContext
 from jobs.importing.copy_objects import Copy, copy_objects
+from jobs.importing.plan_file import read_group
 from jobs.importing.source_listing import Planned, check_unchanged, importable
 from jobs.importing.staging import Staging, manifest_rows
 
@@ -21,9 +22,8 @@ def import_prefix_shard(job: JobContext, staging: Staging, spec: dict[str, Any])
     """
     place, group = job.payload["source"], spec["row_group"]
     source, prefix = job.resources.storages.open(place["storage"]), place["prefix"]
+    entries, first, learned = read_group(staging, spec)
     with open_rows(staging.storage, spec["plan"]) as plan:
-        entries = plan.read_row_group(group)
-        first = sum(plan.metadata.row_group(before).num_rows for before in range(group))
         name_before = group_bounds(plan, "name")[group - 1][1] if group else None
     keys = [prefix + name for name in texts(entries["name"])]
     sizes = cast(list[int], entries["size_bytes"].to_pylist())
@@ -45,4 +45,4 @@ def import_prefix_shard(job: JobContext, staging: Staging, spec: dict[str, Any])
     )
     staging.write_fragment(fragment, rows)
     staging.storage.flush()
-    return {"fragments": [fragment]}
+    return {"fragments": [fragment], **learned}

@@ -13,12 +13,12 @@ from datacenter.archives.errors import ArchiveRejected
 from datacenter.archives.limits import Limits
 from datacenter.archives.name_ledger import NameLedger
 from datacenter.archives.names import safe_paths
-from datacenter.datasets.manifest import write_rows
 from datacenter.errors import NothingToImport
-from datacenter.ledger.leases import ShardPlan, Totals
+from datacenter.ledger.leases import Totals
 from datacenter.storages.object_file import ObjectSource
 from jobs.contract import JobContext, Plan
 from jobs.importing.labels import Labelled, apply, find_lists
+from jobs.importing.plan_file import Learned, plan_shards, write_plan
 from jobs.importing.source_listing import Planned, check_unchanged, importable, tag_of
 from jobs.importing.staging import Staging
 from storage_adapters.batches import cut_batches
@@ -65,11 +65,10 @@ def plan_prefix(job: JobContext, staging: Staging, limits: Limits) -> Plan:
     sizes = kept["size_bytes"].to_numpy()
     shards = job.resources.settings.shards
     bounds = _bounds(sizes, shards.files, shards.size_bytes)
-    key = staging.plan_key_of(job.held.token)
-    write_rows(staging.storage, key, PLAN, _parts(kept, labelled, bounds))
-    staging.write_summary({"warnings": [*warnings, *labelled.warnings], "label_file": labelled.label_file})
+    learned = Learned([*warnings, *labelled.warnings], labelled.label_file)
+    key = write_plan(job, staging, PLAN, _parts(kept, labelled, bounds), learned)
     return Plan(
-        shards=[ShardPlan(spec={"plan": key, "row_group": group}) for group in range(len(bounds) - 1)],
+        shards=plan_shards(key, len(bounds) - 1),
         totals=Totals(files=kept.num_rows, size_bytes=int(sizes.sum())),
         phase="importing",
     )

@@ -1,9 +1,12 @@
 """The objects of a source: which of them an import may take, and whether they are still what was planned."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
+from datacenter.archives.errors import ArchiveRejected
 from datacenter.datasets.places import is_own
+from datacenter.formats.errors import LabelsInvalid
 from jobs.contract import JobContext
 from storage_adapters.contract import ObjectInfo, Storage
 from storage_adapters.errors import ObjectChanged, ObjectMissing
@@ -40,6 +43,29 @@ def importable(storage: Storage, prefix: str, *, start_after: str = "") -> Itera
 def tag_of(info: ObjectInfo) -> str:
     """What changes whenever the object is replaced: the storage's tag for it, or else the time of its last change."""
     return info.etag or info.modified_at.isoformat()
+
+
+def planned(info: ObjectInfo) -> Planned:
+    """The object as a plan writes it down."""
+    return Planned(info.key, info.size_bytes, tag_of(info))
+
+
+@contextmanager
+def held_to(job: JobContext, storage: Storage, archive: Planned) -> Iterator[None]:
+    """Whatever is read of the archive inside is of the one that was planned, or ends in an error.
+
+    One that is replaced while it is read looks broken. That somebody replaced it is the reason that helps, so it
+    is looked for first.
+
+    Raises: ObjectMissing, ObjectChanged.
+    """
+    check_unchanged(job, [storage.stat(archive.key)], [archive])
+    try:
+        yield
+    except (ArchiveRejected, LabelsInvalid):
+        check_unchanged(job, [storage.stat(archive.key)], [archive])
+        raise
+    check_unchanged(job, [storage.stat(archive.key)], [archive])
 
 
 def check_unchanged(job: JobContext, listing: Iterable[ObjectInfo], planned: Iterable[Planned]) -> None:

@@ -8,13 +8,12 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from datacenter.datasets.manifest import SCHEMA, manifest_key, write_rows
 from datacenter.datasets.models import dataset_prefix
-from storage_adapters.contract import ByteRange, NewObject, Storage
+from storage_adapters.contract import ByteRange, Storage
 
 FOLDER_FILES = 1_000
 GROUP_ROWS = 1_024
@@ -54,12 +53,8 @@ class Staging:
         """Where the manifest of the first version comes to lie."""
         return manifest_key(self.dataset_id, 1, self.unique)
 
-    @property
-    def plan_key(self) -> str:
-        return f"{self.prefix}plan.parquet"
-
     def plan_key_of(self, attempt: int) -> str:
-        """A plan of its own for each attempt, where two attempts may plan differently: shards name the one they
+        """A plan of its own for each attempt, as two attempts may find different things: shards name the one they
         follow, and a planner that was given up and wakes up late writes over none that counts."""
         return f"{self.prefix}plan-{attempt:06d}.parquet"
 
@@ -89,17 +84,6 @@ class Staging:
         with pq.ParquetFile(pa.BufferReader(self._read(key))) as file:
             for group in range(file.num_row_groups):
                 yield file.read_row_group(group)
-
-    def write_summary(self, summary: dict[str, Any]) -> None:
-        """Keep what the plan learned for the finish."""
-        whole = NewObject(key=f"{self.prefix}summary.json", data=orjson.dumps(summary))
-        for outcome in self.storage.put_many([whole]):
-            if outcome.error is not None:
-                raise outcome.error
-
-    def read_summary(self) -> dict[str, Any]:
-        summary: dict[str, Any] = orjson.loads(self._read(f"{self.prefix}summary.json"))
-        return summary
 
     def _read(self, key: str) -> bytes:
         length = self.storage.stat(key).size_bytes

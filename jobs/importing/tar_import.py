@@ -55,9 +55,13 @@ def import_tar(
             f"{label_file.path} names {label_join.unknown} files that are not there, "
             f"first {label_join.first_unknown!r}"
         )
-    staging.write_summary({"warnings": [], "label_file": label_file.path if label_file else None})
     staging.storage.flush()
-    return {"fragments": recorder.fragments, "warnings": warnings, "dropped": dropped}
+    return {
+        "fragments": recorder.fragments,
+        "warnings": warnings,
+        "label_file": label_file.path if label_file else None,
+        "dropped": dropped,
+    }
 
 
 class Recorder:

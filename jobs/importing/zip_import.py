@@ -5,6 +5,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -12,12 +13,13 @@ from datacenter.archives.arrow_bytes import texts
 from datacenter.archives.limits import Limits
 from datacenter.archives.zip_index import ENTRY_SCHEMA, read_zip_index
 from datacenter.archives.zip_span import read_zip_span
-from datacenter.datasets.manifest import open_rows, write_rows
-from datacenter.ledger.leases import ShardPlan, Totals
+from datacenter.ledger.leases import Totals
 from datacenter.storages.object_file import ObjectSource
 from jobs.contract import JobContext, Plan
-from jobs.importing.labels import apply, find_lists
+from jobs.importing.labels import Labelled, apply, find_lists
+from jobs.importing.plan_file import Learned, plan_shards, read_group, write_plan
 from jobs.importing.put import put_members
+from jobs.importing.source_listing import planned
 from jobs.importing.staging import Staging, manifest_rows
 
 
@@ -38,23 +40,23 @@ def plan_zip(job: JobContext, source: ObjectSource, staging: Staging, limits: Li
     labelled = apply(paths, label_file, lists, content, most_labels)
     job.check()
     bounds = _bounds(entries, job.resources.settings.shards.files, job.resources.settings.shards.size_bytes)
-    files, size_bytes = _write_plan(staging, entries, is_file, labelled, bounds)
-    warnings = [*index.warnings, *labelled.warnings]
-    staging.write_summary({"warnings": warnings, "label_file": labelled.label_file})
+    kept = _kept(entries, is_file, labelled)
+    groups = _groups(entries, kept, labelled, bounds)
+    learned = Learned([*index.warnings, *labelled.warnings], labelled.label_file)
+    key = write_plan(job, staging, _plan_schema(entries), groups, learned)
+    sizes = entries["size_bytes"].to_numpy()
     return Plan(
-        shards=[ShardPlan(spec={"row_group": group}) for group in range(len(bounds) - 1)],
-        totals=Totals(files=files, size_bytes=size_bytes),
+        shards=plan_shards(key, len(bounds) - 1, archive=planned(source.info)._asdict()),
+        totals=Totals(files=int(kept.sum()), size_bytes=int(sizes[kept].sum())),
         phase="importing",
     )
 
 
 def import_zip_shard(
-    job: JobContext, source: ObjectSource, staging: Staging, limits: Limits, group: int
+    job: JobContext, source: ObjectSource, staging: Staging, limits: Limits, spec: dict[str, Any]
 ) -> dict[str, Any]:
     """Read one span of the archive, store its files, and write their manifest rows as a fragment."""
-    with open_rows(staging.storage, staging.plan_key) as plan:
-        entries = plan.read_row_group(group)
-        first = sum(plan.metadata.row_group(before).num_rows for before in range(group))
+    entries, first, learned = read_group(staging, spec)
     kept = entries["kept"].to_pylist()
     paths = texts(entries["path"])
     keys = [staging.object_key(first + row, path) for row, path in enumerate(paths)]
@@ -63,8 +65,8 @@ def import_zip_shard(
     put_members(job, staging.storage, stored, lambda member: keys[member.index], count_bytes=True)
     files = entries.filter(entries["kept"])
     if not files.num_rows:
-        return {"fragments": []}
-    fragment = staging.fragment_key(group)
+        return {"fragments": [], **learned}
+    fragment = staging.fragment_key(spec["row_group"])
     rows = manifest_rows(
         paths=files["path"].combine_chunks(),
         sizes=files["size_bytes"],
@@ -75,7 +77,7 @@ def import_zip_shard(
     )
     staging.write_fragment(fragment, rows)
     staging.storage.flush()
-    return {"fragments": [fragment]}
+    return {"fragments": [fragment], **learned}
 
 
 def _content(source: ObjectSource, entry: pa.Table, limits: Limits) -> Iterator[bytes]:
@@ -98,27 +100,29 @@ def _bounds(entries: pa.Table, most_files: int, most_bytes: int) -> list[int]:
     return bounds
 
 
-def _write_plan(
-    staging: Staging, entries: pa.Table, is_file: Any, labelled: Any, bounds: list[int]
-) -> tuple[int, int]:
-    """Write the entries with their labels; returns the files and bytes that the dataset will have."""
+def _kept(entries: pa.Table, is_file: Any, labelled: Labelled) -> npt.NDArray[np.bool_]:
+    """Which entries become files of the dataset."""
     kept = np.zeros(entries.num_rows, np.bool_)
     kept[np.flatnonzero(is_file.to_numpy())[labelled.keep.to_numpy(zero_copy_only=False)]] = True
-    rank = np.cumsum(kept) - 1
-    schema = (
+    return kept
+
+
+def _plan_schema(entries: pa.Table) -> pa.Schema:
+    return (
         entries.schema.append(pa.field("kept", pa.bool_()))
         .append(pa.field("labels", pa.list_(pa.string())))
         .append(pa.field("annotation", pa.string()))
     )
 
-    def parts() -> Iterator[pa.Table]:
-        for start, stop in pairwise(bounds):
-            rows = pa.array(np.where(kept[start:stop], rank[start:stop], -1), mask=~kept[start:stop])
-            part = entries.slice(start, stop - start)
-            part = part.append_column("kept", pa.array(kept[start:stop]))
-            part = part.append_column("labels", labelled.labels.take(rows))
-            yield part.append_column("annotation", labelled.annotations.take(rows))
 
-    write_rows(staging.storage, staging.plan_key, schema, parts())
-    sizes = entries["size_bytes"].to_numpy()
-    return int(kept.sum()), int(sizes[kept].sum())
+def _groups(
+    entries: pa.Table, kept: npt.NDArray[np.bool_], labelled: Labelled, bounds: list[int]
+) -> Iterator[pa.Table]:
+    """The entries with their labels, a table for each shard."""
+    rank = np.cumsum(kept) - 1
+    for start, stop in pairwise(bounds):
+        rows = pa.array(np.where(kept[start:stop], rank[start:stop], -1), mask=~kept[start:stop])
+        part = entries.slice(start, stop - start)
+        part = part.append_column("kept", pa.array(kept[start:stop]))
+        part = part.append_column("labels", labelled.labels.take(rows))
+        yield part.append_column("annotation", labelled.annotations.take(rows))

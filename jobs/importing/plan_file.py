@@ -1,0 +1,57 @@
+"""The plan file of an import: a row group for each shard, and what the plan learned for the finish."""
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import orjson
+import pyarrow as pa
+
+from datacenter.datasets.manifest import open_rows, write_rows
+from datacenter.ledger.leases import ShardPlan
+from jobs.contract import JobContext
+from jobs.importing.staging import Staging
+
+MOST_WARNINGS = 100
+LEARNED = b"learned"
+
+
+class Learned(NamedTuple):
+    """What the plan learned of all files together."""
+
+    warnings: list[str]
+    label_file: str | None
+
+
+class Group(NamedTuple):
+    """The part of the plan that is one shard's."""
+
+    entries: pa.Table
+    first: int
+    """Rows that the groups before it have."""
+    learned: dict[str, Any]
+    """What the shard's result tells the finish of the plan: the first shard everything, the others nothing."""
+
+
+def write_plan(
+    job: JobContext, staging: Staging, schema: pa.Schema, groups: Iterable[pa.Table], learned: Learned
+) -> str:
+    """Write a row group for each table; the key under which this attempt's plan lies."""
+    key = staging.plan_key_of(job.held.token)
+    told = {"warnings": learned.warnings[:MOST_WARNINGS], "label_file": learned.label_file}
+    write_rows(staging.storage, key, schema.with_metadata({LEARNED: orjson.dumps(told)}), groups)
+    return key
+
+
+def plan_shards(key: str, groups: int, **more: Any) -> list[ShardPlan]:
+    """A shard for each row group; one if there is none, too, which brings to the finish what was learned."""
+    return [ShardPlan(spec={"plan": key, "row_group": group, **more}) for group in range(max(1, groups))]
+
+
+def read_group(staging: Staging, spec: dict[str, Any]) -> Group:
+    """What the plan says about one shard, by its spec."""
+    number = spec["row_group"]
+    with open_rows(staging.storage, spec["plan"]) as plan:
+        entries = plan.read_row_groups([number] if number < plan.num_row_groups else [])
+        first = sum(plan.metadata.row_group(before).num_rows for before in range(number))
+        metadata = plan.schema_arrow.metadata
+    return Group(entries, first, {} if number else orjson.loads(metadata[LEARNED]))
