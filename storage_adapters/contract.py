@@ -49,6 +49,8 @@ class ObjectInfo:
     size_bytes: int
     modified_at: datetime
     etag: str | None = None
+    changed_at: datetime | None = None
+    """Where any program may set `modified_at` (a NAS): when anything about the object last changed, which none may."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

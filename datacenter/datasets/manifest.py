@@ -1,5 +1,6 @@
 """The manifest: the complete list of a version's files, one immutable Parquet object, sorted by path."""
 
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -36,6 +37,8 @@ MERGED_AT_ONCE = 16
 REPEATING = ["media_type", "labels.list.element", "compression", "storage", "method"]
 """Columns of few different values, as Parquet names them; a dictionary of paths or keys takes more than they do."""
 
+_OBJECT = re.compile(r"datasets/(?P<dataset_id>[^/]+)/objects/(?P<unique>[^/]+)/")
+
 
 def manifest_key(dataset_id: str, version: int, unique: str) -> str:
     """Where a version's manifest lies; `unique` keeps two writers of one version apart."""
@@ -45,6 +48,20 @@ def manifest_key(dataset_id: str, version: int, unique: str) -> str:
 def manifest_folder(dataset_id: str, version: int, unique: str) -> str:
     """A place of its own for a manifest that may never be published, so that it can be named as litter."""
     return f"{dataset_prefix(dataset_id)}manifests/{version:06d}-{unique}/"
+
+
+def objects_prefix(dataset_id: str, unique: str) -> str:
+    """Where the objects lie that an import makes; its manifest has the same `unique`."""
+    return f"{dataset_prefix(dataset_id)}objects/{unique}/"
+
+
+def first_manifest_key(object_key: str) -> str | None:
+    """The manifest that was the first to name the object: that of version 1, which the import published that made it.
+
+    It is kept as long as the dataset. None for what is no object of a dataset.
+    """
+    found = _OBJECT.match(object_key)
+    return manifest_key(found["dataset_id"], 1, found["unique"]) if found else None
 
 
 @dataclass(kw_only=True)

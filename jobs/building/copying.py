@@ -1,14 +1,15 @@
 """Copy the content of large members into an archive within its storage, so that no worker reads and sends it."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 from datacenter.archives.layout import ArchiveLayout, Content
-from datacenter.datasets.manifest import open_rows
+from datacenter.datasets.manifest import first_manifest_key, open_rows
 from datacenter.datasets.members import MemberRow, MemberRows, Piece
-from datacenter.datasets.models import Archive, dataset_prefix
+from datacenter.datasets.models import Archive
 from jobs.contract import JobContext
-from storage_adapters.contract import ByteRange, Part, Storage
+from storage_adapters.contract import ByteRange, ObjectInfo, Part, Storage
 from storage_adapters.errors import ObjectMissing
 
 COPY_FROM_BYTES = 64 << 20
@@ -28,7 +29,7 @@ def copied_contents(storage: Storage, archive: Archive, layout: ArchiveLayout) -
         return []
     with open_rows(storage, archive.members_key) as file:
         rows = MemberRows(file)
-        return [content for content in large if _manifest_of(archive, rows.row(content.member)) is not None]
+        return [content for content in large if _can_be_copied(archive, rows.row(content.member))]
 
 
 def copy_content(job: JobContext, archive: Archive, spec: dict[str, Any]) -> tuple[Part, Piece] | None:
@@ -36,8 +37,8 @@ def copy_content(job: JobContext, archive: Archive, spec: dict[str, Any]) -> tup
 
     The bytes are not read, so their CRC is not compared with the manifest's. What is verified: the object still has
     the bytes that the part is to hold, in number, and when the copy was done it had not been written since the
-    manifest that names it was, by the storage's own clock, to the second. Objects are never written after their
-    manifest but by somebody else. That the storage itself keeps and copies bytes unharmed is taken on trust.
+    first manifest that names it was, by the storage's own clock, to the second. Objects are never written after that
+    but by somebody else; later manifests, of which each change of labels writes one, say nothing about them. That the storage itself keeps and copies bytes unharmed is taken on trust.
     `changed_since_copied` looks again when all parts are there, because the parts of a member are copied one by one.
 
     Raises: ObjectChanged, ObjectMissing.
@@ -51,7 +52,7 @@ def copy_content(job: JobContext, archive: Archive, spec: dict[str, Any]) -> tup
     )
     source = ByteRange(key=row.key, offset=row.offset + piece.start, length=piece.stop - piece.start)
     part = storage.copy_part(spec["key"], spec["upload"], spec["part"], spec["start"], source)
-    return (part, piece) if _is_as_imported(storage, archive, row) else None
+    return (part, piece) if _is_as_imported(storage, row) else None
 
 
 def changed_since_copied(storage: Storage, archive: Archive, members: Iterable[int]) -> str | None:
@@ -63,23 +64,23 @@ def changed_since_copied(storage: Storage, archive: Archive, members: Iterable[i
         rows = MemberRows(file)
         for member in members:
             row = rows.row(member)
-            if not _is_as_imported(storage, archive, row):
+            if not _is_as_imported(storage, row):
                 return row.path
     return None
 
 
-def _is_as_imported(storage: Storage, archive: Archive, row: MemberRow) -> bool:
-    manifest = _manifest_of(archive, row)
+def _is_as_imported(storage: Storage, row: MemberRow) -> bool:
+    manifest = first_manifest_key(row.key)
     assert manifest is not None, "only such members are planned to be copied"
     try:
-        return storage.stat(row.key).modified_at <= storage.stat(manifest).modified_at
+        return _changed_at(storage.stat(row.key)) <= _changed_at(storage.stat(manifest))
     except ObjectMissing:
         return False
 
 
-def _manifest_of(archive: Archive, row: MemberRow) -> str | None:
-    """The manifest of the dataset that the object belongs to, if it lies on the archive's storage."""
-    for version in archive.request["versions"]:
-        if row.storage == archive.storage and row.key.startswith(dataset_prefix(version["dataset_id"])):
-            return str(version["manifest_key"])
-    return None
+def _changed_at(info: ObjectInfo) -> datetime:
+    return info.changed_at or info.modified_at
+
+
+def _can_be_copied(archive: Archive, row: MemberRow) -> bool:
+    return row.storage == archive.storage and first_manifest_key(row.key) is not None

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from datacenter.datasets.manifest import SCHEMA, manifest_key, write_rows
+from datacenter.datasets.manifest import SCHEMA, manifest_key, objects_prefix, write_rows
 from datacenter.datasets.models import dataset_prefix
 from storage_adapters.contract import ByteRange, Storage
 
@@ -46,7 +46,7 @@ class Staging:
     @property
     def objects_prefix(self) -> str:
         """The objects that this import makes, and no others."""
-        return f"{dataset_prefix(self.dataset_id)}objects/{self.unique}/"
+        return objects_prefix(self.dataset_id, self.unique)
 
     @property
     def manifest_key(self) -> str:

@@ -83,10 +83,15 @@ def stat_object(directories: Directories, key: str) -> ObjectInfo:
 
 
 def describe(key: str, status: os.stat_result) -> ObjectInfo:
-    """The object as a listing shows it; the tag changes whenever the file is replaced or written."""
+    """The object as a listing shows it; the tag changes whenever the file is replaced or written.
+
+    Unless a program puts its time back, as `cp -p` does. `changed_at` tells even then, but also after `chmod`, and on
+    a clustered file system not always the same to all: nothing may fail for it.
+    """
     return ObjectInfo(
         key=key,
         size_bytes=status.st_size,
         modified_at=datetime.fromtimestamp(status.st_mtime, UTC),
+        changed_at=datetime.fromtimestamp(max(status.st_mtime, status.st_ctime), UTC),
         etag=f"{status.st_ino:x}-{status.st_mtime_ns:x}-{status.st_size:x}",
     )

@@ -13,9 +13,11 @@ from manifests import row, table
 
 from datacenter.datasets.manifest import (
     SCHEMA,
+    first_manifest_key,
     group_bounds,
     manifest_key,
     merge_sorted,
+    objects_prefix,
     open_rows,
     read_rows,
     regroup,
@@ -128,3 +130,9 @@ def test_a_writer_that_fails_leaves_no_manifest(storage: Storage) -> None:
 def test_two_writers_of_one_version_do_not_meet() -> None:
     assert manifest_key("d", 2, "a") != manifest_key("d", 2, "b")
     assert manifest_key("d", 2, "a").startswith("datasets/d/")
+
+
+def test_an_object_names_the_manifest_of_the_import_that_made_it() -> None:
+    assert first_manifest_key(f"{objects_prefix('d', 'a-0')}000001/1.png") == manifest_key("d", 1, "a-0")
+    for other in (manifest_key("d", 1, "a-0"), "archives/d/objects/a-0/1", "v/datasets/d/objects/a-0/1"):
+        assert first_manifest_key(other) is None

@@ -1,10 +1,12 @@
 """Exports on a storage that copies by itself: large members never pass through a worker, unless they may have changed."""
 
 import io
+import os
 import random
 import tarfile
 import zipfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from copy_traffic import Traffic
@@ -12,6 +14,7 @@ from job_scenarios import zip_of
 from workbench import Workbench
 
 from datacenter.datasets.exports import ExportRequest
+from datacenter.datasets.labelling import FileSelection, relabel
 from datacenter.datasets.manifest import read_rows
 from datacenter.datasets.models import Archive, Dataset
 from datacenter.datasets.records import find_version
@@ -21,6 +24,7 @@ from datacenter.storages.object_file import ObjectSource
 from jobs.building import copying
 from storage_adapters.contract import Part
 from storage_adapters.memory import MemoryStorage
+from storage_adapters.nas import NasStorage
 
 MINIMUM, PART, COPY_FROM = 5_000, 64_000, 64_000
 LARGE_BYTES = 150_000
@@ -83,6 +87,20 @@ def key_of(bench: Workbench, dataset: Dataset, path: str) -> str:
     return str(key)
 
 
+def relabelled(bench: Workbench, dataset: Dataset) -> None:
+    """A newer version of the dataset, whose manifest names the same objects."""
+    one = FileSelection(paths=("1.txt",))
+    relabel(
+        bench.resources,
+        bench.project_id,
+        dataset.id,
+        select=one,
+        add=("new",),
+        remove=(),
+        also=lambda *_: None,
+    )
+
+
 @pytest.mark.parametrize("form", ["zip", "tar"])
 def test_large_members_are_copied_but_for_less_than_a_part_at_either_end(
     bench: Workbench, dataset: Dataset, traffic: Traffic, form: str
@@ -107,6 +125,18 @@ def test_members_of_another_storage_are_read(bench: Workbench, dataset: Dataset,
     assert not traffic.copied
 
 
+def test_large_members_are_copied_after_labels_were_changed(
+    bench: Workbench, dataset: Dataset, traffic: Traffic
+) -> None:
+    relabelled(bench, dataset)
+
+    archive, job = exported(bench, dataset)
+
+    assert job.state == "SUCCESS"
+    assert content_of(bench, archive) == FILES
+    assert len(traffic.copied) == 2
+
+
 def test_what_was_written_again_since_its_import_is_read_and_its_crc_compared(
     bench: Workbench, dataset: Dataset, traffic: Traffic
 ) -> None:
@@ -120,13 +150,16 @@ def test_what_was_written_again_since_its_import_is_read_and_its_crc_compared(
     assert traffic.read[key] >= LARGE_BYTES
 
 
+@pytest.mark.parametrize("labels_change", [False, True], ids=["", "and labels after it"])
 @pytest.mark.parametrize(
     "change", [lambda data: bytes(reversed(data)), lambda data: data[:-1]], ids=["other bytes", "shorter"]
 )
 def test_a_large_member_that_changed_never_becomes_an_archive(
-    bench: Workbench, dataset: Dataset, traffic: Traffic, change
+    bench: Workbench, dataset: Dataset, traffic: Traffic, change, labels_change: bool
 ) -> None:
     bench.keep("default", {key_of(bench, dataset, "4.bin"): change(FILES["4.bin"])})
+    if labels_change:
+        relabelled(bench, dataset)
 
     archive, job = exported(bench, dataset)
 
@@ -159,3 +192,24 @@ def test_a_large_member_replaced_between_its_copies_never_becomes_an_archive(
     assert (job.state, job.error["code"]) == ("FAILURE", "OBJECT_CHANGED")
     with bench.database.reading() as session:
         assert session.get_one(Archive, archive.id).object_name == ""
+
+
+def test_a_file_of_a_nas_that_was_written_with_its_time_put_back_never_becomes_an_archive(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(copying, "COPY_FROM_BYTES", COPY_FROM)
+    traffic = Traffic(NasStorage, monkeypatch)
+    bench = Workbench(tmp_path, part_bytes=PART)
+    dataset = bench.imported(zip_of(FILES))
+    assert exported(bench, dataset)[1].state == "SUCCESS"
+    assert len(traffic.copied) == 2
+    file = bench.root / key_of(bench, dataset, "4.bin")
+    before = file.stat()
+    file.write_bytes(bytes(reversed(FILES["4.bin"])))
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+    _, job = exported(bench, dataset, archive="tar")
+
+    assert job.error is not None
+    assert (job.state, job.error["code"]) == ("FAILURE", "OBJECT_CHANGED")
+    bench.close()
