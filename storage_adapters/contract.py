@@ -23,6 +23,10 @@ class Capabilities:
     atomic_rename: bool = False
     recursive_delete: bool = False
     """`delete_prefix` is one call to the storage, however many objects there are."""
+    seekable_listing: bool = False
+    """A listing costs what it shows, wherever it begins; without this every one reads whole directories."""
+    listed_per_stat: int = 1
+    """About so many entries of a directory are listed for what one `stat` costs: from there on, single looks are cheaper."""
     positioned_writes: bool = False
     """Parts of an upload may have any size and arrive in any order: each is written at its offset."""
     rewrites_parts: bool = False

@@ -42,9 +42,12 @@ def write_plan(
     return key
 
 
-def plan_shards(key: str, groups: int, **more: Any) -> list[ShardPlan]:
-    """A shard for each row group; one if there is none, too, which brings to the finish what was learned."""
-    return [ShardPlan(spec={"plan": key, "row_group": group, **more}) for group in range(max(1, groups))]
+def plan_shards(key: str, specs: Iterable[dict[str, Any]]) -> list[ShardPlan]:
+    """A shard for each row group, with what else it has to know.
+
+    One at least, even of a plan without a group: the first brings to the finish what was learned.
+    """
+    return [ShardPlan(spec={"plan": key, "row_group": group, **spec}) for group, spec in enumerate(specs)]
 
 
 def read_group(staging: Staging, spec: dict[str, Any]) -> Group:

@@ -6,11 +6,10 @@ import numpy as np
 import pyarrow as pa
 
 from datacenter.archives.arrow_bytes import texts
-from datacenter.datasets.manifest import group_bounds, open_rows
 from jobs.contract import JobContext
 from jobs.importing.copy_objects import Copy, copy_objects
 from jobs.importing.plan_file import read_group
-from jobs.importing.source_listing import Planned, check_unchanged, importable
+from jobs.importing.source_listing import Planned, check_unchanged
 from jobs.importing.staging import Staging, manifest_rows
 
 
@@ -23,17 +22,14 @@ def import_prefix_shard(job: JobContext, staging: Staging, spec: dict[str, Any])
     place, group = job.payload["source"], spec["row_group"]
     source, prefix = job.resources.storages.open(place["storage"]), place["prefix"]
     entries, first, learned = read_group(staging, spec)
-    with open_rows(staging.storage, spec["plan"]) as plan:
-        name_before = group_bounds(plan, "name")[group - 1][1] if group else None
     keys = [prefix + name for name in texts(entries["name"])]
     sizes = cast(list[int], entries["size_bytes"].to_pylist())
     targets = [staging.object_key(first + row, path) for row, path in enumerate(texts(entries["path"]))]
     copies = [Copy(*each) for each in zip(keys, targets, sizes, strict=True)]
     is_same = place["storage"] == job.payload["storage"]
     crcs = copy_objects(job, source, staging.storage, copies, is_same=is_same)
-    start_after = "" if name_before is None else prefix + name_before
-    planned = map(Planned, keys, sizes, texts(entries["tag"]))
-    check_unchanged(job, importable(source, prefix, start_after=start_after), planned)
+    planned = list(map(Planned, keys, sizes, texts(entries["tag"])))
+    check_unchanged(job, source, prefix, planned, in_folders=spec["in_folders"])
     fragment = staging.fragment_key(group)
     rows = manifest_rows(
         paths=entries["path"].combine_chunks(),

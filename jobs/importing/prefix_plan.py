@@ -68,7 +68,9 @@ def plan_prefix(job: JobContext, staging: Staging, limits: Limits) -> Plan:
     learned = Learned([*warnings, *labelled.warnings], labelled.label_file)
     key = write_plan(job, staging, PLAN, _parts(kept, labelled, bounds), learned)
     return Plan(
-        shards=plan_shards(key, len(bounds) - 1),
+        shards=plan_shards(
+            key, [{"in_folders": files} for files in _in_folders(kept["name"], bounds) or [0]]
+        ),
         totals=Totals(files=kept.num_rows, size_bytes=int(sizes.sum())),
         phase="importing",
     )
@@ -129,7 +131,7 @@ def _planned(prefix: str, entry: pa.Table) -> Planned:
 def _content(job: JobContext, source: Storage, planned: Planned) -> Iterator[bytes]:
     """The bytes of the label file as it was listed. Raises: ObjectMissing, ObjectChanged."""
     yield from ObjectSource(source, planned.key).stream()
-    check_unchanged(job, source.list_objects(planned.key), [planned])
+    check_unchanged(job, source, planned.key, [planned], in_folders=1)
 
 
 def _bounds(sizes: Any, most_files: int, most_bytes: int) -> list[int]:
@@ -141,6 +143,14 @@ def _bounds(sizes: Any, most_files: int, most_bytes: int) -> list[int]:
         by_bytes = int(np.searchsorted(ends, base + most_bytes, "right"))
         bounds.append(min(len(ends), start + most_files, max(by_bytes, start + 1)))
     return bounds
+
+
+def _in_folders(names: Any, bounds: list[int]) -> list[int]:
+    """For each shard, how many files lie in the folders that its own lie in."""
+    folders = pc.replace_substring_regex(one_chunk(names), r"[^/]*$", "").dictionary_encode()
+    numbers = folders.indices.to_numpy()
+    files = np.bincount(numbers)
+    return [int(files[np.unique(numbers[start:stop])].sum()) for start, stop in pairwise(bounds)]
 
 
 def _parts(kept: pa.Table, labelled: Labelled, bounds: list[int]) -> Iterator[pa.Table]:

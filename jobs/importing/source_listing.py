@@ -1,16 +1,21 @@
 """The objects of a source: which of them an import may take, and whether they are still what was planned."""
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial
+from itertools import chain
 from typing import NamedTuple
 
 from datacenter.archives.errors import ArchiveRejected
 from datacenter.datasets.places import is_own
 from datacenter.formats.errors import LabelsInvalid
 from jobs.contract import JobContext
+from storage_adapters.batches import cut_batches, run_batches
 from storage_adapters.contract import ObjectInfo, Storage
 from storage_adapters.errors import ObjectChanged, ObjectMissing
 
+KEYS_AT_ONCE = 64
+LOOKS_AT_ONCE = 16
 _LAST = "\U0010ffff"
 """Sorts after every other character."""
 
@@ -59,31 +64,56 @@ def held_to(job: JobContext, storage: Storage, archive: Planned) -> Iterator[Non
 
     Raises: ObjectMissing, ObjectChanged.
     """
-    check_unchanged(job, [storage.stat(archive.key)], [archive])
+    check_unchanged(job, storage, archive.key, [archive], in_folders=1)
     try:
         yield
     except (ArchiveRejected, LabelsInvalid):
-        check_unchanged(job, [storage.stat(archive.key)], [archive])
+        check_unchanged(job, storage, archive.key, [archive], in_folders=1)
         raise
-    check_unchanged(job, [storage.stat(archive.key)], [archive])
+    check_unchanged(job, storage, archive.key, [archive], in_folders=1)
 
 
-def check_unchanged(job: JobContext, listing: Iterable[ObjectInfo], planned: Iterable[Planned]) -> None:
-    """Compare what is listed now with what was planned, both in the order of their keys; others may lie between.
+def check_unchanged(
+    job: JobContext, storage: Storage, prefix: str, expected: Sequence[Planned], *, in_folders: int
+) -> None:
+    """Compare objects under the prefix, in the order of their keys, with what was planned.
 
     Called after the objects were read: whatever has the same tag before and after was the same all the while, so
-    one look at many objects is enough, and no object need be asked for by itself.
+    one look at many objects is enough. `in_folders` says how many objects lie in the folders that these lie in.
 
     Raises: ObjectMissing, ObjectChanged.
     """
-    listed = iter(listing)
-    info = next(listed, None)
-    for key, size_bytes, tag in planned:
+    found = _look(storage, prefix, [each.key for each in expected], in_folders)
+    info = next(found, None)
+    for key, size_bytes, tag in expected:
         job.check()
         while info is not None and info.key < key:
             job.check()
-            info = next(listed, None)
+            info = next(found, None)
         if info is None or info.key != key:
             raise ObjectMissing("The object was removed after the import was planned.", key=key)
         if (info.size_bytes, tag_of(info)) != (size_bytes, tag):
             raise ObjectChanged("The object was changed after the import was planned.", key=key)
+
+
+def _look(storage: Storage, prefix: str, keys: list[str], in_folders: int) -> Iterator[ObjectInfo]:
+    """The objects as they are now, in the order of the keys; one that is gone is left out, others may lie between.
+
+    Listed, unless that would read so much more than was asked for that it is cheaper to ask for each object: many
+    shards of one large directory would each read all of it.
+    """
+    capabilities = storage.capabilities
+    is_listed = capabilities.seekable_listing or in_folders <= len(keys) * capabilities.listed_per_stat
+    if len(keys) > 1 and is_listed:
+        return chain(_stat(storage, keys[:1]), importable(storage, prefix, start_after=keys[0]))
+    return run_batches(
+        partial(_stat, storage), cut_batches(keys, max_items=KEYS_AT_ONCE), threads=LOOKS_AT_ONCE
+    )
+
+
+def _stat(storage: Storage, keys: list[str]) -> list[ObjectInfo]:
+    found = []
+    for key in keys:
+        with suppress(ObjectMissing):
+            found.append(storage.stat(key))
+    return found

@@ -46,7 +46,7 @@ def plan_zip(job: JobContext, source: ObjectSource, staging: Staging, limits: Li
     key = write_plan(job, staging, _plan_schema(entries), groups, learned)
     sizes = entries["size_bytes"].to_numpy()
     return Plan(
-        shards=plan_shards(key, len(bounds) - 1, archive=planned(source.info)._asdict()),
+        shards=plan_shards(key, [{"archive": planned(source.info)._asdict()}] * max(1, len(bounds) - 1)),
         totals=Totals(files=int(kept.sum()), size_bytes=int(sizes[kept].sum())),
         phase="importing",
     )

@@ -25,6 +25,8 @@ class HdfsClient(Protocol):
 
     addresses: Sequence[tuple[str, int]]
     """Host and port of each server that is tried."""
+    lists_at_once: bool
+    """A directory comes in one answer, however large it is, and not in pages."""
 
     def info(self, path: str) -> FileInfo:
         """Raises: ObjectMissing."""

@@ -10,7 +10,8 @@ from storage_adapters.hdfs.layout import RESERVED, Layout, is_reserved
 from storage_adapters.hdfs.objects import describe
 
 NAMES_AT_ONCE = 50_000
-"""Entries of one directory that are sorted in memory; a larger directory is read once for each such run."""
+"""Entries of one directory that are sorted in memory; a larger directory is read once for each such run, unless it
+comes at once and was in memory already."""
 
 
 def list_tree(client: HdfsClient, layout: Layout, prefix: str, start_after: str) -> Iterator[ObjectInfo]:
@@ -57,7 +58,7 @@ def _list_directory(
     passed = start_after.removeprefix(base) if start_after.startswith(base) else ""
     while True:
         entries = _scan(client, layout, directory, stem, passed)
-        run = sorted(islice(entries, NAMES_AT_ONCE), key=_order)
+        run = sorted(islice(entries, None if client.lists_at_once else NAMES_AT_ONCE), key=_order)
         if (following := next(entries, None)) is not None:
             run = heapq.nsmallest(NAMES_AT_ONCE, _joined(run, following, entries), key=_order)
         for entry in run:

@@ -25,6 +25,8 @@ class NativeClient:
     The user is the process's: `HADOOP_USER_NAME`, the ticket of Kerberos, or the system's user.
     """
 
+    lists_at_once = False
+
     def __init__(
         self,
         url: str,

@@ -60,6 +60,7 @@ class HdfsStorage(Linkless):
         put_if_absent=True,
         atomic_rename=True,
         recursive_delete=True,
+        listed_per_stat=40,  # measured on one machine: 0.3 ms of the client's time against 8 µs
         rewrites_parts=True,  # hdfs-native has no call that joins files
     )
 
@@ -238,7 +239,12 @@ class HdfsStorage(Linkless):
 class WebHdfsStorage(HdfsStorage):
     """The same over WebHDFS or HttpFS, which join files without reading them."""
 
-    capabilities = replace(HdfsStorage.capabilities, rewrites_parts=False)
+    capabilities = replace(
+        HdfsStorage.capabilities,
+        rewrites_parts=False,
+        # Measured likewise: a request takes 2.2 ms, an entry of a listing 11 µs. Half of that, as it is held in memory.
+        listed_per_stat=100,
+    )
 
     @classmethod
     def from_url(cls, url: str, options: Mapping[str, OptionValue]) -> "WebHdfsStorage":

@@ -52,6 +52,8 @@ class _Rest(Client):  # type: ignore[misc]  # HdfsCLI publishes no type informat
 class WebClient:
     """Calls over HTTP to the first of the servers that answers and is no standby."""
 
+    lists_at_once = True
+
     def __init__(
         self,
         urls: Sequence[str],
@@ -97,8 +99,10 @@ class WebClient:
         entries: list[dict[str, Any]] = []
         with suppress(ObjectMissing), translated(path):
             entries = self._rest._list_status(path).json()["FileStatuses"]["FileStatus"]
-        # A file is listed as itself, without a name.
-        return (_describe(entry["pathSuffix"], entry) for entry in entries if entry["pathSuffix"])
+        while entries:
+            entry = entries.pop()  # what is handed on is not held twice
+            if entry["pathSuffix"]:  # a file is listed as itself, without a name
+                yield _describe(entry["pathSuffix"], entry)
 
     def read(self, path: str, offset: int, length: int) -> bytes:
         if not length:

@@ -60,6 +60,7 @@ class MemoryStorage(Linkless):
             multipart=True,
             put_if_absent=True,
             server_side_copy=True,
+            seekable_listing=True,
             recursive_delete=limits.recursive_delete,
             rewrites_parts=limits.rewrites_parts,
             minimum_part_bytes=limits.minimum_part_bytes,

@@ -67,6 +67,7 @@ class NasStorage(Linkless):
         put_if_absent=True,
         server_side_copy=True,
         atomic_rename=True,
+        listed_per_stat=4,  # measured on a local disk: 12 µs against 3
         positioned_writes=True,
     )
 

@@ -54,6 +54,7 @@ class S3Storage:
         multipart=True,
         put_if_absent=True,
         server_side_copy=True,
+        seekable_listing=True,
         minimum_part_bytes=uploads.MINIMUM_PART_BYTES,
         maximum_part_bytes=uploads.MAXIMUM_PART_BYTES,
         maximum_parts=uploads.MAXIMUM_PARTS,

@@ -4,7 +4,7 @@ import os
 import tracemalloc
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from prefix_imports import (
@@ -26,6 +26,9 @@ from jobs.contract import JobContext
 from jobs.engine import Engine
 from jobs.import_dataset import ImportDataset
 from jobs.importing import copy_objects, prefix_import, server_copy
+from storage_adapters.contract import ObjectInfo
+from storage_adapters.memory import MemoryStorage
+from storage_adapters.nas import NasStorage
 
 CHANGES: dict[str, Callable[[bytes], bytes | None]] = {
     "other bytes": lambda data: bytes(reversed(data)) or b"x",
@@ -104,6 +107,37 @@ def test_a_label_file_that_changes_while_it_is_read_ends_the_job(
     monkeypatch.setattr(ObjectSource, "stream", changed_at_once)
 
     assert failed(bench, source)["code"] == "OBJECT_CHANGED"
+
+
+FLAT = [f"{number:02}.png" for number in range(10)]
+FOLDERS = [f"{folder}/{number}.png" for folder in "abcde" for number in range(2)]
+
+
+@pytest.mark.parametrize(
+    ("storage", "paths", "lists"), [("inbox", FLAT, 0), ("inbox", FOLDERS, 5), ("bucket", FLAT, 5)]
+)
+def test_shards_list_no_directory_that_holds_much_more_than_their_own_files(
+    bench: Workbench, prefix: str, monkeypatch: pytest.MonkeyPatch, storage: str, paths: list[str], lists: int
+) -> None:
+    files = {path: path.encode() for path in paths}
+    source = given(bench, storage, prefix, files)
+    begun: list[str] = []
+
+    def counting(list_objects: Any) -> Any:
+        def counted(storage: Any, wanted: str, *, start_after: str = "") -> Iterator[ObjectInfo]:
+            if wanted == prefix:
+                begun.append(start_after)
+            return cast(Iterator[ObjectInfo], list_objects(storage, wanted, start_after=start_after))
+
+        return counted
+
+    for adapter in (NasStorage, MemoryStorage):
+        monkeypatch.setattr(adapter, "list_objects", counting(adapter.list_objects))
+    dataset, job = imported(bench, source)
+
+    assert job.state == "SUCCESS", job.error
+    check_holds(bench, dataset, files)
+    assert begun == ["", *(prefix + path for path in paths[::2])][: 1 + lists]
 
 
 def test_objects_that_come_after_the_plan_are_not_imported(bench: Workbench, prefix: str) -> None:
