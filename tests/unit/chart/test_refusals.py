@@ -1,0 +1,186 @@
+"""Wrong values are refused before anything is installed, in words that name the value."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from chart import render, values_of
+
+BY_SCHEMA = {
+    "an unknown value": ({"replicas": 2}, "additional properties 'replicas' not allowed"),
+    "an unknown key of the web layer": ({"web": {"replica": 2}}, "'/web': additional properties 'replica'"),
+    "an unknown key of a worker": (
+        {"workers": {"import": {"concurency": 2}}},
+        "'/workers/import': additional properties 'concurency'",
+    ),
+    "an unknown key of the autoscaling": (
+        {"workerDefaults": {"autoscaling": {"max": 2}}},
+        "'/workerDefaults/autoscaling': additional properties 'max'",
+    ),
+    "a queue that there is not": (
+        {"workers": {"import": {"queues": ["imports"]}}},
+        "'/workers/import/queues/0': value must be one of 'import', 'export', 'download', 'delete'",
+    ),
+    "a worker without queues": ({"workers": {"more": {}}}, "'/workers/more': missing property 'queues'"),
+    "queues as one text": (
+        {"workers": {"import": {"queues": "import"}}},
+        "'/workers/import/queues': got string",
+    ),
+    "no queue": ({"workers": {"import": {"queues": []}}}, "'/workers/import/queues': minItems"),
+    "a name that no object may have": ({"workers": {"Big_One": {"queues": ["import"]}}}, "'Big_One'"),
+    "a number of pods as text": ({"web": {"replicas": "two"}}, "'/web/replicas': got string, want integer"),
+    "a concurrency of none": (
+        {"workers": {"import": {"concurrency": 0}}},
+        "'/workers/import/concurrency': minimum",
+    ),
+    "a port out of range": ({"web": {"port": 80800}}, "'/web/port': maximum"),
+    "a digest that is none": ({"image": {"digest": "sha256:12"}}, "'/image/digest'"),
+    "a size without sense": ({"podDefaults": {"tmpSize": "much"}}, "'/podDefaults/tmpSize'"),
+    "labels that are no text": (
+        {"commonLabels": {"team": 7}},
+        "'/commonLabels/team': got number, want string",
+    ),
+    "secrets in an unknown way": ({"secretsAs": "file"}, "'/secretsAs': value must be one of"),
+    "a secret as a value": (
+        {"secretSettings": {"web.secret_key": "0123"}},
+        "'/secretSettings/web.secret_key'",
+    ),
+    "a secret without a key": ({"secretSettings": {"a.b": {"secret": "s"}}}, "missing property 'key'"),
+    "an unknown scaler": (
+        {"workerDefaults": {"autoscaling": {"type": "vpa"}}},
+        "'/workerDefaults/autoscaling/type'",
+    ),
+    "egress without ports": ({"networkPolicy": {"egress": {"nfs": {"to": []}}}}, "missing property 'ports'"),
+    "a volume without a place": ({"nas": {"more": {"existingClaim": "c"}}}, "missing property 'mountPath'"),
+    "an unknown setting": ({"config": {"databse": {}}}, "'/config': additional properties 'databse'"),
+    "an unknown key of a setting": (
+        {"config": {"ledger": {"lease": 3}}},
+        "'/config/ledger': additional properties 'lease'",
+    ),
+    "a setting of the wrong type": (
+        {"config": {"ledger": {"lease_seconds": "long"}}},
+        "'/config/ledger/lease_seconds': got string, want number",
+    ),
+    "a setting out of range": (
+        {"config": {"database": {"pool_size": 0}}},
+        "'/config/database/pool_size': minimum",
+    ),
+    "an unknown environment": (
+        {"config": {"environment": "prod"}},
+        "'/config/environment': value must be one of",
+    ),
+    "a storage without its kind": (
+        {"config": {"storages": {"more": {"url": "nas:///mnt"}}}},
+        "'/config/storages/more': missing property 'kind'",
+    ),
+}
+"""What the schema sees: the value's path, and what is wrong with it."""
+
+BY_SENSE = {
+    "no image": (
+        {"image": {"repository": ""}},
+        "image.repository: name where the image is",
+    ),
+    "no secret": (
+        {"existingSecret": ""},
+        "existingSecret: name the Secret that holds broker.url under the key broker-url",
+    ),
+    "another default storage": (
+        {"config": {"default_storage": "lake"}},
+        "config.storages: there is no storage named lake; describe it, or name another as config.default_storage",
+    ),
+    "the signing key among the settings": (
+        {"config": {"web": {"secret_key": "k" * 32}}},
+        "config.web.secret_key: a secret must not stand in the values; put it into a Secret and name that as "
+        "secretSettings.web.secret_key",
+    ),
+    "Fernet keys among the settings": (
+        {"config": {"registration": {"keys": ["k"]}}},
+        "config.registration.keys: a secret must not stand in the values",
+    ),
+    "a key of a storage among the settings": (
+        {
+            "config": {
+                "storages": {"rgw": {"kind": "ceph", "url": "ceph://b", "options": {"secret_key": "s"}}}
+            }
+        },
+        "config.storages.rgw.options.secret_key: a secret must not stand in the values",
+    ),
+    "a password in a URL": (
+        {"config": {"database": {"url": "mysql+pymysql://user:hidden@db/datacenter"}}},
+        "config.database.url: a URL with a password must not stand in the values",
+    ),
+    "a NAS on no volume": (
+        {"config": {"storages": {"inbox": {"kind": "nas", "url": "nas:///mnt/inbox", "role": "source"}}}},
+        "config.storages.inbox.url: /mnt/inbox lies on no volume; mount one under nas",
+    ),
+    "a volume that is two things": (
+        {"nas": {"datasets": {"nfs": {"server": "nas", "path": "/"}}}},
+        "nas.datasets: give one of existingClaim, create and nfs",
+    ),
+    "a volume that is nothing": (
+        {"nas": {"more": {"mountPath": "/mnt/more"}}},
+        "nas.more: give one of existingClaim, create and nfs",
+    ),
+    "no worker": (
+        {"workers": {"import": None, "export": None, "delete": None}},
+        "workers: there is none left",
+    ),
+    "a worker's grace as long as its pod's": (
+        {"workers": {"delete": {"graceSeconds": 120}}},
+        "workers.delete.terminationGracePeriodSeconds: 120 seconds end the pod before it has stopped; "
+        "give it 135 or more",
+    ),
+    "a web pod that is ended while it drains": (
+        {"web": {"drainSeconds": 20}},
+        "web.terminationGracePeriodSeconds: 30 seconds end the pod before it has stopped; give it 35 or more",
+    ),
+    "an ingress for nobody": (
+        {"web": {"ingress": {"enabled": True}}},
+        "web.ingress.hosts: name at least one",
+    ),
+    "KEDA without Prometheus": (
+        {"workers": {"export": {"autoscaling": {"type": "keda"}}}},
+        "workers.export.autoscaling.keda.serverAddress: name the Prometheus",
+    ),
+}
+"""What only a template sees: the value's name, and the cure."""
+
+IMAGE = {"repository": "datacenter"}
+
+
+def _over(values: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    for key, value in changes.items():
+        inner = values.get(key)
+        values[key] = (
+            _over(dict(inner), value) if isinstance(inner, dict) and isinstance(value, dict) else value
+        )
+    return values
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"), [*BY_SCHEMA.values(), *BY_SENSE.values()], ids=[*BY_SCHEMA, *BY_SENSE]
+)
+def test_a_wrong_value_is_refused_by_its_name(changes, words):
+    refusal = render(_over(values_of("minimal"), changes)).refusal
+
+    assert words in " ".join(refusal.split())
+    assert "hidden" not in refusal
+
+
+def test_the_default_values_ask_first_for_what_nobody_can_guess():
+    assert "image.repository: name where the image is" in render({}).refusal
+    assert "there is no storage named default" in render({"image": IMAGE, "existingSecret": "s"}).refusal
+    assert "existingSecret: name the Secret" in render({"image": IMAGE}).refusal
+
+
+def test_a_nas_below_a_volume_of_ones_own_is_no_mistake():
+    changes = {
+        "config": {"storages": {"default": {"url": "nas:///data/sets"}}},
+        "podDefaults": {
+            "extraVolumes": [{"name": "data", "csi": {"driver": "nas.example.com"}}],
+            "extraVolumeMounts": [{"name": "data", "mountPath": "/data"}],
+        },
+    }
+
+    assert render(_over(values_of("minimal"), changes)).refusal == ""

@@ -1,0 +1,67 @@
+"""How many pods there are: by CPU without anything else, by the depth of the queues with KEDA, or as one says."""
+
+import pytest
+from chart import of_kind, render, rendered, values_of
+
+WITH_KEDA = {"type": "keda", "keda": {"serverAddress": "http://prometheus:9090"}}
+
+
+def _scaled(worker: dict[str, object]) -> dict[str, object]:
+    """The one object that scales the one worker."""
+    values = {**values_of("minimal"), "web": {"autoscaling": {"enabled": False}}}
+    values["workers"] = {"import": None, "export": None, "delete": None, "cleaning": worker}
+    objects = render(values).objects
+    (found,) = of_kind(objects, "HorizontalPodAutoscaler", "ScaledObject")
+    return found
+
+
+def test_a_worker_scales_on_cpu_unless_it_is_told_otherwise():
+    found = _scaled({"queues": ["delete"], "autoscaling": {"maxReplicas": 40}})
+
+    assert found["kind"] == "HorizontalPodAutoscaler"
+    assert (found["spec"]["minReplicas"], found["spec"]["maxReplicas"]) == (1, 40)
+    assert found["spec"]["behavior"] == {"scaleDown": {"stabilizationWindowSeconds": 300}}
+
+
+def test_with_keda_a_worker_follows_what_waits_and_what_is_being_worked_on_in_its_own_queues():
+    found = _scaled({"queues": ["export", "download"], "autoscaling": {**WITH_KEDA, "minReplicas": 0}})
+
+    assert found["kind"] == "ScaledObject"
+    assert (found["spec"]["minReplicaCount"], found["spec"]["maxReplicaCount"]) == (0, 8)
+    (trigger,) = found["spec"]["triggers"]
+    which = '{namespace="datasets",queue=~"export|download"}'
+    assert trigger["metadata"] == {
+        "serverAddress": "http://prometheus:9090",
+        "threshold": "20",
+        "query": f"sum(max by (queue) (datacenter_queue_ready_shards{which} + datacenter_queue_leased_shards{which}))",
+    }
+
+
+def test_the_query_can_be_ones_own_and_knows_the_release():
+    scaling = {"type": "keda", "keda": {**WITH_KEDA["keda"], "query": "depth{release='{{ .Release.Name }}'}"}}
+
+    found = _scaled({"queues": ["delete"], "autoscaling": scaling})
+
+    assert found["spec"]["triggers"][0]["metadata"]["query"] == "depth{release='dc'}"
+
+
+@pytest.mark.parametrize("replicas", [0, 3])
+def test_a_number_of_pods_is_kept_where_nothing_scales(replicas):
+    values = values_of("minimal")
+    values["workers"] = {"import": {"autoscaling": {"enabled": False}, "replicas": replicas}}
+
+    deployments = of_kind(render(values).objects, "Deployment")
+
+    (found,) = [found for found in deployments if found["metadata"]["name"].endswith("worker-import")]
+    assert found["spec"]["replicas"] == replicas
+
+
+def test_there_is_always_one_scheduler():
+    (found,) = [
+        found
+        for found in of_kind(rendered("full").objects, "Deployment")
+        if found["metadata"]["name"].endswith("scheduler")
+    ]
+
+    assert found["spec"]["replicas"] == 1
+    assert found["spec"]["strategy"]["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
