@@ -37,7 +37,7 @@
 {{- range $number, $inner := $value -}}
 {{- include "datacenter.refuseSecrets" (list (printf "%s.%d" $path $number) $inner) -}}
 {{- end -}}
-{{- else if and (kindIs "string" $value) (regexMatch "://[^/?#]*:[^/?#]*@" $value) -}}
+{{- else if regexMatch "://[^/?#]*:[^/?#]*@" (toString $value) -}}
 {{- fail (printf "%s: a URL with a password must not stand in the values; put it into a Secret and name that as secretSettings.%s" $path (trimPrefix "config." $path)) -}}
 {{- end -}}
 {{- end }}
