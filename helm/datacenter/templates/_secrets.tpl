@@ -25,7 +25,7 @@ DATACENTER__{{ . | replace "." "__" | upper }}
 {{- define "datacenter.secretEnv" -}}
 {{- range $setting, $reference := .Values.secretSettings }}
 {{- if eq $.Values.secretsAs "files" }}
-- name: {{ include "datacenter.variable" $setting }}_FILE
+- name: {{ include "datacenter.variable" $setting }}__FILE
   value: /etc/datacenter-secrets/{{ $setting }}
 {{- else }}
 - name: {{ include "datacenter.variable" $setting }}

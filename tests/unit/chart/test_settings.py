@@ -43,7 +43,7 @@ def test_what_a_pod_is_given_are_settings_that_its_program_takes(name, monkeypat
     file.write_text(_settings(name)[0])
     pod = _web(name)
     for entry in pod.main["env"]:
-        variable = entry["name"].removesuffix("_FILE")
+        variable = entry["name"].removesuffix("__FILE")
         monkeypatch.setenv(variable, SECRETS.get(variable, entry.get("value")))
     monkeypatch.setenv("DATACENTER_CONFIG", str(file))
 
@@ -126,7 +126,7 @@ def test_secrets_as_files_are_named_by_variables_and_mounted_where_these_say():
         f"{mount['mountPath']}/{item['path']}" for source in sources for item in source["secret"]["items"]
     }
 
-    named = {entry["value"] for entry in web.main["env"] if entry["name"].endswith("_FILE")}
+    named = {entry["value"] for entry in web.main["env"] if entry["name"].endswith("__FILE")}
 
     assert named == files
     assert len(named) == 4
