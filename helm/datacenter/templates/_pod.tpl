@@ -22,18 +22,7 @@ imagePullPolicy: {{ .root.Values.image.pullPolicy }}
 securityContext:
   {{- toYaml .values.securityContext | nindent 2 }}
 env:
-  - name: DATACENTER_CONFIG
-    value: /etc/datacenter/settings.yaml
-  {{- include "datacenter.secretEnv" .root | trim | nindent 2 }}
-  {{- if .loop }}
-  {{- include "datacenter.loopEnv" .root | nindent 2 }}
-  {{- end }}
-  {{- with .env }}
-  {{- toYaml . | nindent 2 }}
-  {{- end }}
-  {{- with .values.extraEnv }}
-  {{- toYaml . | nindent 2 }}
-  {{- end }}
+  {{- include "datacenter.env" . | nindent 2 }}
 {{- with .values.extraEnvFrom }}
 envFrom:
   {{- toYaml . | nindent 2 }}
@@ -70,6 +59,21 @@ volumeMounts:
   {{- end }}
 {{- end }}
 
+{{/* The same as before: entries of `env`, each name once. An API server keeps the last of two, or refuses both. */}}
+{{- define "datacenter.env" -}}
+{{- $entries := concat (list (dict "name" "DATACENTER_CONFIG" "value" "/etc/datacenter/settings.yaml")) (include "datacenter.secretEnv" .root | fromYamlArray) -}}
+{{- if .loop }}{{ $entries = concat $entries (include "datacenter.loopEnv" .root | fromYamlArray) }}{{ end -}}
+{{- $entries = concat $entries (default list .env) .values.extraEnv -}}
+{{- $names := list -}}
+{{- range $entries -}}
+{{- if has .name $names -}}
+{{- fail (printf "extraEnv: %s is given twice, or by the chart itself; leave it out" .name) -}}
+{{- end -}}
+{{- $names = append $names .name -}}
+{{- end -}}
+{{- toYaml $entries -}}
+{{- end }}
+
 {{/* (dict "root" $ "values" merged): a container that waits until the database has this release's schema. */}}
 {{- define "datacenter.waitForSchema" -}}
 - name: wait-for-schema
@@ -97,6 +101,14 @@ priorityClassName: {{ . }}
 {{- end }}
 {{- with .values.runtimeClassName }}
 runtimeClassName: {{ . }}
+{{- end }}
+{{- with .values.hostAliases }}
+hostAliases:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .values.dnsConfig }}
+dnsConfig:
+  {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- with .values.nodeSelector }}
 nodeSelector:

@@ -2,6 +2,7 @@
 
 {{- define "datacenter.refusals" -}}
 {{- include "datacenter.refuseSecrets" (list "config" .Values.config) -}}
+{{- include "datacenter.refuseGiven" . -}}
 {{- $storages := default dict .Values.config.storages -}}
 {{- $default := default "default" .Values.config.default_storage -}}
 {{- if not (hasKey $storages $default) -}}
@@ -19,6 +20,16 @@
 {{- end -}}
 {{- if not .Values.workers -}}
 {{- fail "workers: there is none left, and without one no job is ever done; keep at least one entry" -}}
+{{- end -}}
+{{- end }}
+
+{{/* What the chart tells the programs itself, so that ports, volumes and grace periods fit. */}}
+{{- define "datacenter.refuseGiven" -}}
+{{- range $setting, $value := dict "web.host" "" "web.port" "web.port" "metrics.host" "" "metrics.port" "metrics.port" "health.directory" "" "worker.grace_seconds" "workerDefaults.graceSeconds" -}}
+{{- $path := splitList "." $setting -}}
+{{- if hasKey (default dict (get $.Values.config (first $path))) (last $path) -}}
+{{- fail (printf "config.%s: the chart gives it; %s" $setting (ternary (printf "set %s instead" $value) "leave it out" (ne $value ""))) -}}
+{{- end -}}
 {{- end -}}
 {{- end }}
 

@@ -106,6 +106,18 @@ BY_SENSE = {
         },
         "config.storages.rgw.options.secret_key: a secret must not stand in the values",
     ),
+    "a port that the chart gives": (
+        {"config": {"web": {"port": 9000}}},
+        "config.web.port: the chart gives it; set web.port instead",
+    ),
+    "an address that the chart gives": (
+        {"config": {"metrics": {"host": "::"}}},
+        "config.metrics.host: the chart gives it; leave it out",
+    ),
+    "a variable that the chart gives": (
+        {"web": {"extraEnv": [{"name": "DATACENTER__WEB__PORT", "value": "9000"}]}},
+        "extraEnv: DATACENTER__WEB__PORT is given twice, or by the chart itself; leave it out",
+    ),
     "a password in a URL": (
         {"config": {"database": {"url": "mysql+pymysql://user:hidden@db/datacenter"}}},
         "config.database.url: a URL with a password must not stand in the values",

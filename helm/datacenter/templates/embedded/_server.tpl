@@ -62,15 +62,16 @@ spec:
           volumeMounts:
             - name: data
               mountPath: {{ .data }}
-            {{- range $number, $path := .paths }}
-            - name: scratch
-              mountPath: {{ $path }}
-              subPath: {{ base $path }}
+            {{- range .paths }}
+            - name: {{ base . }}
+              mountPath: {{ . }}
             {{- end }}
       {{- if .paths }}
       volumes:
-        - name: scratch
+        {{- range .paths }}
+        - name: {{ base . }}
           emptyDir: {}
+        {{- end }}
       {{- end }}
   volumeClaimTemplates:
     - metadata:
