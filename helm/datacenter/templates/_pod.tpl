@@ -28,8 +28,10 @@ envFrom:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 volumeMounts:
+  # The file alone, so that secrets and certificates can lie beside it; new settings come with new pods anyway.
   - name: settings
-    mountPath: /etc/datacenter
+    mountPath: /etc/datacenter/settings.yaml
+    subPath: settings.yaml
     readOnly: true
   - name: tmp
     mountPath: /tmp
@@ -39,7 +41,7 @@ volumeMounts:
   {{- end }}
   {{- if eq .root.Values.secretsAs "files" }}
   - name: secrets
-    mountPath: /etc/datacenter-secrets
+    mountPath: /etc/datacenter/secrets
     readOnly: true
   {{- end }}
   {{- if .nas }}

@@ -25,10 +25,18 @@
 
 {{/* What the chart tells the programs itself, so that ports, volumes and grace periods fit. */}}
 {{- define "datacenter.refuseGiven" -}}
-{{- range $setting, $value := dict "web.host" "" "web.port" "web.port" "metrics.host" "" "metrics.port" "metrics.port" "health.directory" "" "worker.grace_seconds" "workerDefaults.graceSeconds" -}}
+{{- range $setting, $given := dict
+  "web.host" (list "0.0.0.0" "")
+  "web.port" (list .Values.web.port "set web.port, or ")
+  "metrics.host" (list "0.0.0.0" "")
+  "metrics.port" (list .Values.metrics.port "set metrics.port, or ")
+  "health.directory" (list "/run/datacenter" "")
+  "worker.grace_seconds" (list .Values.workerDefaults.graceSeconds "set workerDefaults.graceSeconds, or ")
+-}}
 {{- $path := splitList "." $setting -}}
-{{- if hasKey (default dict (get $.Values.config (first $path))) (last $path) -}}
-{{- fail (printf "config.%s: the chart gives it; %s" $setting (ternary (printf "set %s instead" $value) "leave it out" (ne $value ""))) -}}
+{{- $section := default dict (get $.Values.config (first $path)) -}}
+{{- if ne (toString (first $given)) (toString (default (first $given) (get $section (last $path)))) -}}
+{{- fail (printf "config.%s: the chart gives it as %v; %sleave it out" $setting (first $given) (last $given)) -}}
 {{- end -}}
 {{- end -}}
 {{- end }}

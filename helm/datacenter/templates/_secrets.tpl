@@ -26,7 +26,7 @@ DATACENTER__{{ . | replace "." "__" | upper }}
 {{- range $setting, $reference := .Values.secretSettings }}
 {{- if eq $.Values.secretsAs "files" }}
 - name: {{ include "datacenter.variable" $setting }}__FILE
-  value: /etc/datacenter-secrets/{{ $setting }}
+  value: /etc/datacenter/secrets/{{ $setting }}
 {{- else }}
 - name: {{ include "datacenter.variable" $setting }}
   valueFrom:

@@ -1,5 +1,7 @@
 """What runs in a pod: with few rights, as a command and no shell, told by probes, and with time to stop."""
 
+from pathlib import PurePosixPath
+
 import pytest
 from chart import VALUES, matrix_pods, pods_of, render, rendered, values_of
 
@@ -143,6 +145,15 @@ def test_every_mount_has_its_volume_and_every_volume_its_mount():
         for container in pod.containers:
             paths = [mount["mountPath"] for mount in container.get("volumeMounts", [])]
             assert len(set(paths)) == len(paths), f"{pod}: {container['name']}"
+
+
+def test_no_mount_lies_within_another_where_no_place_for_it_could_be_made():
+    for _, pod in matrix_pods():
+        for container in pod.containers:
+            paths = [PurePosixPath(mount["mountPath"]) for mount in container.get("volumeMounts", [])]
+            assert not [path for path in paths if set(path.parents) & set(paths)], (
+                f"{pod}: {container['name']}"
+            )
 
 
 def test_a_sign_of_life_has_a_volume_of_its_own():

@@ -108,11 +108,11 @@ BY_SENSE = {
     ),
     "a port that the chart gives": (
         {"config": {"web": {"port": 9000}}},
-        "config.web.port: the chart gives it; set web.port instead",
+        "config.web.port: the chart gives it as 8080; set web.port, or leave it out",
     ),
     "an address that the chart gives": (
         {"config": {"metrics": {"host": "::"}}},
-        "config.metrics.host: the chart gives it; leave it out",
+        "config.metrics.host: the chart gives it as 0.0.0.0; leave it out",
     ),
     "a variable that the chart gives": (
         {"web": {"extraEnv": [{"name": "DATACENTER__WEB__PORT", "value": "9000"}]}},
