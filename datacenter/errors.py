@@ -16,9 +16,13 @@ class DataCentreError(Exception):
 
 
 class SettingsInvalid(DataCentreError):
-    """The settings cannot work."""
+    """The settings cannot work; `faults` has a sentence for each thing that is wrong."""
 
     code = "SETTINGS_INVALID"
+
+    def __init__(self, *faults: str) -> None:
+        super().__init__("; ".join(faults))
+        self.faults = faults
 
 
 class NotFound(DataCentreError):

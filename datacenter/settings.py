@@ -3,12 +3,11 @@
 import base64
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import permutations
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import yaml
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -18,24 +17,23 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_core import ErrorDetails
-from pydantic_settings import (
-    BaseSettings,
-    InitSettingsSource,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-    SettingsError,
-)
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
+from datacenter.configuration.faults import did_you_mean, faults_of
+from datacenter.configuration.flags import read_flags
+from datacenter.configuration.layers import Fault, Layers
+from datacenter.configuration.variables import read_variables, variable_of
+from datacenter.configuration.yaml_file import read_file
 from datacenter.errors import SettingsInvalid
+from storage_adapters.registry import KINDS, TABLE_KINDS
 
 CONFIG_VARIABLE = "DATACENTER_CONFIG"
 DRIVERS = ("sqlite", "sqlite+pysqlite", "mysql+pymysql", "mariadb+pymysql")
 MOST_PORT = 65535
 FERNET_KEY_BYTES = 32
 MAKE_KEY = 'python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"'
+SECRET_CHARACTERS = 32
 GIB = 1 << 30
 Role = Literal["platform", "source", "both"]
 Seconds = Annotated[float, Field(gt=0)]
@@ -44,13 +42,14 @@ Seconds = Annotated[float, Field(gt=0)]
 class Section(BaseModel):
     """A frozen part of the settings in which an unknown key is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 class DatabaseSettings(Section):
     url: str = "sqlite:///datacenter.db"
     """SQLAlchemy URL: `sqlite:///file.db` or `mysql+pymysql://user:password@host/database`."""
     pool_size: int = Field(default=10, ge=1)
+    """Connections that one process keeps open; it opens as many again when all are busy."""
 
     @field_validator("url")
     @classmethod
@@ -73,7 +72,9 @@ class BrokerSettings(Section):
 
 class WebSettings(Section):
     host: str = "127.0.0.1"
+    """The address to listen at; `0.0.0.0` for all of the machine's."""
     port: int = Field(default=8080, ge=0, le=65535)
+    """The port to listen at; 0: one that the system picks."""
     public_url: str = ""
     """What links begin with; empty: the address of the request."""
     secret_key: SecretStr = SecretStr("")
@@ -84,10 +85,13 @@ class WebSettings(Section):
 
 class StorageSettings(Section):
     kind: str
+    """What it is: `nas`, `ceph`, `cos`, `hdfs`, `webhdfs`, `mysql` or `hive`."""
     url: str
+    """Where it is: `nas:///mnt/datasets`, `ceph://bucket/root`; its page in `docs/storages/` has the form."""
     role: Role = "platform"
     """What is made here lies on a `platform`; imports by key or prefix read from a `source`, which must enclose no platform."""
     options: dict[str, str | int | bool] = Field(default_factory=dict)
+    """What its page in `docs/storages/` lists for its kind: `endpoint`, `secret_key` and so on."""
 
 
 class RegistrationSettings(Section):
@@ -140,16 +144,23 @@ class RegistrationSettings(Section):
 
 class LedgerSettings(Section):
     lease_seconds: Seconds = 30
+    """A worker that is silent for so long loses its shard to another one."""
     heartbeat_seconds: Seconds = 5
+    """How often a worker says that it still works on its shard."""
     sweep_seconds: Seconds = 10
+    """How often the scheduler looks for leases that have run out, and for whatever else a crash left."""
     relay_seconds: Seconds = 1
+    """How often the scheduler rings again for jobs whose ring was lost."""
     slice_seconds: Seconds = 5
     """How long a worker claims shard after shard before it lets other queues have their turn."""
     stall_seconds: Seconds = 60
     """A shard that reports no progress for so long loses its lease."""
     attempts: int = Field(default=5, ge=1)
+    """How often a shard is tried before its job fails."""
     backoff_seconds: Seconds = 1
+    """The pause before the second attempt; it doubles with each further one."""
     backoff_ceiling_seconds: Seconds = 300
+    """The longest pause between two attempts."""
     checkpoint_seconds: Seconds = 24 * 3600
     """How long the work of a failed job is kept so that `retry` can continue it."""
 
@@ -164,12 +175,19 @@ class LedgerSettings(Section):
 
 class LimitSettings(Section):
     upload_bytes: int = Field(default=200 * GIB, gt=0)
+    """The largest upload."""
     entries: int = Field(default=1_000_000, gt=0)
+    """Files in one archive."""
     entry_bytes: int = Field(default=50 * GIB, gt=0)
+    """The largest file in an archive, unpacked."""
     total_bytes: int = Field(default=200 * GIB, gt=0)
+    """All files of one archive, unpacked."""
     path_bytes: int = Field(default=1024, gt=0)
+    """The longest path of a file, in UTF-8."""
     segment_bytes: int = Field(default=255, gt=0)
+    """The longest name of a file or folder within a path, in UTF-8."""
     depth: int = Field(default=64, gt=0)
+    """Folders within folders."""
     index_bytes: int = Field(default=256 << 20, gt=0)
     """The largest central directory of a zip: what a worker holds in memory."""
     labels: int = Field(default=10_000, gt=0)
@@ -189,17 +207,24 @@ class ShardSettings(Section):
 
 class LifetimeSettings(Section):
     upload_seconds: Seconds = 24 * 3600
+    """How long an upload may rest before it is swept."""
     part_link_seconds: float = Field(default=3600, gt=0, le=7 * 24 * 3600)
     """How long a client may take to send one part of an upload straight to the storage."""
     link_seconds: Seconds = 24 * 3600
+    """How long a download link holds unless the request says otherwise."""
     link_ceiling_seconds: Seconds = 7 * 24 * 3600
+    """The longest that a request may ask for."""
     archive_seconds: Seconds = 7 * 24 * 3600
+    """How long the archive of an export or a download is kept."""
     idempotency_seconds: Seconds = 24 * 3600
+    """How long a request with the same `Idempotency-Key` is answered with the first one's job."""
     job_seconds: Seconds = 90 * 24 * 3600
     """How long a finished job stays readable."""
 
 
 class HealthSettings(Section):
+    """Signs of life of workers and schedulers, which `datacenter health` looks at."""
+
     directory: str = ""
     """Where the loop of a worker or a scheduler writes its sign of life, one directory a process; empty: nowhere."""
     stale_seconds: float = Field(default=120, ge=2)
@@ -217,105 +242,128 @@ class MetricsSettings(Section):
     """Where a worker or a scheduler answers Prometheus; the web layer does so on its own port."""
 
     host: str = "127.0.0.1"
+    """The address it listens on; `0.0.0.0` for every one."""
     port: int = Field(default=0, ge=0, le=MOST_PORT)
-    """0: nowhere."""
+    """The port; 0: nowhere."""
 
 
-class Settings(BaseSettings):
+class Settings(Section):
     """Everything an installation can set; `DATACENTER__LEDGER__LEASE_SECONDS=10` sets `ledger.lease_seconds`."""
 
-    model_config = SettingsConfigDict(
-        frozen=True,
-        extra="forbid",
-        env_prefix="DATACENTER__",
-        env_nested_delimiter="__",
-        nested_model_default_partial_update=True,
-    )
-
     environment: Literal["development", "production"] = "development"
+    """`production` refuses what is only good for a try: no secret key, any place as a storage; its logs are JSON."""
     database: DatabaseSettings = DatabaseSettings()
+    """The database, which holds the truth about datasets and jobs."""
     broker: BrokerSettings = BrokerSettings()
+    """The broker, by which workers are told that there is work."""
     web: WebSettings = WebSettings()
+    """The web layer."""
     storages: dict[str, StorageSettings] = Field(default_factory=dict)
+    """The storages by the names that requests use; more can be registered while it runs."""
     registration: RegistrationSettings = RegistrationSettings()
+    """Storages that are registered by request instead of in this file."""
     default_storage: str = "default"
+    """The storage that datasets are kept on when a request names none."""
     ledger: LedgerSettings = LedgerSettings()
+    """Leases, retries and repair: when work counts as lost, and how often it is tried again."""
     limits: LimitSettings = LimitSettings()
+    """What an upload or an archive may hold at most."""
     shards: ShardSettings = ShardSettings()
+    """How work is cut: larger shards cost less, smaller ones are shared out better and lose less in a crash."""
     lifetimes: LifetimeSettings = LifetimeSettings()
+    """How long things are kept."""
     health: HealthSettings = HealthSettings()
+    """Signs of life of workers and schedulers, which `datacenter health` looks at."""
     metrics: MetricsSettings = MetricsSettings()
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Environment before file; no `.env` is ever read."""
-        path = os.environ.get(CONFIG_VARIABLE)
-        file = (InitSettingsSource(settings_cls, init_kwargs=_read_file(Path(path))),) if path else ()
-        return (init_settings, env_settings, *file)
+    """Where a worker or a scheduler answers Prometheus; the web layer does so on its own port."""
 
 
-def load_settings(**overrides: Any) -> Settings:
-    """Read the settings; `DATACENTER_CONFIG` names the YAML file.
+def read_layers(assignments: Sequence[str] = (), **overrides: Any) -> Layers:
+    """What the file that `DATACENTER_CONFIG` names, the variables and the flags say, each stronger than the one before."""
+    path = os.environ.get(CONFIG_VARIABLE)
+    file = [read_file(Path(path), Settings, CONFIG_VARIABLE)] if path else []
+    return Layers([*file, read_variables(os.environ, Settings), read_flags(assignments, overrides, Settings)])
+
+
+def load_settings(assignments: Sequence[str] = (), **overrides: Any) -> Settings:
+    """Read the settings; `assignments` are what `--set` was given.
 
     Raises:
         SettingsInvalid: naming every wrong key and what is expected; no value is quoted, it may be a secret.
     """
+    found = check_settings(read_layers(assignments, **overrides))
+    if isinstance(found, Settings):
+        return found
+    raise SettingsInvalid(*map(str, found))
+
+
+def check_settings(layers: Layers) -> Settings | list[Fault]:
+    """The settings, or everything that is wrong with them."""
+    faults, values = list(layers.faults()), layers.merged()
     try:
-        settings = Settings(**overrides)
+        settings = Settings(**values)
     except ValidationError as error:
-        raise SettingsInvalid("; ".join(map(_told, error.errors(include_url=False)))) from None
-    except SettingsError as error:
-        raise SettingsInvalid(f"a variable DATACENTER__… does not hold JSON: {error}") from None
-    _refuse_unsafe(settings)
-    return settings
+        faults += faults_of(error, layers, Settings)
+        wrong = {fault.key.split(".", 1)[0] for fault in faults}
+        # The rest is looked at as well, so that one look tells everything.
+        settings = Settings(**{name: value for name, value in values.items() if name not in wrong})
+    wrong = {fault.key.split(".", 1)[0] for fault in faults}
+    for sections, unsafe in UNSAFE:
+        if wrong.isdisjoint(sections):
+            faults += unsafe(settings)
+    return faults or settings
 
 
-def _told(fault: ErrorDetails) -> str:
-    return f"{'.'.join(map(str, fault['loc']))}: {fault['msg'].removeprefix('Value error, ')}"
-
-
-def _read_file(path: Path) -> dict[str, Any]:
-    try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SettingsInvalid(f"{CONFIG_VARIABLE} names {path}: {error.strerror}") from error
-    # Not only YAML's own: not UTF-8, an impossible date, a deep nest.
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f", look at line {mark.line + 1}" if mark else ""
-        raise SettingsInvalid(f"{path} is not YAML in UTF-8{line}") from None
-    if not isinstance(found or {}, dict) or not all(isinstance(key, str) for key in found or {}):
-        raise SettingsInvalid(f"{path} must hold lines of the form `name: value`")
-    return found or {}
-
-
-def _refuse_unsafe(settings: Settings) -> None:
+def _secret_is_missing(settings: Settings) -> Iterator[Fault]:
     secret = settings.web.secret_key.get_secret_value()
-    if settings.environment == "production" and len(secret) < 32:
-        raise SettingsInvalid(
-            "web.secret_key: production needs a secret of 32 characters or more; set DATACENTER__WEB__SECRET_KEY"
+    if settings.environment == "production" and len(secret) < SECRET_CHARACTERS:
+        variable = variable_of(("web", "secret_key"))
+        yield Fault(
+            key="web.secret_key",
+            detail=f"production needs a secret of {SECRET_CHARACTERS} characters or more; set {variable}, "
+            f"or {variable}__FILE to a file that holds it",
         )
-    if settings.storages and settings.default_storage not in settings.storages:
-        raise SettingsInvalid(
-            f"default_storage: there is no storage named {settings.default_storage!r} under storages"
-        )
+
+
+def _kind_is_unknown(settings: Settings) -> Iterator[Fault]:
+    known = sorted({*KINDS, *TABLE_KINDS} - {"memory"})
+    for name, storage in settings.storages.items():
+        if storage.kind not in (*KINDS, *TABLE_KINDS):
+            near = did_you_mean(storage.kind, known)
+            yield Fault(key=f"storages.{name}.kind", detail=f"must be one of {', '.join(known)}{near}")
+
+
+def _default_is_no_platform(settings: Settings) -> Iterator[Fault]:
     default = settings.storages.get(settings.default_storage)
+    if settings.storages and default is None:
+        near = did_you_mean(settings.default_storage, settings.storages)
+        yield Fault(
+            key="default_storage",
+            detail=f"there is no storage named {settings.default_storage!r} under storages{near}",
+        )
     if default is not None and default.role == "source":
-        raise SettingsInvalid(
-            f"default_storage: {settings.default_storage!r} is only imported from; its role must be platform or both"
+        yield Fault(
+            key="default_storage",
+            detail=f"{settings.default_storage!r} is only imported from; its role must be platform or both",
         )
+
+
+def _places_are_nested(settings: Settings) -> Iterator[Fault]:
     for source, platform in find_nested(settings.storages):
-        raise SettingsInvalid(
-            f"storages.{source}: its place and that of the platform {platform!r} lie within one another; "
-            "give it a place of its own, or the platform the role both"
+        yield Fault(
+            key=f"storages.{source}",
+            detail=f"its place and that of the platform {platform!r} lie within one another; "
+            "give it a place of its own, or the platform the role both",
         )
+
+
+UNSAFE: tuple[tuple[frozenset[str], Callable[[Settings], Iterator[Fault]]], ...] = (
+    (frozenset({"environment", "web"}), _secret_is_missing),
+    (frozenset({"storages"}), _kind_is_unknown),
+    (frozenset({"storages", "default_storage"}), _default_is_no_platform),
+    (frozenset({"storages"}), _places_are_nested),
+)
+"""What values that are right by themselves make wrong together, by the keys at the top that it looks at."""
 
 
 def find_nested(

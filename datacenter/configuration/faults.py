@@ -1,0 +1,73 @@
+"""Faults: what pydantic finds wrong with the settings, told as a key, what is expected there, and where it was said."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from datacenter.configuration.layers import Fault, KeyPath, Layers, existing
+from datacenter.configuration.shapes import Model, fields_of, keys_of, shape_at
+
+Context = dict[str, Any]
+WORDS: dict[str, Callable[[Context], str]] = {
+    "bool_parsing": lambda _: "must be true or false",
+    "bool_type": lambda _: "must be true or false",
+    "dict_type": lambda _: "must hold lines of the form `name: value`",
+    "float_parsing": lambda _: "must be a number",
+    "float_type": lambda _: "must be a number",
+    "greater_than": lambda context: f"must be more than {context['gt']:g}",
+    "greater_than_equal": lambda context: f"must be {context['ge']:g} or more",
+    "int_from_float": lambda _: "must be a whole number",
+    "int_parsing": lambda _: "must be a whole number",
+    "int_type": lambda _: "must be a whole number",
+    "less_than": lambda context: f"must be less than {context['lt']:g}",
+    "less_than_equal": lambda context: f"must be {context['le']:g} or less",
+    "literal_error": lambda context: f"must be {context['expected']}",
+    "missing": lambda _: "is missing; give it a value",
+    "model_type": lambda _: "must hold lines of the form `name: value`",
+    "string_type": lambda _: "must be text; put it in quotes",
+    "tuple_type": lambda _: "must be a list",
+    "value_error": lambda context: str(context["error"]),
+}
+"""By pydantic's type of error; a type that is not here is told in pydantic's own words."""
+
+
+def faults_of(error: ValidationError, layers: Layers, model: Model) -> Iterator[Fault]:
+    """Each fault once, in the order of the settings' class."""
+    values, told = layers.merged(), set()
+    for found in error.errors(include_url=False, include_input=False):
+        path = _path_of(found, values)
+        if path not in told:
+            told.add(path)
+            place = layers.origin_of(path)[1] or layers.origin_of(path[:-1])[1]
+            yield Fault(key=".".join(map(str, path)), detail=_words(found, path, model), place=place)
+
+
+def did_you_mean(name: str, known: Mapping[str, str] | Iterable[str]) -> str:
+    """`; did you mean …?` for the nearest of the known names, or nothing; a mapping has what is told for each name."""
+    near = get_close_matches(name, list(known), n=1)
+    told = near and (known[near[0]] if isinstance(known, Mapping) else near[0])
+    return f"; did you mean {told}?" if told else ""
+
+
+def _path_of(found: ErrorDetails, values: dict[str, Any]) -> KeyPath:
+    path = found["loc"]
+    # What is missing is not there; anything else is, up to what pydantic adds to name the members of a union.
+    return path if found["type"] == "missing" else existing(values, path)
+
+
+def _words(found: ErrorDetails, path: KeyPath, model: Model) -> str:
+    if found["type"] == "extra_forbidden":
+        return f"there is no such setting{_meant(path, model)}"
+    words = WORDS.get(found["type"])
+    return words(found.get("ctx", {})) if words else found["msg"]
+
+
+def _meant(path: KeyPath, model: Model) -> str:
+    """A name like it beside it, else anywhere."""
+    *section, name = map(str, path)
+    beside = {other: ".".join([*section, other]) for other in fields_of(shape_at(model, tuple(section)))}
+    anywhere = {str(key[-1]): ".".join(map(str, key)) for key in keys_of(model)}
+    return did_you_mean(name, beside) or did_you_mean(name, anywhere)

@@ -1,0 +1,32 @@
+"""Flags: `--set web.port=8081` says a key on the command line, where it is stronger than anything else."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from datacenter.configuration.layers import Fault, KeyPath, Layer, Origin, join, nested
+from datacenter.configuration.shapes import Model, NotJson, meant
+
+FLAG = "--set"
+
+
+def read_flags(assignments: Sequence[str], overrides: Mapping[str, Any], model: Model) -> Layer:
+    """What `--set KEY=VALUE` says, the last one of a key counts; lists and mappings are JSON.
+
+    `overrides` are values that the program itself sets.
+    """
+    values: dict[str, Any] = dict(overrides)
+    places: dict[KeyPath, str] = {}
+    faults = []
+    for assignment in assignments:
+        key, is_assigned, text = assignment.partition("=")
+        path = tuple(key.strip().split("."))
+        if not is_assigned:
+            # The whole of it may be a secret.
+            faults.append(Fault(key="", detail=f"{FLAG} wants KEY=VALUE, like {FLAG} web.port=8081"))
+            continue
+        places[path] = FLAG
+        try:
+            values = join(values, nested(path, meant(model, path, text)))
+        except NotJson:
+            faults.append(Fault(key=key, detail="must be JSON: a list or a mapping", place=FLAG))
+    return Layer(origin=Origin.FLAG, values=values, places=places, faults=tuple(faults))

@@ -1,0 +1,56 @@
+"""Shapes: what kind of value a settings class wants at a key, and the value that a text means there."""
+
+import json
+from collections.abc import Iterator
+from typing import Any, get_args, get_origin
+
+from pydantic import BaseModel
+
+from datacenter.configuration.layers import KeyPath
+
+Model = type[BaseModel]
+
+
+class NotJson(ValueError):
+    """The text is not the JSON that a list or a mapping is given as."""
+
+
+def shape_at(model: Model, path: KeyPath) -> Any:
+    """The annotation of the key; None if there is no such key."""
+    shape: Any = model
+    for name in path:
+        fields = fields_of(shape)
+        if get_origin(shape) is dict:
+            shape = get_args(shape)[1]
+        elif name in fields:
+            shape = fields[str(name)].annotation
+        else:
+            return None
+    return shape
+
+
+def fields_of(shape: Any) -> dict[str, Any]:
+    """The fields of a section; nothing for any other shape."""
+    return dict(shape.model_fields) if isinstance(shape, type) and issubclass(shape, BaseModel) else {}
+
+
+def is_compound(shape: Any) -> bool:
+    """Whether it is a section, a mapping or a list."""
+    return bool(fields_of(shape)) or get_origin(shape) in (dict, list, tuple)
+
+
+def meant(model: Model, path: KeyPath, text: str) -> Any:
+    """What a variable's or a flag's text means at the key. Raises: NotJson."""
+    if not is_compound(shape_at(model, path)):
+        return text
+    try:
+        return json.loads(text)
+    except ValueError:
+        raise NotJson from None
+
+
+def keys_of(model: Model, before: KeyPath = ()) -> Iterator[KeyPath]:
+    """Every key that has a fixed name, sections first."""
+    for name, found in fields_of(model).items():
+        yield (*before, name)
+        yield from keys_of(found.annotation, (*before, name))
