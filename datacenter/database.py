@@ -74,6 +74,8 @@ class Database:
 
     def __init__(self, settings: DatabaseSettings) -> None:
         self.engine = _create_engine(settings)
+        self.info: dict[str, Any] = {}
+        """Every session carries it as its `info`."""
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
@@ -81,7 +83,7 @@ class Database:
 
         A read that became a write later would fail at once on SQLite in WAL mode, whatever the busy timeout says.
         """
-        with Session(self.engine, expire_on_commit=False) as session, session.begin():
+        with Session(self.engine, expire_on_commit=False, info=self.info) as session, session.begin():
             yield session
 
     @contextmanager

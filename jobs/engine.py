@@ -22,6 +22,7 @@ from jobs import memory
 from jobs.contract import JobContext, JobRunner, NextWave, ShuttingDown, Stopped
 from jobs.errors import describe
 from jobs.heartbeat import Heartbeat
+from jobs.measuring import Outcome, measured
 
 RESULT_ROWS = 500
 log = structlog.get_logger(__name__)
@@ -72,19 +73,24 @@ class Engine:
         context = JobContext(held=held, resources=self._resources, stopping=self._must_stop)
         bound = log.bind(job_id=held.job_id, kind=held.kind.value, step=held.step.value, shard=held.number)
         bound.info("shard begins", attempt=held.attempts + 1)
-        try:
-            with Heartbeat(context):
-                ended = self._do(context)
-            self._run(ended)
-        except LeaseLost:
-            bound.warning("lease lost")
-            return
-        except Stopped:
-            self._settle(held, lambda session: leases.drop(session, held))
-        except ShuttingDown:
-            self._settle(held, lambda session: leases.hand_back(session, held))
-        except Exception as error:  # noqa: BLE001 - whatever a shard raises becomes the job's error in the ledger
-            self._record(held, error)
+        with measured(self._resources.metrics, held) as attempt:
+            try:
+                with Heartbeat(context):
+                    ended = self._do(context)
+                self._run(ended)
+                attempt.is_done(files=context.files, size_bytes=context.size_bytes)
+            except LeaseLost:
+                attempt.outcome = Outcome.LOST
+                bound.warning("lease lost")
+                return
+            except Stopped:
+                attempt.outcome = Outcome.DROPPED
+                self._settle(held, lambda session: leases.drop(session, held))
+            except ShuttingDown:
+                attempt.outcome = Outcome.HANDED_BACK
+                self._settle(held, lambda session: leases.hand_back(session, held))
+            except Exception as error:  # noqa: BLE001 - whatever a shard raises becomes the job's error in the ledger
+                self._record(held, error)
         bound.info("shard ends", files=context.files, size_bytes=context.size_bytes)
         ring_committed(self._resources.database, self._resources.doorbell, held.job_id)
 

@@ -8,12 +8,15 @@ from collections.abc import Callable
 
 import structlog
 import typer
+from prometheus_client import CollectorRegistry, ProcessCollector
 from sqlalchemy.exc import SQLAlchemyError
 
 from datacenter.datasets.resources import Resources, open_resources
 from datacenter.errors import SettingsInvalid
+from datacenter.ledger.gauges import LedgerCollector
 from datacenter.liveness import Role, SignOfLife
 from datacenter.logs import configure_logs
+from datacenter.metrics import answer_prometheus, tell_build
 from datacenter.migrations import require_schema
 from datacenter.settings import load_settings
 from jobs.relay import notify_once, relay_once
@@ -28,37 +31,48 @@ def run(resources: Resources, stop: threading.Event, sign: SignOfLife | None = N
     Webhooks and storages have threads of their own: whoever answers slowly must not keep leases and retries waiting.
     """
     settings = resources.settings.ledger
-    for work, pause in ((notify_once, settings.relay_seconds), (remove_litter, settings.sweep_seconds)):
-        beside = threading.Thread(
-            target=_repeat, args=(work, resources, stop, pause), name=work.__name__, daemon=True
-        )
-        beside.start()
+    beside = (
+        ("notify", notify_once, settings.relay_seconds),
+        ("litter", remove_litter, settings.sweep_seconds),
+    )
+    for name, work, pause in beside:
+        arguments = (name, work, resources, stop, pause)
+        threading.Thread(target=_repeat, args=arguments, name=name, daemon=True).start()
     swept = float("-inf")
     while not stop.is_set():
         if sign is not None:
             sign.give()
-        try:
-            relay_once(resources)
-            if time.monotonic() - swept >= settings.sweep_seconds:
-                sweep_once(resources)
-                swept = time.monotonic()
-        except SQLAlchemyError as error:
-            log.warning("database unavailable", reason=str(error))
-        except Exception:
-            # One bad row must not end the repair of all others.
-            log.exception("a turn failed")
+        _turn("relay", relay_once, resources)
+        if time.monotonic() - swept >= settings.sweep_seconds and _turn("sweep", sweep_once, resources):
+            swept = time.monotonic()
         stop.wait(settings.relay_seconds)
 
 
 def _repeat(
-    work: Callable[[Resources], object], resources: Resources, stop: threading.Event, pause_seconds: float
+    name: str,
+    work: Callable[[Resources], object],
+    resources: Resources,
+    stop: threading.Event,
+    pause_seconds: float,
 ) -> None:
     while not stop.is_set():
-        try:
-            work(resources)
-        except Exception:
-            log.exception("a turn failed", work=work.__name__)
+        _turn(name, work, resources)
         stop.wait(pause_seconds)
+
+
+def _turn(name: str, work: Callable[[Resources], object], resources: Resources) -> bool:
+    """Do some work once; whether it went well."""
+    outcome = "failed"
+    try:
+        work(resources)
+        outcome = "ok"
+    except SQLAlchemyError as error:
+        log.warning("database unavailable", work=name, reason=str(error))
+    except Exception:
+        # One bad row must not end the repair of all others.
+        log.exception("a turn failed", work=name)
+    resources.metrics.turns.labels(name, outcome).inc()
+    return outcome == "ok"
 
 
 def schedule() -> None:
@@ -72,6 +86,7 @@ def schedule() -> None:
         resources = open_resources(settings)
         require_schema(resources.database)
         sign = SignOfLife(settings.health, Role.SCHEDULER)
+        answer_prometheus(settings.metrics, _told(resources))
     except SettingsInvalid as error:
         print(f"datacenter-scheduler: {error.detail}", file=sys.stderr)
         raise SystemExit(2) from error
@@ -80,6 +95,15 @@ def schedule() -> None:
         run(resources, stop, sign)
     finally:
         resources.close()
+
+
+def _told(resources: Resources) -> CollectorRegistry:
+    """What this process counts, and how the ledger stands, which no other process tells."""
+    registry = resources.metrics.registry
+    tell_build(registry, "scheduler")
+    ProcessCollector(registry=registry)
+    registry.register(LedgerCollector(resources.database))
+    return registry
 
 
 def main() -> None:

@@ -6,6 +6,7 @@ import warnings
 from typing import Annotated
 
 import typer
+from celery import Celery
 from celery.exceptions import SecurityWarning
 
 from datacenter.database import Database
@@ -15,6 +16,7 @@ from datacenter.logs import configure_logs
 from datacenter.migrations import require_schema
 from datacenter.settings import Settings, load_settings
 from jobs.celery_app import create_app
+from jobs.process_metrics import told_together
 from jobs.stopping import StopFlag
 
 QUEUES = [kind.value for kind in JobKind]
@@ -37,8 +39,13 @@ def work(
     configure_logs(settings)
     try:
         app = create_app(settings, wanted, StopFlag())
+        with told_together(settings.metrics, concurrency):
+            _start(app, settings, wanted, concurrency)
     except SettingsInvalid as error:
         _refuse(error.detail)
+
+
+def _start(app: Celery, settings: Settings, wanted: list[str], concurrency: int) -> None:
     # Running as root is the pod's affair; what Celery warns of is pickle, which no message here may be.
     warnings.simplefilter("ignore", SecurityWarning)
     app.start(

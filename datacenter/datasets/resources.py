@@ -4,7 +4,9 @@ from dataclasses import dataclass, field
 
 from datacenter.database import Database
 from datacenter.datasets.layouts import LayoutCache
+from datacenter.ledger.counting import count_in
 from datacenter.ledger.doorbell import Doorbell
+from datacenter.metrics import Metrics
 from datacenter.settings import Settings
 from datacenter.storages.registered import Storages
 
@@ -18,6 +20,10 @@ class Resources:
     storages: Storages
     doorbell: Doorbell
     layouts: LayoutCache = field(default_factory=LayoutCache)
+    metrics: Metrics = field(default_factory=Metrics)
+
+    def __post_init__(self) -> None:
+        count_in(self.database, self.metrics)
 
     def close(self) -> None:
         """Close every connection."""
@@ -27,10 +33,11 @@ class Resources:
 
 def open_resources(settings: Settings) -> Resources:
     """Open what the settings name; nothing is contacted before it is used."""
-    database = Database(settings.database)
+    database, metrics = Database(settings.database), Metrics()
     return Resources(
         settings=settings,
         database=database,
-        storages=Storages(settings, database),
+        storages=Storages(settings, database, metrics),
         doorbell=Doorbell(settings.broker),
+        metrics=metrics,
     )

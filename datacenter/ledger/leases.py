@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from datacenter.database import now
 from datacenter.errors import LeaseLost
+from datacenter.ledger.counting import count
 from datacenter.ledger.models import Job, Shard
 from datacenter.ledger.moves import (
     add_ring,
@@ -247,6 +248,7 @@ def count_failure(
     elif retryable and shard.attempts < settings.attempts:
         shard.state = ShardState.WAITING
         shard.not_before = now(session) + backoff(settings, shard.attempts)
+        count_retry(session, job)
         if shard.step != Step.UNDO:
             job.error = error
             move(job, JobState.RETRY)
@@ -257,6 +259,12 @@ def count_failure(
         head_for(session, job, JobState.FAILURE, error, checkpoint=retryable)
         if retryable:
             publish(session)
+
+
+def count_retry(session: Session, job: Job) -> None:
+    """An attempt will be followed by another."""
+    kind = job.kind
+    count(session, lambda metrics: metrics.shard_retries.labels(kind).inc())
 
 
 def backoff(settings: LedgerSettings, attempts: int) -> timedelta:

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from datacenter.database import new_id, now
 from datacenter.errors import Invalid, JobFinished, JobNotRetryable, NotFound
+from datacenter.ledger.counting import count
 from datacenter.ledger.models import Job, JobDataset, JobDependency, Shard
 from datacenter.ledger.moves import (
     add_ring,
@@ -84,6 +85,7 @@ def enqueue(
         )
     )
     session.flush()
+    count(session, lambda metrics: metrics.jobs_submitted.labels(kind.value).inc())
     if waits_for:
         settle_dependencies(session, job.id)
     else:

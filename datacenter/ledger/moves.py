@@ -7,6 +7,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from datacenter.database import now
+from datacenter.ledger.counting import count
 from datacenter.ledger.models import Job, JobDependency, OutboxMessage, Shard
 from datacenter.ledger.queueing import front_rank, next_rank
 from datacenter.ledger.states import FINISHED, MOVES, JobState, ShardState, Step
@@ -124,6 +125,7 @@ def end(session: Session, job: Job, state: JobState) -> None:
     moment = now(session)
     job.finished_at, job.open_shards = moment, 0
     job.phase = "done" if state == JobState.SUCCESS else job.phase
+    _count_end(session, job, (moment - job.created_at).total_seconds())
     for hook in job.notify:
         if state in hook["on"]:
             message = OutboxMessage(
@@ -134,6 +136,12 @@ def end(session: Session, job: Job, state: JobState) -> None:
     waiting = select(JobDependency.job_id).where(JobDependency.after_id == job.id)
     for job_id in session.scalars(waiting).all():
         settle_dependencies(session, job_id)
+
+
+def _count_end(session: Session, job: Job, seconds: float) -> None:
+    kind, state = job.kind, job.state
+    count(session, lambda metrics: metrics.jobs_finished.labels(kind, state).inc())
+    count(session, lambda metrics: metrics.job_seconds.labels(kind).observe(max(0.0, seconds)))
 
 
 def settle_dependencies(session: Session, job_id: str) -> None:

@@ -6,7 +6,8 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from datacenter.database import now
-from datacenter.ledger.leases import count_failure
+from datacenter.ledger.counting import count
+from datacenter.ledger.leases import count_failure, count_retry
 from datacenter.ledger.models import Job, Shard
 from datacenter.ledger.moves import add_ring, error_record, make_ready
 from datacenter.ledger.states import ShardState, Step
@@ -63,12 +64,15 @@ def queues_with_work(session: Session) -> dict[str, int]:
 
 def _count_lost(session: Session, shard: Shard, job: Job, settings: LedgerSettings, ended: Ended) -> None:
     """The first time at once by somebody else; from then on like any failed attempt, for this may be the shard's fault."""
+    kind = job.kind
+    count(session, lambda metrics: metrics.leases_lost.labels(kind).inc())
     going_on = job.outcome is None or shard.step == Step.UNDO
     if going_on and shard.attempts == 0 and settings.attempts > 1:
         shard.attempts = 1
         job.attempts = max(job.attempts, shard.attempts)
         make_ready(session, shard, in_line=False)
         session.flush()
+        count_retry(session, job)
         add_ring(session, job, 1)
         return
     # Nobody knows which it was, and a storage that stood still may move again: what is done is kept for a retry.

@@ -11,9 +11,11 @@ from sqlalchemy.orm import Session
 
 from datacenter.database import Database
 from datacenter.errors import Invalid
+from datacenter.metrics import Metrics
 from datacenter.settings import Settings, StorageSettings
 from datacenter.storages.allowed import check_allowed, reach_of
 from datacenter.storages.allowed_files import check_files
+from datacenter.storages.measured import MeasuredStorage
 from datacenter.storages.models import RegisteredStorage
 from datacenter.storages.named import NamedStorage, naming
 from datacenter.storages.registrations import Registration, registered_rows, registration_of
@@ -39,7 +41,9 @@ class Storages:
     While the database is away, what was known last holds.
     """
 
-    def __init__(self, settings: Settings, database: Database) -> None:
+    def __init__(self, settings: Settings, database: Database, metrics: Metrics | None = None) -> None:
+        """Calls of the storages are counted in `metrics`; without any, nobody reads the counts."""
+        self._metrics = metrics or Metrics()
         self._settings = settings
         self._database = database
         self._seal = Seal(settings.registration.keys)
@@ -142,7 +146,8 @@ class Storages:
             }
         try:
             opener = open_tables if holds_tables(shown.kind) else open_storage
-            return cast("Storage | TableStorage", NamedStorage(opener(shown.kind, shown.url, options), name))
+            named = NamedStorage(opener(shown.kind, shown.url, options), name)
+            return cast("Storage | TableStorage", MeasuredStorage(named, name, self._metrics))
         except ConfigurationInvalid as error:
             # Without its cause: the sentence goes into logs and jobs.
             raise ConfigurationInvalid(self.scrub(error.detail)) from None

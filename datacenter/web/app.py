@@ -99,7 +99,7 @@ def create_app(settings: Settings, resources: Resources | None = None) -> FastAP
     )
     app.state.resources = opened
     app.state.ringer = ringer
-    app.state.metrics = metrics.Metrics(opened.database)
+    app.state.metrics = metrics.ExchangeCounts(opened.metrics)
     app.state.checker = Checker(opened.storages)
     app.state.stopping = threading.Event()
     # The last one added is the outermost.

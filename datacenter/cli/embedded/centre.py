@@ -1,8 +1,9 @@
 """Runs the processes of an embedded data centre: in order at the start, again when one dies, in order at the end."""
 
+import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -25,8 +26,13 @@ Say = Callable[[str], None]
 class Centre:
     """Web, worker, scheduler and (unless the settings name another one) the broker."""
 
-    def __init__(self, home: Home, *, socket: Path | None, say: Say, verbose: bool) -> None:
-        """`socket` is where the embedded broker listens; None when there is none. `say` prints a line."""
+    def __init__(
+        self, home: Home, *, socket: Path | None, metrics_port: int, say: Say, verbose: bool
+    ) -> None:
+        """`socket` is where the embedded broker listens; None when there is none. `say` prints a line.
+
+        The worker answers Prometheus on the port of the settings, and the scheduler, on the same machine, on the next.
+        """
         python = [sys.executable, "-m"]
         self._home = home
         self._say = say
@@ -35,7 +41,7 @@ class Centre:
         self._parts = (
             self._child("web", [*python, "datacenter.cli", "serve"]),
             self._child("worker", [*python, "jobs.worker", "--queues", QUEUES]),
-            self._child("scheduler", [*python, "jobs.scheduler"]),
+            self._child("scheduler", [*python, "jobs.scheduler"], _next_port(metrics_port)),
         )
         self._tails = {child.name: Tail(child.log) for child in self._children()} if verbose else {}
 
@@ -73,8 +79,8 @@ class Centre:
                 stack.callback(child.stop, STOP_SECONDS, hurried)
         self._show_logs()
 
-    def _child(self, name: str, command: list[str]) -> Child:
-        return Child(name, command, self._home.log(name))
+    def _child(self, name: str, command: list[str], settings: Mapping[str, str] | None = None) -> Child:
+        return Child(name, command, self._home.log(name), environment={**os.environ, **(settings or {})})
 
     def _children(self) -> tuple[Child, ...]:
         return (*self._parts, self._broker) if self._broker else self._parts
@@ -115,6 +121,10 @@ class Centre:
         for name, tail in self._tails.items():
             for line in tail.lines():
                 self._say(f"{name:>9} | {line}")
+
+
+def _next_port(port: int) -> dict[str, str]:
+    return {"DATACENTER__METRICS__PORT": str(port + 1)} if port else {}
 
 
 def _is_ready(url: str) -> bool:

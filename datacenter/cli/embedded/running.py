@@ -38,6 +38,7 @@ def _run(home: Home, socket: Path, port: int | None, verbose: bool) -> None:
     centre = Centre(
         home,
         socket=socket if embedded else None,
+        metrics_port=settings.metrics.port,
         say=lambda line: console.print(Text(line), soft_wrap=True),
         verbose=verbose,
     )

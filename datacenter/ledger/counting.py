@@ -1,0 +1,24 @@
+"""Counting: what happens to jobs and shards is counted once it is committed, and not at all when it is rolled back."""
+
+from collections.abc import Callable
+
+from sqlalchemy import event
+from sqlalchemy.orm import Session
+
+from datacenter.database import Database
+from datacenter.metrics import Metrics
+
+_KEY = "datacenter.metrics"
+Count = Callable[[Metrics], None]
+
+
+def count_in(database: Database, metrics: Metrics) -> None:
+    """Count in these metrics what sessions of this database commit; those of others count nothing."""
+    database.info[_KEY] = metrics
+
+
+def count(session: Session, how: Count) -> None:
+    """Count after this session's transaction is committed."""
+    metrics: Metrics | None = session.info.get(_KEY)
+    if metrics is not None:
+        event.listen(session, "after_commit", lambda _: how(metrics), once=True)

@@ -1,0 +1,138 @@
+"""Metrics: all that a process counts while it works, in one table, and how Prometheus is answered.
+
+Each process counts what it did itself. No label holds an id, a path, or anything else without an end. What the
+metrics mean is in docs/metrics.md.
+"""
+
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from datacenter.errors import SettingsInvalid
+from datacenter.settings import MetricsSettings
+
+REQUEST_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60)
+CALL_SECONDS = (0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 30, 60, 300)
+SHARD_SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900, 3600)
+JOB_SECONDS = (1, 5, 15, 60, 300, 900, 3600, 4 * 3600, 12 * 3600, 24 * 3600)
+
+
+class Metrics:
+    """The counts of one process, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        # Jobs: counted by whoever commits the change.
+        self.jobs_submitted = self._counter("datacenter_jobs_submitted", "Jobs that were committed.", "kind")
+        self.jobs_finished = self._counter("datacenter_jobs_finished", "Jobs that ended.", "kind", "state")
+        self.job_seconds = self._histogram(
+            "datacenter_job_duration_seconds", "From a job's submission to its end.", JOB_SECONDS, "kind"
+        )
+        self.shard_retries = self._counter(
+            "datacenter_shard_retries", "Attempts of shards that will be followed by another.", "kind"
+        )
+        self.leases_lost = self._counter("datacenter_leases_lost", "Leases that ran out.", "kind")
+        # Storages: counted by whoever calls them.
+        self.storage_seconds = self._histogram(
+            "datacenter_storage_call_duration_seconds",
+            "Time in which the caller of a storage waited for it.",
+            CALL_SECONDS,
+            "storage",
+            "operation",
+        )
+        self.storage_errors = self._counter(
+            "datacenter_storage_errors",
+            "Calls, and single keys within a call, that failed.",
+            "storage",
+            "operation",
+            "code",
+        )
+        self.storage_read = self._counter(
+            "datacenter_storage_read_bytes", "Bytes read from storages.", "storage"
+        )
+        self.storage_written = self._counter(
+            "datacenter_storage_written_bytes", "Bytes written to storages.", "storage"
+        )
+        # The web layer.
+        self.requests = self._counter(
+            "datacenter_http_requests", "Requests served.", "method", "route", "status_class"
+        )
+        self.request_seconds = self._histogram(
+            "datacenter_http_request_duration_seconds",
+            "From a request to the last byte of its answer.",
+            REQUEST_SECONDS,
+            "method",
+            "route",
+        )
+        # Workers.
+        self.shards = self._counter(
+            "datacenter_shards", "Attempts of shards that ended.", "kind", "step", "outcome"
+        )
+        self.shard_seconds = self._histogram(
+            "datacenter_shard_duration_seconds", "One attempt of a shard.", SHARD_SECONDS, "kind", "step"
+        )
+        self.processed_files = self._counter(
+            "datacenter_processed_files", "Files of shards that are done.", "kind"
+        )
+        self.processed_bytes = self._counter(
+            "datacenter_processed_bytes", "Bytes of shards that are done.", "kind"
+        )
+        self.shards_running = Gauge(
+            "datacenter_shards_running",
+            "Shards held now.",
+            ("kind",),
+            registry=self.registry,
+            multiprocess_mode="livesum",
+        )
+        # The scheduler.
+        self.turns = self._counter(
+            "datacenter_scheduler_turns", "Turns of the scheduler's work.", "work", "outcome"
+        )
+
+    def _counter(self, name: str, meaning: str, *labels: str) -> Counter:
+        return Counter(name, meaning, labels, registry=self.registry)
+
+    def _histogram(self, name: str, meaning: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
+        return Histogram(name, meaning, labels, registry=self.registry, buckets=buckets)
+
+
+class ConstantCollector(Collector):
+    """A gauge that never changes."""
+
+    def __init__(self, name: str, meaning: str, value: float = 1, **labels: str) -> None:
+        self._family = GaugeMetricFamily(name, meaning, labels=tuple(labels))
+        self._family.add_metric(tuple(labels.values()), value)
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """The one value."""
+        yield self._family
+
+
+def tell_build(registry: CollectorRegistry, component: str) -> None:
+    """Let a registry say which program of which release it speaks for."""
+    try:
+        release = version("datacenter")
+    except PackageNotFoundError:
+        release = "unknown"
+    about = ConstantCollector(
+        "datacenter_build_info", "The program that is scraped.", component=component, version=release
+    )
+    registry.register(about)
+
+
+def answer_prometheus(settings: MetricsSettings, registry: CollectorRegistry) -> None:
+    """Serve `/metrics` from a thread of its own until the process ends; nothing where no port is set.
+
+    Raises: SettingsInvalid, when the port cannot be listened at.
+    """
+    if not settings.port:
+        return
+    try:
+        start_http_server(settings.port, settings.host, registry)
+    except OSError as error:
+        raise SettingsInvalid(
+            f"metrics.port: {settings.host}:{settings.port} cannot be listened at: {error.strerror}"
+        ) from error

@@ -1,0 +1,73 @@
+"""Process metrics: the counts of all processes of one worker, told together by their parent.
+
+A child writes its counts into files that it shares with the parent, named after its place in the pool. Whoever takes
+the place of a dead child goes on with its files: what that had counted stays counted, and there are never more files
+than places.
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from billiard.process import current_process
+from celery.signals import worker_process_init
+from prometheus_client import CollectorRegistry, values
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from datacenter.metrics import ConstantCollector, Metrics, answer_prometheus, tell_build
+from datacenter.settings import MetricsSettings
+from jobs.measuring import begin_measuring
+
+FOLDER = "datacenter-metrics-"
+VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+"""Where the Prometheus client looks for the name of the directory."""
+
+
+@contextmanager
+def told_together(settings: MetricsSettings, concurrency: int) -> Iterator[None]:
+    """Answer Prometheus for this process and all that it forks within; nothing where no port is set.
+
+    Raises: SettingsInvalid, when the port cannot be listened at.
+    """
+    if not settings.port:
+        yield
+        return
+    parent = os.getpid()
+    folder = _make_folder(parent)
+    os.environ[VARIABLE] = str(folder)
+    # Chosen before anything is counted, as the client asks for; its own choice names files after process ids.
+    values.ValueClass = values.MultiProcessValue(place_in_pool)  # type: ignore[no-untyped-call]  # the client has no types here
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry, path=str(folder))  # type: ignore[no-untyped-call]  # as above
+    tell_build(registry, "worker")
+    about = ConstantCollector("datacenter_worker_concurrency", "Processes of this worker.", concurrency)
+    registry.register(about)
+    worker_process_init.connect(_begin, weak=False)
+    try:
+        answer_prometheus(settings, registry)
+        yield
+    finally:
+        if os.getpid() == parent:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def place_in_pool() -> str:
+    """Which child of the pool this process is; no two of them that live are the same."""
+    return str(getattr(current_process(), "index", "parent"))
+
+
+def _begin(**_: object) -> None:
+    begin_measuring(Metrics())
+
+
+def _make_folder(pid: int) -> Path:
+    """A new directory; those of workers that were killed here are removed, so that restarts do not fill the disk."""
+    place = Path(tempfile.gettempdir())
+    for left in place.glob(f"{FOLDER}*-*"):
+        owner = left.name.removeprefix(FOLDER).partition("-")[0]
+        if owner.isdigit() and (int(owner) == pid or not Path(f"/proc/{owner}").exists()):
+            shutil.rmtree(left, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix=f"{FOLDER}{pid}-", dir=place))
