@@ -18,6 +18,7 @@ from datacenter.ledger.leases import Claim
 from datacenter.ledger.models import Shard
 from datacenter.ledger.outbox import ring_committed
 from datacenter.ledger.states import JobKind, ShardState, Step
+from datacenter.origin import working
 from jobs import memory
 from jobs.contract import JobContext, JobRunner, NextWave, ShuttingDown, Stopped
 from jobs.errors import describe
@@ -71,8 +72,13 @@ class Engine:
 
     def _carry(self, held: Claim) -> None:
         context = JobContext(held=held, resources=self._resources, stopping=self._must_stop)
-        bound = log.bind(job_id=held.job_id, kind=held.kind.value, step=held.step.value, shard=held.number)
-        bound.info("shard begins", attempt=held.attempts + 1)
+        ids = {"job_id": held.job_id, "kind": held.kind.value, "step": held.step.value, "shard": held.number}
+        with working(held.origin, **ids):
+            log.info("shard begins", attempt=held.attempts + 1)
+            self._carry_out(context)
+
+    def _carry_out(self, context: JobContext) -> None:
+        held = context.held
         with measured(self._resources.metrics, held) as attempt:
             try:
                 with Heartbeat(context):
@@ -81,7 +87,7 @@ class Engine:
                 attempt.is_done(files=context.files, size_bytes=context.size_bytes)
             except LeaseLost:
                 attempt.outcome = Outcome.LOST
-                bound.warning("lease lost")
+                log.warning("lease lost")
                 return
             except Stopped:
                 attempt.outcome = Outcome.DROPPED
@@ -91,7 +97,7 @@ class Engine:
                 self._settle(held, lambda session: leases.hand_back(session, held))
             except Exception as error:  # noqa: BLE001 - whatever a shard raises becomes the job's error in the ledger
                 self._record(held, error)
-        bound.info("shard ends", files=context.files, size_bytes=context.size_bytes)
+        log.info("shard ends", files=context.files, size_bytes=context.size_bytes)
         ring_committed(self._resources.database, self._resources.doorbell, held.job_id)
 
     def _do(self, context: JobContext) -> Callable[[Session], None]:
@@ -138,7 +144,7 @@ class Engine:
         failure = describe(error)
         # An adapter's words may quote a secret of its storage.
         message = self._resources.storages.scrub(failure.message)
-        log.warning("shard failed", job_id=held.job_id, shard=held.number, code=failure.code, reason=message)
+        log.warning("shard failed", code=failure.code, reason=message)
         runner = self._runners[held.kind]
         ended = runner.given_up if held.step is Step.UNDO else runner.interrupted
         self._settle(
@@ -160,9 +166,9 @@ class Engine:
         try:
             self._run(change)
         except LeaseLost:
-            log.warning("lease lost", job_id=held.job_id, shard=held.number)
+            log.warning("lease lost")
         except SQLAlchemyError as error:
-            log.warning("left to the sweep", job_id=held.job_id, shard=held.number, reason=str(error))
+            log.warning("left to the sweep", reason=str(error))
 
     def _run(self, change: Callable[[Session], None]) -> None:
         self._resources.database.run(change)

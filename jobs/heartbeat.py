@@ -2,6 +2,7 @@
 
 import threading
 import time
+from contextvars import copy_context
 from datetime import timedelta
 from types import TracebackType
 from typing import Self
@@ -23,7 +24,13 @@ class Heartbeat:
         self._context = context
         self._settings = context.resources.settings.ledger
         self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
+        self._thread = threading.Thread(
+            # What is bound to the shard's own lines stands in those of the heartbeat, too.
+            target=copy_context().run,
+            args=(self._beat,),
+            name="heartbeat",
+            daemon=True,
+        )
         context.expires = time.monotonic() + self._settings.lease_seconds
 
     def __enter__(self) -> Self:
@@ -59,5 +66,5 @@ class Heartbeat:
             context.lost = True
         except SQLAlchemyError as error:
             log.warning(
-                "heartbeat missed", job_id=context.job_id, shard=context.held.number, reason=str(error)
+                "heartbeat missed", reason=str(error)
             )

@@ -1,13 +1,25 @@
-"""For every test: shared test code is importable, and hypothesis does not depend on the speed of the machine."""
+"""For every test: shared test code is importable, logs can be looked at, and hypothesis does not depend on the speed of the machine."""
 
 import os
 import sys
 from pathlib import Path
 
+import structlog
 from hypothesis import settings
 
 # Importlib mode leaves sys.path alone; modules that several tests share lie in this directory.
 sys.path.insert(0, str(Path(__file__).parent))
+
+# What is logged reaches `caplog`, with what is bound to it, and is not printed.
+structlog.configure(
+    processors=[
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.format_exc_info,
+        structlog.processors.KeyValueRenderer(key_order=["event"]),
+    ],
+    logger_factory=structlog.stdlib.LoggerFactory(),
+    wrapper_class=structlog.stdlib.BoundLogger,
+)
 
 settings.register_profile("laptop", deadline=None, max_examples=50)
 settings.register_profile("ci", deadline=None, max_examples=50, derandomize=True, print_blob=True)

@@ -11,14 +11,19 @@ if TYPE_CHECKING:
 def serve() -> None:
     """Run the web layer alone; the settings name the database, the broker and the storages."""
     # Imported here because no other command pays for loading the web layer.
+    import structlog
+
     from datacenter.cli.databases import told_in_words
+    from datacenter.logs import configure_logs
     from datacenter.settings import load_settings
     from datacenter.web.server import serve as run
 
     settings = load_settings()
+    configure_logs(settings)
     with told_in_words(settings.database):
         _look(settings.database)
-    run(settings, on_ready=lambda url: typer.echo(f"serving at {url}"))
+    log = structlog.get_logger(__name__)
+    run(settings, on_ready=lambda url: log.info("serving", url=url))
 
 
 def migrate(

@@ -29,6 +29,7 @@ from datacenter.ledger.moves import (
 )
 from datacenter.ledger.queueing import next_rank
 from datacenter.ledger.states import FINISHED, JobKind, JobState, ShardState, Step
+from datacenter.origin import Origin
 from datacenter.settings import LedgerSettings
 
 INSERT_ROWS = 1_000
@@ -53,6 +54,8 @@ class Claim:
     payload: dict[str, Any]
     attempts: int
     """Attempts of this shard that failed before."""
+    origin: Origin | None = None
+    """The request that set the job going."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,6 +115,7 @@ def claim(session: Session, queue: str, owner: str, lease: timedelta) -> Claim |
         spec=shard.spec,
         payload=job.payload,
         attempts=shard.attempts,
+        origin=job.origin,
     )
 
 

@@ -22,6 +22,7 @@ from datacenter.ledger.moves import (
 )
 from datacenter.ledger.options import JobOptions
 from datacenter.ledger.states import FINISHED, JobKind, JobState, ShardState, Step
+from datacenter.origin import origin_of_job
 
 
 def enqueue(
@@ -60,6 +61,7 @@ def enqueue(
         not_before=options.not_before,
         notify=list(options.notify),
         open_shards=1,
+        origin=origin_of_job(),
         created_at=now(session),
     )
     session.add(job)
@@ -194,6 +196,7 @@ def retry(session: Session, project_id: str, job_id: str) -> Job:
     kept, job.checkpoint = job.checkpoint, False
     job.outcome = job.error = job.result = job.finished_at = job.cancel_requested_at = job.not_before = None
     job.phase = "waiting"
+    job.origin = origin_of_job() or job.origin
     if kept:
         _resume(session, job)
     else:

@@ -46,6 +46,8 @@ class Job(Base):
     """Where the job is heading once its leased shards have stopped: FAILURE or REVOKED."""
     error: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     result: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    origin: Mapped[dict[str, str] | None] = mapped_column(JSON)
+    """The request that set it going, see `datacenter/origin.py`."""
     cancel_requested_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

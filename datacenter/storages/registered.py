@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from datacenter.database import Database
 from datacenter.errors import Invalid
+from datacenter.logs import hide
 from datacenter.metrics import Metrics
 from datacenter.settings import Settings, StorageSettings
 from datacenter.storages.allowed import check_allowed, reach_of
@@ -144,6 +145,7 @@ class Storages:
                 *map(str, secrets_of(options).values()),
                 *(password for url in urls for password in passwords_in(url)),
             }
+            hide(self._secrets)
         try:
             opener = open_tables if holds_tables(shown.kind) else open_storage
             named = NamedStorage(opener(shown.kind, shown.url, options), name)

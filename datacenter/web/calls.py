@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Annotated, cast
 
+import structlog
 from fastapi import Depends, Header, Request
 from fastapi.responses import JSONResponse, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
@@ -19,6 +20,7 @@ from datacenter.ledger.idempotency import Answer, KeyedRequest
 from datacenter.ledger.models import Job
 from datacenter.web.ringing import Ringer
 
+log = structlog.get_logger(__name__)
 API = "/api/v1"
 BEARER = HTTPBearer(auto_error=False, description="An API token, as `Authorization: Bearer dc_…`.")
 
@@ -128,6 +130,7 @@ class Change(Call):
             else JSONResponse(answer.body, answer.status, headers=answer.headers)
         )
         if isinstance(result, Outcome) and result.job_id:
+            log.info("job committed", job_id=result.job_id)
             self.ringer.ring(result.job_id)
         return response
 

@@ -1,19 +1,22 @@
 """The envelope of every exchange: a request id, security headers, the counts for metrics, and no stack trace for anybody."""
 
-import logging
 import re
 import time
 from typing import Protocol
 
+import structlog
 import uuid_utils
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from datacenter.origin import serving
 from datacenter.web.problems import route_of, unexpected
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 """A client's own id is taken over if it can do no harm in a log or a header."""
-log = logging.getLogger(__name__)
+UNTOLD = frozenset({"/healthz", "/readyz", "/metrics"})
+"""What supervisors ask for every few seconds is no news."""
+log = structlog.get_logger(__name__)
 
 
 class ExchangeObserver(Protocol):
@@ -51,20 +54,22 @@ class Envelope:
                 headers.setdefault("Cache-Control", "no-store")
             await send(message)
 
-        try:
-            await self._app(scope, receive, send_in_envelope)
-        except Exception:
-            log.exception("request %s failed: %s %s", request_id, _method(scope), route_of(scope))
-            if status:
-                raise  # the answer has begun: breaking the connection is the only way to say that it is not whole
-            await unexpected()(scope, receive, send_in_envelope)
-        finally:
-            self._observer.observe(
-                method=_method(scope),
-                route=route_of(scope),
-                status=status,
-                seconds=time.perf_counter() - began,
-            )
+        with serving(request_id):
+            try:
+                await self._app(scope, receive, send_in_envelope)
+            except Exception:
+                log.exception("request failed", method=_method(scope), route=route_of(scope))
+                if status:
+                    raise  # the answer has begun: breaking the connection is the only way to say that it is not whole
+                await unexpected()(scope, receive, send_in_envelope)
+            finally:
+                seconds = time.perf_counter() - began
+                self._tell(_method(scope), route_of(scope), status, seconds)
+
+    def _tell(self, method: str, route: str, status: int, seconds: float) -> None:
+        self._observer.observe(method=method, route=route, status=status, seconds=seconds)
+        if route not in UNTOLD:
+            log.info("request", method=method, route=route, status=status, seconds=round(seconds, 4))
 
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})

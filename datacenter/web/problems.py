@@ -1,11 +1,11 @@
 """Problems: the one table from error class to HTTP status, and the `application/problem+json` that clients read."""
 
-import logging
 import traceback
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any
 
+import structlog
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -53,7 +53,7 @@ STATUS: dict[type[Exception], int] = {
 }
 """The entry of the nearest base class counts."""
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 
 
 def install(app: FastAPI, routers: Iterable[APIRouter]) -> None:
@@ -120,7 +120,7 @@ def _domain(request: Request, error: Exception) -> JSONResponse:
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         # An adapter's words may quote a secret of its storage, and so may those of the SDK that caused them.
         told = resources_of(request).storages.scrub("".join(traceback.format_exception(error)).rstrip())
-        log.error("%s: %s", _named(request), told)
+        log.error("request failed", method=request.method, route=route_of(request.scope), exception=told)
     title = (type(error).__doc__ or "").strip().split("\n")[0]
     if isinstance(error, StorageError) and status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         # An adapter's words about its system may hold addresses and names of the installation.
@@ -140,10 +140,6 @@ def _of_the_storage(error: StorageError) -> str:
         f"storage {error.storage} could not do it ({error.code}); "
         f"what is wrong there is told by POST /api/v1/storages/{error.storage}/check"
     )
-
-
-def _named(request: Request) -> str:
-    return f"request {request.state.request_id}: {request.method} {route_of(request.scope)}"
 
 
 def _validation(_: Request, error: Exception) -> JSONResponse:
@@ -186,7 +182,7 @@ _DETAILS = {
 
 
 def _database_away(request: Request, error: Exception) -> JSONResponse:
-    log.error("%s: the database failed", _named(request), exc_info=error)
+    log.error("the database failed", method=request.method, route=route_of(request.scope), exc_info=error)
     if isinstance(error, DBAPIError) and _is_schema_missing(error):
         detail = "the database has no tables of this version; run `datacenter migrate`"
     else:

@@ -63,6 +63,7 @@ def build_server(
         http="httptools",
         ws="none",
         lifespan="on",
+        log_config=None,  # its lines go where all others go
         log_level="warning",
         access_log=False,
         proxy_headers=False,

@@ -117,8 +117,8 @@ def test_the_log_names_the_route_and_the_request_and_never_the_link(web, monkeyp
     assert response.status_code >= 500
     assert "canary" not in caplog.text
     assert "forged" not in caplog.text
-    assert "request mine-2" in caplog.text
-    assert "GET /d/{token}" in caplog.text
+    assert "request_id='mine-2'" in caplog.text
+    assert "method='GET' route='/d/{token}'" in caplog.text
 
 
 UPLOADED = {"name": "x", "source": {"upload": "1"}}
