@@ -65,6 +65,4 @@ class Heartbeat:
         except LeaseLost:
             context.lost = True
         except SQLAlchemyError as error:
-            log.warning(
-                "heartbeat missed", reason=str(error)
-            )
+            log.warning("heartbeat missed", reason=str(error))

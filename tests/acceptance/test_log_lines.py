@@ -31,7 +31,10 @@ def lines_of(centre, process: str) -> list[dict[str, Any]]:
 def imported(centre, folder: Path, headers: dict[str, str]) -> tuple[httpx.Response, str]:
     """The answer to a request for an import, and the job it started, which has ended."""
     archive = archive_of({f"{number}.txt": "content" for number in range(6)}, folder / "some.zip")
-    body = {"name": f"logged-{uuid.uuid4().hex[:8]}", "source": {"upload": centre.client.uploads.send(archive)}}
+    body = {
+        "name": f"logged-{uuid.uuid4().hex[:8]}",
+        "source": {"upload": centre.client.uploads.send(archive)},
+    }
     answer = httpx.post(
         f"{centre.url}/api/v1/datasets",
         json=body,
