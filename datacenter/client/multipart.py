@@ -34,9 +34,9 @@ class Multipart:
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
 
-    def begin(self, path: Path) -> str | None:
+    def begin(self, path: Path, storage: str | None) -> str | None:
         """Announce a file. None: the storage takes no parts from clients, or cannot be reached from here."""
-        body = {"filename": path.name, "size_bytes": path.stat().st_size}
+        body = {"filename": path.name, "size_bytes": path.stat().st_size, "storage": storage}
         try:
             upload = read(Announced, self._calls.json("POST", "/uploads/multipart", body=body))
         except Problem as problem:

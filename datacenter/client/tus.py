@@ -22,13 +22,14 @@ class Tus:
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
 
-    def begin(self, path: Path) -> str:
+    def begin(self, path: Path, storage: str | None) -> str:
         """Announce a file; nothing of it is sent yet."""
-        name = base64.b64encode(path.name.encode()).decode()
+        told = {"filename": path.name} | ({"storage": storage} if storage else {})
+        pairs = (f"{key} {base64.b64encode(value.encode()).decode()}" for key, value in told.items())
         headers = {
             **VERSION,
             "Upload-Length": str(path.stat().st_size),
-            "Upload-Metadata": f"filename {name}",
+            "Upload-Metadata": ",".join(pairs),
         }
         response = self._calls.call("POST", "/uploads", headers=headers)
         return response.headers["Location"].rstrip("/").rsplit("/", 1)[-1]

@@ -20,16 +20,16 @@ class Uploads:
         self._tus = Tus(calls)
         self._multipart = Multipart(calls)
 
-    def send(self, path: Path, *, on_progress: OnBytes | None = None) -> str:
-        """Upload a file and give the upload's id, for `Datasets.create`."""
-        upload_id = self.begin(path)
+    def send(self, path: Path, *, storage: str | None = None, on_progress: OnBytes | None = None) -> str:
+        """Upload a file and give the upload's id, for `Datasets.create`; see `begin`."""
+        upload_id = self.begin(path, storage=storage)
         self.resume(upload_id, path, on_progress=on_progress)
         return upload_id
 
-    def begin(self, path: Path) -> str:
-        """Announce a file; nothing of it is sent yet."""
+    def begin(self, path: Path, *, storage: str | None = None) -> str:
+        """Announce a file; nothing of it is sent yet. It is kept on the storage, the default one if none is named."""
         large = path.stat().st_size >= MULTIPART_FROM_BYTES
-        return (self._multipart.begin(path) if large else None) or self._tus.begin(path)
+        return (self._multipart.begin(path, storage) if large else None) or self._tus.begin(path, storage)
 
     def resume(self, upload_id: str, path: Path, *, on_progress: OnBytes | None = None) -> None:
         """Send what has not arrived yet, and go on after a broken connection from what has.

@@ -68,10 +68,11 @@ def capabilities(request: Request) -> Response:
     summary="Begin an upload",
 )
 async def create(request: Request, call: Authorized, _: Tus, key: IdempotencyHeader = None) -> Response:
-    """Needs Upload-Length; the first bytes may come along."""
+    """Needs Upload-Length; the first bytes may come along. Upload-Metadata may name `filename` and `storage`."""
     size_bytes = tus_headers.number(request.headers, "Upload-Length")
     metadata = tus_headers.metadata(request.headers)
     name = tus_headers.filename(metadata)
+    storage = tus_headers.value_of(metadata, "storage") or None
     has_bytes = request.headers.get("Content-Type") == tus_headers.CONTENT_TYPE
     if has_bytes and _announced(request) > size_bytes:
         raise TooLarge(f"Content-Length: there is more than the {size_bytes} bytes of Upload-Length")
@@ -85,6 +86,7 @@ async def create(request: Request, call: Authorized, _: Tus, key: IdempotencyHea
             filename=name,
             metadata=metadata,
             size_bytes=size_bytes,
+            storage=storage,
         )
         return Outcome(status=201, body=None, location=f"{PATH}/{upload.id}")
 

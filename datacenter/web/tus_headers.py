@@ -51,7 +51,18 @@ def metadata(headers: Mapping[str, str]) -> str:
 
 
 def filename(given: str) -> str:
-    """`filename` of Upload-Metadata (key, space, base64 of the value; pairs separated by commas), or nothing.
+    """`filename` of Upload-Metadata, or nothing. Raises: Invalid."""
+    found = value_of(given, "filename")
+    if len(found) > FILENAME_CHARACTERS:
+        raise Invalid(
+            f"Upload-Metadata: filename has more than {FILENAME_CHARACTERS} characters",
+            field="Upload-Metadata",
+        )
+    return found
+
+
+def value_of(given: str, wanted: str) -> str:
+    """One value of Upload-Metadata (key, space, base64 of the value; pairs separated by commas), or nothing.
 
     Raises:
         Invalid
@@ -59,16 +70,11 @@ def filename(given: str) -> str:
     found = ""
     for pair in filter(None, map(str.strip, given.split(","))):
         key, _, encoded = pair.partition(" ")
-        if key == "filename":
+        if key == wanted:
             try:
                 found = base64.b64decode(encoded.strip(), validate=True).decode()
             except ValueError as error:
                 raise Invalid(
-                    "Upload-Metadata: filename must be the base64 of a UTF-8 name", field="Upload-Metadata"
+                    f"Upload-Metadata: {wanted} must be the base64 of a UTF-8 name", field="Upload-Metadata"
                 ) from error
-    if len(found) > FILENAME_CHARACTERS:
-        raise Invalid(
-            f"Upload-Metadata: filename has more than {FILENAME_CHARACTERS} characters",
-            field="Upload-Metadata",
-        )
     return found

@@ -177,6 +177,18 @@ def test_the_metadata_comes_back_exactly_as_it_was_given(web) -> None:
     assert "Upload-Metadata" not in web.client.head(_begin(web, 3), headers=TUS).headers
 
 
+def test_the_metadata_may_name_the_storage_that_keeps_the_bytes(web) -> None:
+    named = {"Upload-Metadata": f"storage {base64.b64encode(b'lake').decode()}"}
+    upload_id = _begin(web, 3, **named).rsplit("/", 1)[-1]
+    with web.resources.database.reading() as session:
+        assert session.get_one(Upload, upload_id).storage == "lake"
+
+    wrong = {"Upload-Metadata": f"storage {base64.b64encode(b'nowhere').decode()}", "Upload-Length": "3"}
+    refused = web.client.post("/api/v1/uploads", headers={**TUS, **wrong})
+    assert refused.status_code == 422
+    assert "nowhere" in refused.json()["detail"]
+
+
 def test_an_upload_that_is_given_up_is_gone_with_its_bytes(web) -> None:
     location = _begin(web, 6)
     _patch(web, location, 0, b"abc")
