@@ -1,10 +1,13 @@
 """Jobs by the REST API of a running data centre, and waiting for what they lead to."""
 
 import os
+import subprocess
+import sys
 import time
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from datacenter.client import Client, Dataset, Job
 
@@ -36,6 +39,18 @@ def eventually(condition: Callable[[], bool], what: str, *, seconds: float = PAT
     while not condition():
         assert time.monotonic() < end, what
         time.sleep(0.05)
+
+
+def run(centre: Any, *arguments: str) -> str:
+    """What `datacenter …` prints, on a running data centre."""
+    environment = {
+        **centre.environment,
+        "PYTHONPATH": os.pathsep.join([os.getcwd(), os.environ.get("PYTHONPATH", "")]),
+    }
+    command = [sys.executable, "-m", "datacenter.cli", *arguments]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def files_under(folder: Path) -> list[str]:

@@ -51,9 +51,12 @@ class Dataset(Base):
 
     @property
     def home(self) -> str:
-        """The storage that was asked for: of the table, which a worker that knew of none may have made objects of, else of files."""
-        asked = self.table_storage if self.table_name is not None or not self.version else None
-        return asked or self.storage
+        """The storage that people asked for, and where the rows or files are once there is a version.
+
+        A version of objects in spite of a storage of tables was made by a worker that knew of none.
+        """
+        has_objects = self.version > 0 and self.table_name is None
+        return self.storage if has_objects else self.table_storage or self.storage
 
     @property
     def prefix(self) -> str:

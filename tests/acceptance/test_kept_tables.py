@@ -8,6 +8,7 @@ import os
 import signal
 import zipfile
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import httpx
@@ -15,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from ledger_watch import LedgerWatch, watching
-from rest_jobs import eventually, files_under, link_of
+from rest_jobs import eventually, files_under, link_of, run
 from table_columns import COLUMNS
 from table_places import MysqlPlace, mysql_place
 
@@ -64,6 +65,7 @@ def keeper(centre) -> Iterator[MysqlPlace]:
     with mysql_place() as place:
         register(centre, place, KEEPER, role="both", database=place.database)
         yield place
+        centre.client.storages.remove(KEEPER)  # nothing of any test stands on it any more
 
 
 def register(centre, place: MysqlPlace, name: str, *, role: str, **options: str) -> None:
@@ -141,6 +143,21 @@ def test_a_table_goes_in_and_comes_out_by_label(centre, keeper, source, name) ->
     removed(centre, keeper, dataset)
 
 
+def test_a_query_all_the_way_on_the_command_line(centre, shop, keeper, name, tmp_path: Path) -> None:
+    query = f"SELECT id, label FROM {shop.database}.animals WHERE id <= 100"
+    said = run(centre, "datasets", "import", name, "--from", "shop", "--query", query, "--storage", KEEPER)
+    assert said.startswith(f"imported {name}: 100 rows in 1 part, ")
+
+    shown = json.loads(run(centre, "datasets", "show", name, "--json"))
+    assert (shown["storage"], shown["table"]) == (KEEPER, f"{keeper.database}.{names(keeper)[0]}")
+    target = tmp_path / "cats.zip"
+    run(centre, "export", name, "--label", "cat", "-o", str(target))
+    with zipfile.ZipFile(target) as archive:
+        assert ids_in(archive) == list(range(2, 101, 5))
+    run(centre, "datasets", "delete", name, "--yes")
+    assert names(keeper) == []
+
+
 def test_every_type_comes_out_as_it_went_in(centre, shop, keeper, name) -> None:
     columns = COLUMNS["mysql"]
     shop.run(*columns.create("typed"))
@@ -201,6 +218,7 @@ def test_an_import_that_is_cancelled_leaves_nothing(centre, watch, keeper, sourc
     assert centre.client.jobs.wait(job).state == "REVOKED"
     assert names(keeper) == []
     assert files_under(centre.storage / "datasets" / dataset.id) == []
+    removed(centre, keeper, dataset)
 
 
 def test_an_import_that_fails_leaves_nothing_and_can_begin_anew(centre, shop, keeper, name) -> None:

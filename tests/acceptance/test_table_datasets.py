@@ -7,8 +7,6 @@ import io
 import json
 import os
 import signal
-import subprocess
-import sys
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from ledger_watch import LedgerWatch, watching
-from rest_jobs import files_under, link_of
+from rest_jobs import files_under, link_of, run
 from table_columns import COLUMNS
 from table_places import PLACES, TablePlace
 
@@ -92,18 +90,6 @@ def warehouse(centre, place: TablePlace) -> Iterator[str]:
 def source(warehouse: str, place: TablePlace) -> dict[str, str]:
     """The table as the source of an import."""
     return {"storage": warehouse, "table": f"{place.database}.animals"}
-
-
-def run(centre, *arguments: str) -> str:
-    """What `datacenter …` prints."""
-    environment = {
-        **centre.environment,
-        "PYTHONPATH": os.pathsep.join([os.getcwd(), os.environ.get("PYTHONPATH", "")]),
-    }
-    command = [sys.executable, "-m", "datacenter.cli", *arguments]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 @contextmanager
