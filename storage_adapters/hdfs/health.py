@@ -8,7 +8,7 @@ from storage_adapters.errors import ConfigurationInvalid, StorageError, StorageU
 _SECONDS = 5.0
 
 
-def reach(addresses: Sequence[tuple[str, int]]) -> None:
+def try_addresses(addresses: Sequence[tuple[str, int]]) -> None:
     """Connect to the first server that lets us.
 
     Raises:

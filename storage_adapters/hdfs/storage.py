@@ -27,7 +27,7 @@ from storage_adapters.errors import (
 )
 from storage_adapters.hdfs.client import HdfsClient
 from storage_adapters.hdfs.filesystem import HdfsFileSystem
-from storage_adapters.hdfs.health import reach
+from storage_adapters.hdfs.health import try_addresses
 from storage_adapters.hdfs.layout import Layout
 from storage_adapters.hdfs.listing import files_under, list_tree
 from storage_adapters.hdfs.objects import Objects
@@ -215,7 +215,7 @@ class HdfsStorage(Linkless):
 
     def _open(self) -> None:
         """Make the root if it is to be made. Raises: ConfigurationInvalid: it is no directory; StorageUnavailable."""
-        reach(self._client.addresses)
+        try_addresses(self._client.addresses)
         try:
             found = self._client.info(self._layout.root)
         except ObjectMissing as error:

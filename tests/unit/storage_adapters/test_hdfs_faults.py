@@ -27,7 +27,7 @@ from storage_adapters.errors import (
 )
 from storage_adapters.hdfs.deadline import within
 from storage_adapters.hdfs.faults import DirectoryNotEmpty, translate
-from storage_adapters.hdfs.health import reach
+from storage_adapters.hdfs.health import try_addresses
 from storage_adapters.hdfs.layout import Layout
 from storage_adapters.hdfs.native import NativeClient
 from storage_adapters.hdfs.native_faults import translate_native
@@ -163,7 +163,7 @@ def test_a_silent_server_is_given_up_after_the_timeout(kind: str, silent: int) -
 
 
 def test_one_server_that_can_be_reached_is_enough(silent: int) -> None:
-    reach([("no-such-host.invalid", 1), ("127.0.0.1", silent)])
+    try_addresses([("no-such-host.invalid", 1), ("127.0.0.1", silent)])
 
 
 def test_a_redirect_to_what_is_not_webhdfs_is_not_followed() -> None:
