@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -22,6 +23,7 @@ from storage_adapters.errors import (
     StorageUnavailable,
 )
 from storage_adapters.nas import NasStorage, clearing, listing
+from storage_adapters.nas.directories import Directories
 from storage_adapters.nas.faults import translate
 from storage_adapters.outcomes import failures
 
@@ -332,6 +334,23 @@ def test_an_object_put_behind_a_running_clearing_is_cleared_too(
     assert keys_of(storage) == []
 
 
+def test_a_put_succeeds_whose_directory_is_removed_at_the_last_moment(
+    storage: NasStorage, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make, removals = Directories.make, [1, 2, 3]
+
+    def make_in_vain(directories: Directories, path: str) -> int:
+        opened = make(directories, path)
+        if path == "race/a" and removals:
+            removals.pop()
+            shutil.rmtree(root / "race")
+        return opened
+
+    monkeypatch.setattr(Directories, "make", make_in_vain)
+    put(storage, "race/a/k")
+    assert (removals, keys_of(storage)) == ([], ["race/a/k"])
+
+
 def test_puts_succeed_while_another_process_removes_their_directories(
     storage: NasStorage, root: Path
 ) -> None:
@@ -339,7 +358,7 @@ def test_puts_succeed_while_another_process_removes_their_directories(
     script = (
         "import sys; from storage_adapters.nas import NasStorage; s = NasStorage.from_url(sys.argv[1], {})\n"
         "rounds = 0\n"
-        "while rounds < 20:\n"
+        "while rounds < 60:\n"
         "    rounds += any(s.list_objects('race/a/b/'))\n"
         "    list(s.delete_prefix('race/a/b/'))"
     )
