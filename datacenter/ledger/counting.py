@@ -6,6 +6,7 @@ from sqlalchemy import event
 from sqlalchemy.orm import Session
 
 from datacenter.database import Database
+from datacenter.ledger.states import FINISHED, JobKind
 from datacenter.metrics import Metrics
 
 _KEY = "datacenter.metrics"
@@ -15,6 +16,16 @@ Count = Callable[[Metrics], None]
 def count_in(database: Database, metrics: Metrics) -> None:
     """Count in these metrics what sessions of this database commit; those of others count nothing."""
     database.info[_KEY] = metrics
+    _begin_at_zero(metrics)
+
+
+def _begin_at_zero(metrics: Metrics) -> None:
+    """A counter that begins with its first event hides that event from whoever asks how much it grew."""
+    for kind in JobKind:
+        for counter in (metrics.jobs_submitted, metrics.shard_retries, metrics.leases_lost):
+            counter.labels(kind)
+        for state in FINISHED:
+            metrics.jobs_finished.labels(kind, state)
 
 
 def count(session: Session, how: Count) -> None:

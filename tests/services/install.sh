@@ -31,6 +31,8 @@ needed=(
   tar:tar
   zstd:zstd
   npm:npm
+  prometheus:prometheus
+  promtool:prometheus
 )
 here=$(cd "$(dirname "$0")" && pwd)
 
