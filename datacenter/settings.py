@@ -247,6 +247,22 @@ class MetricsSettings(Section):
     """The port; 0: nowhere."""
 
 
+class TracingSettings(Section):
+    """Traces for OpenTelemetry; they need `pip install 'datacenter[tracing]'`, which the image has."""
+
+    endpoint: str = ""
+    """Where spans are sent by OTLP over HTTP, such as `http://collector:4318`; empty: nowhere."""
+    sample_ratio: float = Field(default=1.0, ge=0, le=1)
+    """The share of traces that are kept, of those that whoever calls has not decided about."""
+
+    @field_validator("endpoint")
+    @classmethod
+    def _is_http(cls, value: str) -> str:
+        if value and not re.fullmatch(r"https?://[^\s/]+[^\s]*", value):
+            raise ValueError("must be the address of a collector like http://collector:4318")
+        return value
+
+
 class Settings(Section):
     """Everything an installation can set; `DATACENTER__LEDGER__LEASE_SECONDS=10` sets `ledger.lease_seconds`."""
 
@@ -276,6 +292,8 @@ class Settings(Section):
     """Signs of life of workers and schedulers, which `datacenter health` looks at."""
     metrics: MetricsSettings = MetricsSettings()
     """Where a worker or a scheduler answers Prometheus; the web layer does so on its own port."""
+    tracing: TracingSettings = TracingSettings()
+    """Where traces are sent, if anywhere."""
 
 
 def read_layers(assignments: Sequence[str] = (), **overrides: Any) -> Layers:

@@ -6,12 +6,13 @@ import socket
 
 import structlog
 from celery import Celery
-from celery.signals import setup_logging, worker_shutting_down
+from celery.signals import setup_logging, worker_process_shutdown, worker_shutting_down
 
 from datacenter.datasets.resources import open_resources
 from datacenter.ledger.doorbell import RING_TASK, broker_queue, broker_settings
 from datacenter.liveness import Role, SignOfLife
 from datacenter.settings import Settings
+from datacenter.tracing import configure_tracing, tracer
 from jobs import memory
 from jobs.engine import Engine
 from jobs.liveness import give_signs
@@ -46,6 +47,7 @@ def create_app(settings: Settings, queues: list[str], stop: StopFlag) -> Celery:
     @functools.cache
     def engine(process_id: int) -> Engine:
         owner = f"{socket.gethostname()}:{process_id}"
+        configure_tracing(settings.tracing, "worker")
         resources = open_resources(settings)
         ready = Engine(resources, runners(), owner, stopping=stop.is_raised, must_stop=stop.grace_is_over)
         memory.prepare()
@@ -62,6 +64,10 @@ def create_app(settings: Settings, queues: list[str], stop: StopFlag) -> Celery:
     @setup_logging.connect(weak=False)
     def keep_logs(**_: object) -> None:
         """Celery sets up no logs of its own where somebody listens here: ours are set up already."""
+
+    @worker_process_shutdown.connect(weak=False)
+    def send_spans(**_: object) -> None:
+        tracer().close()
 
     @worker_shutting_down.connect(weak=False)
     def stop_claiming(**_: object) -> None:

@@ -72,12 +72,12 @@ class Engine:
 
     def _carry(self, held: Claim) -> None:
         context = JobContext(held=held, resources=self._resources, stopping=self._must_stop)
-        ids = {"job_id": held.job_id, "kind": held.kind.value, "step": held.step.value, "shard": held.number}
-        with working(held.origin, **ids):
+        ids: dict[str, Any] = {"job_id": held.job_id, "kind": held.kind.value}
+        with working(held.origin, **ids, step=held.step.value, shard=held.number) as span:
             log.info("shard begins", attempt=held.attempts + 1)
-            self._carry_out(context)
+            span.tell({"datacenter.shard.outcome": self._carry_out(context)})
 
-    def _carry_out(self, context: JobContext) -> None:
+    def _carry_out(self, context: JobContext) -> Outcome:
         held = context.held
         with measured(self._resources.metrics, held) as attempt:
             try:
@@ -88,7 +88,7 @@ class Engine:
             except LeaseLost:
                 attempt.outcome = Outcome.LOST
                 log.warning("lease lost")
-                return
+                return attempt.outcome
             except Stopped:
                 attempt.outcome = Outcome.DROPPED
                 self._settle(held, lambda session: leases.drop(session, held))
@@ -99,6 +99,7 @@ class Engine:
                 self._record(held, error)
         log.info("shard ends", files=context.files, size_bytes=context.size_bytes)
         ring_committed(self._resources.database, self._resources.doorbell, held.job_id)
+        return attempt.outcome
 
     def _do(self, context: JobContext) -> Callable[[Session], None]:
         """Carry out the step; what is returned commits it."""

@@ -16,14 +16,17 @@ def serve() -> None:
     from datacenter.cli.databases import told_in_words
     from datacenter.logs import configure_logs
     from datacenter.settings import load_settings
+    from datacenter.tracing import configure_tracing, tracer
     from datacenter.web.server import serve as run
 
     settings = load_settings()
     configure_logs(settings)
+    configure_tracing(settings.tracing, "web")
     with told_in_words(settings.database):
         _look(settings.database)
     log = structlog.get_logger(__name__)
     run(settings, on_ready=lambda url: log.info("serving", url=url))
+    tracer().close()
 
 
 def migrate(

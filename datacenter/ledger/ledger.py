@@ -50,8 +50,9 @@ def enqueue(
     missing = set(options.after).difference(known)
     if missing:
         raise Invalid(f"after: there is no job {min(missing)}", field="after")
+    job_id = job_id or new_id()
     job = Job(
-        id=job_id or new_id(),
+        id=job_id,
         project_id=project_id,
         kind=kind,
         queue=kind.value,
@@ -61,7 +62,7 @@ def enqueue(
         not_before=options.not_before,
         notify=list(options.notify),
         open_shards=1,
-        origin=origin_of_job(),
+        origin=origin_of_job(job_id, kind.value),
         created_at=now(session),
     )
     session.add(job)
@@ -196,7 +197,7 @@ def retry(session: Session, project_id: str, job_id: str) -> Job:
     kept, job.checkpoint = job.checkpoint, False
     job.outcome = job.error = job.result = job.finished_at = job.cancel_requested_at = job.not_before = None
     job.phase = "waiting"
-    job.origin = origin_of_job() or job.origin
+    job.origin = origin_of_job(job.id, job.kind) or job.origin
     if kept:
         _resume(session, job)
     else:

@@ -12,6 +12,7 @@ from types import MethodType
 from typing import Any
 
 from datacenter.metrics import Metrics
+from datacenter.tracing import tracer
 from storage_adapters.errors import StorageError
 
 READ: Mapping[str, Callable[[Any], int]] = {
@@ -85,6 +86,8 @@ class _Call:
         self._has_outcomes = operation in YIELDS_OUTCOMES
         self._seconds = 0.0
         self._bytes = 0
+        self._failure: str | None = None
+        self._span = tracer().begin(operation, {"datacenter.storage.name": storage})
 
     def wait_for(self, work: Callable[[], Any]) -> Any:
         """Do work of the storage, and count its failure if it fails."""
@@ -127,6 +130,8 @@ class _Call:
         # A storage that takes what it is handed in threads of its own waits for it beside its caller.
         seconds = max(0.0, self._seconds)
         self._metrics.storage_seconds.labels(self._storage, self._operation).observe(seconds)
+        self._span.tell({"datacenter.storage.waited_us": int(seconds * 1e6)})
+        self._span.end(self._failure)
 
     def _count_bytes(self) -> None:
         moved, self._bytes = self._bytes, 0
@@ -138,4 +143,5 @@ class _Call:
     def _failed(self, error: StorageError) -> None:
         # One that came from another storage, through what was handed over, was counted there.
         if error.storage in (None, self._storage):
+            self._failure = error.code
             self._metrics.storage_errors.labels(self._storage, self._operation, error.code).inc()

@@ -10,6 +10,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from datacenter.origin import serving
+from datacenter.tracing import Attributes
 from datacenter.web.problems import route_of, unexpected
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
@@ -37,7 +38,8 @@ class Envelope:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = _request_id(Headers(scope=scope))
+        headers = Headers(scope=scope)
+        request_id = _request_id(headers)
         scope.setdefault("state", {})["request_id"] = request_id
         status = 0
         began = time.perf_counter()
@@ -54,7 +56,8 @@ class Envelope:
                 headers.setdefault("Cache-Control", "no-store")
             await send(message)
 
-        with serving(request_id):
+        parent = headers.get("traceparent")
+        with serving(request_id, method=_method(scope), parent=parent) as span:
             try:
                 await self._app(scope, receive, send_in_envelope)
             except Exception:
@@ -63,6 +66,9 @@ class Envelope:
                     raise  # the answer has begun: breaking the connection is the only way to say that it is not whole
                 await unexpected()(scope, receive, send_in_envelope)
             finally:
+                route = route_of(scope)
+                told: Attributes = {"http.route": route, "http.response.status_code": status}
+                span.tell(told, name=f"{_method(scope)} {route}")
                 seconds = time.perf_counter() - began
                 self._tell(_method(scope), route_of(scope), status, seconds)
 

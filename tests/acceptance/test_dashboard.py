@@ -20,7 +20,7 @@ DASHBOARD = json.loads((ROOT / "configs/grafana/datacenter.json").read_text())
 PAGE = (ROOT / "docs/metrics.md").read_text()
 ROW = re.compile(r"^\| `(datacenter_\w+)` \| (counter|gauge|histogram) \| ([^|]*) \|", re.MULTILINE)
 ALERT = re.compile(r"^\| `(Datacenter\w+)` \| `(.+?)`", re.MULTILINE)
-SUFFIX = re.compile(r"_(bucket|count|sum|created)$")
+SUFFIX = re.compile(r"_(bucket|count|sum)$")
 PORT = free_ports()
 PANELS = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
 EXPRESSIONS = {

@@ -44,7 +44,7 @@ def events(code: str) -> list[dict[str, Any]]:
 def test_the_lines_of_others_are_like_ours(name: str) -> None:
     ours, theirs = events(
         f"""
-with working({ORIGIN!r}, job_id="job-1", shard=7):
+with working({ORIGIN!r}, job_id="job-1", kind="import", step="run", shard=7):
     log.warning("said", number=1)
     logging.getLogger({name!r}).warning("said %s", "it")
 """
@@ -90,7 +90,9 @@ def test_a_warning_is_a_line() -> None:
 
 
 def test_what_is_bound_ends_with_its_shard() -> None:
-    (line,) = events(f"with working({ORIGIN!r}, job_id='job-1'): pass\nlog.info('after')")
+    (line,) = events(
+        f"with working({ORIGIN!r}, job_id='job-1', kind='import', step='run', shard=7): pass\nlog.info('after')"
+    )
 
     assert not {"request_id", "job_id"} & line.keys()
 
