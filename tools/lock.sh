@@ -16,7 +16,7 @@ compile() { # SOURCE… --output-file LOCK
 
 compile pyproject.toml --all-extras --upgrade --output-file requirements.lock
 # What the image holds and what it is built with, at the same versions.
-compile pyproject.toml --extra embedded --constraint requirements.lock --output-file requirements-image.lock
+compile pyproject.toml --extra embedded --extra tracing --constraint requirements.lock --output-file requirements-image.lock
 compile --group image-build --constraint requirements.lock --output-file requirements-build.lock
 if grep -nE '://' requirements*.lock; then
   echo "lock: an address got into a lock file" >&2
