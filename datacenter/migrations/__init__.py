@@ -57,8 +57,8 @@ def require_schema(database: Database) -> None:
 
 def revision_of(database: Database) -> str | None:
     """The revision of the database's schema; None while it has none."""
-    with database.engine.connect() as connection:
-        revision: str | None = MigrationContext.configure(connection).get_current_revision()
+    with database.reading() as session:  # on SQLite a look takes no lock
+        revision: str | None = MigrationContext.configure(session.connection()).get_current_revision()
         return revision
 
 

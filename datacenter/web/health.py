@@ -1,11 +1,13 @@
 """Health: is this process alive, and can it serve?"""
 
 from fastapi import APIRouter, Request
-from sqlalchemy import select
+from fastapi.responses import JSONResponse
 
-from datacenter.access.models import Project
+from datacenter.migrations import known_revisions, revision_of
+from datacenter.schema import why_not
 from datacenter.web.calls import API, resources_of
 from datacenter.web.openapi import problems
+from datacenter.web.problems import problem
 from datacenter.web.schemas.base import Answer
 
 
@@ -34,10 +36,13 @@ async def healthz() -> Alive:
     return Alive()
 
 
-@router.get("/readyz", include_in_schema=False)
-@router.get(f"{API}/readyz", responses=problems(503), summary="Can it serve?")
-def readyz(request: Request) -> Ready:
-    """503 while the database is away or has no tables. The broker may be away: requests are accepted all the same."""
-    with resources_of(request).database.reading() as session:
-        session.execute(select(Project.id).limit(1))
+@router.get("/readyz", include_in_schema=False, response_model=Ready)
+@router.get(f"{API}/readyz", response_model=Ready, responses=problems(503), summary="Can it serve?")
+def readyz(request: Request) -> Ready | JSONResponse:
+    """503 while the database is away, or has a schema that does not serve this release.
+
+    The broker may be away: requests are accepted all the same.
+    """
+    if fault := why_not(revision_of(resources_of(request).database), known_revisions()):
+        return problem(503, "SCHEMA_UNFIT", f"database.url: {fault}")
     return Ready()

@@ -15,9 +15,10 @@ from services.moto_server import MotoServer
 from workbench import Workbench
 
 from datacenter.access.tokens import create_token, ensure_project
-from datacenter.database import Base, Database
+from datacenter.database import Database
 from datacenter.datasets.resources import Resources
 from datacenter.ledger.doorbell import Doorbell
+from datacenter.migrations import migrate
 from datacenter.settings import BrokerSettings, LimitSettings, Settings, StorageSettings
 from datacenter.storages.registered import Storages
 from datacenter.web.server import build_server
@@ -103,7 +104,7 @@ def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
         storages=Storages(settings, database),
         doorbell=doorbell,
     )
-    Base.metadata.create_all(resources.database.engine)
+    migrate(settings.database)
     with resources.database.transaction() as session:
         project = ensure_project(session, "default")
         _, token = create_token(session, project.id, "test")

@@ -12,7 +12,7 @@ from sqlalchemy.exc import OperationalError
 from datacenter.database import Database
 from datacenter.ledger.models import Job
 from datacenter.ledger.states import JobState
-from datacenter.web import app
+from datacenter.web import app, health
 from datacenter.web.server import build_server
 
 
@@ -33,6 +33,15 @@ def test_a_database_that_is_away_is_told_as_unavailable(web, monkeypatch) -> Non
         assert int(response.headers["Retry-After"]) > 0
         assert "canary" not in response.text
     assert web.client.get("/healthz").status_code == 200
+
+
+def test_a_schema_that_does_not_serve_this_release_is_told(web, monkeypatch) -> None:
+    monkeypatch.setattr(health, "revision_of", lambda _: "0001")
+
+    response = httpx.get(f"{web.url}/readyz")
+
+    assert (response.status_code, response.json()["code"]) == (503, "SCHEMA_UNFIT")
+    assert "run `datacenter migrate`" in response.json()["detail"]
 
 
 def test_metrics_count_requests_by_route(web) -> None:
