@@ -173,6 +173,13 @@ def test_a_component_adds_to_what_is_true_of_all_pods_and_changes_it():
     assert pods["web"].spec["priorityClassName"] == "high"
 
 
+def test_annotations_of_deployments_are_those_of_no_pod():
+    for name, pod in matrix_pods("web", "worker", "scheduler"):
+        if name == "full":
+            assert pod.owner["metadata"]["annotations"] == {"example.com/reload": "true"}, str(pod)
+            assert "example.com/reload" not in pod.metadata["annotations"], str(pod)
+
+
 def test_a_nas_is_mounted_wherever_storages_are_used_and_not_where_it_may_not_be_there_yet():
     for name, pod in matrix_pods():
         if name == "full":
