@@ -1,8 +1,6 @@
 """`datacenter migrate`: brings the schema, says whether it is there, and waits for what starts at the same time."""
 
 import socket
-import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,13 +12,35 @@ from datacenter.migrations import migrate
 from datacenter.settings import DatabaseSettings
 
 
+class Clock:
+    """Time that passes only while somebody sleeps; what happens meanwhile is a test's to say."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.meanwhile: Callable[[], object] = lambda: None
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+        self.meanwhile()
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The clock of whoever waits."""
+    clock = Clock()
+    monkeypatch.setattr(waiting, "time", clock)
+    return clock
+
+
 @pytest.fixture
 def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DatabaseSettings:
     """A database that nobody has made yet, named by the environment."""
     settings = DatabaseSettings(url=f"sqlite:///{tmp_path}/datacenter.db")
     monkeypatch.delenv("DATACENTER_CONFIG", raising=False)
     monkeypatch.setenv("DATACENTER__DATABASE__URL", settings.url)
-    monkeypatch.setattr(waiting, "PAUSE_SECONDS", 0.05)
     return settings
 
 
@@ -54,36 +74,37 @@ def test_a_check_makes_no_database_and_names_the_cure(database, run, capsys, tmp
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_check_that_waits_tells_its_reason_once_and_ends_when_somebody_has_migrated(database, run, capsys):
-    migrated = threading.Timer(0.5, migrate, args=[database])
-    migrated.start()
+def test_a_check_that_waits_tells_its_reason_once_and_ends_when_somebody_has_migrated(
+    database, run, capsys, clock
+):
+    clock.meanwhile = lambda: clock.now < 9 or migrate(database)
 
     assert run("--check", "--wait", "60") == 0
-    migrated.join()
 
     told = capsys.readouterr()
     assert "serves this release" in told.out
     assert told.err.count("waiting: there is no database at") == 1
+    assert 9 <= clock.now < 60
 
 
 @pytest.mark.usefixtures("database")
-def test_a_wait_ends_with_the_reason_when_its_time_is_over(run, capsys):
-    began = time.monotonic()
-    assert run("--check", "--wait", "0.3") == 2
+def test_a_wait_ends_with_the_reason_when_its_time_is_over(run, capsys, clock):
+    assert run("--check", "--wait", "61") == 2
 
-    assert time.monotonic() - began >= 0.3
+    assert clock.now == 61
     assert "error: there is no database at" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("database")
-def test_a_migration_waits_for_a_server_that_does_not_answer_yet(run, capsys, monkeypatch):
+def test_a_migration_waits_for_a_server_that_does_not_answer_yet(run, capsys, monkeypatch, clock):
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     monkeypatch.setenv("DATACENTER__DATABASE__URL", f"mysql+pymysql://u:hidden@127.0.0.1:{port}/d")
 
-    assert run("--wait", "0.3") == 1
+    assert run("--wait", "7") == 1
 
     told = capsys.readouterr().err
     assert told.count("waiting: (2003, ") == 1
     assert "error: the database cannot be used: (2003" in told
     assert "hidden" not in told
+    assert clock.now == 7
