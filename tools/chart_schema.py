@@ -20,6 +20,9 @@ def schema_text() -> str:
     # Of draft 7, which Helm 3 reads, too; it knows `$defs` by no name of its own.
     settings = _plain(Settings.model_json_schema(ref_template="#/definitions/{model}"))
     parts = settings.pop("$defs")
+    for section in (value["$ref"] for value in settings["properties"].values() if "$ref" in value):
+        # A section of which every line is a comment is null.
+        parts[section.rpartition("/")[2]]["type"] = ["object", "null"]
     schema["definitions"] = {
         **parts,
         "Settings": settings,

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from chart import render, values_of
+import yaml
+from chart import ROOT, render, values_of
 
 BY_SCHEMA = {
     "an unknown value": ({"replicas": 2}, "additional properties 'replicas' not allowed"),
@@ -159,6 +160,8 @@ BY_SENSE = {
 """What only a template sees: the value's name, and the cure."""
 
 IMAGE = {"repository": "datacenter"}
+NOT_OF_A_CLUSTER = ("the chart gives it as", "a URL with a password must not stand in the values")
+"""Why a settings file that is meant for one machine is refused."""
 
 
 def _over(values: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -184,6 +187,19 @@ def test_the_default_values_ask_first_for_what_nobody_can_guess():
     assert "image.repository: name where the image is" in render({}).refusal
     assert "there is no storage named default" in render({"image": IMAGE, "existingSecret": "s"}).refusal
     assert "existingSecret: name the Secret" in render({"image": IMAGE}).refusal
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.yaml")), ids=lambda path: path.name)
+def test_a_settings_file_of_the_project_can_stand_under_config_or_is_told_what_in_it_is_for_one_machine(path):
+    values = {**values_of("minimal"), "config": yaml.safe_load(path.read_text(encoding="utf-8"))}
+
+    refusal = render(values).refusal
+
+    assert refusal == "" or any(reason in refusal for reason in NOT_OF_A_CLUSTER)
+
+
+def test_a_section_of_which_every_line_is_a_comment_is_no_mistake():
+    assert render(_over(values_of("minimal"), {"config": {"database": None, "web": None}})).refusal == ""
 
 
 def test_a_nas_below_a_volume_of_ones_own_is_no_mistake():

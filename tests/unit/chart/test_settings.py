@@ -21,8 +21,8 @@ SECRETS = {
 }
 
 
-def _web(name: str) -> Pod:
-    return next(pod for pod in pods_of(rendered(name).objects) if pod.component == "web")
+def _pod(name: str, component: str = "web") -> Pod:
+    return next(pod for pod in pods_of(rendered(name).objects) if pod.component == component)
 
 
 def _settings(name: str) -> list[str]:
@@ -41,7 +41,7 @@ def _leaves(value: object, path: str = "") -> Iterator[tuple[str, object]]:
 def test_what_a_pod_is_given_are_settings_that_its_program_takes(name, monkeypatch, tmp_path):
     file = tmp_path / "settings.yaml"
     file.write_text(_settings(name)[0])
-    pod = _web(name)
+    pod = _pod(name)
     for entry in pod.main["env"]:
         variable = entry["name"].removesuffix("__FILE")
         monkeypatch.setenv(variable, SECRETS.get(variable, entry.get("value")))
@@ -118,7 +118,7 @@ def test_each_setting_comes_from_the_secret_that_was_named_for_it():
 
 
 def test_secrets_as_files_are_named_by_variables_and_mounted_where_these_say():
-    web = _web("full")
+    web = _pod("full")
     (volume,) = [volume for volume in web.spec["volumes"] if volume["name"] == "secrets"]
     (mount,) = [mount for mount in web.main["volumeMounts"] if mount["name"] == "secrets"]
     sources = volume["projected"]["sources"]
