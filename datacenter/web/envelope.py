@@ -11,11 +11,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from datacenter.origin import serving
 from datacenter.tracing import Attributes
+from datacenter.web.calls import API
 from datacenter.web.problems import route_of, unexpected
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 """A client's own id is taken over if it can do no harm in a log or a header."""
-UNTOLD = frozenset({"/healthz", "/readyz", "/metrics"})
+UNTOLD = frozenset(prefix + page for prefix in ("", API) for page in ("/healthz", "/readyz", "/metrics"))
 """What supervisors ask for every few seconds is no news."""
 log = structlog.get_logger(__name__)
 
