@@ -2,13 +2,14 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 import yaml
 from chart import VALUES, Pod, matrix_pods, of_kind, pods_of, render, rendered, values_of
 
-from datacenter.settings import load_settings
+from datacenter.settings import Settings, load_settings
 from datacenter.storages.secret_options import is_secret
 
 SECRETS = {
@@ -37,17 +38,27 @@ def _leaves(value: object, path: str = "") -> Iterator[tuple[str, object]]:
         yield path, value
 
 
-@pytest.mark.parametrize("name", VALUES)
-def test_what_a_pod_is_given_are_settings_that_its_program_takes(name, monkeypatch, tmp_path):
-    file = tmp_path / "settings.yaml"
-    file.write_text(_settings(name)[0])
-    pod = _pod(name)
-    for entry in pod.main["env"]:
-        variable = entry["name"].removesuffix("__FILE")
-        monkeypatch.setenv(variable, SECRETS.get(variable, entry.get("value")))
-    monkeypatch.setenv("DATACENTER_CONFIG", str(file))
+@pytest.fixture
+def start(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str, Pod], Settings]:
+    """What the program of a pod reads when it starts."""
 
-    settings = load_settings()
+    def _start(name: str, pod: Pod) -> Settings:
+        file = tmp_path / "settings.yaml"
+        file.write_text(_settings(name)[0])
+        for entry in pod.main["env"]:
+            variable = entry["name"].removesuffix("__FILE")
+            monkeypatch.setenv(variable, SECRETS.get(variable, entry.get("value")))
+        monkeypatch.setenv("DATACENTER_CONFIG", str(file))
+        return load_settings()
+
+    return _start
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_the_settings_of_the_values_and_the_secrets_are_those_that_the_web_layer_reads(name, start):
+    pod = _pod(name)
+
+    settings = start(name, pod)
 
     assert settings.web.host == "0.0.0.0"
     assert settings.web.port == pod.main["ports"][0]["containerPort"]
