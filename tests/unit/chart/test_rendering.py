@@ -73,7 +73,7 @@ def test_only_the_passwords_of_embedded_parts_differ_from_one_rendering_to_the_n
 
 
 def test_the_longest_names_still_fit():
-    values = {**values_of("minimal"), "fullnameOverride": "d" * 40}
+    values = {**values_of("minimal"), "fullnameOverride": "d" * 63}
     values["workers"] = {"a-name-of-15-ch": {"queues": ["delete"]}}
 
     for found in render(values).objects:
