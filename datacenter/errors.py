@@ -24,6 +24,12 @@ class SettingsInvalid(DataCentreError):
         super().__init__("; ".join(faults))
         self.faults = faults
 
+    def told(self) -> str:
+        """For people: a sentence if one thing is wrong, else a list."""
+        if len(self.faults) == 1:
+            return self.detail
+        return "\n  ".join([f"{len(self.faults)} things are wrong with the settings:", *self.faults])
+
 
 class NotFound(DataCentreError):
     """There is nothing of this name that the caller may see."""

@@ -30,6 +30,7 @@ from storage_adapters.registry import KINDS, TABLE_KINDS
 
 CONFIG_VARIABLE = "DATACENTER_CONFIG"
 DRIVERS = ("sqlite", "sqlite+pysqlite", "mysql+pymysql", "mariadb+pymysql")
+BROKERS = ("redis", "rediss", "redis+socket", "sentinel", "amqp", "amqps", "pyamqp", "memory")
 MOST_PORT = 65535
 FERNET_KEY_BYTES = 32
 MAKE_KEY = 'python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"'
@@ -50,6 +51,8 @@ class DatabaseSettings(Section):
     """SQLAlchemy URL: `sqlite:///file.db` or `mysql+pymysql://user:password@host/database`."""
     pool_size: int = Field(default=10, ge=1)
     """Connections that one process keeps open; it opens as many again when all are busy."""
+    patience_seconds: float = Field(default=30, ge=0)
+    """How long a program that starts waits for a database that does not answer, before it ends with exit code 2."""
 
     @field_validator("url")
     @classmethod
@@ -68,6 +71,15 @@ class BrokerSettings(Section):
     """Celery broker: `redis://…`, `redis+socket:///path` or `amqp://…`; it carries rings, never data."""
     prefix: str = "datacenter"
     """Stands before every queue's name, so that installations can share a broker."""
+
+    @field_validator("url")
+    @classmethod
+    def _is_known(cls, value: str) -> str:
+        if value.partition("://")[0] not in BROKERS:
+            raise ValueError(
+                "use redis://host:6379/0, rediss://…, redis+socket:///path or amqp://user:password@host:5672//"
+            )
+        return value
 
 
 class WebSettings(Section):
@@ -343,6 +355,19 @@ def _secret_is_missing(settings: Settings) -> Iterator[Fault]:
         )
 
 
+def _server_is_missing(settings: Settings) -> Iterator[Fault]:
+    """What is said nowhere is often a secret that was not mounted; the default would start an empty installation."""
+    if settings.environment == "production":
+        for section in ("database", "broker"):
+            if "url" not in getattr(settings, section).model_fields_set:
+                variable = variable_of((section, "url"))
+                yield Fault(
+                    key=f"{section}.url",
+                    detail=f"production needs to be told its {section}; set {variable}, "
+                    f"or {variable}__FILE to a file that holds it",
+                )
+
+
 def _kind_is_unknown(settings: Settings) -> Iterator[Fault]:
     known = sorted({*KINDS, *TABLE_KINDS} - {"memory"})
     for name, storage in settings.storages.items():
@@ -377,6 +402,7 @@ def _places_are_nested(settings: Settings) -> Iterator[Fault]:
 
 UNSAFE: tuple[tuple[frozenset[str], Callable[[Settings], Iterator[Fault]]], ...] = (
     (frozenset({"environment", "web"}), _secret_is_missing),
+    (frozenset({"environment", "database", "broker"}), _server_is_missing),
     (frozenset({"storages"}), _kind_is_unknown),
     (frozenset({"storages", "default_storage"}), _default_is_no_platform),
     (frozenset({"storages"}), _places_are_nested),

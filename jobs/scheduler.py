@@ -11,14 +11,14 @@ import typer
 from prometheus_client import CollectorRegistry, ProcessCollector
 from sqlalchemy.exc import SQLAlchemyError
 
+from datacenter.configuration.options import ConfigOption, SetOption
+from datacenter.database_trouble import trouble_of
 from datacenter.datasets.resources import Resources, open_resources
 from datacenter.errors import SettingsInvalid
 from datacenter.ledger.gauges import LedgerCollector
 from datacenter.liveness import Role, SignOfLife
-from datacenter.logs import configure_logs
 from datacenter.metrics import answer_prometheus, tell_build
-from datacenter.migrations import require_schema
-from datacenter.settings import load_settings
+from datacenter.starting import find_database, settings_for
 from jobs.relay import notify_once, relay_once
 from jobs.sweep import remove_litter, sweep_once
 
@@ -67,7 +67,7 @@ def _turn(name: str, work: Callable[[Resources], object], resources: Resources) 
         work(resources)
         outcome = "ok"
     except SQLAlchemyError as error:
-        log.warning("database unavailable", work=name, reason=str(error))
+        log.warning("database unavailable", work=name, reason=trouble_of(error, resources.settings.database.url).reason)
     except Exception:
         # One bad row must not end the repair of all others.
         log.exception("a turn failed", work=name)
@@ -75,20 +75,19 @@ def _turn(name: str, work: Callable[[Resources], object], resources: Resources) 
     return outcome == "ok"
 
 
-def schedule() -> None:
+def schedule(config: ConfigOption = None, assignments: SetOption = None) -> None:
     """Relay missed rings and sweep what has run out until told to stop; two of them do no harm, one is enough."""
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     try:
-        settings = load_settings()
-        configure_logs(settings)
+        settings = settings_for(config, assignments)
+        find_database(settings.database)
         resources = open_resources(settings)
-        require_schema(resources.database)
         sign = SignOfLife(settings.health, Role.SCHEDULER)
         answer_prometheus(settings.metrics, _told(resources))
     except SettingsInvalid as error:
-        print(f"datacenter-scheduler: {error.detail}", file=sys.stderr)
+        print(f"datacenter-scheduler: {error.told()}", file=sys.stderr)
         raise SystemExit(2) from error
     log.info("the scheduler runs")
     try:

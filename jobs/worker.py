@@ -3,22 +3,25 @@
 import os
 import sys
 import warnings
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, NoReturn
 
+import structlog
 import typer
 from celery import Celery
 from celery.exceptions import SecurityWarning
 
-from datacenter.database import Database
+from datacenter.configuration.options import ConfigOption, SetOption
 from datacenter.errors import SettingsInvalid
+from datacenter.ledger.broker_trouble import look_for_broker
 from datacenter.ledger.states import JobKind
-from datacenter.logs import configure_logs
-from datacenter.migrations import require_schema
-from datacenter.settings import Settings, load_settings
+from datacenter.settings import Settings
+from datacenter.starting import find_database, settings_for
 from jobs.celery_app import create_app
 from jobs.process_metrics import told_together
 from jobs.stopping import StopFlag
 
+log = structlog.get_logger(__name__)
 QUEUES = [kind.value for kind in JobKind]
 
 
@@ -27,6 +30,8 @@ def work(
     concurrency: Annotated[int, typer.Option(min=1, help="Processes, each with one shard at a time.")] = (
         os.cpu_count() or 1
     ),
+    config: ConfigOption = None,
+    assignments: SetOption = None,
 ) -> None:
     """Serve queues until told to stop; SIGTERM finishes or hands back what is held and exits 0."""
     wanted = [name.strip() for name in queues.split(",") if name.strip()]
@@ -35,14 +40,13 @@ def work(
         _refuse(
             f"--queues: there is no queue {', '.join(unknown) or 'given'}; queues are {', '.join(QUEUES)}"
         )
-    settings = _settings()
-    configure_logs(settings)
+    settings = _settings(config, assignments)
     try:
         app = create_app(settings, wanted, StopFlag())
         with told_together(settings.metrics, concurrency):
             _start(app, settings, wanted, concurrency)
     except SettingsInvalid as error:
-        _refuse(error.detail)
+        _refuse(error.told())
 
 
 def _start(app: Celery, settings: Settings, wanted: list[str], concurrency: int) -> None:
@@ -64,18 +68,20 @@ def _start(app: Celery, settings: Settings, wanted: list[str], concurrency: int)
     )
 
 
-def _settings() -> Settings:
+def _settings(config: Path | None, assignments: list[str] | None) -> Settings:
     try:
-        settings = load_settings()
-        database = Database(settings.database)
-        require_schema(database)
-        database.close()
+        settings = settings_for(config, assignments)
+        find_database(settings.database)
+        silence = look_for_broker(settings.broker)
     except SettingsInvalid as error:
-        _refuse(error.detail)
+        _refuse(error.told())
+    if silence is not None:
+        # Celery waits for it as long as it takes: the queue is in the database, and nothing is lost meanwhile.
+        log.warning("waiting for the broker", reason=silence)
     return settings
 
 
-def _refuse(reason: str) -> None:
+def _refuse(reason: str) -> NoReturn:
     print(f"datacenter-worker: {reason}", file=sys.stderr)
     raise SystemExit(2)
 

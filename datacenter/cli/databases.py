@@ -8,7 +8,8 @@ import typer
 from sqlalchemy.exc import SQLAlchemyError
 
 from datacenter.cli.embedded.home import Home
-from datacenter.cli.errors import CommandFailed, WrongUse
+from datacenter.cli.errors import WrongUse
+from datacenter.database_trouble import trouble_of
 from datacenter.settings import CONFIG_VARIABLE, DatabaseSettings, Settings, load_settings
 
 URL_VARIABLE = "DATACENTER__DATABASE__URL"
@@ -34,16 +35,8 @@ def settings_for(context: typer.Context) -> Settings:
 
 @contextmanager
 def told_in_words(settings: DatabaseSettings) -> Iterator[None]:
-    """Raises: CommandFailed, for whatever the database or its driver refuses; no password is in it."""
+    """Raises: WrongUse, for whatever the database or its driver refuses; no password is in it."""
     try:
         yield
     except SQLAlchemyError as error:
-        raise CommandFailed(
-            f"the database cannot be used: {reason_of(error)}",
-            cure=f"is database.url right? It begins with {settings.url.split(':', 1)[0]}",
-        ) from error
-
-
-def reason_of(error: Exception) -> str:
-    """What the database or its driver said, in one line and without the statement."""
-    return str(getattr(error, "orig", None) or error).splitlines()[0]
+        raise WrongUse(str(trouble_of(error, settings.url))) from error

@@ -81,17 +81,20 @@ def _look_at_loop(settings: "Settings", process: Process) -> None:
 
 
 def _look_around(settings: "Settings") -> None:
-    from datacenter.cli.databases import told_in_words
+    from sqlalchemy.exc import SQLAlchemyError
+
     from datacenter.database import Database
+    from datacenter.database_trouble import trouble_of
     from datacenter.errors import SettingsInvalid
     from datacenter.ledger.doorbell import BrokerUnavailable, Doorbell
     from datacenter.migrations import require_schema
 
     database, doorbell = Database(settings.database), Doorbell(settings.broker)
     try:
-        with told_in_words(settings.database):
-            require_schema(database)
+        require_schema(database)
         doorbell.require_broker()
+    except SQLAlchemyError as error:
+        raise Unhealthy(str(trouble_of(error, settings.database.url))) from error
     except (SettingsInvalid, BrokerUnavailable) as error:
         raise Unhealthy(error.detail) from error
     finally:

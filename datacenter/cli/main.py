@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from datacenter.cli import datasets, jobs, storages, tokens
+from datacenter.cli import configuration, datasets, jobs, storages, tokens
 from datacenter.cli.connection import DEFAULT_HOME
 from datacenter.cli.downloads import download
 from datacenter.cli.errors import CommandFailed, ExitCode
@@ -20,7 +20,7 @@ from datacenter.cli.output import print_json
 from datacenter.cli.serve import migrate, serve
 from datacenter.cli.up import up
 from datacenter.client import ClientError, Problem, ServerUnreachable
-from datacenter.errors import DataCentreError
+from datacenter.errors import DataCentreError, SettingsInvalid
 
 SERVER_ERROR = 500
 
@@ -35,6 +35,7 @@ app.command("up")(up)
 app.command("serve")(serve)
 app.command("migrate")(migrate)
 app.command("health")(health)
+app.add_typer(configuration.app, name="config")
 app.add_typer(datasets.app, name="datasets")
 app.command("export")(export)
 app.command("download")(download)
@@ -89,6 +90,8 @@ def main() -> None:
 
 
 def _explain(error: CommandFailed | ClientError | DataCentreError) -> tuple[str, str, ExitCode]:
+    if isinstance(error, SettingsInvalid):
+        return error.told(), "", ExitCode.WRONG_USE
     if isinstance(error, CommandFailed):
         return error.what, error.cure, error.exit_code
     if isinstance(error, ServerUnreachable):

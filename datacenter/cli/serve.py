@@ -1,29 +1,24 @@
 """`datacenter serve` and `datacenter migrate`: the parts of a real installation, one at a time."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from datacenter.settings import DatabaseSettings
+from datacenter.configuration.options import ConfigOption, SetOption
 
 
-def serve() -> None:
+def serve(config: ConfigOption = None, assignments: SetOption = None) -> None:
     """Run the web layer alone; the settings name the database, the broker and the storages."""
     # Imported here because no other command pays for loading the web layer.
     import structlog
 
-    from datacenter.cli.databases import told_in_words
-    from datacenter.logs import configure_logs
-    from datacenter.settings import load_settings
+    from datacenter.starting import find_database, settings_for
     from datacenter.tracing import configure_tracing, tracer
     from datacenter.web.server import serve as run
 
-    settings = load_settings()
-    configure_logs(settings)
+    settings = settings_for(config, assignments)
     configure_tracing(settings.tracing, "web")
-    with told_in_words(settings.database):
-        _look(settings.database)
+    find_database(settings.database)
     log = structlog.get_logger(__name__)
     run(settings, on_ready=lambda url: log.info("serving", url=url))
     tracer().close()
@@ -34,39 +29,32 @@ def migrate(
         bool, typer.Option("--check", help="Change nothing; say whether the schema serves this release.")
     ] = False,
     wait: Annotated[
-        float,
+        float | None,
         typer.Option(
             min=0,
             metavar="SECONDS",
-            help="Wait for a database that does not answer yet; with --check, also for its schema.",
+            help="Wait for a database that does not answer yet, instead of database.patience_seconds; "
+            "with --check, also for its schema.",
         ),
-    ] = 0,
+    ] = None,
+    config: ConfigOption = None,
+    assignments: SetOption = None,
 ) -> None:
     """Bring the database to the schema of this release."""
-    from sqlalchemy.exc import OperationalError
-
-    from datacenter.cli.databases import reason_of, told_in_words
+    from datacenter.cli.databases import told_in_words
     from datacenter.cli.waiting import patiently
     from datacenter.errors import SettingsInvalid
     from datacenter.migrations import migrate as run
-    from datacenter.settings import load_settings
+    from datacenter.migrations import revision_of
+    from datacenter.starting import find_database, settings_for
 
-    settings = load_settings().database
+    settings = settings_for(config, assignments).database
+    if check:
+        once = settings.model_copy(update={"patience_seconds": 0.0})
+        patiently(lambda: find_database(once), wait or 0, {SettingsInvalid: str})
+        typer.echo("the database's schema serves this release")
+        return
+    patience_seconds = settings.patience_seconds if wait is None else wait
+    find_database(settings.model_copy(update={"patience_seconds": patience_seconds}), look=revision_of)
     with told_in_words(settings):
-        if check:
-            patiently(lambda: _look(settings), wait, {OperationalError: reason_of, SettingsInvalid: str})
-            typer.echo("the database's schema serves this release")
-        else:
-            found = patiently(lambda: run(settings), wait, {OperationalError: reason_of})
-            typer.echo(f"the database has schema {found}")
-
-
-def _look(settings: "DatabaseSettings") -> None:
-    from datacenter.database import Database
-    from datacenter.migrations import require_schema
-
-    database = Database(settings)
-    try:
-        require_schema(database)
-    finally:
-        database.close()
+        typer.echo(f"the database has schema {run(settings)}")

@@ -1,0 +1,115 @@
+"""`datacenter config …`: what is wrong with the settings before anything starts, and where each value comes from."""
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from pydantic import SecretStr
+
+from datacenter.cli.output import JsonOption, console, print_json
+from datacenter.cli.tables import Column, print_table
+from datacenter.configuration.options import SetOption
+
+if TYPE_CHECKING:
+    from datacenter.configuration.layers import KeyPath, Layers
+    from datacenter.settings import Settings
+
+app = typer.Typer(no_args_is_help=True, help="Settings: check, show.")
+FileArgument = Annotated[
+    Path | None, typer.Argument(metavar="FILE", help="The settings file, instead of DATACENTER_CONFIG's.")
+]
+ConnectOption = Annotated[
+    bool, typer.Option("--connect", help="Also try the database, its schema, the broker and each storage.")
+]
+SHOWN = (
+    Column(title="KEY"),
+    Column(title="VALUE", flexible=True),
+    Column(title="FROM", flexible=True),
+)
+
+
+@app.command("check")
+def check(
+    file: FileArgument = None,
+    assignments: SetOption = None,
+    connect: ConnectOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Say everything that is wrong with the settings; exits 2 if anything is."""
+    from datacenter.cli.connecting import openings, trials
+    from datacenter.settings import Settings, check_settings
+
+    found = check_settings(_layers(file, assignments))
+    if isinstance(found, Settings):
+        # What only opens has to hold before it is worth to knock.
+        faults = list(openings(found)) or list(trials(found) if connect else ())
+    else:
+        faults = found
+    if as_json:
+        print_json({"faults": [{"key": f.key, "detail": f.detail, "place": f.place} for f in faults]})
+    elif faults:
+        typer.echo("\n".join(map(str, faults)))
+    if faults:
+        raise typer.Exit(2)
+    if not as_json:
+        typer.echo("the settings can work" + (", and all that they name answers" if connect else ""))
+
+
+@app.command("show")
+def show(file: FileArgument = None, assignments: SetOption = None, as_json: JsonOption = False) -> None:
+    """Show every setting and where its value comes from; secrets read ***."""
+    from datacenter.errors import SettingsInvalid
+    from datacenter.settings import Settings, check_settings
+
+    layers = _layers(file, assignments)
+    found = check_settings(layers)
+    if not isinstance(found, Settings):
+        raise SettingsInvalid(*map(str, found))
+    rows = [
+        {"key": ".".join(map(str, path)), "value": value, "from": layers.origin_of(path)[1] or "default"}
+        for path, value in _values(found)
+    ]
+    if as_json:
+        print_json(rows)
+    else:
+        cells = ((row["key"], _text(row["value"]), row["from"]) for row in rows)
+        print_table(console(), SHOWN, cells, empty="no settings")
+
+
+def _layers(file: Path | None, assignments: Sequence[str] | None) -> "Layers":
+    from datacenter.settings import CONFIG_VARIABLE, read_layers
+
+    if file is not None:
+        os.environ[CONFIG_VARIABLE] = str(file)
+    return read_layers(assignments or ())
+
+
+def _values(settings: "Settings") -> "Iterator[tuple[KeyPath, Any]]":
+    """Every key that holds a value; what may hold a secret is hidden, also within a URL."""
+    from datacenter.storages.secret_options import hide, hide_in_url
+
+    plain = settings.model_dump()
+    for storage in plain["storages"].values():
+        storage["options"] = hide(storage["options"])
+    for path, value in _leaves(plain):
+        yield path, hide_in_url(value) if path[-1] == "url" else _without_secret(value)
+
+
+def _without_secret(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_without_secret(part) for part in value]
+    return ("***" if value else "") if isinstance(value, SecretStr) else value
+
+
+def _leaves(values: dict[str, Any], before: "KeyPath" = ()) -> "Iterator[tuple[KeyPath, Any]]":
+    for name, value in values.items():
+        if isinstance(value, dict):
+            yield from _leaves(value, (*before, name))
+        else:
+            yield (*before, name), value
+
+
+def _text(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -1,0 +1,60 @@
+"""What settings name, tried before anything starts: storages that open, a database and a broker that answer."""
+
+from collections.abc import Iterator
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from datacenter.configuration.layers import Fault
+from datacenter.database import Database
+from datacenter.database_trouble import trouble_of
+from datacenter.errors import Invalid, SettingsInvalid
+from datacenter.ledger.broker_trouble import look_for_broker
+from datacenter.migrations import require_schema
+from datacenter.settings import Settings
+from datacenter.storages.checking import Checker
+from datacenter.storages.registered import Storages
+from storage_adapters.errors import StorageError
+from storage_adapters.registry import holds_tables
+
+
+def openings(settings: Settings) -> Iterator[Fault]:
+    """Storages of the settings whose URL or options their adapter refuses; nobody is asked over a network."""
+    database = Database(settings.database)
+    storages = Storages(settings, database)
+    for name, registered in settings.storages.items():
+        try:
+            storages.open_tables(name) if holds_tables(registered.kind) else storages.open(name)
+        except (Invalid, StorageError) as error:
+            yield Fault(key=f"storages.{name}", detail=storages.scrub(error.detail))
+    database.close()
+
+
+def trials(settings: Settings) -> Iterator[Fault]:
+    """What does not answer, refuses, or is not as this release needs it."""
+    database = Database(settings.database)
+    yield from _database(settings, database)
+    yield from _broker(settings)
+    checker = Checker(Storages(settings, database))
+    for name in settings.storages:
+        health = checker.check(name)
+        if not health.ok:
+            yield Fault(key=f"storages.{name}", detail=health.detail)
+    database.close()
+
+
+def _database(settings: Settings, database: Database) -> Iterator[Fault]:
+    try:
+        require_schema(database)
+    except SettingsInvalid as error:
+        yield Fault(key="", detail=error.detail)
+    except SQLAlchemyError as error:
+        yield Fault(key="", detail=str(trouble_of(error, settings.database.url)))
+
+
+def _broker(settings: Settings) -> Iterator[Fault]:
+    try:
+        silence = look_for_broker(settings.broker)
+    except SettingsInvalid as error:
+        silence = error.detail
+    if silence is not None:
+        yield Fault(key="", detail=silence)

@@ -1,0 +1,44 @@
+"""What is wrong with the broker, in words, and whether waiting may cure it."""
+
+from typing import Any, cast
+
+from kombu import Connection
+from kombu.exceptions import OperationalError
+from kombu.utils.url import maybe_sanitize_url
+
+from datacenter.errors import SettingsInvalid
+from datacenter.ledger.doorbell import broker_settings
+from datacenter.settings import BrokerSettings
+
+REFUSED = ("AuthenticationError", "AccessRefused", "NotAllowed", "NoPermission")
+"""Names of errors, for which of the brokers' libraries are installed differs: the user, the password or the right to it."""
+ANSWER_SECONDS = 2.0
+
+
+def look_for_broker(settings: BrokerSettings) -> str | None:
+    """Knock once: None if the broker lets us in, a sentence if it does not answer.
+
+    Raises:
+        SettingsInvalid: it answers and refuses us, which waiting does not cure.
+    """
+    options = cast("dict[str, Any]", broker_settings(settings)["broker_transport_options"])
+    place = maybe_sanitize_url(settings.url)
+    connection = Connection(settings.url, connect_timeout=ANSWER_SECONDS, transport_options=options)
+    broken = cast("tuple[type[Exception], ...]", connection.connection_errors + connection.channel_errors)
+    failures: tuple[type[Exception], ...] = (OperationalError, OSError, *broken)
+    try:
+        connection.connect()
+    except failures as error:
+        if any(type(cause).__name__ in REFUSED for cause in _causes(error)):
+            raise SettingsInvalid(
+                f"broker.url: the broker at {place} refuses the user or the password; correct them"
+            ) from None
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        return f"broker.url: no broker answers at {place} ({reason[0]}); is it up, and the address right?"
+    finally:
+        connection.release()
+    return None
+
+
+def _causes(error: BaseException | None) -> list[BaseException]:
+    return [error, *_causes(error.__cause__ or error.__context__)] if error is not None else []

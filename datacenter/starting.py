@@ -1,0 +1,83 @@
+"""Starting: what every program does before it works. It reads its settings and finds its database, or says why not.
+
+What no waiting cures ends the program with exit code 2: wrong settings, a refused password, a schema that does not
+serve. A database that does not answer yet is waited for, with the reason in the log.
+"""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from datacenter.database import Database
+from datacenter.database_trouble import trouble_of
+from datacenter.errors import SettingsInvalid
+from datacenter.logs import configure_logs
+from datacenter.migrations import require_schema
+from datacenter.settings import CONFIG_VARIABLE, DatabaseSettings, Settings, load_settings
+
+LOOK_SECONDS = 1.0
+log = structlog.get_logger(__name__)
+
+
+def settings_for(config: Path | None, assignments: list[str] | None) -> Settings:
+    """The settings of a program that was started with these options; its logs are set up. Raises: SettingsInvalid."""
+    if config is not None:
+        os.environ[CONFIG_VARIABLE] = str(config)
+    settings = load_settings(assignments or ())
+    configure_logs(settings)
+    return settings
+
+
+def find_database(settings: DatabaseSettings, look: Callable[[Database], object] = require_schema) -> None:
+    """Wait until the database answers, for `database.patience_seconds`, and look at it.
+
+    Raises:
+        SettingsInvalid: it does not answer, refuses, or its schema does not serve this release.
+    """
+    database, give_up = Database(settings), time.monotonic() + settings.patience_seconds
+    try:
+        with _ended_by_sigterm():
+            while not _answers(database, settings, look, is_last=time.monotonic() >= give_up):
+                time.sleep(min(LOOK_SECONDS, settings.patience_seconds))
+    finally:
+        database.close()
+
+
+def _answers(
+    database: Database, settings: DatabaseSettings, look: Callable[[Database], object], *, is_last: bool
+) -> bool:
+    try:
+        look(database)
+    except SQLAlchemyError as error:
+        trouble = trouble_of(error, settings.url)
+        if is_last or not trouble.may_pass:
+            # Without its cause: this is an answer for people, and the driver's trace is none.
+            raise SettingsInvalid(str(trouble)) from None
+        log.warning("waiting for the database", reason=trouble.reason)
+        return False
+    return True
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """End at SIGTERM with 0, also as process 1 of a container, which is deaf to signals that it has no handler for."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, _end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _end(_number: int, _frame: FrameType | None) -> None:
+    raise SystemExit(0)
