@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test test-real check bench format chart lock sbom clean
+.PHONY: help setup demo run test test-real check bench format chart lock sbom settings-page clean
 
 PYTHON_FILES := datacenter jobs storage_adapters tests examples benchmarks tools
 BIN := .venv/bin
@@ -52,6 +52,9 @@ chart: $(READY) ## the chart's README and schema anew, from its values and the s
 
 lock: ## the lock files anew from pyproject.toml (needs uv)
 	@tools/lock.sh
+
+settings-page: $(READY) ## docs/settings.md anew from the settings' classes
+	@PYTHONPATH=. $(BIN)/python tools/settings_page.py
 
 sbom: $(READY) ## bill of materials of the image (CycloneDX) in dist/
 	@tools/sbom.sh

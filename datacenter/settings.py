@@ -219,7 +219,7 @@ class ShardSettings(Section):
 
 class LifetimeSettings(Section):
     upload_seconds: Seconds = 24 * 3600
-    """How long an upload may rest before it is swept."""
+    """How long an upload is kept, from its beginning until an import uses it."""
     part_link_seconds: float = Field(default=3600, gt=0, le=7 * 24 * 3600)
     """How long a client may take to send one part of an upload straight to the storage."""
     link_seconds: Seconds = 24 * 3600

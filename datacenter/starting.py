@@ -27,11 +27,20 @@ LOOK_SECONDS = 1.0
 log = structlog.get_logger(__name__)
 
 
-def settings_for(config: Path | None, assignments: list[str] | None) -> Settings:
-    """The settings of a program that was started with these options; its logs are set up. Raises: SettingsInvalid."""
+class DatabaseSilent(SettingsInvalid):
+    """The database does not answer; it may do so later."""
+
+
+def settings_of(config: Path | None, assignments: list[str] | None) -> Settings:
+    """The settings of a command that was given these options. Raises: SettingsInvalid."""
     if config is not None:
         os.environ[CONFIG_VARIABLE] = str(config)
-    settings = load_settings(assignments or ())
+    return load_settings(assignments or ())
+
+
+def settings_for(config: Path | None, assignments: list[str] | None) -> Settings:
+    """The same for a program that has logs, which are set up by them. Raises: SettingsInvalid."""
+    settings = settings_of(config, assignments)
     configure_logs(settings)
     return settings
 
@@ -40,7 +49,8 @@ def find_database(settings: DatabaseSettings, look: Callable[[Database], object]
     """Wait until the database answers, for `database.patience_seconds`, and look at it.
 
     Raises:
-        SettingsInvalid: it does not answer, refuses, or its schema does not serve this release.
+        DatabaseSilent: it does not answer.
+        SettingsInvalid: it refuses, or its schema does not serve this release.
     """
     database, give_up = Database(settings), time.monotonic() + settings.patience_seconds
     try:
@@ -58,9 +68,11 @@ def _answers(
         look(database)
     except SQLAlchemyError as error:
         trouble = trouble_of(error, settings.url)
-        if is_last or not trouble.may_pass:
-            # Without its cause: this is an answer for people, and the driver's trace is none.
+        # Without its cause: this is an answer for people, and the driver's trace is none.
+        if not trouble.may_pass:
             raise SettingsInvalid(str(trouble)) from None
+        if is_last:
+            raise DatabaseSilent(str(trouble)) from None
         log.warning("waiting for the database", reason=trouble.reason)
         return False
     return True

@@ -46,15 +46,15 @@ def migrate(
     from datacenter.errors import SettingsInvalid
     from datacenter.migrations import migrate as run
     from datacenter.migrations import revision_of
-    from datacenter.starting import find_database, settings_for
+    from datacenter.starting import DatabaseSilent, find_database, settings_of
 
-    settings = settings_for(config, assignments).database
+    settings = settings_of(config, assignments).database
+    once = settings.model_copy(update={"patience_seconds": 0.0})
     if check:
-        once = settings.model_copy(update={"patience_seconds": 0.0})
         patiently(lambda: find_database(once), wait or 0, {SettingsInvalid: str})
         typer.echo("the database's schema serves this release")
         return
     patience_seconds = settings.patience_seconds if wait is None else wait
-    find_database(settings.model_copy(update={"patience_seconds": patience_seconds}), look=revision_of)
+    patiently(lambda: find_database(once, look=revision_of), patience_seconds, {DatabaseSilent: str})
     with told_in_words(settings):
         typer.echo(f"the database has schema {run(settings)}")

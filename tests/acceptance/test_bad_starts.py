@@ -1,0 +1,224 @@
+"""Each program, started with what cannot work: a sentence with the key and the cure, exit code 2, never a stack trace."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from refusing_servers import refusing_mysql, refusing_redis
+from sqlalchemy import create_engine, text
+
+from datacenter.migrations import migrate
+from datacenter.settings import DatabaseSettings
+
+pytestmark = pytest.mark.timeout(600)  # processes of their own, on machines that are busy with others
+PROGRAMS = {
+    "serve": ("datacenter.cli", "serve"),
+    "migrate": ("datacenter.cli", "migrate"),
+    "worker": ("jobs.worker", "--concurrency", "1"),
+    "scheduler": ("jobs.scheduler",),
+}
+ALL = tuple(PROGRAMS)
+CANARY = "canary-9f3c"
+TOO_NEW = "9999_since_9000"
+NO_WAITING = {"DATACENTER__DATABASE__PATIENCE_SECONDS": "0"}
+
+
+@pytest.fixture(scope="module")
+def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """What stands in braces in the tables below."""
+    home = tmp_path_factory.mktemp("starts")
+    for name, revision in (("new", TOO_NEW), ("old", "0001"), ("good", None)):
+        file = f"sqlite:///{home}/{name}.db"
+        migrate(DatabaseSettings(url=file))
+        if revision is not None:
+            mark(file, revision)
+    (home / "empty").touch()
+    with refusing_mysql() as mysql, refusing_redis() as redis, nobody() as silent:
+        yield {"home": str(home), "mysql": mysql, "redis": redis, "silent": silent}
+
+
+def mark(url: str, revision: str) -> None:
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = :found"), {"found": revision})
+    engine.dispose()
+
+
+@contextmanager
+def nobody() -> Iterator[str]:
+    """An address that is taken and at which nobody listens."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield f"127.0.0.1:{taken.getsockname()[1]}"
+
+
+def environment(given: Mapping[str, str], places: Mapping[str, str]) -> dict[str, str]:
+    return {
+        **{name: value for name, value in os.environ.items() if not name.startswith("DATACENTER")},
+        "PYTHONPATH": os.pathsep.join([os.getcwd(), os.environ.get("PYTHONPATH", "")]),
+        "COLUMNS": "80",
+        "DATACENTER__DATABASE__URL": f"sqlite:///{places['home']}/good.db",
+        "DATACENTER__BROKER__URL": f"redis+socket://{places['home']}/nobody.sock",
+        "DATACENTER__WEB__PORT": "0",
+        **{name: value.format(**places) for name, value in given.items()},
+    }
+
+
+def start(program: str, given: Mapping[str, str], places: Mapping[str, str]) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", *PROGRAMS[program]],
+        env=environment(given, places),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+WRONG_SETTINGS = {
+    "DATACENTER__ENVIRONMENT": "production",
+    "DATACENTER__LEDGER__ATTEMPTS": CANARY,
+    "DATACENTER__LEDGER__LEASE_SECOND": "3",
+    "DATACENTER__BROKER__PREFIX__FILE": "{home}/empty",
+}
+TOLD_OF_THEM = (
+    "ledger.attempts: must be a whole number (DATACENTER__LEDGER__ATTEMPTS)",
+    "ledger.lease_second: there is no such setting; did you mean ledger.lease_seconds?",
+    "broker.prefix: the file that DATACENTER__BROKER__PREFIX__FILE names is empty",
+    "web.secret_key: production needs a secret of 32 characters or more; set DATACENTER__WEB__SECRET_KEY",
+)
+SILENT_DATABASE = {"DATACENTER__DATABASE__URL": f"mysql+pymysql://u:{CANARY}@{{silent}}/d", **NO_WAITING}
+REFUSING_DATABASE = {"DATACENTER__DATABASE__URL": f"mysql+pymysql://u:{CANARY}@{{mysql}}/d"}
+REFUSALS = [
+    ("wrong settings", ALL, WRONG_SETTINGS, TOLD_OF_THEM),
+    (
+        "silent database",
+        ALL,
+        SILENT_DATABASE,
+        ("database.url: no database answers at 127.0.0.1:", "is it up"),
+    ),
+    (
+        "refusing database",
+        ALL,
+        REFUSING_DATABASE,
+        ("database.url: the server refuses the user or the password",),
+    ),
+    (
+        "a directory that is missing",
+        ("migrate",),
+        {"DATACENTER__DATABASE__URL": "sqlite:////nowhere/at/all.db"},
+        ("database.url: the file cannot be opened; its directory must exist",),
+    ),
+    (
+        "no database",
+        ("serve", "worker", "scheduler"),
+        {"DATACENTER__DATABASE__URL": "sqlite:///{home}/none.db"},
+        ("there is no database at", "run `datacenter migrate`"),
+    ),
+    (
+        "old schema",
+        ("serve", "worker", "scheduler"),
+        {"DATACENTER__DATABASE__URL": "sqlite:///{home}/old.db"},
+        ("database.url: the schema is 0001", "run `datacenter migrate`"),
+    ),
+    (
+        "new schema",
+        ALL,
+        {"DATACENTER__DATABASE__URL": "sqlite:///{home}/new.db"},
+        (f"database.url: the schema is {TOO_NEW}", "run a newer release"),
+    ),
+    (
+        "refusing broker",
+        ("worker",),
+        {"DATACENTER__BROKER__URL": f"redis://:{CANARY}@{{redis}}/0"},
+        ("broker.url: the broker at redis://:**@127.0.0.1:", "refuses the user or the password"),
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("program", "given", "told"),
+    [
+        pytest.param(program, given, told, id=f"{program}: {case}")
+        for case, programs, given, told in REFUSALS
+        for program in programs
+    ],
+)
+def test_what_no_waiting_cures_ends_the_program_with_a_sentence(places, program, given, told) -> None:
+    running = start(program, given, places)
+    said = running.communicate(timeout=300)[0]
+
+    assert running.returncode == 2, said
+    for sentence in told:
+        assert sentence.format(**places) in said
+    assert "Traceback" not in said
+    assert CANARY not in said
+
+
+WAITING = [
+    (
+        "serve",
+        {**SILENT_DATABASE, "DATACENTER__DATABASE__PATIENCE_SECONDS": "900"},
+        "waiting for the database",
+    ),
+    (
+        "scheduler",
+        {**SILENT_DATABASE, "DATACENTER__DATABASE__PATIENCE_SECONDS": "900"},
+        "waiting for the database",
+    ),
+    ("worker", {}, "waiting for the broker"),
+]
+
+
+@pytest.mark.parametrize(("program", "given", "told"), WAITING, ids=lambda value: str(value)[:9])
+def test_a_program_that_waits_says_for_what_and_ends_with_0_when_told_to(
+    places, program, given, told
+) -> None:
+    running = start(program, given, places)
+    late = threading.Timer(300, running.kill)
+    late.start()
+    first = next((line for line in running.stdout if told in line), "")
+    running.send_signal(signal.SIGTERM)
+    rest = running.communicate()[0]
+    late.cancel()
+
+    assert "is it up, and the address right?" in first, first + rest
+    assert running.returncode == 0, rest
+    assert "Traceback" not in rest
+    assert CANARY not in first + rest
+
+
+@pytest.mark.parametrize(("program", "told"), [("serve", "serving at"), ("scheduler", "the scheduler runs")])
+def test_the_web_layer_and_the_scheduler_do_without_a_broker(places, program, told) -> None:
+    running = start(program, {}, places)
+    late = threading.Timer(300, running.kill)
+    late.start()
+    first = next((line for line in running.stdout if told in line), "")
+    running.send_signal(signal.SIGTERM)
+    rest = running.communicate()[0]
+    late.cancel()
+
+    assert told in first
+    assert running.returncode == 0, rest
+
+
+def test_a_flag_is_stronger_than_a_variable_and_names_another_file(places) -> None:
+    file = Path(places["home"]) / "settings.yaml"
+    file.write_text("ledger: {lease_seconds: 3}\n")
+    command = [sys.executable, "-m", *PROGRAMS["migrate"], "--config", str(file), "--set"]
+    given = environment({"DATACENTER__LEDGER__HEARTBEAT_SECONDS": "1"}, places)
+
+    refused = subprocess.run(
+        [*command, "ledger.heartbeat_seconds=4"], env=given, capture_output=True, text=True
+    )
+    done = subprocess.run([*command, "ledger.heartbeat_seconds=2"], env=given, capture_output=True, text=True)
+
+    assert refused.returncode == 2
+    assert "heartbeat_seconds must be less than lease_seconds" in refused.stderr
+    assert done.returncode == 0, done.stderr
