@@ -4,6 +4,7 @@ import base64
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import permutations
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -22,7 +23,7 @@ from sqlalchemy.exc import ArgumentError
 
 from datacenter.configuration.faults import did_you_mean, faults_of
 from datacenter.configuration.flags import read_flags
-from datacenter.configuration.layers import Fault, Layers
+from datacenter.configuration.layers import Fault, Layers, without
 from datacenter.configuration.variables import read_variables, variable_of
 from datacenter.configuration.yaml_file import read_file
 from datacenter.errors import SettingsInvalid
@@ -334,14 +335,30 @@ def check_settings(layers: Layers) -> Settings | list[Fault]:
         settings = Settings(**values)
     except ValidationError as error:
         faults += faults_of(error, layers, Settings)
-        wrong = {fault.key.split(".", 1)[0] for fault in faults}
         # The rest is looked at as well, so that one look tells everything.
-        settings = Settings(**{name: value for name, value in values.items() if name not in wrong})
-    wrong = {fault.key.split(".", 1)[0] for fault in faults}
-    for sections, unsafe in UNSAFE:
-        if wrong.isdisjoint(sections):
+        settings = _rest_of(values, faults)
+    wrong = [fault.key for fault in faults]
+    for keys, unsafe in UNSAFE:
+        if not any(_touches(one, key) for one in wrong for key in keys):
             faults += unsafe(settings)
     return faults or settings
+
+
+def _rest_of(values: Mapping[str, Any], faults: Sequence[Fault]) -> Settings:
+    """The settings without the values that are wrong by themselves, or without their whole sections."""
+    rest = dict(values)
+    for fault in faults:
+        rest = without(rest, tuple(fault.key.split(".")))
+    try:
+        return Settings(**rest)
+    except ValidationError:
+        wrong = {fault.key.split(".", 1)[0] for fault in faults}
+        return Settings(**{name: value for name, value in values.items() if name not in wrong})
+
+
+def _touches(wrong: str, key: str) -> bool:
+    """Whether one is the other or a part of it."""
+    return f"{wrong}.".startswith(f"{key}.") or f"{key}.".startswith(f"{wrong}.")
 
 
 def _secret_is_missing(settings: Settings) -> Iterator[Fault]:
@@ -355,17 +372,15 @@ def _secret_is_missing(settings: Settings) -> Iterator[Fault]:
         )
 
 
-def _server_is_missing(settings: Settings) -> Iterator[Fault]:
+def _server_is_missing(section: Literal["database", "broker"], settings: Settings) -> Iterator[Fault]:
     """What is said nowhere is often a secret that was not mounted; the default would start an empty installation."""
-    if settings.environment == "production":
-        for section in ("database", "broker"):
-            if "url" not in getattr(settings, section).model_fields_set:
-                variable = variable_of((section, "url"))
-                yield Fault(
-                    key=f"{section}.url",
-                    detail=f"production needs to be told its {section}; set {variable}, "
-                    f"or {variable}__FILE to a file that holds it",
-                )
+    if settings.environment == "production" and "url" not in getattr(settings, section).model_fields_set:
+        variable = variable_of((section, "url"))
+        yield Fault(
+            key=f"{section}.url",
+            detail=f"production needs to be told its {section}; set {variable}, "
+            f"or {variable}__FILE to a file that holds it",
+        )
 
 
 def _kind_is_unknown(settings: Settings) -> Iterator[Fault]:
@@ -400,14 +415,15 @@ def _places_are_nested(settings: Settings) -> Iterator[Fault]:
         )
 
 
-UNSAFE: tuple[tuple[frozenset[str], Callable[[Settings], Iterator[Fault]]], ...] = (
-    (frozenset({"environment", "web"}), _secret_is_missing),
-    (frozenset({"environment", "database", "broker"}), _server_is_missing),
-    (frozenset({"storages"}), _kind_is_unknown),
-    (frozenset({"storages", "default_storage"}), _default_is_no_platform),
-    (frozenset({"storages"}), _places_are_nested),
+UNSAFE: tuple[tuple[tuple[str, ...], Callable[[Settings], Iterator[Fault]]], ...] = (
+    (("environment", "web.secret_key"), _secret_is_missing),
+    (("environment", "database.url"), partial(_server_is_missing, "database")),
+    (("environment", "broker.url"), partial(_server_is_missing, "broker")),
+    (("storages",), _kind_is_unknown),
+    (("storages", "default_storage"), _default_is_no_platform),
+    (("storages",), _places_are_nested),
 )
-"""What values that are right by themselves make wrong together, by the keys at the top that it looks at."""
+"""What values that are right by themselves make wrong together, by the keys that it looks at."""
 
 
 def find_nested(

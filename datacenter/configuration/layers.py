@@ -96,6 +96,17 @@ def nested(path: Sequence[str], value: Any) -> dict[str, Any]:
     return found
 
 
+def without(values: Values, path: KeyPath) -> dict[str, Any]:
+    """The values but the one there; nothing changes if there is none."""
+    name, *below = path
+    rest = dict(values)
+    if below and isinstance(rest.get(str(name)), Mapping):
+        rest[str(name)] = without(rest[str(name)], tuple(below))
+    elif not below:
+        rest.pop(str(name), None)
+    return rest
+
+
 def existing(values: Values, path: KeyPath) -> KeyPath:
     """The path as far as there is something in the values; what a validator adds to name its own parts is cut off."""
     return path[: _reach(values, path)]

@@ -40,6 +40,13 @@ storages.default.role: must be 'platform', 'source' or 'both' (FILE, line 14)
 storages.inbox.url: is missing; give it a value (FILE, line 15)
 web.port: must be 65535 or less (FILE, line 4)
 web.prot: there is no such setting; did you mean web.port? (FILE, line 3)"""
+TOGETHER = """\
+environment: production
+web: {prot: 8080}
+ledger: {attempts: none}
+broker: {url: canary}
+storages: {a: {kind: nass, url: /mnt/a}}
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -66,18 +73,28 @@ def test_all_faults_of_all_sources_are_told_at_once(tmp_path, monkeypatch) -> No
 
 
 def test_what_is_wrong_only_together_is_told_beside_what_is_wrong_by_itself(tmp_path, monkeypatch) -> None:
-    text = "environment: production\nledger: {attempts: none}\nstorages: {a: {kind: nass, url: /mnt/a}}\n"
-
-    found = told(monkeypatch, tmp_path / "settings.yaml", text)
+    found = told(monkeypatch, tmp_path / "settings.yaml", TOGETHER)
 
     assert [fault.split(":")[0] for fault in found] == [
+        "broker.url",
+        "database.url",
         "default_storage",
         "ledger.attempts",
         "storages.a.kind",
+        "web.prot",
         "web.secret_key",
     ]
-    assert "did you mean nas?" in found[2]
-    assert "DATACENTER__WEB__SECRET_KEY__FILE to a file" in found[3]
+    assert "did you mean nas?" in found[4]
+    assert "DATACENTER__WEB__SECRET_KEY__FILE to a file" in found[6]
+
+
+def test_a_server_that_nobody_named_is_missed_in_production(tmp_path, monkeypatch) -> None:
+    text = f"environment: production\nweb: {{secret_key: {'k' * 32}}}\ndatabase: {{pool_size: 3}}\n"
+
+    found = told(monkeypatch, tmp_path / "settings.yaml", text)
+
+    assert [fault.split(":")[0] for fault in found] == ["broker.url", "database.url"]
+    assert "set DATACENTER__DATABASE__URL, or DATACENTER__DATABASE__URL__FILE to a file" in found[1]
 
 
 @pytest.mark.parametrize("flag", ["canary", "", "=canary"])

@@ -109,7 +109,6 @@ def test_a_secret_is_read_from_the_file_that_a_variable_names_without_the_end_of
     file = tmp_path / "key"
     file.write_bytes(content.encode())
     monkeypatch.setenv("DATACENTER__WEB__SECRET_KEY__FILE", str(file))
-    monkeypatch.setenv("DATACENTER__ENVIRONMENT", "production")
 
     assert load_settings().web.secret_key.get_secret_value() == "k" * 40
 
