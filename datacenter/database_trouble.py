@@ -10,6 +10,7 @@ UNREACHABLE = frozenset({1040, 1053, 2002, 2003, 2006, 2013, 2055})
 REFUSALS = {
     1044: "this user may not use the database; grant it, or name another user",
     1045: "the server refuses the user or the password; correct them",
+    1046: "the URL names no database; put its name behind the host",
     1049: "the server has no database of this name; create it, or correct the name",
     1142: "this user may not do that with the tables; grant it, or name another user",
     1698: "the server refuses the user or the password; correct them",

@@ -10,8 +10,13 @@ from datacenter.errors import SettingsInvalid
 from datacenter.ledger.doorbell import broker_settings
 from datacenter.settings import BrokerSettings
 
-REFUSED = ("AuthenticationError", "AccessRefused", "NotAllowed", "NoPermission")
-"""Names of errors, for which of the brokers' libraries are installed differs: the user, the password or the right to it."""
+REFUSED = {
+    "AuthenticationError": "the user or the password",
+    "AccessRefused": "the user or the password",
+    "NoPermissionError": "the user a right; it has to read, write and publish",
+    "NotAllowed": "the virtual host, which is missing or not this user's",
+}
+"""By the name of an error, for which of the brokers' libraries are installed differs: what the broker refuses."""
 ANSWER_SECONDS = 2.0
 
 
@@ -29,9 +34,10 @@ def look_for_broker(settings: BrokerSettings) -> str | None:
     try:
         connection.connect()
     except failures as error:
-        if any(type(cause).__name__ in REFUSED for cause in _causes(error)):
+        refused = [REFUSED[name] for name in map(_name, _causes(error)) if name in REFUSED]
+        if refused:
             raise SettingsInvalid(
-                f"broker.url: the broker at {place} refuses the user or the password; correct them"
+                f"broker.url: the broker at {place} refuses {refused[0]}; correct it"
             ) from None
         reason = str(error).strip().splitlines() or [type(error).__name__]
         return f"broker.url: no broker answers at {place} ({reason[0]}); is it up, and the address right?"
@@ -42,3 +48,7 @@ def look_for_broker(settings: BrokerSettings) -> str | None:
 
 def _causes(error: BaseException | None) -> list[BaseException]:
     return [error, *_causes(error.__cause__ or error.__context__)] if error is not None else []
+
+
+def _name(error: BaseException) -> str:
+    return type(error).__name__
