@@ -67,7 +67,11 @@ def _turn(name: str, work: Callable[[Resources], object], resources: Resources) 
         work(resources)
         outcome = "ok"
     except SQLAlchemyError as error:
-        log.warning("database unavailable", work=name, reason=trouble_of(error, resources.settings.database.url).reason)
+        log.warning(
+            "database unavailable",
+            work=name,
+            reason=trouble_of(error, resources.settings.database.url).reason,
+        )
     except Exception:
         # One bad row must not end the repair of all others.
         log.exception("a turn failed", work=name)
