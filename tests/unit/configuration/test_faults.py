@@ -12,7 +12,7 @@ environment: production
 web:
   prot: 8080
   port: 70000
-ports: 3
+public_urls: x
 lease_seconds: 30
 database:
   pool_size: canary
@@ -33,7 +33,7 @@ ledger.attempts: is given twice, first in line 10; remove one (FILE, line 11)
 ledger.backoff_seconds: must be more than 0 (FILE, line 12)
 limit: there is no such setting; did you mean limits? (DATACENTER__LIMIT__DEPTH)
 lifetimes.link_seconds: must be a number (--set)
-ports: there is no such setting; did you mean web.port? (FILE, line 5)
+public_urls: there is no such setting; did you mean web.public_url? (FILE, line 5)
 registration.allow: must be JSON: a list or a mapping (DATACENTER__REGISTRATION__ALLOW)
 storages.default.options.durable: must be text; put it in quotes (FILE, line 14)
 storages.default.role: must be 'platform', 'source' or 'both' (FILE, line 14)
