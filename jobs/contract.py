@@ -11,6 +11,7 @@ from datacenter.datasets.resources import Resources
 from datacenter.errors import LeaseLost
 from datacenter.ledger.leases import Claim, Publish, ShardPlan, Totals
 from datacenter.ledger.states import JobKind
+from storage_adapters.tables import TableStorage
 
 
 class Stopped(Exception):
@@ -77,6 +78,10 @@ class JobContext:
     def payload(self) -> dict[str, Any]:
         """What the request asked for."""
         return self.held.payload
+
+    def open_tables(self, name: str) -> TableStorage:
+        """The registered storage of tables. Waiting for its server is work that goes on, and ends when the shard should stop."""
+        return self.resources.storages.open_tables(name).watched(self.check)
 
     def report(self, *, files: int = 0, size_bytes: int = 0) -> None:
         """Add to this attempt's progress and stop if the shard should stop; see `check`."""

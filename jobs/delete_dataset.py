@@ -79,7 +79,7 @@ class DeleteDataset:
             )
         table = KeptTable.of_payload(job.payload)
         if table is not None:
-            drop_kept(job.resources, table)
+            drop_kept(job.open_tables(table.storage), table)
         dataset_id = job.payload["dataset_id"]
         return Ending(
             result={"dataset": dataset_id, "leftovers": 0},
@@ -135,7 +135,7 @@ def _tables_left(job: JobContext) -> list[str]:
     if table is None:
         return []
     try:
-        job.resources.storages.open_tables(table.storage).describe(table.name)
+        job.open_tables(table.storage).describe(table.name)
     except TableMissing:
         return []
     except (StorageError, Invalid):

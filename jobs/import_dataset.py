@@ -107,7 +107,7 @@ class ImportDataset:
         remove(storage, [staging.manifest_key])
         table = KeptTable.of_payload(job.payload)
         if table is not None:
-            drop_kept(job.resources, table)
+            drop_kept(job.open_tables(table.storage), table)
         return Ending(result=None, publish=lambda session: _failed(session, job.payload))
 
     def interrupted(self, session: Session, payload: dict[str, Any]) -> None:

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 
 from datacenter.datasets.kept_tables import KeptTable
-from datacenter.datasets.resources import Resources
 from storage_adapters.contract import DeleteOutcome, Storage
+from storage_adapters.tables import TableStorage
 
 
 def abort_uploads(storage: Storage, prefix: str) -> None:
@@ -25,11 +25,10 @@ def raise_first(outcomes: Iterable[DeleteOutcome]) -> None:
             raise outcome.error
 
 
-def drop_kept(resources: Resources, table: KeptTable) -> None:
+def drop_kept(tables: TableStorage, table: KeptTable) -> None:
     """Forget what was written of a table of ours, and drop it; what is not there counts as dropped.
 
     In this order: whoever publishes it at the same time does so before the one, or finds nothing to publish.
     """
-    tables = resources.storages.open_tables(table.storage)
     tables.abort_write(table.name, table.write_id)
     tables.drop_table(table.name)

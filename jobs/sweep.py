@@ -146,7 +146,8 @@ def remove_litter(resources: Resources) -> None:
 
 def _remove(resources: Resources, litter: Litter) -> bool:
     if holds_tables(resources.storages.describe(litter.storage).kind):
-        drop_kept(resources, KeptTable.named(litter.storage, litter.prefix))
+        tables = resources.storages.open_tables(litter.storage)
+        drop_kept(tables, KeptTable.named(litter.storage, litter.prefix))
         return True
     storage = resources.storages.open(litter.storage)
     abort_uploads(storage, litter.prefix)

@@ -8,6 +8,7 @@ import pyarrow as pa
 from fsspec import AbstractFileSystem
 
 from storage_adapters.contract import Health
+from storage_adapters.waiting import Check
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,6 +67,12 @@ class TableStorage(Protocol):
     @property
     def fs(self) -> AbstractFileSystem:
         """The fsspec face: tables are Parquet files, `database/table.parquet`."""
+
+    def watched(self, check: Check) -> "TableStorage":
+        """The same storage, for work that may be called off: `check` is called about every second that it waits for the server.
+
+        What `check` raises comes out of the method that waits, and what the server was asked for is ended there.
+        """
 
     def check(self) -> Health:
         """Connect and list, and say in words what is wrong."""

@@ -33,6 +33,7 @@ from storage_adapters.tables import (
     TableInfo,
     TableName,
 )
+from storage_adapters.waiting import Check, always_wanted
 
 BATCH_ROWS = 3
 HIDDEN_COLUMN = "datacenter_part"
@@ -61,6 +62,8 @@ class Content:
     queries: dict[str, pa.Table] = field(default_factory=dict)
     before_read: Callable[[Partition], None] = lambda _: None
     """Called when the reading of a partition begins."""
+    wait: Callable[[Check], None] = lambda _: None
+    """Called with the check of whoever asks, before anything is answered: a server that takes its time."""
     writes: dict[tuple[str, str], Write] = field(default_factory=dict)
     """What is not published, by database and id."""
     published: dict[str, tuple[str, Write]] = field(default_factory=dict)
@@ -74,13 +77,17 @@ class FakeTables:
     capabilities = TableCapabilities(write=True, snapshot=True)
     contents: ClassVar[dict[str, Content]] = {}
 
-    def __init__(self, content: Content, *, read_only: bool = False) -> None:
+    def __init__(self, content: Content, *, read_only: bool = False, check: Check = always_wanted) -> None:
         self._content = content
         self._read_only = read_only
+        self._check = check
 
     @classmethod
     def from_url(cls, url: str, options: Mapping[str, Any]) -> "FakeTables":
         return cls(cls.contents.setdefault(url, Content()), read_only=bool(options.get("read_only", False)))
+
+    def watched(self, check: Check) -> "FakeTables":
+        return FakeTables(self._content, read_only=self._read_only, check=check)
 
     def check(self) -> Health:
         return Health(ok=True, detail=f"tables seen: {len(self._content.tables)}")
@@ -190,6 +197,7 @@ class FakeTables:
         self._content.published.pop(str(table), None)
 
     def _must_write(self) -> None:
+        self._content.wait(self._check)
         if self._read_only:
             raise PermissionDenied("This storage is registered as read_only.")
 
@@ -209,11 +217,13 @@ class FakeTables:
         return write.pieces.get(number, write.schema.empty_table())
 
     def _find(self, table: TableName) -> pa.Table:
+        self._content.wait(self._check)
         if str(table) not in self._content.tables:
             raise TableMissing(f"There is no table {table}.", key=str(table))
         return self._content.tables[str(table)]
 
     def _answer(self, query: str) -> pa.Table:
+        self._content.wait(self._check)
         if query not in self._content.queries:
             raise QueryInvalid("The query must be one SELECT.")
         return self._content.queries[query]

@@ -54,6 +54,7 @@ class TableBench(Workbench):
         self.content.tables = {"zoo.animals": ANIMALS}
         self.content.queries = {}
         self.content.before_read = lambda _: None
+        self.content.wait = lambda _: None
 
 
 @contextmanager

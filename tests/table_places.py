@@ -75,6 +75,10 @@ class TablePlace:
         """Add a column to a table."""
         self.run(f"ALTER TABLE `{table.table}` ADD COLUMN more INT")
 
+    def running(self) -> str:
+        """What the server is busy with, as far as it tells."""
+        return ""
+
     def drop(self, table: TableName) -> None:
         """Drop a table, if it is there."""
         self.run(f"DROP TABLE IF EXISTS `{table.table.replace('`', '``')}`")
@@ -110,6 +114,9 @@ class MysqlPlace(TablePlace):
             for statement in statements:
                 cursor.execute(statement)
             return list(cursor.fetchall())
+
+    def running(self) -> str:
+        return str(self.run("SELECT INFO FROM information_schema.PROCESSLIST"))
 
     def fill(self, table: TableName, rows: pa.Table) -> None:
         self.open().write_table(table, rows.schema, rows.to_batches(max_chunksize=300))

@@ -4,9 +4,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from types import MethodType
-from typing import Any
+from typing import Any, cast
 
 from storage_adapters.errors import StorageError
+from storage_adapters.tables import TableStorage
+from storage_adapters.waiting import Check
 
 
 class NamedStorage:
@@ -23,6 +25,10 @@ class NamedStorage:
     def __getattr__(self, attribute: str) -> Any:
         found = getattr(self._adapter, attribute)
         return partial(self._call, found) if isinstance(found, MethodType) else found
+
+    def watched(self, check: Check) -> "NamedStorage":
+        """The same storage of tables, watched; see `TableStorage`."""
+        return NamedStorage(cast(TableStorage, self._adapter).watched(check), self._name)
 
     def _call(self, method: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
         with naming(self._name):

@@ -49,7 +49,7 @@ def changed(stored: dict[str, Any]) -> ObjectChanged:
 
 @contextmanager
 def _piece(job: JobContext, table: KeptTable, stored: dict[str, Any]) -> Iterator[Part]:
-    tables = job.resources.storages.open_tables(table.storage)
+    tables = job.open_tables(table.storage)
     partition = tables.part_partition(number_of_piece(stored["key"]))
     batches = _watched(job, tables.read_partition(table.name, partition))
     try:

@@ -71,7 +71,7 @@ def publish_parts(
 
 def _read(job: JobContext, spec: dict[str, Any], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
     source = job.payload["source"]
-    tables = job.resources.storages.open_tables(source["storage"])
+    tables = job.open_tables(source["storage"])
     if "query" not in source:
         partition = Partition(number=spec["partition"], token=spec["token"])
         yield from tables.read_partition(table_name(source), partition, schema=schema)

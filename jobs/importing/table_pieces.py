@@ -6,10 +6,8 @@ from typing import Any
 import pyarrow as pa
 
 from datacenter.datasets.kept_tables import PIECE_MEDIA_TYPE, KeptTable, number_of_piece, piece_number
-from datacenter.datasets.resources import Resources
 from datacenter.datasets.table_parts import RowCount, part_row
 from jobs.contract import JobContext
-from storage_adapters.tables import TableStorage
 
 NO_CRC = 0
 """A piece has no bytes of its own. Whether its rows are those that were imported, its note tells by their number."""
@@ -17,7 +15,7 @@ NO_CRC = 0
 
 def begin_table(job: JobContext, table: KeptTable, schema: pa.Schema) -> None:
     """Begin the write that every shard adds to; again, it is the same one. Raises: ColumnUnsupported, TableMissing."""
-    _tables(job.resources, table).begin_write(table.name, schema, write_id=table.write_id, keep_parts=True)
+    job.open_tables(table.storage).begin_write(table.name, schema, write_id=table.write_id, keep_parts=True)
 
 
 def write_pieces(
@@ -28,7 +26,7 @@ def write_pieces(
     Raises: LabelsInvalid, ValueUnsupported.
     """
     number, attempt = spec["partition"], job.held.token
-    tables = _tables(job.resources, table)
+    tables = job.open_tables(table.storage)
     filled = (batch for batch in batches if batch.num_rows)
     rows: list[dict[str, Any]] = []
     batch = next(filled, None)
@@ -56,16 +54,12 @@ def write_pieces(
 def publish_table(job: JobContext, table: KeptTable, results: Iterable[dict[str, Any]]) -> None:
     """Let the table appear with the pieces that count, and without those of attempts that do not."""
     counted = (number for result in results for number in result["pieces"])
-    _tables(job.resources, table).complete_write(table.name, table.write_id, parts=counted)
+    job.open_tables(table.storage).complete_write(table.name, table.write_id, parts=counted)
 
 
 def piece_numbers(rows: Iterable[dict[str, Any]]) -> list[int]:
     """The numbers of the pieces that the manifest rows name."""
     return [number_of_piece(row["key"]) for row in rows]
-
-
-def _tables(resources: Resources, table: KeptTable) -> TableStorage:
-    return resources.storages.open_tables(table.storage)
 
 
 class _Piece:

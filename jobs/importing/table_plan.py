@@ -33,7 +33,7 @@ def plan_table(job: JobContext, staging: Staging) -> Plan:
         LabelsInvalid: the label column is none.
     """
     source = job.payload["source"]
-    tables = job.resources.storages.open_tables(source["storage"])
+    tables = job.open_tables(source["storage"])
     schema = (
         tables.validate_query(source["query"]) if "query" in source else tables.describe(table_name(source))
     )

@@ -19,6 +19,7 @@ from storage_adapters.hive.faults import fault_of, translate, translated
 from storage_adapters.hive.options import HiveOptions
 from storage_adapters.hive.rows import wire_array
 from storage_adapters.hive.transport import SocketTransport, open_transport
+from storage_adapters.waiting import Check, always_wanted
 
 PROTOCOL = ttypes.TProtocolVersion.HIVE_CLI_SERVICE_PROTOCOL_V6
 """Of Hive 0.13: the first that sends columns."""
@@ -91,6 +92,7 @@ class Session:
     def close(self) -> None:
         """End what is still running, and the session; a server that does not answer is left alone."""
         self._ends = time.monotonic() + _CLOSE_SECONDS
+        self._wire.check = always_wanted
         with suppress(StorageError):
             if not self._in_step:
                 _end_elsewhere(self._options, self._open)
@@ -146,6 +148,7 @@ class Session:
         pause = 0.0
         # Most servers hold the answer back until there is news; others are asked again.
         while (answer := self._call("GetOperationStatus", request)).operationState in _RUNNING:
+            self._wire.check()
             pause = next(pauses, pause)
             time.sleep(pause)
         if answer.operationState != ttypes.TOperationState.FINISHED_STATE:
@@ -208,13 +211,14 @@ class Result:
 
 
 @contextmanager
-def connected(options: HiveOptions) -> Iterator[Session]:
-    """A session under our settings; errors inside come out as the storage's.
+def connected(options: HiveOptions, check: Check = always_wanted) -> Iterator[Session]:
+    """A session under our settings; errors inside come out as the storage's. `check` is called about every second of a wait.
 
     Raises:
         StorageUnavailable, PermissionDenied, ConfigurationInvalid: no connection, or no login.
     """
     with translated(), _client(options) as (client, wire):
+        wire.check = check
         session = Session(options, client, wire)
         try:
             yield session

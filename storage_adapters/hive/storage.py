@@ -1,6 +1,7 @@
 """The Hive storage: the contract of tables, of which it keeps the half that reads."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from typing import NoReturn
 
 import pyarrow as pa
@@ -21,6 +22,7 @@ from storage_adapters.table_filesystem import TableFileSystem
 from storage_adapters.table_source import Source
 from storage_adapters.table_urls import server_of
 from storage_adapters.tables import WHOLE_TABLE, Partition, TableCapabilities, TableInfo, TableName
+from storage_adapters.waiting import Check, always_wanted
 
 
 class HiveStorage:
@@ -33,9 +35,12 @@ class HiveStorage:
 
     capabilities = TableCapabilities()
 
-    def __init__(self, options: HiveOptions, staging: Staging | None = None) -> None:
+    def __init__(
+        self, options: HiveOptions, staging: Staging | None = None, check: Check = always_wanted
+    ) -> None:
         self._options = options
         self._staging = staging
+        self._check = check
 
     @classmethod
     def from_url(cls, url: str, options: Mapping[str, OptionValue]) -> "HiveStorage":
@@ -54,10 +59,13 @@ class HiveStorage:
     def fs(self) -> TableFileSystem:
         return TableFileSystem(self)
 
+    def watched(self, check: Check) -> "HiveStorage":
+        return HiveStorage(self._options, self._staging, check)
+
     def check(self) -> Health:
         place = f"{self._options.host}:{self._options.port}"
         try:
-            with connected(self._options) as session:
+            with self._connected() as session:
                 names = catalog.list_databases(session)
         except StorageError as error:
             return Health(ok=False, detail=f"{place}: {error.detail}")
@@ -69,20 +77,20 @@ class HiveStorage:
         return Health(ok=staging.ok, detail=f"{found} Staging: {staging.detail}")
 
     def list_databases(self) -> Iterator[str]:
-        with connected(self._options) as session:
+        with self._connected() as session:
             yield from catalog.list_databases(session)
 
     def list_tables(self, database: str) -> Iterator[TableInfo]:
-        with connected(self._options) as session:
+        with self._connected() as session:
             yield from catalog.list_tables(session, database)
 
     def describe(self, table: TableName) -> pa.Schema:
-        with connected(self._options) as session:
+        with self._connected() as session:
             return schema_of(self._probe(session, catalog.find_table(session, table)))
 
     def list_partitions(self, table: TableName, *, rows: int) -> Iterator[Partition]:
         """See the contract. A piece is a partition of Hive's, however many rows it has; without any, the table is one."""
-        with connected(self._options) as session:
+        with self._connected() as session:
             pieces = 0
             for token in catalog.list_partitions(session, catalog.find_table(session, table)):
                 yield Partition(number=pieces, token=token)
@@ -93,7 +101,7 @@ class HiveStorage:
     def read_partition(
         self, table: TableName, partition: Partition, *, schema: pa.Schema | None = None
     ) -> Iterator[pa.RecordBatch]:
-        with connected(self._options) as session:
+        with self._connected() as session:
             source = catalog.find_table(session, table)
             columns = self._probe(session, source)
             source.expect(schema_of(columns), schema)
@@ -107,14 +115,14 @@ class HiveStorage:
 
     def validate_query(self, query: str) -> pa.Schema:
         source = query_source(query)
-        with connected(self._options) as session:
+        with self._connected() as session:
             return schema_of(self._probe(session, source))
 
     def read_query(self, query: str) -> Iterator[pa.RecordBatch]:
         """See the contract. The time limit includes the reading of the rows, except of those that were pushed down."""
         source = query_source(query)
         limit = self._options.query_rows
-        with connected(self._options) as session:
+        with self._connected() as session:
             session.limit(self._options.query_seconds)
             rows = 0
             for batch in self._read(session, source, self._probe(session, source)):
@@ -151,6 +159,9 @@ class HiveStorage:
 
     def drop_table(self, table: TableName) -> None:
         _refuse()
+
+    def _connected(self) -> AbstractContextManager[Session]:
+        return connected(self._options, self._check)
 
     def _probe(self, session: Session, source: Source) -> list[Column]:
         return probe(session, source, nested=self._staging is not None)

@@ -11,6 +11,7 @@ from storage_adapters.errors import ServerUntrusted
 from storage_adapters.hive.options import HiveOptions
 from storage_adapters.reach import Reach, refuse_near
 from storage_adapters.tls import tls_context
+from storage_adapters.waiting import Check, always_wanted, receive
 
 _READ_BYTES = 1024 * 1024
 _LONGEST_BYTES = 1024 * 1024 * 1024
@@ -22,6 +23,9 @@ class SocketTransport(TTransportBase):  # type: ignore[misc]  # thrift publishes
 
     def __init__(self, connection: socket.socket) -> None:
         self._socket = connection
+        self._seconds = float(connection.gettimeout() or 0)
+        self.check: Check = always_wanted
+        """Called about every second that a read waits."""
 
     def isOpen(self) -> bool:  # noqa: N802 - Thrift's name
         """Whether it was not closed."""
@@ -36,11 +40,12 @@ class SocketTransport(TTransportBase):  # type: ignore[misc]  # thrift publishes
 
     def settimeout(self, seconds: float) -> None:
         """How long one read or write may wait."""
+        self._seconds = seconds
         self._socket.settimeout(seconds)
 
     def read(self, size: int) -> bytes:
         """At least one byte and at most `size`. Raises: OSError."""
-        data = self._socket.recv(size)
+        data = receive(self._socket, size, seconds=self._seconds, check=self.check)
         if not data:
             raise ConnectionError("the server closed the connection")
         return data
@@ -49,13 +54,10 @@ class SocketTransport(TTransportBase):  # type: ignore[misc]  # thrift publishes
         """Exactly `size` bytes. Raises: OSError, ServerUntrusted."""
         if size > _LONGEST_BYTES:
             raise ServerUntrusted("The server answers in another protocol than HiveServer2's binary one.")
-        data = bytearray(size)
-        view = memoryview(data)
-        while view:
-            received = self._socket.recv_into(view)
-            if not received:
-                raise ConnectionError("the server closed the connection")
-            view = view[received:]
+        # Memory grows with what comes, not with what is announced.
+        data = bytearray()
+        while len(data) < size:
+            data += self.read(min(size - len(data), _READ_BYTES))
         return bytes(data)
 
     def write(self, data: bytes) -> None:

@@ -4,38 +4,48 @@ import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 import pymysql
 
+from storage_adapters.mysql.answers import listen
 from storage_adapters.mysql.faults import translated
 from storage_adapters.mysql.options import MysqlOptions
 from storage_adapters.reach import Reach, refuse_near
 from storage_adapters.tls import tls_context
+from storage_adapters.waiting import Check, always_wanted
 
 Connection: TypeAlias = "pymysql.Connection[Any]"
 
 SQL_MODE = "STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION"
 """Strict, so that no value is cut silently; without ANSI_QUOTES and NO_BACKSLASH_ESCAPES, so that we know how text is read."""
 
+_END_SECONDS = 10
+
 
 @contextmanager
-def connected(options: MysqlOptions, *, writing: bool = False) -> Iterator[Connection]:
+def connected(
+    options: MysqlOptions, *, writing: bool = False, check: Check = always_wanted
+) -> Iterator[Connection]:
     """A connection in UTC and utf8mb4, read-only unless `writing`; errors inside come out as the storage's.
 
-    LOCAL INFILE is off and several statements in one are off. On leaving, whatever the server still has to
-    send is not waited for.
+    LOCAL INFILE is off and several statements in one are off. `check` is called about every second of a wait. On
+    leaving, whatever the server still has to send is not waited for, and what was asked and given up is ended there.
 
     Raises:
         StorageUnavailable, PermissionDenied, ConfigurationInvalid: no connection.
     """
     with translated():
         connection = _connect(options)
+        answers = listen(connection, seconds=options.stall_seconds, check=check)
         try:
             execute(connection, *_session(options, writing))
             yield connection
         finally:
             hang_up(connection)
+            if answers.left_open:
+                _end_elsewhere(options, connection)
 
 
 def execute(connection: Connection, *statements: str) -> int:
@@ -77,6 +87,16 @@ def hang_up(connection: Connection) -> None:
     forget_rows(connection)
     with suppress(pymysql.Error, OSError):
         connection.close()
+
+
+def _end_elsewhere(options: MysqlOptions, connection: Connection) -> None:
+    """End what a connection asked for by another one: a server sees that its client is gone only when it has a row to send."""
+    with suppress(pymysql.Error, OSError):
+        other = _connect(replace(options, stall_seconds=_END_SECONDS))
+        try:
+            execute(other, f"KILL {connection.thread_id()}")  # type: ignore[no-untyped-call]  # untyped in the stubs
+        finally:
+            hang_up(other)
 
 
 def _connect(options: MysqlOptions) -> Connection:

@@ -1,6 +1,7 @@
 """The MySQL storage: the contract of tables, composed of what the files beside this one do."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
 
 import pyarrow as pa
 
@@ -22,6 +23,7 @@ from storage_adapters.mysql.reading import begin_snapshot, probe, stream
 from storage_adapters.options import OptionValue
 from storage_adapters.table_filesystem import TableFileSystem
 from storage_adapters.tables import Partition, TableCapabilities, TableInfo, TableName
+from storage_adapters.waiting import Check, always_wanted
 
 
 class MysqlStorage:
@@ -34,8 +36,9 @@ class MysqlStorage:
 
     capabilities = TableCapabilities(write=True, snapshot=True)
 
-    def __init__(self, options: MysqlOptions) -> None:
+    def __init__(self, options: MysqlOptions, check: Check = always_wanted) -> None:
         self._options = options
+        self._check = check
 
     @classmethod
     def from_url(cls, url: str, options: Mapping[str, OptionValue]) -> "MysqlStorage":
@@ -46,10 +49,13 @@ class MysqlStorage:
     def fs(self) -> TableFileSystem:
         return TableFileSystem(self)
 
+    def watched(self, check: Check) -> "MysqlStorage":
+        return MysqlStorage(self._options, check)
+
     def check(self) -> Health:
         place = f"{self._options.host}:{self._options.port}"
         try:
-            with connected(self._options) as connection:
+            with self._connected() as connection:
                 names = catalog.list_databases(connection)
                 cipher = fetch(connection, "SHOW SESSION STATUS LIKE 'Ssl_cipher'")
                 version = server_version(connection)
@@ -62,19 +68,19 @@ class MysqlStorage:
         )
 
     def list_databases(self) -> Iterator[str]:
-        with connected(self._options) as connection:
+        with self._connected() as connection:
             yield from catalog.list_databases(connection)
 
     def list_tables(self, database: str) -> Iterator[TableInfo]:
-        with connected(self._options) as connection:
+        with self._connected() as connection:
             yield from catalog.list_tables(connection, database)
 
     def describe(self, table: TableName) -> pa.Schema:
-        with connected(self._options) as connection:
+        with self._connected() as connection:
             return probe(connection, catalog.find_table(connection, table))
 
     def list_partitions(self, table: TableName, *, rows: int) -> Iterator[Partition]:
-        with connected(self._options) as connection:
+        with self._connected() as connection:
             source = catalog.find_table(connection, table)
             begin_snapshot(connection)
             key = catalog.primary_key(connection, table)
@@ -83,7 +89,7 @@ class MysqlStorage:
     def read_partition(
         self, table: TableName, partition: Partition, *, schema: pa.Schema | None = None
     ) -> Iterator[pa.RecordBatch]:
-        with connected(self._options) as connection:
+        with self._connected() as connection:
             source = catalog.find_table(connection, table)
             begin_snapshot(connection)
             found = probe(connection, source)
@@ -94,7 +100,7 @@ class MysqlStorage:
 
     def validate_query(self, query: str) -> pa.Schema:
         source = query_source(query)
-        with connected(self._options) as connection:
+        with self._connected() as connection:
             begin_snapshot(connection)
             return probe(connection, source)
 
@@ -102,7 +108,7 @@ class MysqlStorage:
         """See the contract. The time limit is the server's; MariaDB's counts the reading of the rows, too."""
         source = query_source(query)
         limit = self._options.query_rows
-        with connected(self._options) as connection:
+        with self._connected() as connection:
             _limit_time(connection, self._options.query_seconds)
             begin_snapshot(connection)
             schema = probe(connection, source)
@@ -118,10 +124,10 @@ class MysqlStorage:
     ) -> None:
         self._must_write()
         write_id = staging.new_write_id()
-        with connected(self._options, writing=True) as connection:
+        with self._connected(writing=True) as connection:
             staging.create_staging(connection, table, schema, write_id)
         try:
-            with connected(self._options, writing=True) as connection:
+            with self._connected(writing=True) as connection:
                 name = staging.staging_name(table, write_id)
                 writing.insert_rows(connection, table, name, _checked(table, schema, batches))
                 publish(connection, table, write_id, parts=None, replace=replace)
@@ -138,7 +144,7 @@ class MysqlStorage:
         self._must_write()
         write_id = staging.new_write_id() if write_id is None else write_id
         key = pieces.hidden_key() if keep_parts else pieces.passing_key()
-        with connected(self._options, writing=True) as connection:
+        with self._connected(writing=True) as connection:
             staging.create_staging(connection, table, schema, write_id, key)
         return write_id
 
@@ -146,25 +152,28 @@ class MysqlStorage:
         self, table: TableName, write_id: str, number: int, batches: Iterable[pa.RecordBatch]
     ) -> int:
         self._must_write()
-        with connected(self._options, writing=True) as connection:
+        with self._connected(writing=True) as connection:
             return writing.replace_part(connection, table, write_id, number, batches)
 
     def complete_write(
         self, table: TableName, write_id: str, *, parts: Iterable[int] | None = None, replace: bool = False
     ) -> None:
         self._must_write()
-        with connected(self._options, writing=True) as connection:
+        with self._connected(writing=True) as connection:
             publish(connection, table, write_id, parts=parts, replace=replace)
 
     def abort_write(self, table: TableName, write_id: str) -> None:
         self._must_write()
-        with connected(self._options, writing=True) as connection:
+        with self._connected(writing=True) as connection:
             staging.drop_staging(connection, table, write_id)
 
     def drop_table(self, table: TableName) -> None:
         self._must_write()
-        with connected(self._options, writing=True) as connection:
+        with self._connected(writing=True) as connection:
             drop(connection, table)
+
+    def _connected(self, *, writing: bool = False) -> AbstractContextManager[Connection]:
+        return connected(self._options, writing=writing, check=self._check)
 
     def _must_write(self) -> None:
         if self._options.read_only:

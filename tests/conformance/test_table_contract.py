@@ -1,6 +1,7 @@
 """The contract of table storages over every one of them, against its real server; who writes does that in
 `test_table_writing`."""
 
+import time
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
@@ -24,6 +25,11 @@ from storage_adapters.tables import WHOLE_TABLE, Partition, TableName, TableStor
 pytestmark = pytest.mark.real
 
 
+class CalledOff(Exception):
+    """Nobody wants the answer any more."""
+
+
+A_MINUTE = 60
 READ_BY = pytest.mark.parametrize("place", sorted(PLACES), indirect=True)
 """Where it matters how the rows come: also over what an engine pushes down."""
 
@@ -204,6 +210,24 @@ def test_a_query_has_limits_of_rows_and_time(place: TablePlace, rows: TableName)
     assert sum(b.num_rows for b in place.open(query_rows=1000).read_query(f"SELECT id FROM {name}")) == 1000
     with pytest.raises(QueryLimit):
         list(place.open(query_seconds=2).read_query(place.slow_query))
+
+
+@READ_BY
+def test_a_query_that_is_called_off_is_ended_at_the_server(place: TablePlace) -> None:
+    """Two of them would keep both of Spark's threads, and nobody else's query could begin."""
+
+    def call_off() -> None:
+        raise CalledOff
+
+    for _ in range(2):
+        with pytest.raises(CalledOff):
+            list(place.open().watched(call_off).read_query(place.slow_query))
+    (batch,) = place.open(query_seconds=60).read_query("SELECT 1 AS n")
+    assert batch.to_pylist() == [{"n": 1}]
+    until = time.monotonic() + A_MINUTE
+    while place.slow_query in place.running():
+        assert time.monotonic() < until, "the server still runs it"
+        time.sleep(0.1)
 
 
 def test_a_dead_port_and_an_unknown_name_are_told_apart(place: TablePlace) -> None:
