@@ -32,6 +32,7 @@ SPARK = Engine(
     settings={
         "spark.sql.session.timeZone": "UTC",  # in which moments are written as text
         "spark.sql.variable.substitute": "false",  # else ${env:…} shows the server's environment
+        "spark.sql.runSQLOnFiles": "false",  # else text.`file:///etc/passwd` shows any file that the server can read
         "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
         "spark.sql.parquet.datetimeRebaseModeInWrite": "CORRECTED",  # one calendar for all years
         # The metastore finds no partitions by a column of an odd name, and Spark gives up unless it is told.

@@ -10,6 +10,8 @@ HIVE_SQL = Dialect(
     comment=r"/\*.*?\*/ | --[^\n]*",
     refused={
         r"[rR](?=['\"])": "a raw string, r'…', which Hive and Spark read differently",
+        # The sessions of Spark refuse it, too, if the server says that it is Spark.
+        rf"\.{_BLANK}[`\"](?:[\w.+-]+:)?/": "a file in the place of a table",
         rf"(?i:USING)(?={_BLANK}['\"])": "USING with a program, which would run on the server",
     },
     forbidden={

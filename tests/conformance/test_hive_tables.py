@@ -8,7 +8,9 @@ import pyarrow as pa
 import pytest
 from table_places import ROWS, HivePlace, hive_place, read_table
 
-from storage_adapters.errors import QueryLimit, StorageError, TableChanged
+from storage_adapters.contract import NewObject
+from storage_adapters.errors import QueryInvalid, QueryLimit, StorageError, TableChanged
+from storage_adapters.table_source import Source
 from storage_adapters.tables import WHOLE_TABLE
 
 pytestmark = pytest.mark.real
@@ -127,6 +129,24 @@ def test_a_query_that_ran_too_long_is_ended_at_the_server(place: HivePlace, push
     (batch,) = replace(place, options={}).open().read_query("SELECT COUNT(*) AS n FROM range(0, 10, 1, 2)")
     assert batch.to_pylist() == [{"n": 10}]
     assert staged(place) == []
+
+
+def test_a_query_reads_no_file_of_the_server(place: HivePlace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where what looks like a file's path gets past us."""
+    for outcome in place.files.put_many([NewObject(key="secret.txt", data=b"secret")]):
+        assert outcome.error is None
+    path = f"text.`{place.directory}/secret.txt`"
+    with pytest.raises(QueryInvalid, match="a file in the place of a table"):
+        place.open().validate_query(f"SELECT * FROM {path}")
+    for storage in (place.open(), replace(place, options={}).open()):
+        monkeypatch.setattr(
+            "storage_adapters.hive.storage.query_source",
+            lambda _: Source(title="the query", sql=f"(SELECT * FROM {path}) `query`"),
+        )
+        with pytest.raises(StorageError):
+            storage.validate_query("")
+        with pytest.raises(StorageError):
+            list(storage.read_query(""))
 
 
 def test_check_tells_of_a_staging_directory_that_cannot_be_used(place: HivePlace) -> None:

@@ -21,6 +21,7 @@ from storage_adapters.one_select import one_select
         ("SELECT a FROM b JOIN c USING (d)", "SELECT a FROM b JOIN c USING (d)"),
         ("SELECT `insert`, t.into FROM t", "SELECT `insert`, t.into FROM t"),
         ("SELECT a.`reflect`, 中文 FROM a", "SELECT a.`reflect`, 中文 FROM a"),
+        ("SELECT a.`km/h`, '.`/x' FROM b.`a`", "SELECT a.`km/h`, '.`/x' FROM b.`a`"),
     ],
 )
 def test_one_select_is_kept_without_its_comments(query: str, kept: str) -> None:
@@ -44,6 +45,9 @@ def test_one_select_is_kept_without_its_comments(query: str, kept: str) -> None:
         ('SELECT R"a"', "raw string"),
         ("SELECT '${env:HOME}'", "variable"),
         ("SELECT `${hiveconf:x}` FROM a", "variable"),
+        ("SELECT * FROM text.`file:///etc/passwd`", "a file"),
+        ("SELECT * FROM `csv` . /* so */ `http://169.254.169.254/latest`", "a file"),
+        ("SELECT * FROM parquet.`/warehouse/of/others`", "a file"),
         ("SET spark.sql.x = 1", "SET"),
         ("ADD JAR a", "ADD"),
         ("SELECT 1 # a comment elsewhere\n; DROP TABLE a", "more than one"),
