@@ -5,13 +5,22 @@ from storage_adapters.table_source import Source
 
 MYSQL = Dialect(
     comment=r"/\*.*?\*/ | \#[^\n]* | --(?=[\s\x00-\x20]|\Z)[^\n]*",
-    refused={r"/\*M?!": "a comment that the server would run: /*! … */"},
+    refused={
+        r"/\*M?!": "a comment that the server would run: /*! … */",
+        r"\?": "a ?, which stands for a value that nobody gives",
+    },
     forbidden={
         "INTO": "writes elsewhere than to the dataset",
         "LOAD_FILE": "reads files of the server",
-        "GET_LOCK": "takes a lock",
-        "RELEASE_LOCK": "takes a lock",
+        **dict.fromkeys(("GET_LOCK", "RELEASE_LOCK", "RELEASE_ALL_LOCKS"), "takes a lock"),
         "SLEEP": "waits for nothing",
+        **dict.fromkeys(
+            (
+                *("MASTER_GTID_WAIT", "MASTER_POS_WAIT", "SOURCE_POS_WAIT"),
+                *("WAIT_FOR_EXECUTED_GTID_SET", "WAIT_UNTIL_SQL_THREAD_AFTER_GTIDS"),
+            ),
+            "waits for another server",
+        ),
         "BENCHMARK": "works for nothing",
     },
     locking={"UPDATE": "FOR", "SHARE": "FOR", "MODE": "SHARE"},

@@ -7,7 +7,7 @@ import pyarrow as pa
 from storage_adapters.mysql.columns import read_columns
 from storage_adapters.mysql.connection import Connection, execute, result_of
 from storage_adapters.mysql.names import quote_name
-from storage_adapters.mysql.statements import execute_select
+from storage_adapters.mysql.statements import execute_select, prepare_select
 from storage_adapters.mysql.values import decode_rows
 from storage_adapters.mysql.wire import read_blocks
 from storage_adapters.table_source import Source
@@ -16,8 +16,16 @@ SNAPSHOT = "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY"
 """InnoDB then shows the table as it is now, however long the reading takes; other engines show what they have."""
 
 
+def probe_query(connection: Connection, source: Source) -> pa.Schema:
+    """The columns of the query, which is prepared and not run: without a row to give it can take as long as with them.
+
+    Raises: ColumnUnsupported.
+    """
+    return read_columns(source.title, prepare_select(connection, f"SELECT * FROM {source.sql}"))
+
+
 def probe(connection: Connection, source: Source) -> pa.Schema:
-    """The columns of the source, which is prepared and not run. Raises: ColumnUnsupported."""
+    """The columns of the table; until the transaction ends it keeps them, and its name. Raises: ColumnUnsupported."""
     connection.query(f"SELECT * FROM {source.sql} LIMIT 0")
     return read_columns(source.title, result_of(connection).fields)
 

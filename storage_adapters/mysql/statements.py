@@ -8,6 +8,7 @@ from struct import Struct
 from typing import Any
 
 from pymysql.constants import COMMAND
+from pymysql.protocol import FieldDescriptorPacket
 
 from storage_adapters.errors import ServerUntrusted
 from storage_adapters.mysql.columns import ServerField
@@ -30,16 +31,10 @@ def execute_select(connection: Connection, statement: str, *, columns: int) -> l
         pymysql.Error: the server refuses the statement.
         ServerUntrusted: it answers with anything but rows.
     """
-    talk: Any = connection
-    talk._execute_command(COMMAND.COM_STMT_PREPARE, statement)
-    answer = talk._read_packet()
-    if not answer.is_ok_packet():
-        raise ServerUntrusted("The server answered a SELECT without preparing it.")
-    number, prepared, parameters = _PREPARED.unpack_from(answer.get_all_data())
-    if (prepared, parameters) != (columns, 0):
+    number, prepared = _prepare(connection, statement)
+    if len(prepared) != columns:
         raise ServerUntrusted("The server prepared another statement than the SELECT.")
-    for _ in range(prepared + 1):  # they come once more with the rows; a packet ends them
-        talk._read_packet()
+    talk: Any = connection
     talk._execute_command(COMMAND.COM_STMT_EXECUTE, _EXECUTE.pack(number, _NO_CURSOR, 1))
     talk._read_query_result(unbuffered=True)
     result = result_of(connection)
@@ -47,3 +42,23 @@ def execute_select(connection: Connection, statement: str, *, columns: int) -> l
         raise ServerUntrusted("The server answered a SELECT without its columns.")
     fields: list[ServerField] = result.fields
     return fields
+
+
+def prepare_select(connection: Connection, statement: str) -> list[ServerField]:
+    """The columns of a SELECT as the server describes them, who does not run it. Raises as `execute_select`."""
+    return _prepare(connection, statement)[1]
+
+
+def _prepare(connection: Connection, statement: str) -> tuple[int, list[ServerField]]:
+    """The number and the columns of a statement without parameters."""
+    talk: Any = connection
+    talk._execute_command(COMMAND.COM_STMT_PREPARE, statement)
+    answer = talk._read_packet()
+    if not answer.is_ok_packet():
+        raise ServerUntrusted("The server answered a SELECT without preparing it.")
+    number, columns, parameters = _PREPARED.unpack_from(answer.get_all_data())
+    if parameters or not columns:
+        raise ServerUntrusted("The server prepared another statement than the SELECT.")
+    fields = [talk._read_packet(FieldDescriptorPacket) for _ in range(columns)]
+    talk._read_packet()  # it ends them
+    return number, fields

@@ -19,7 +19,7 @@ from storage_adapters.mysql.options import MysqlOptions, options_from_url
 from storage_adapters.mysql.partitions import KeyRange, cut_table, where_in_range
 from storage_adapters.mysql.publishing import publish
 from storage_adapters.mysql.queries import query_source
-from storage_adapters.mysql.reading import begin_snapshot, probe, stream
+from storage_adapters.mysql.reading import begin_snapshot, probe, probe_query, stream
 from storage_adapters.options import OptionValue
 from storage_adapters.table_filesystem import TableFileSystem
 from storage_adapters.tables import Partition, TableCapabilities, TableInfo, TableName
@@ -101,8 +101,8 @@ class MysqlStorage:
     def validate_query(self, query: str) -> pa.Schema:
         source = query_source(query)
         with self._connected() as connection:
-            begin_snapshot(connection)
-            return probe(connection, source)
+            _limit_time(connection, self._options.query_seconds)
+            return probe_query(connection, source)
 
     def read_query(self, query: str) -> Iterator[pa.RecordBatch]:
         """See the contract. The time limit is the server's; MariaDB's counts the reading of the rows, too."""
@@ -111,7 +111,7 @@ class MysqlStorage:
         with self._connected() as connection:
             _limit_time(connection, self._options.query_seconds)
             begin_snapshot(connection)
-            schema = probe(connection, source)
+            schema = probe_query(connection, source)
             rows = 0
             for batch in stream(connection, source, schema, f"LIMIT {limit + 1}" if limit else ""):
                 rows += batch.num_rows

@@ -10,6 +10,7 @@ from table_places import ROWS, MysqlPlace, mysql_place, read_table
 
 from storage_adapters.errors import (
     PermissionDenied,
+    QueryLimit,
     StorageUnavailable,
     TableChanged,
     UploadMissing,
@@ -97,6 +98,20 @@ def test_a_reader_sees_the_table_as_it_was_when_it_began(
     place.run(f"UPDATE `{table.table}` SET v = 1", f"DELETE FROM `{table.table}` WHERE id % 2 = 0")
     whole = pa.Table.from_batches([first, *batches])
     assert whole == rows
+
+
+def test_the_columns_of_a_query_are_known_without_running_it(
+    storage: TableStorage, place: MysqlPlace, table: TableName
+) -> None:
+    """The server would count before it gives no row at all."""
+    write(storage, table)
+    name = f"`{place.database}`.`{table.table}`"
+    count = f"SELECT COUNT(*) FROM {', '.join(f'{name} AS t{number}' for number in range(5))}"
+    slow = f"SELECT ({count}) AS c"
+    schema = place.open(query_seconds=3).validate_query(slow)
+    assert schema.equals(pa.schema([("c", pa.int64())]))
+    with pytest.raises(QueryLimit):
+        list(place.open(query_seconds=3).read_query(slow))
 
 
 def test_a_query_cannot_write_even_through_a_function(
