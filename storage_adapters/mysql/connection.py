@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any, TypeAlias
 
 import pymysql
+from pymysql.constants import CR
 
 from storage_adapters.mysql.answers import listen
 from storage_adapters.mysql.faults import translated
@@ -121,8 +122,13 @@ def _connect(options: MysqlOptions) -> Connection:
 
 
 def _far_socket(options: MysqlOptions) -> socket.socket:
-    """A connection to the server that was looked at before anything is said. Raises: AddressRefused."""
-    connected = socket.create_connection((options.host, options.port), options.connect_seconds)
+    """A connection to the server that was looked at before anything is said. Raises: AddressRefused, pymysql.Error."""
+    try:
+        connected = socket.create_connection((options.host, options.port), options.connect_seconds)
+    except OSError as error:
+        # As PyMySQL says it of a connection of its own.
+        words = f"Can't connect to MySQL server on {options.host!r} ({error})"
+        raise pymysql.OperationalError(CR.CR_CONN_HOST_ERROR, words) from error
     refuse_near(connected)
     connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
