@@ -186,6 +186,14 @@ class LedgerSettings(Section):
         return self
 
 
+class WorkerSettings(Section):
+    grace_seconds: Seconds = 10
+    """How long a worker that is told to stop goes on with what it holds before it hands it back unharmed.
+
+    It is gone 10 seconds later at the latest: give a pod `terminationGracePeriodSeconds` of 15 seconds more than this.
+    """
+
+
 class LimitSettings(Section):
     upload_bytes: int = Field(default=200 * GIB, gt=0)
     """The largest upload."""
@@ -295,6 +303,8 @@ class Settings(Section):
     """The storage that datasets are kept on when a request names none."""
     ledger: LedgerSettings = LedgerSettings()
     """Leases, retries and repair: when work counts as lost, and how often it is tried again."""
+    worker: WorkerSettings = WorkerSettings()
+    """How a worker ends."""
     limits: LimitSettings = LimitSettings()
     """What an upload or an archive may hold at most."""
     shards: ShardSettings = ShardSettings()

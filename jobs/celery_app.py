@@ -6,7 +6,12 @@ import socket
 
 import structlog
 from celery import Celery
-from celery.signals import setup_logging, worker_process_shutdown, worker_shutting_down
+from celery.signals import (
+    setup_logging,
+    worker_process_init,
+    worker_process_shutdown,
+    worker_shutting_down,
+)
 
 from datacenter.datasets.resources import open_resources
 from datacenter.ledger.doorbell import RING_TASK, broker_queue, broker_settings
@@ -14,6 +19,7 @@ from datacenter.liveness import Role, SignOfLife
 from datacenter.settings import Settings
 from datacenter.tracing import configure_tracing, tracer
 from jobs import memory
+from jobs.ending import ending_step, ignore_end_signals
 from jobs.engine import Engine
 from jobs.liveness import give_signs
 from jobs.registry import runners
@@ -28,6 +34,7 @@ def create_app(settings: Settings, queues: list[str], stop: StopFlag) -> Celery:
     Rings are acknowledged as soon as they are heard: what was rung for is in the ledger, and a lost ring is
     made good by the sweep. So no ring is held while a shard runs, whatever the broker's timeouts are.
     """
+    stop.grace_seconds = settings.worker.grace_seconds
     app = Celery("datacenter", broker=settings.broker.url, set_as_current=False)
     app.conf.update(broker_settings(settings.broker))
     app.conf.update(
@@ -49,7 +56,14 @@ def create_app(settings: Settings, queues: list[str], stop: StopFlag) -> Celery:
         owner = f"{socket.gethostname()}:{process_id}"
         configure_tracing(settings.tracing, "worker")
         resources = open_resources(settings)
-        ready = Engine(resources, runners(), owner, stopping=stop.is_raised, must_stop=stop.grace_is_over)
+        ready = Engine(
+            resources,
+            runners(),
+            owner,
+            stopping=stop.is_raised,
+            must_stop=stop.grace_is_over,
+            overdue=stop.is_overdue,
+        )
         memory.prepare()
         return ready
 
@@ -69,8 +83,15 @@ def create_app(settings: Settings, queues: list[str], stop: StopFlag) -> Celery:
     def send_spans(**_: object) -> None:
         tracer().close()
 
+    @worker_process_init.connect(weak=False)
+    def leave_the_end_to_the_parent(**_: object) -> None:
+        ignore_end_signals()
+
     @worker_shutting_down.connect(weak=False)
     def stop_claiming(**_: object) -> None:
-        stop.raise_()
+        # Told by remote control, or by a signal in the moment before our step listens.
+        if not stop.is_raised():
+            stop.raise_()
 
+    app.steps["worker"].add(ending_step(stop, settings.broker, queues))
     return app

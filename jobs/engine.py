@@ -40,12 +40,15 @@ class Engine:
         *,
         stopping: Callable[[], bool],
         must_stop: Callable[[], bool],
+        overdue: Callable[[], bool] = lambda: False,
     ) -> None:
+        """No shard is claimed when `stopping`; one in hand goes back when it must stop, or without its help when overdue."""
         self._resources = resources
         self._runners = runners
         self._owner = owner
         self._stopping = stopping
         self._must_stop = must_stop
+        self._overdue = overdue
 
     def work(self, queue: str) -> int:
         """Claim and do shards of a queue for a time slice; rings again if work is left. Returns how many were done."""
@@ -81,7 +84,7 @@ class Engine:
         held = context.held
         with measured(self._resources.metrics, held) as attempt:
             try:
-                with Heartbeat(context):
+                with Heartbeat(context, self._overdue):
                     ended = self._do(context)
                 self._run(ended)
                 attempt.is_done(files=context.files, size_bytes=context.size_bytes)

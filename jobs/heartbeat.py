@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 from contextvars import copy_context
 from datetime import timedelta
 from types import TracebackType
@@ -12,16 +13,22 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from datacenter.errors import LeaseLost
 from datacenter.ledger import leases
+from datacenter.ledger.outbox import ring_committed
 from jobs.contract import JobContext
 
+LOOK_SECONDS = 1.0
 log = structlog.get_logger(__name__)
 
 
 class Heartbeat:
-    """A thread beside one shard. It beats only while the runner makes progress, so a stalled storage call loses its lease."""
+    """A thread beside one shard. It beats only while the runner makes progress, so a stalled storage call loses its lease.
 
-    def __init__(self, context: JobContext) -> None:
+    Once the worker is `overdue` to end, it hands the shard back in the place of a runner that hangs in such a call.
+    """
+
+    def __init__(self, context: JobContext, overdue: Callable[[], bool] = lambda: False) -> None:
         self._context = context
+        self._overdue = overdue
         self._settings = context.resources.settings.ledger
         self._ended = threading.Event()
         self._thread = threading.Thread(
@@ -44,13 +51,35 @@ class Heartbeat:
         self._thread.join()
 
     def _beat(self) -> None:
-        while not self._ended.wait(self._settings.heartbeat_seconds):
-            if time.monotonic() - self._context.touched <= self._settings.stall_seconds:
-                self._extend()
-            if time.monotonic() > self._context.expires:
-                self._context.lost = True
+        every, beaten = self._settings.heartbeat_seconds, time.monotonic()
+        while not self._ended.wait(min(LOOK_SECONDS, every)):
+            if self._overdue():
+                self._hand_back()
+            elif time.monotonic() - beaten >= every:
+                beaten = time.monotonic()
+                self._beat_once()
             if self._context.lost:
                 return
+
+    def _beat_once(self) -> None:
+        if time.monotonic() - self._context.touched <= self._settings.stall_seconds:
+            self._extend()
+        if time.monotonic() > self._context.expires:
+            self._context.lost = True
+
+    def _hand_back(self) -> None:
+        context = self._context
+        # First, so that a runner that wakes up now writes nothing more.
+        context.lost = True
+        try:
+            context.resources.database.run(lambda session: leases.hand_back(session, context.held))
+        except LeaseLost:
+            return
+        except SQLAlchemyError as error:
+            log.warning("left to the sweep", job_id=context.job_id, reason=str(error))
+            return
+        log.warning("shard handed back while its storage call hangs", job_id=context.job_id)
+        ring_committed(context.resources.database, context.resources.doorbell, context.job_id)
 
     def _extend(self) -> None:
         context, lease = self._context, timedelta(seconds=self._settings.lease_seconds)

@@ -1,4 +1,4 @@
-"""The command `datacenter-worker`: a pod that serves some queues."""
+"""What `datacenter-worker` does: it serves some queues. `jobs/pod.py` is where it begins."""
 
 import os
 import sys
@@ -19,7 +19,7 @@ from datacenter.settings import Settings
 from datacenter.starting import find_database, settings_for
 from jobs.celery_app import create_app
 from jobs.process_metrics import told_together
-from jobs.stopping import StopFlag
+from jobs.stopping import STOP
 
 log = structlog.get_logger(__name__)
 QUEUES = [kind.value for kind in JobKind]
@@ -42,7 +42,7 @@ def work(
         )
     settings = _settings(config, assignments)
     try:
-        app = create_app(settings, wanted, StopFlag())
+        app = create_app(settings, wanted, STOP)
         with told_together(settings.metrics, concurrency):
             _start(app, settings, wanted, concurrency)
     except SettingsInvalid as error:
@@ -84,12 +84,3 @@ def _settings(config: Path | None, assignments: list[str] | None) -> Settings:
 def _refuse(reason: str) -> NoReturn:
     print(f"datacenter-worker: {reason}", file=sys.stderr)
     raise SystemExit(2)
-
-
-def main() -> None:
-    """Entry point of the command."""
-    typer.run(work)
-
-
-if __name__ == "__main__":
-    main()

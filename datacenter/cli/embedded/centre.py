@@ -40,7 +40,7 @@ class Centre:
         self._broker = self._child("valkey", valkey.command(home, socket)) if socket else None
         self._parts = (
             self._child("web", [*python, "datacenter.cli", "serve"]),
-            self._child("worker", [*python, "jobs.worker", "--queues", QUEUES]),
+            self._child("worker", [*python, "jobs.pod", "--queues", QUEUES]),
             self._child("scheduler", [*python, "jobs.scheduler"], _next_port(metrics_port)),
         )
         self._tails = {child.name: Tail(child.log) for child in self._children()} if verbose else {}

@@ -116,3 +116,28 @@ def test_it_gives_the_lease_up_when_the_database_is_away_too_long(
 
     with Heartbeat(job):
         until(lambda: job.lost)
+
+
+def test_what_hangs_when_the_worker_must_be_gone_is_handed_back_without_its_help(bench: Workbench) -> None:
+    job = leased(bench)
+
+    with Heartbeat(job, overdue=lambda: True):
+        until(lambda: job.lost)
+
+    again = claim(bench, job.resources)
+    assert (again.shard_id, again.token, again.attempts) == (job.held.shard_id, job.held.token + 1, 0)
+    assert set(bench.doorbell.rings) == {("export", job.job_id)}
+    with pytest.raises(LeaseLost):
+        job.check()
+
+
+def test_what_another_has_by_then_stays_his(bench: Workbench) -> None:
+    job = leased(bench)
+    with bench.database.transaction() as session:
+        session.execute(update(Shard).values(token=Shard.token + 1))
+
+    with Heartbeat(job, overdue=lambda: True):
+        until(lambda: job.lost)
+
+    with bench.database.reading() as session:
+        assert session.get_one(Shard, job.held.shard_id).state == "LEASED"

@@ -1,0 +1,30 @@
+"""The command `datacenter-worker`: hears signals before anything else is loaded, then works until it is told to end."""
+
+import os
+
+from jobs.stopping import STOP, listen
+
+
+def main() -> None:
+    """Entry point of the command; whatever signal ends it, it ends with 0.
+
+    To load the rest takes a second, and process 1 of a container is deaf to a signal that it has no handler for: it
+    would run on until it is killed.
+    """
+    listen(STOP, told=lambda: os._exit(0), overdue=lambda: None)
+
+    import typer
+
+    from jobs.worker import work
+
+    try:
+        typer.run(work)
+    except SystemExit:
+        # Celery has codes of its own for the ways to be told to stop.
+        if STOP.is_raised():
+            raise SystemExit(0) from None
+        raise
+
+
+if __name__ == "__main__":
+    main()

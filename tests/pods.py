@@ -1,0 +1,126 @@
+"""Worker pods: real `datacenter-worker` processes of a test's own beside a running data centre."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+PATIENCE_SECONDS = 90
+LOOK_SECONDS = 0.02
+
+
+class Pod:
+    """One worker in a session of its own, as in a container; what it says is in its log."""
+
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        log: Path,
+        *,
+        queues: str = "import,export,download,delete",
+        concurrency: int = 1,
+        module: str = "jobs.worker",
+    ) -> None:
+        self.log = log
+        command = [sys.executable, "-m", module, "--queues", queues, "--concurrency", str(concurrency)]
+        with log.open("ab") as file:
+            self._process = subprocess.Popen(
+                command, env=environment, stdout=file, stderr=file, start_new_session=True
+            )
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def children(self) -> list[int]:
+        """The processes that do the work."""
+        try:
+            text = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text()
+        except OSError:
+            return []
+        return [int(child) for child in text.split()]
+
+    def until_listening(self) -> None:
+        """Wait until it has a handler for SIGTERM: before that no process can hear it."""
+        self._until(lambda: self._catches(signal.SIGTERM), "it never listened")
+
+    def until_working(self, count: int = 1) -> None:
+        """Wait until its children are there and have taken their ends' signals to heart."""
+        self._until(
+            lambda: len(self.children()) >= count and all(map(_ignores_sigterm, self.children())),
+            "it never had its children",
+        )
+
+    def tell(self, number: signal.Signals = signal.SIGTERM) -> None:
+        os.kill(self.pid, number)
+
+    def has_ended(self) -> bool:
+        return self._process.poll() is not None
+
+    def exit_code(self, seconds: float = PATIENCE_SECONDS) -> int:
+        """How it ended; waits for it."""
+        return self._process.wait(seconds)
+
+    def said(self) -> str:
+        return self.log.read_text(errors="replace")
+
+    def kill(self) -> None:
+        """Leave nothing of it behind."""
+        if not self.has_ended():
+            os.killpg(self.pid, signal.SIGKILL)
+            self._process.wait()
+
+    def _catches(self, number: signal.Signals) -> bool:
+        return _has_signal(self.pid, "SigCgt", number)
+
+    def _until(self, condition, what: str) -> None:
+        end = time.monotonic() + PATIENCE_SECONDS
+        while not condition():
+            assert not self.has_ended(), f"it ended by itself:\n{self.said()}"
+            assert time.monotonic() < end, f"{what}:\n{self.said()}"
+            time.sleep(LOOK_SECONDS)
+
+
+def environment_of(pid: int) -> dict[str, str]:
+    """What a process was given by its environment."""
+    pairs = Path(f"/proc/{pid}/environ").read_bytes().decode().split("\0")
+    return dict(pair.partition("=")[::2] for pair in pairs if pair)
+
+
+@contextmanager
+def without_its_own_worker(centre) -> Iterator[dict[str, str]]:
+    """A data centre whose `up` stands still and whose worker has ended: only pods of the test work; their environment."""
+    worker = centre.pid("worker")
+    environment = environment_of(worker)
+    supervisor = int(Path(f"/proc/{worker}/stat").read_text().rpartition(")")[2].split()[1])
+    os.kill(supervisor, signal.SIGSTOP)
+    try:
+        os.kill(worker, signal.SIGTERM)
+        end = time.monotonic() + PATIENCE_SECONDS
+        while _state(worker) != "Z":
+            assert time.monotonic() < end, "the worker did not end"
+            time.sleep(LOOK_SECONDS)
+        yield environment
+    finally:
+        os.kill(supervisor, signal.SIGCONT)
+
+
+def _ignores_sigterm(pid: int) -> bool:
+    return _has_signal(pid, "SigIgn", signal.SIGTERM)
+
+
+def _has_signal(pid: int, kind: str, number: signal.Signals) -> bool:
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return False
+    mask = next((line.split()[1] for line in lines if line.startswith(f"{kind}:")), "0")
+    return bool(int(mask, 16) & 1 << (number - 1))
+
+
+def _state(pid: int) -> str:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]

@@ -1,0 +1,79 @@
+"""A NAS directory that answers as slowly as a far storage, and not at all while a file says so; for workers under test.
+
+`python -m slow_storage --queues …` is `datacenter-worker` with storages of the kind `slow`.
+"""
+
+import os
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import TypeVar
+
+from jobs.worker import main
+from storage_adapters import registry
+from storage_adapters.contract import Buffer, ByteRange, DeleteOutcome, NewObject, Part, PutOutcome
+from storage_adapters.nas import NasStorage
+from storage_adapters.options import OptionValue
+from storage_adapters.registry import AdapterEntry
+
+T = TypeVar("T")
+AT_ONCE = 50
+SLOW = AdapterEntry(target="slow_storage:SlowStorage", install="part of the tests")
+LOOK_SECONDS = 0.02
+
+
+class SlowStorage(NasStorage):
+    """`milliseconds`: what each object and each 32 KiB of a part take. `hold`: while this file is there, puts of a dataset's files hang."""
+
+    seconds = 0.0
+    hold: Path | None = None
+
+    @classmethod
+    def from_url(cls, url: str, options: Mapping[str, OptionValue]) -> "SlowStorage":
+        own = dict(options)
+        seconds, hold = float(own.pop("milliseconds", 0)) / 1000, own.pop("hold", None)
+        nas = NasStorage.from_url(url, own)
+        storage = cls(nas._root, nas._options)
+        storage.seconds, storage.hold = seconds, Path(str(hold)) if hold else None
+        return storage
+
+    def read_ranges(self, requests: Iterable[ByteRange]) -> Iterator[bytes]:
+        return self._slowly(super().read_ranges(requests))
+
+    def put_many(self, objects: Iterable[NewObject]) -> Iterator[PutOutcome]:
+        return self._slowly(super().put_many(self._held(objects)))
+
+    def delete(self, keys: Iterable[str]) -> Iterator[DeleteOutcome]:
+        return self._slowly(super().delete(keys))
+
+    def upload_part(
+        self, key: str, upload_id: str, number: int, offset: int, chunks: Iterable[Buffer]
+    ) -> Part:
+        part = super().upload_part(key, upload_id, number, offset, chunks)
+        time.sleep(part.length / (32 << 10) * self.seconds)
+        return part
+
+    def _held(self, objects: Iterable[NewObject]) -> Iterator[NewObject]:
+        for item in objects:
+            while self.hold is not None and self.hold.exists() and "/objects/" in item.key:
+                time.sleep(LOOK_SECONDS)
+            yield item
+
+    def _slowly(self, items: Iterator[T]) -> Iterator[T]:
+        while some := list(islice(items, AT_ONCE)):
+            time.sleep(len(some) * self.seconds)
+            yield from some
+
+
+def with_slow_storages(environment: Mapping[str, str], **options: object) -> dict[str, str]:
+    """The environment of a worker for which the storage `default`, a NAS for everybody else, is a slow one."""
+    storage = "DATACENTER__STORAGES__DEFAULT"
+    chosen = {f"{storage}__OPTIONS__{name.upper()}": str(value) for name, value in options.items()}
+    here = os.pathsep.join([str(Path(__file__).parent), environment.get("PYTHONPATH", "")])
+    return {**environment, f"{storage}__KIND": "slow", **chosen, "PYTHONPATH": here}
+
+
+if __name__ == "__main__":
+    registry.ADAPTERS["slow"] = SLOW  # type: ignore[index]  # a table of adapters is read only
+    main()
