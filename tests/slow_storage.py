@@ -24,21 +24,28 @@ LOOK_SECONDS = 0.02
 
 
 class SlowStorage(NasStorage):
-    """`milliseconds`: what each object and each 32 KiB of a part take. `hold`: while this file is there, puts of a dataset's files hang."""
+    """`milliseconds`: what each object and each 32 KiB of a part take.
+
+    `hold_puts`, `hold_reads`: while this file is there, puts of a dataset's files, or reads of anything, hang.
+    """
 
     seconds = 0.0
-    hold: Path | None = None
+    hold_puts: Path | None = None
+    hold_reads: Path | None = None
 
     @classmethod
     def from_url(cls, url: str, options: Mapping[str, OptionValue]) -> "SlowStorage":
-        own = dict(options)
-        seconds, hold = float(own.pop("milliseconds", 0)) / 1000, own.pop("hold", None)
-        nas = NasStorage.from_url(url, own)
+        ours = ("milliseconds", "hold_puts", "hold_reads")
+        nas = NasStorage.from_url(url, {name: value for name, value in options.items() if name not in ours})
         storage = cls(nas._root, nas._options)
-        storage.seconds, storage.hold = seconds, Path(str(hold)) if hold else None
+        storage.seconds = float(options.get("milliseconds", 0)) / 1000
+        storage.hold_puts, storage.hold_reads = (
+            Path(str(options[name])) if name in options else None for name in ours[1:]
+        )
         return storage
 
     def read_ranges(self, requests: Iterable[ByteRange]) -> Iterator[bytes]:
+        _wait_while(self.hold_reads)
         return self._slowly(super().read_ranges(requests))
 
     def put_many(self, objects: Iterable[NewObject]) -> Iterator[PutOutcome]:
@@ -56,14 +63,19 @@ class SlowStorage(NasStorage):
 
     def _held(self, objects: Iterable[NewObject]) -> Iterator[NewObject]:
         for item in objects:
-            while self.hold is not None and self.hold.exists() and "/objects/" in item.key:
-                time.sleep(LOOK_SECONDS)
+            if "/objects/" in item.key:
+                _wait_while(self.hold_puts)
             yield item
 
     def _slowly(self, items: Iterator[T]) -> Iterator[T]:
         while some := list(islice(items, AT_ONCE)):
             time.sleep(len(some) * self.seconds)
             yield from some
+
+
+def _wait_while(hold: Path | None) -> None:
+    while hold is not None and hold.exists():
+        time.sleep(LOOK_SECONDS)
 
 
 def with_slow_storages(environment: Mapping[str, str], **options: object) -> dict[str, str]:
