@@ -1,6 +1,7 @@
 """What the processes of a data centre cost, read from /proc: processor time and the largest memory so far."""
 
 import os
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -25,8 +26,13 @@ def by_name(running: Running) -> dict[str, int]:
 
 def cpu_seconds(running: Running) -> float:
     """Processor time of all processes so far, user and system, ended children included."""
+    return cpu_seconds_of(by_name(running).values())
+
+
+def cpu_seconds_of(pids: Iterable[int]) -> float:
+    """The same of these processes."""
     total = 0
-    for pid in by_name(running).values():
+    for pid in pids:
         with suppress(OSError):  # a worker's child that was just replaced
             fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
             total += int(fields[11]) + int(fields[12])
@@ -38,10 +44,14 @@ def peaks_mib(running: Running) -> dict[str, float]:
     found = {}
     for name, pid in by_name(running).items():
         with suppress(OSError):
-            for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-                if line.startswith("VmHWM:"):
-                    found[name] = int(line.split()[1]) / 1024
+            found[name] = peak_mib_of(pid)
     return found
+
+
+def peak_mib_of(pid: int) -> float:
+    """The same of one process. Raises: OSError when it is gone."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM:"))
 
 
 def forget_peaks(running: Running) -> None:

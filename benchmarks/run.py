@@ -19,6 +19,7 @@ from benchmarks import (
     on_hive,
     on_mysql,
     report,
+    scaling,
     starting,
     streaming,
 )
@@ -40,6 +41,7 @@ SCENARIOS: Mapping[str, Callable[[Workshop], Findings]] = {
     "mysql": on_mysql.measure,
     "hive": on_hive.measure,
     "hdfs": on_hdfs.measure,
+    "scale": scaling.measure,
 }
 """In the order in which they are measured: up to `delete`, one leaves to the next what it made.
 

@@ -92,9 +92,8 @@ def environment_of(pid: int) -> dict[str, str]:
 
 
 @contextmanager
-def without_its_own_worker(centre) -> Iterator[dict[str, str]]:
-    """A data centre whose `up` stands still and whose worker has ended: only pods of the test work; their environment."""
-    worker = centre.pid("worker")
+def without_its_own_worker(worker: int) -> Iterator[dict[str, str]]:
+    """Let a data centre's `up` stand still and its worker end, so that only pods work; the environment for them."""
     environment = environment_of(worker)
     supervisor = int(Path(f"/proc/{worker}/stat").read_text().rpartition(")")[2].split()[1])
     os.kill(supervisor, signal.SIGSTOP)

@@ -101,7 +101,7 @@ def test_rolling_restarts_under_load_lose_no_attempt_and_do_no_shard_twice(
     numbers = count()
     with ExitStack() as stack:
         centre = stack.enter_context(start_centre(PATIENT))
-        environment = stack.enter_context(without_its_own_worker(centre))
+        environment = stack.enter_context(without_its_own_worker(centre.pid("worker")))
 
         def start() -> Pod:
             number = next(numbers)

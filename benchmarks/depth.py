@@ -1,0 +1,152 @@
+"""A long queue: what one claim costs with 100 and with 100,000 shards in it, and what memory the ledger and the scheduler take."""
+
+import resource
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from statistics import median
+
+from pods import without_its_own_worker
+from services.mariadb import MariadbServer
+
+from benchmarks import servers
+from benchmarks.measured import Row
+from benchmarks.processes import cpu_seconds_of, peak_mib_of
+from benchmarks.workshop import Workshop
+from datacenter.cli.embedded.background import running
+from datacenter.database import Database
+from datacenter.ledger import leases, ledger
+from datacenter.ledger.leases import ShardPlan, Totals
+from datacenter.ledger.states import JobKind
+from datacenter.migrations import migrate
+from datacenter.settings import DatabaseSettings
+
+SHALLOW, DEEP, JOBS = 100, 100_000, 10_000
+PROJECTS = 20
+AT_ONCE = 500
+CLAIMS = 300
+MOST_GROWTH = 1.2
+LEASE = timedelta(minutes=5)
+QUEUE = JobKind.EXPORT
+TURNS_SECONDS = 30.0
+MOST_GROWN_MIB = 32
+
+
+@dataclass(frozen=True, kw_only=True)
+class Costs:
+    """The medians of one claim."""
+
+    milliseconds: float
+    cpu_milliseconds: float
+
+
+def rows(shop: Workshop) -> Iterator[Row]:
+    """On SQLite, and on MariaDB where it is installed."""
+    directory = shop.empty_directory("queues")
+    yield _claims("SQLite", *(f"sqlite:///{directory}/{name}.db" for name in ("shallow", "deep")))
+    try:
+        with servers.started(MariadbServer) as url:
+            root = Database(DatabaseSettings(url=url))
+            with root.engine.connect() as connection:
+                for name in ("shallow", "deep"):
+                    connection.exec_driver_sql(f"CREATE DATABASE {name} CHARACTER SET utf8mb4")
+            places = [root.engine.url.set(database=name) for name in ("shallow", "deep")]
+            root.close()
+            yield _claims("MariaDB", *(place.render_as_string(hide_password=False) for place in places))
+    except servers.NotHere as reason:
+        yield Row(what="a claim on MariaDB", ours="not measured", peer_name=str(reason))
+    yield _scheduler(shop)
+
+
+def _claims(name: str, shallow_url: str, deep_url: str) -> Row:
+    """Claims in turn, each handed back, so that both queues stay as long as they are."""
+    shallow, deep = _filled(shallow_url, 0, SHALLOW), _filled(deep_url, JOBS, DEEP)
+    found: dict[Database, list[tuple[float, float]]] = {shallow: [], deep: []}
+    before = _peak_mib()
+    for _ in range(CLAIMS):
+        for database, costs in found.items():
+            costs.append(_claim(database))
+    grown = _peak_mib() - before
+    few, many = (_typical(costs) for costs in found.values())
+    for database in found:
+        database.close()
+    ratio = many.milliseconds / few.milliseconds
+    return Row(
+        what=f"a claim of {DEEP:,} shards and {JOBS:,} jobs, {name}",
+        ours=f"{many.milliseconds:.1f} ms, +{grown:.0f} MiB",
+        peer=f"{few.milliseconds:.1f} ms",
+        peer_name=f"{SHALLOW} shards",
+        ratio=ratio,
+        goal=f"≤ {MOST_GROWTH:.1f}×",
+        met=ratio <= MOST_GROWTH,
+        our_cpu=f"{many.cpu_milliseconds:.1f} ms",
+        peer_cpu=f"{few.cpu_milliseconds:.1f} ms",
+    )
+
+
+def _filled(url: str, jobs: int, shards: int) -> Database:
+    """A ledger with so many shards of one job ready, and so many jobs queued behind it."""
+    settings = DatabaseSettings(url=url)
+    migrate(settings)
+    database = Database(settings)
+    _enqueue(database, 0, 1)
+    held = database.run(lambda session: leases.claim(session, QUEUE, "bench", LEASE))
+    assert held is not None
+    plans = [ShardPlan(spec={"part": number}) for number in range(shards)]
+    totals = Totals(files=shards, size_bytes=shards)
+    database.run(lambda session: leases.complete_plan(session, held, plans, totals, "working"))
+    for first in range(0, jobs, AT_ONCE):
+        _enqueue(database, first, min(jobs, first + AT_ONCE))
+    return database
+
+
+def _enqueue(database: Database, first: int, last: int) -> None:
+    with database.transaction() as session:
+        for number in range(first, last):
+            project = f"project {number % PROJECTS}"
+            ledger.enqueue(session, project_id=project, kind=QUEUE, payload={})
+
+
+def _claim(database: Database) -> tuple[float, float]:
+    began, busy = time.perf_counter(), time.process_time()
+    held = database.run(lambda session: leases.claim(session, QUEUE, "bench", LEASE))
+    cost = time.perf_counter() - began, time.process_time() - busy
+    assert held is not None
+    database.run(lambda session: leases.hand_back(session, held))
+    return cost
+
+
+def _typical(costs: list[tuple[float, float]]) -> Costs:
+    walls, cpus = zip(*costs, strict=True)
+    return Costs(milliseconds=1000 * median(walls), cpu_milliseconds=1000 * median(cpus))
+
+
+def _scheduler(shop: Workshop) -> Row:
+    """The scheduler's memory after so many turns with nothing to do, and with all of it queued and nobody at work."""
+    settings = {"DATACENTER__LEDGER__SWEEP_SECONDS": "1", "DATACENTER__LEDGER__RELAY_SECONDS": "0.2"}
+    with (
+        running(shop.root / "queued", settings=settings) as up,
+        without_its_own_worker(up.processes()["worker"]),
+    ):
+        pid = up.processes()["scheduler"]
+        time.sleep(TURNS_SECONDS / 3)
+        empty = peak_mib_of(pid)
+        database = _filled(f"sqlite:///{up.home.root}/datacenter.db", JOBS, DEEP)
+        busy = cpu_seconds_of([pid])
+        time.sleep(TURNS_SECONDS)
+        full, busy = peak_mib_of(pid), cpu_seconds_of([pid]) - busy
+        database.close()
+    return Row(
+        what=f"the scheduler with {JOBS:,} jobs and {DEEP:,} shards queued",
+        ours=f"{full:.0f} MiB",
+        peer=f"{empty:.0f} MiB",
+        peer_name="nothing queued",
+        goal=f"+{MOST_GROWN_MIB} MiB at most",
+        met=full - empty <= MOST_GROWN_MIB,
+        our_cpu=f"{busy / TURNS_SECONDS:.0%} of a core",
+    )
+
+
+def _peak_mib() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
