@@ -23,7 +23,7 @@ class Pod:
         *,
         queues: str = "import,export,download,delete",
         concurrency: int = 1,
-        module: str = "jobs.worker",
+        module: str = "jobs.pod",
     ) -> None:
         self.log = log
         command = [sys.executable, "-m", module, "--queues", queues, "--concurrency", str(concurrency)]

@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
-from jobs.worker import main
+from jobs.pod import main
 from storage_adapters import registry
 from storage_adapters.contract import Buffer, ByteRange, DeleteOutcome, NewObject, Part, PutOutcome
 from storage_adapters.nas import NasStorage
