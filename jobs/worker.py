@@ -84,3 +84,10 @@ def _settings(config: Path | None, assignments: list[str] | None) -> Settings:
 def _refuse(reason: str) -> NoReturn:
     print(f"datacenter-worker: {reason}", file=sys.stderr)
     raise SystemExit(2)
+
+
+if __name__ == "__main__":
+    # As `jobs.pod`, but deaf to signals until all of the above is loaded.
+    from jobs.pod import main
+
+    main()
