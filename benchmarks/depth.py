@@ -42,26 +42,56 @@ class Costs:
 
 
 def rows(shop: Workshop) -> Iterator[Row]:
-    """On SQLite, and on MariaDB where it is installed."""
-    directory = shop.empty_directory("queues")
-    yield _claims("SQLite", *(f"sqlite:///{directory}/{name}.db" for name in ("shallow", "deep")))
+    """On SQLite with a scheduler beside, and on MariaDB where it is installed."""
+    yield from _on_sqlite(shop)
     try:
         with servers.started(MariadbServer) as url:
-            root = Database(DatabaseSettings(url=url))
-            with root.engine.connect() as connection:
-                for name in ("shallow", "deep"):
-                    connection.exec_driver_sql(f"CREATE DATABASE {name} CHARACTER SET utf8mb4")
-            places = [root.engine.url.set(database=name) for name in ("shallow", "deep")]
-            root.close()
-            yield _claims("MariaDB", *(place.render_as_string(hide_password=False) for place in places))
+            yield _on_mariadb(url)
     except servers.NotHere as reason:
         yield Row(what="a claim on MariaDB", ours="not measured", peer_name=str(reason))
-    yield _scheduler(shop)
 
 
-def _claims(name: str, shallow_url: str, deep_url: str) -> Row:
+def _on_sqlite(shop: Workshop) -> Iterator[Row]:
+    """A data centre whose worker has ended: everything is queued and nobody does it."""
+    with (
+        running(shop.root / "queued") as up,
+        without_its_own_worker(up.processes()["worker"]),
+    ):
+        scheduler = up.processes()["scheduler"]
+        time.sleep(TURNS_SECONDS / 2)
+        empty = peak_mib_of(scheduler)
+        deep = _filled(f"sqlite:///{up.home.root}/datacenter.db", JOBS, DEEP)
+        busy = cpu_seconds_of([scheduler])
+        time.sleep(TURNS_SECONDS)
+        full, busy = peak_mib_of(scheduler), cpu_seconds_of([scheduler]) - busy
+        yield Row(
+            what=f"the scheduler with {JOBS:,} jobs and {DEEP:,} shards queued",
+            ours=f"{full:.0f} MiB",
+            peer=f"{empty:.0f} MiB",
+            peer_name="nothing queued",
+            goal=f"+{MOST_GROWN_MIB} MiB at most",
+            met=full - empty <= MOST_GROWN_MIB,
+            our_cpu=f"{busy / TURNS_SECONDS:.0%} of a core",
+        )
+        shallow = _filled(f"sqlite:///{shop.root}/shallow.db", 0, SHALLOW)
+        yield _claims("SQLite", shallow, deep)
+
+
+def _on_mariadb(url: str) -> Row:
+    root = Database(DatabaseSettings(url=url))
+    with root.engine.connect() as connection:
+        for name in ("shallow", "deep"):
+            connection.exec_driver_sql(f"CREATE DATABASE {name} CHARACTER SET utf8mb4")
+    urls = [
+        root.engine.url.set(database=name).render_as_string(hide_password=False)
+        for name in ("shallow", "deep")
+    ]
+    root.close()
+    return _claims("MariaDB", _filled(urls[0], 0, SHALLOW), _filled(urls[1], 0, DEEP))
+
+
+def _claims(name: str, shallow: Database, deep: Database) -> Row:
     """Claims in turn, each handed back, so that both queues stay as long as they are."""
-    shallow, deep = _filled(shallow_url, 0, SHALLOW), _filled(deep_url, JOBS, DEEP)
     found: dict[Database, list[tuple[float, float]]] = {shallow: [], deep: []}
     before = _peak_mib()
     for _ in range(CLAIMS):
@@ -73,7 +103,7 @@ def _claims(name: str, shallow_url: str, deep_url: str) -> Row:
         database.close()
     ratio = many.milliseconds / few.milliseconds
     return Row(
-        what=f"a claim of {DEEP:,} shards and {JOBS:,} jobs, {name}",
+        what=f"a claim with {DEEP:,} shards queued, {name}",
         ours=f"{many.milliseconds:.1f} ms, +{grown:.0f} MiB",
         peer=f"{few.milliseconds:.1f} ms",
         peer_name=f"{SHALLOW} shards",
@@ -120,32 +150,6 @@ def _claim(database: Database) -> tuple[float, float]:
 def _typical(costs: list[tuple[float, float]]) -> Costs:
     walls, cpus = zip(*costs, strict=True)
     return Costs(milliseconds=1000 * median(walls), cpu_milliseconds=1000 * median(cpus))
-
-
-def _scheduler(shop: Workshop) -> Row:
-    """The scheduler's memory after so many turns with nothing to do, and with all of it queued and nobody at work."""
-    settings = {"DATACENTER__LEDGER__SWEEP_SECONDS": "1", "DATACENTER__LEDGER__RELAY_SECONDS": "0.2"}
-    with (
-        running(shop.root / "queued", settings=settings) as up,
-        without_its_own_worker(up.processes()["worker"]),
-    ):
-        pid = up.processes()["scheduler"]
-        time.sleep(TURNS_SECONDS / 3)
-        empty = peak_mib_of(pid)
-        database = _filled(f"sqlite:///{up.home.root}/datacenter.db", JOBS, DEEP)
-        busy = cpu_seconds_of([pid])
-        time.sleep(TURNS_SECONDS)
-        full, busy = peak_mib_of(pid), cpu_seconds_of([pid]) - busy
-        database.close()
-    return Row(
-        what=f"the scheduler with {JOBS:,} jobs and {DEEP:,} shards queued",
-        ours=f"{full:.0f} MiB",
-        peer=f"{empty:.0f} MiB",
-        peer_name="nothing queued",
-        goal=f"+{MOST_GROWN_MIB} MiB at most",
-        met=full - empty <= MOST_GROWN_MIB,
-        our_cpu=f"{busy / TURNS_SECONDS:.0%} of a core",
-    )
 
 
 def _peak_mib() -> float:
