@@ -92,9 +92,12 @@ def replace(pods: list[Pod], start) -> int:
 
 
 @pytest.mark.parametrize(
-    "restarts", [2, pytest.param(20, marks=[pytest.mark.real, pytest.mark.timeout(900)])]
+    "restarts",
+    [
+        pytest.param(2, marks=pytest.mark.timeout(300)),
+        pytest.param(20, marks=[pytest.mark.real, pytest.mark.timeout(1800)]),
+    ],
 )
-@pytest.mark.timeout(300)
 def test_rolling_restarts_under_load_lose_no_attempt_and_do_no_shard_twice(
     start_centre, archive, tmp_path, restarts
 ):
