@@ -75,6 +75,20 @@ def test_the_settings_of_the_values_and_the_secrets_are_those_that_the_web_layer
 
 
 @pytest.mark.parametrize("name", VALUES)
+def test_a_worker_knows_its_grace_where_it_lives_and_where_it_is_scraped(name, start):
+    pod = _pod(name, "worker")
+
+    settings = start(name, pod)
+
+    assert pod.spec["terminationGracePeriodSeconds"] >= settings.worker.grace_seconds + 15
+    assert settings.health.directory in [mount["mountPath"] for mount in pod.main["volumeMounts"]]
+    assert (settings.metrics.host, settings.metrics.port) == (
+        "0.0.0.0",
+        pod.main["ports"][0]["containerPort"],
+    )
+
+
+@pytest.mark.parametrize("name", VALUES)
 def test_the_settings_of_the_migration_are_those_of_everybody(name):
     assert len(set(_settings(name))) == 1
     assert yaml.safe_load(_settings(name)[0]).items() >= values_of(name)["config"].items()
