@@ -1,6 +1,6 @@
 """A NAS directory that answers as slowly as a far storage, and not at all while a file says so; for workers under test.
 
-`python -m slow_storage --queues …` is `datacenter-worker` with storages of the kind `slow`.
+`python -m slow_storage --queues …` is `datacenter-worker` to which every NAS is one of these.
 """
 
 import os
@@ -79,13 +79,13 @@ def _wait_while(hold: Path | None) -> None:
 
 
 def with_slow_storages(environment: Mapping[str, str], **options: object) -> dict[str, str]:
-    """The environment of a worker for which the storage `default`, a NAS for everybody else, is a slow one."""
-    storage = "DATACENTER__STORAGES__DEFAULT"
-    chosen = {f"{storage}__OPTIONS__{name.upper()}": str(value) for name, value in options.items()}
+    """The environment of a worker for which the storage `default`, a plain NAS for everybody else, is a slow one."""
+    names = {name: f"DATACENTER__STORAGES__DEFAULT__OPTIONS__{name.upper()}" for name in options}
+    chosen = {names[name]: str(value) for name, value in options.items()}
     here = os.pathsep.join([str(Path(__file__).parent), environment.get("PYTHONPATH", "")])
-    return {**environment, f"{storage}__KIND": "slow", **chosen, "PYTHONPATH": here}
+    return {**environment, **chosen, "PYTHONPATH": here}
 
 
 if __name__ == "__main__":
-    registry.ADAPTERS["slow"] = SLOW  # type: ignore[index]  # a table of adapters is read only
+    registry.ADAPTERS["nas"] = SLOW  # type: ignore[index]  # a table of adapters is read only
     main()
