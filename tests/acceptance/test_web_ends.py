@@ -12,8 +12,9 @@ from pathlib import Path
 import httpx
 import pytest
 from pods import environment_of
-from rest_jobs import start_import
+from rest_jobs import eventually, start_import
 
+from datacenter.cli.embedded.readiness import free_port
 from datacenter.client import Client
 
 pytestmark = pytest.mark.timeout(300)
@@ -21,16 +22,24 @@ HALF = b"half of it, "
 
 
 @pytest.fixture
-def web(centre) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def web(centre) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
     """A second web process on the same database, as another pod has it; its address."""
-    environment = {**environment_of(centre.pid("web")), "DATACENTER__WEB__PORT": "0"}
-    command = [sys.executable, "-m", "datacenter.cli", "serve"]
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
-        line = process.stdout.readline()
+    port = free_port("127.0.0.1", 0)
+    url = f"http://127.0.0.1:{port}"
+    environment = {**environment_of(centre.pid("web")), "DATACENTER__WEB__PORT": str(port)}
+    with subprocess.Popen([sys.executable, "-m", "datacenter.cli", "serve"], env=environment) as process:
         try:
-            yield process, line.removeprefix("serving at ").strip()
+            eventually(lambda: answers(url), "it does not serve", seconds=120)
+            yield process, url
         finally:
             process.kill()
+
+
+def answers(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/healthz").is_success
+    except httpx.TransportError:
+        return False
 
 
 def test_a_web_process_that_is_told_to_stop_ends_what_it_serves_and_then_itself(
