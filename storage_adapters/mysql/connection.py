@@ -112,7 +112,7 @@ def _connect(options: MysqlOptions) -> Connection:
         local_infile=False,
         autocommit=True,
         connect_timeout=options.connect_seconds,
-        read_timeout=options.stall_seconds,
+        read_timeout=options.connect_seconds,  # for the greeting and the login; later answers see `listen`
         write_timeout=options.stall_seconds,
         ssl=_tls(options),
         ssl_disabled=options.tls == "off",

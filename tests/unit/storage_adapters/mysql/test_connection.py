@@ -1,5 +1,8 @@
 """A server that cannot be talked to is told in words that say what to do."""
 
+import socket
+import time
+
 import pytest
 
 from storage_adapters.mysql import MysqlStorage
@@ -14,3 +17,13 @@ def test_a_server_that_is_not_there_is_told_with_the_cure_however_far_we_may_rea
     health = storage.check()
     assert not health.ok
     assert health.detail.endswith("Is the server up, and are host and port of the URL right?")
+
+
+def test_whoever_is_connected_to_and_says_nothing_is_waited_for_as_long_as_for_a_connection() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        options = {"connect_seconds": 1, "stall_seconds": 60}
+        storage = MysqlStorage.from_url(f"mysql://user:secret@127.0.0.1:{port}", options)
+        begun = time.monotonic()
+        assert "is it one of MySQL?" in storage.check().detail
+    assert time.monotonic() - begun < 50
