@@ -138,8 +138,11 @@ class Storage(Protocol):
     def fs(self) -> AbstractFileSystem:
         """The fsspec face of the same storage, listing caches off; paths in it are the keys."""
 
-    def check(self) -> Health:
-        """Try what the jobs need (list, write, read, delete) and say in words what is wrong."""
+    def check(self, *, writes: bool = True) -> Health:
+        """Try what the jobs need (list, write, read, delete) and say in words what is wrong.
+
+        Without `writes` it is only listed and read, and nothing there is changed, no directory made.
+        """
 
     def stat(self, key: str) -> ObjectInfo:
         """Raises: ObjectMissing."""

@@ -19,13 +19,15 @@ from storage_adapters.tables import TableStorage
 class AdapterEntry:
     """Where an adapter lives, as `module:class`, and what to install when its module cannot be imported.
 
-    `reach`: it has the option `reach`, see `Reach`. `keeps`: of tables, those of datasets can be kept there, too,
+    `reach`: it has the option `reach`, see `Reach`. `create`: it has the option `create`, by which it makes its root
+    directory. `keeps`: of tables, those of datasets can be kept there, too,
     in the database that `DATABASE_OPTION` names.
     """
 
     target: str
     install: str
     reach: bool = False
+    create: bool = False
     keeps: bool = False
 
 
@@ -52,11 +54,18 @@ ADAPTERS: Mapping[str, AdapterEntry] = {
     "cos": AdapterEntry(
         target="storage_adapters.cos:CosStorage", install="pip install boto3 obstore s3fs", reach=True
     ),
-    "hdfs": AdapterEntry(target="storage_adapters.hdfs:HdfsStorage", install="pip install hdfs hdfs-native"),
+    "hdfs": AdapterEntry(
+        target="storage_adapters.hdfs:HdfsStorage", install="pip install hdfs hdfs-native", create=True
+    ),
     "memory": AdapterEntry(target="storage_adapters.memory:MemoryStorage", install="part of this package"),
-    "nas": AdapterEntry(target="storage_adapters.nas:NasStorage", install="part of this package"),
+    "nas": AdapterEntry(
+        target="storage_adapters.nas:NasStorage", install="part of this package", create=True
+    ),
     "webhdfs": AdapterEntry(
-        target="storage_adapters.hdfs:WebHdfsStorage", install="pip install hdfs hdfs-native", reach=True
+        target="storage_adapters.hdfs:WebHdfsStorage",
+        install="pip install hdfs hdfs-native",
+        reach=True,
+        create=True,
     ),
 }
 
@@ -72,6 +81,7 @@ TABLE_ADAPTERS: Mapping[str, AdapterEntry] = {
 DATABASE_OPTION = "database"
 """The option of a storage of tables that names the database in which datasets are kept."""
 WITH_REACH = frozenset(kind for kind, entry in {**ADAPTERS, **TABLE_ADAPTERS}.items() if entry.reach)
+WITH_CREATE = frozenset(kind for kind, entry in ADAPTERS.items() if entry.create)
 KINDS = tuple(sorted(ADAPTERS))
 TABLE_KINDS = tuple(sorted(TABLE_ADAPTERS))
 

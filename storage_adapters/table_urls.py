@@ -24,6 +24,11 @@ def server_of(url: str, example: str) -> dict[str, OptionValue]:
         raise ConfigurationInvalid(f"The URL is not of the form {example}.") from None
     if parts.scheme != urlsplit(example).scheme or parts.query or parts.fragment:
         raise ConfigurationInvalid(f"The URL is {example}, without '?' and '#'.")
+    if parts.path not in ("", "/"):
+        raise ConfigurationInvalid(
+            f"The URL is {example}, without a database: what its user may see of the server is seen, and "
+            "a table is named database.table."
+        )
     found: dict[str, OptionValue] = {"host": parts.hostname or ""}
     if port is not None:
         found["port"] = port

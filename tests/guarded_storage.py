@@ -28,7 +28,7 @@ class GuardedStorage(MemoryStorage):
         storage.key = str(options["secret_key"])
         return storage
 
-    def check(self) -> Health:
+    def check(self, *, writes: bool = True) -> Health:
         if self.key.endswith("-wrong"):
             return Health(ok=False, detail=f"the key {self.key} is not the storage's")
         if self.key.endswith("-broken"):

@@ -16,20 +16,13 @@ from datacenter.settings import Role, StorageSettings, find_nested
 from datacenter.storages.allowed import check_allowed, check_far, places_of, resolved
 from datacenter.storages.allowed_files import check_files
 from datacenter.storages.models import RegisteredStorage
+from datacenter.storages.opening import open_adapter
 from datacenter.storages.registrations import Registration, registered_rows, registration_of
 from datacenter.storages.sealing import Seal
 from datacenter.storages.secret_options import HIDDEN, hide, is_secret, scrub, secrets_of
 from storage_adapters.errors import ConfigurationInvalid
 from storage_adapters.options import OptionValue
-from storage_adapters.registry import (
-    ADAPTERS,
-    DATABASE_OPTION,
-    TABLE_ADAPTERS,
-    holds_tables,
-    keeps_tables,
-    open_storage,
-    open_tables,
-)
+from storage_adapters.registry import ADAPTERS, DATABASE_OPTION, TABLE_ADAPTERS, holds_tables, keeps_tables
 
 T = TypeVar("T")
 
@@ -168,8 +161,7 @@ def _checked(resources: Resources, new: StorageSettings) -> StorageSettings:
     check_files(resources.settings, new.options)
     check_far(resources.settings, new.url, new.options)
     try:
-        opener = open_tables if holds_tables(new.kind) else open_storage
-        opener(new.kind, new.url, new.options)
+        open_adapter(new, new.options)
     except ConfigurationInvalid as error:
         field = "options" if "ption" in error.detail else "url"
         told = scrub(error.detail, secrets_of(new.options).values())

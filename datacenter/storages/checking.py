@@ -7,13 +7,12 @@ from concurrent.futures import TimeoutError as NoAnswer
 import pyarrow as pa
 
 from datacenter.errors import Invalid
+from datacenter.storages.deadline import DEADLINE_SECONDS
 from datacenter.storages.registered import Storages
-from storage_adapters.contract import ByteRange, Health, Storage
+from storage_adapters.contract import Health
 from storage_adapters.errors import StorageError
 from storage_adapters.registry import DATABASE_OPTION, holds_tables
 from storage_adapters.tables import TableName, TableStorage
-
-DEADLINE_SECONDS = 20.0
 
 
 class Checker:
@@ -62,8 +61,8 @@ class Checker:
             found = tables.check()
             keeps = registered.role != "source" and database and found.ok
             return _make_none(tables, str(database), found) if keeps else found
-        storage = self._storages.open(name)
-        return _read_some(storage) if registered.role == "source" else storage.check()
+        # A source is never written to: it is often somebody else's, and read-only.
+        return self._storages.open(name).check(writes=registered.role != "source")
 
 
 def _make_none(tables: TableStorage, database: str, found: Health) -> Health:
@@ -72,13 +71,3 @@ def _make_none(tables: TableStorage, database: str, found: Health) -> Health:
     write_id = tables.begin_write(table, pa.schema([("id", pa.int64())]), keep_parts=True)
     tables.abort_write(table, write_id)
     return Health(ok=True, detail=f"{found.detail.rstrip('.')}; tables can be kept in {database}")
-
-
-def _read_some(storage: Storage) -> Health:
-    """A source is never written to: it is often somebody else's, and read-only."""
-    first = next(iter(storage.list_objects("")), None)
-    if first is None:
-        return Health(ok=True, detail="it can be listed; there is nothing in it yet")
-    if first.size_bytes:
-        b"".join(storage.read_ranges([ByteRange(key=first.key, offset=0, length=1)]))
-    return Health(ok=True, detail="it can be listed and read")

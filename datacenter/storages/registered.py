@@ -19,13 +19,14 @@ from datacenter.storages.allowed_files import check_files
 from datacenter.storages.measured import MeasuredStorage
 from datacenter.storages.models import RegisteredStorage
 from datacenter.storages.named import NamedStorage, naming
+from datacenter.storages.opening import open_adapter
 from datacenter.storages.registrations import Registration, registered_rows, registration_of
 from datacenter.storages.sealing import Seal
 from datacenter.storages.secret_options import passwords_in, scrub, secrets_of
 from storage_adapters.contract import Storage
 from storage_adapters.errors import ConfigurationInvalid
 from storage_adapters.reach import Reach
-from storage_adapters.registry import WITH_REACH, holds_tables, open_storage, open_tables
+from storage_adapters.registry import WITH_REACH, holds_tables
 from storage_adapters.tables import TableStorage
 
 LOOK_SECONDS = 2.0
@@ -147,8 +148,7 @@ class Storages:
             }
             hide(self._secrets)
         try:
-            opener = open_tables if holds_tables(shown.kind) else open_storage
-            named = NamedStorage(opener(shown.kind, shown.url, options), name)
+            named = NamedStorage(open_adapter(shown, options), name)
             return cast("Storage | TableStorage", MeasuredStorage(named, name, self._metrics))
         except ConfigurationInvalid as error:
             # Without its cause: the sentence goes into logs and jobs.

@@ -88,8 +88,8 @@ class HdfsStorage(Linkless):
     def fs(self) -> HdfsFileSystem:
         return HdfsFileSystem(client=self._client, root=self._layout.root)
 
-    def check(self) -> Health:
-        return try_out(self, self._place, self._open)
+    def check(self, *, writes: bool = True) -> Health:
+        return try_out(self, self._place, partial(self._open, make=writes and self._create), writes=writes)
 
     def stat(self, key: str) -> ObjectInfo:
         return self._objects.stat(key)
@@ -213,13 +213,13 @@ class HdfsStorage(Linkless):
                 self._client.delete(self._layout.directory_path(parent), recursive=False)
                 parent = parent.rpartition("/")[0]
 
-    def _open(self) -> None:
-        """Make the root if it is to be made. Raises: ConfigurationInvalid: it is no directory; StorageUnavailable."""
+    def _open(self, *, make: bool) -> None:
+        """Find the root, or make it. Raises: ConfigurationInvalid: it is no directory; StorageUnavailable."""
         try_addresses(self._client.addresses)
         try:
             found = self._client.info(self._layout.root)
         except ObjectMissing as error:
-            if not self._create:
+            if not make:
                 raise ConfigurationInvalid(
                     "There is no such directory; make it or correct the URL."
                 ) from error

@@ -85,7 +85,7 @@ class MemoryStorage(Linkless):
     def fs(self) -> MemoryFileSystem:
         return MemoryFileSystem(self._state)
 
-    def check(self) -> Health:
+    def check(self, *, writes: bool = True) -> Health:
         fault = self._state.maybe_fail("check", "")
         return Health(ok=fault is None, detail=fault.detail if fault else "Objects are kept in this process.")
 

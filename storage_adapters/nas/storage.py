@@ -98,9 +98,9 @@ class NasStorage(Linkless):
     def fs(self) -> NasFileSystem:
         return NasFileSystem(root=self._root, staging=STAGING)
 
-    def check(self) -> Health:
-        found = try_out(self, self._root)
-        if not found.ok:
+    def check(self, *, writes: bool = True) -> Health:
+        found = try_out(self, self._root, writes=writes)
+        if not found.ok or not writes:
             return found
         space = os.statvfs(self._root)
         free = space.f_bavail * space.f_frsize / 2**30

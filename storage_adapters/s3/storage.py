@@ -81,9 +81,9 @@ class S3Storage:
     def fs(self) -> AbstractFileSystem:
         return under_root(self.filesystem(**self._options), self._clients.connection)
 
-    def check(self) -> Health:
+    def check(self, *, writes: bool = True) -> Health:
         connection = self._clients.connection
-        return try_out(self, f"{connection.url} at {connection.host}")
+        return try_out(self, f"{connection.url} at {connection.host}", writes=writes)
 
     def stat(self, key: str) -> ObjectInfo:
         return stat_object(self._clients, key)

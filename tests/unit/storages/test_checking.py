@@ -39,9 +39,32 @@ def test_a_platform_is_written_to_and_a_source_is_not(tmp_path: Path) -> None:
 
     assert all(health.ok for health in checked.values()), checked
     assert "written" in checked["platform"].detail
-    assert checked["source"].detail == "it can be listed and read"
-    assert "nothing in it" in checked["empty"].detail
+    assert checked["source"].detail == f"{tmp_path}/source can be listed and read."
+    assert checked["empty"].detail == f"{tmp_path}/empty can be listed; there is nothing in it yet."
     assert (tmp_path / "source").stat().st_mtime_ns == before
+
+
+def test_a_source_that_is_not_there_is_told_and_not_made(tmp_path: Path) -> None:
+    place = {"kind": "nas", "url": f"{tmp_path}/mistyped", "role": "source", "options": {"create": True}}
+
+    found = Checker(_storages(tmp_path, scans=place)).check("scans")
+
+    assert not found.ok
+    assert "No such file or directory. Is the file system mounted?" in found.detail
+    assert not (tmp_path / "mistyped").exists()
+
+
+@pytest.mark.parametrize("kind", ["hdfs", "webhdfs"])
+def test_the_check_of_a_source_says_what_is_wrong_with_its_server(tmp_path: Path, kind: str) -> None:
+    place = {"kind": kind, "url": f"{kind}://no-such-host.invalid/data", "role": "source"}
+
+    found = Checker(_storages(tmp_path, hadoop=place)).check("hadoop")
+
+    assert not found.ok
+    assert found.detail == (
+        f"{kind}://no-such-host.invalid/data cannot be opened: "
+        "The name 'no-such-host.invalid' is not found: correct the host."
+    )
 
 
 @pytest.mark.parametrize("ending", ["wrong", "broken"])
@@ -56,10 +79,9 @@ def test_what_is_wrong_is_told_without_the_secret(
 
     found = Checker(storages).check("vault")
 
-    assert found.ok is (role == "source" and ending == "broken")
+    assert not found.ok
     assert CANARY not in found.detail
-    if not found.ok:
-        assert "***" in found.detail or "RuntimeError" in found.detail
+    assert "***" in found.detail or "RuntimeError" in found.detail
 
 
 def test_a_kind_that_is_not_known_is_told(tmp_path: Path) -> None:

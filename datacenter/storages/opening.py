@@ -1,0 +1,22 @@
+"""Opening: the adapter of a registered storage, held to what its role is for."""
+
+from collections.abc import Mapping
+
+from datacenter.settings import StorageSettings
+from storage_adapters.contract import Storage
+from storage_adapters.options import OptionValue
+from storage_adapters.registry import WITH_CREATE, holds_tables, open_storage, open_tables
+from storage_adapters.tables import TableStorage
+
+
+def open_adapter(registered: StorageSettings, options: Mapping[str, OptionValue]) -> Storage | TableStorage:
+    """The storage with these options, which hold its secrets.
+
+    Of a source nothing is ever made: a directory that is not there is mistyped, or not mounted, and its check says so.
+
+    Raises: ConfigurationInvalid.
+    """
+    if registered.role == "source" and registered.kind in WITH_CREATE:
+        options = {**options, "create": False}
+    opener = open_tables if holds_tables(registered.kind) else open_storage
+    return opener(registered.kind, registered.url, options)
