@@ -1,5 +1,6 @@
 """`datacenter …`: puts the commands together, one file a noun, and turns every failure into lines and an exit code."""
 
+import shlex
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -96,6 +97,12 @@ def _explain(error: CommandFailed | ClientError | DataCentreError) -> tuple[str,
         return error.what, error.cure, error.exit_code
     if isinstance(error, ServerUnreachable):
         return str(error), "is it running, and is DATACENTER_URL right?", ExitCode.UNREACHABLE
+    if isinstance(error, Problem) and error.storage:
+        return (
+            f"storage {error.storage} could not do it ({error.code})",
+            f"what is wrong there: datacenter storages check {shlex.quote(error.storage)}",
+            ExitCode.FAILED,
+        )
     if isinstance(error, Problem) and error.status >= SERVER_ERROR:
         return (
             f"the server failed: {error} ({error.code})",

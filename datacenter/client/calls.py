@@ -15,6 +15,9 @@ from datacenter.client.errors import ClientError, Problem, ServerUnreachable
 
 PREFIX = "/api/v1"
 COME_AGAIN = {429, 502, 503, 504}
+REFUSED_BY_STORAGE = 502
+UNKNOWN_THERE = {404, 405}
+"""What a server answers that is older than a call."""
 IN_FLIGHT = "IDEMPOTENCY_IN_FLIGHT"
 CHANGES = {"POST", "PATCH", "DELETE"}
 """Each carries an Idempotency-Key: if it got through, repeating it gives the same answer and changes nothing."""
@@ -53,14 +56,15 @@ class Calls:
         *,
         params: Mapping[str, Any] | None = None,
         body: Mapping[str, Any] | None = None,
+        at_once: bool = False,
     ) -> Any:
-        """The JSON answer of a call; None when it has no body.
+        """The JSON answer of a call; None when it has no body. `at_once` as in `call`.
 
         Raises:
             Problem: the server refused.
             ServerUnreachable: no answer came.
         """
-        response = self.call(method, path, params=params, body=body)
+        response = self.call(method, path, params=params, body=body, at_once=at_once)
         if not response.content:
             return None
         try:
@@ -79,8 +83,12 @@ class Calls:
         body: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
         under_way: bool = False,
+        at_once: bool = False,
     ) -> httpx.Response:
-        """The whole answer of a call that is repeated while the server is away; every one can be, safely."""
+        """The whole answer of a call that is repeated while the server is away; every one can be, safely.
+
+        With `at_once` a storage that is away is told at once: the server has tried for a while already.
+        """
         repeats = self.patience.repeats_under_way if under_way else self.patience.repeats
         request = self.http.build_request(
             method,
@@ -101,7 +109,7 @@ class Calls:
             if response.is_success:
                 return response
             problem = read_problem(response)
-            if last or not (problem.status in COME_AGAIN or problem.code == IN_FLIGHT):
+            if last or not _may_pass(problem, at_once=at_once):
                 raise problem
             self.patience.rest(repeat, _asked_seconds(response))
         raise AssertionError("unreachable: the last repeat returns or raises")
@@ -121,11 +129,13 @@ class Calls:
         except httpx.TransportError as error:
             raise unreachable(self.http, error) from error
 
-    def items(self, path: str, params: Mapping[str, Any] | None = None) -> Iterator[Any]:
-        """Every item of a list, page by page."""
+    def items(
+        self, path: str, params: Mapping[str, Any] | None = None, *, at_once: bool = False
+    ) -> Iterator[Any]:
+        """Every item of a list, page by page; `at_once` as in `call`."""
         cursor: str | None = None
         while True:
-            page = self.json("GET", path, params={**(params or {}), "cursor": cursor})
+            page = self.json("GET", path, params={**(params or {}), "cursor": cursor}, at_once=at_once)
             yield from page["items"]
             cursor = page.get("next")
             if not cursor:
@@ -153,7 +163,15 @@ def read_problem(response: httpx.Response) -> Problem:
         title=str(data.get("title") or response.reason_phrase),
         detail=str(data.get("detail") or ""),
         fields=tuple((str(error.get("field", "")), str(error.get("reason", ""))) for error in errors),
+        storage=str(data.get("storage") or ""),
     )
+
+
+def _may_pass(problem: Problem, *, at_once: bool) -> bool:
+    """Whether the same call may succeed in a moment; what a storage refuses for good it refuses again."""
+    if problem.storage and (at_once or problem.status == REFUSED_BY_STORAGE):
+        return False
+    return problem.status in COME_AGAIN or problem.code == IN_FLIGHT
 
 
 def unreachable(http: httpx.Client, error: Exception) -> ServerUnreachable:

@@ -18,7 +18,10 @@ class OtherFile(ClientError):
 
 
 class Problem(ClientError):
-    """The server refused: `code` is stable, `detail` says why, `fields` names what is wrong in the request."""
+    """The server refused: `code` is stable, `detail` says why, `fields` names what is wrong in the request.
+
+    `storage` is the storage that could not do it, where one could not; `Storages.check` tells why.
+    """
 
     def __init__(
         self,
@@ -28,6 +31,7 @@ class Problem(ClientError):
         title: str = "",
         detail: str = "",
         fields: tuple[tuple[str, str], ...] = (),
+        storage: str = "",
     ) -> None:
         reasons = "; ".join(f"{name}: {reason.removeprefix(f'{name}: ')}" for name, reason in fields)
         super().__init__(reasons or detail or title or code)
@@ -36,3 +40,4 @@ class Problem(ClientError):
         self.title = title
         self.detail = detail
         self.fields = fields
+        self.storage = storage

@@ -12,6 +12,7 @@ from fastapi.routing import APIRoute
 from datacenter.datasets.resources import Resources, open_resources
 from datacenter.settings import Settings
 from datacenter.storages.checking import Checker
+from datacenter.storages.deadline import Deadline
 from datacenter.web import (
     dataset_files,
     dataset_labels,
@@ -101,6 +102,7 @@ def create_app(settings: Settings, resources: Resources | None = None) -> FastAP
     app.state.ringer = ringer
     app.state.metrics = metrics.ExchangeCounts(opened.metrics)
     app.state.checker = Checker(opened.storages)
+    app.state.deadline = Deadline()
     app.state.stopping = threading.Event()
     # The last one added is the outermost.
     app.add_middleware(BodyLimit, limit_bytes=settings.web.body_bytes, exempt=tus.is_spoken_at)

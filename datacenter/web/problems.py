@@ -119,12 +119,14 @@ def _domain(request: Request, error: Exception) -> JSONResponse:
         headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         # An adapter's words may quote a secret of its storage, and so may those of the SDK that caused them.
-        told = resources_of(request).storages.scrub("".join(traceback.format_exception(error)).rstrip())
-        log.error("request failed", method=request.method, route=route_of(request.scope), exception=told)
+        storages = resources_of(request).storages
+        seen = {name: storages.scrub(text) for name, text in _for_the_log(error).items()}
+        log.error("request failed", method=request.method, route=route_of(request.scope), **seen)
     title = (type(error).__doc__ or "").strip().split("\n")[0]
     if isinstance(error, StorageError) and status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         # An adapter's words about its system may hold addresses and names of the installation.
-        return problem(status, error.code, _of_the_storage(error), title=title, headers=headers)
+        named = {"storage": error.storage} if error.storage else {}
+        return problem(status, error.code, _of_the_storage(error), title=title, headers=headers, **named)
     members = (
         {"errors": [{"field": error.field, "reason": error.detail}]}
         if isinstance(error, DataCentreError) and error.field and status == HTTPStatus.UNPROCESSABLE_ENTITY
@@ -135,11 +137,19 @@ def _domain(request: Request, error: Exception) -> JSONResponse:
 
 def _of_the_storage(error: StorageError) -> str:
     if error.storage is None:
-        return f"the storage could not do it ({error.code})"
+        return "the storage could not do it"
     return (
-        f"storage {error.storage} could not do it ({error.code}); "
+        f"storage {error.storage} could not do it; "
         f"what is wrong there is told by POST /api/v1/storages/{error.storage}/check"
     )
+
+
+def _for_the_log(error: DataCentreError | StorageError) -> dict[str, str]:
+    """Where a mistake of ours was made; of a storage that refuses or is away only what it said, and why."""
+    if not isinstance(error, StorageError):
+        return {"exception": "".join(traceback.format_exception(error)).rstrip()}
+    cause = f" (from {type(error.__cause__).__name__})" if error.__cause__ else ""
+    return {"storage": str(error.storage), "code": error.code, "reason": f"{error.detail}{cause}"}
 
 
 def _validation(_: Request, error: Exception) -> JSONResponse:

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query, Request, Response
 from datacenter.datasets.browsing import Entry, browse
 from datacenter.errors import Invalid, NotFound
 from datacenter.storages.checking import Checker
+from datacenter.storages.deadline import Deadline
 from datacenter.web.calls import API, Authorized, Changing, Keep, Outcome
 from datacenter.web.openapi import problems
 from datacenter.web.pages import DEFAULT_ITEMS, Cursors, CursorText, Limit
@@ -38,13 +39,16 @@ def check(name: str, call: Changing, request: Request) -> Response:
 def browse_source(
     name: str,
     call: Authorized,
+    request: Request,
     prefix: Annotated[str, Query(max_length=1024, description="With its final `/` to look into it.")] = "",
     limit: Limit = DEFAULT_ITEMS,
     cursor: CursorText = None,
 ) -> Page[EntryObject]:
     """One level below the prefix, by key: what can be imported, and prefixes to look into."""
     cursors = Cursors(secret=call.secret, list_name=f"browse {name} {prefix}")
-    rows = browse(call.resources, name, prefix, after=cursors.read(cursor), limit=limit + 1)
+    after = cursors.read(cursor)
+    deadline = cast(Deadline, request.app.state.deadline)
+    rows = deadline.within(name, lambda: browse(call.resources, name, prefix, after=after, limit=limit + 1))
     return cursors.page(rows, limit, lambda row: row.key, [entry_object(row) for row in rows[:limit]])
 
 

@@ -11,7 +11,10 @@ class FieldError(Answer):
 
 
 class Problem(Answer):
-    """Why a request was refused. `code` is stable; `detail` names the field and the cure."""
+    """Why a request was refused. `code` is stable; `detail` names the field and the cure.
+
+    `storage` is the storage that could not do it, where one could not; its check tells why.
+    """
 
     type: str
     title: str
@@ -19,3 +22,4 @@ class Problem(Answer):
     detail: str
     code: str
     errors: list[FieldError] | None = None
+    storage: str | None = None

@@ -65,6 +65,24 @@ def test_a_busy_server_is_asked_again_after_the_time_it_names(client_of, pauses,
     assert pauses == [7]
 
 
+@pytest.mark.parametrize(("status", "asked"), [(502, 1), (503, 4)])
+def test_what_a_storage_refuses_for_good_is_not_asked_again(client_of, pauses, status, asked):
+    seen = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        return httpx.Response(status, json={"code": "STORAGE_ERROR", "storage": "lake"})
+
+    with pytest.raises(Problem) as told:
+        client_of(handler).jobs.get("j1")
+    assert (told.value.storage, len(seen)) == ("lake", asked)
+
+    seen.clear()
+    with pytest.raises(Problem):
+        list(client_of(handler).storages.browse("lake"))
+    assert len(seen) == 1
+
+
 def test_a_key_in_flight_is_asked_again(client_of):
     in_flight = {"code": "IDEMPOTENCY_IN_FLIGHT", "detail": "being served"}
     answers = iter([httpx.Response(409, json=in_flight), httpx.Response(202, json={"job": JOB})])

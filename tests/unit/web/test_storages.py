@@ -111,6 +111,8 @@ def test_a_list_is_read_in_pages_over_both_kinds(web) -> None:
         ({"url": f"guarded://user:{CANARY}@host/b"}, "url"),
         ({"url": f"guarded://host/b?key={CANARY}"}, "url"),
         ({"kind": "nas", "url": "relative", "options": {}}, "url"),
+        ({"kind": "mysql", "url": "mysql://reader@host/nodb", "role": "source", "options": {}}, "url"),
+        ({"kind": "hive", "url": "hive://reader@host/nodb", "role": "source", "options": {}}, "url"),
         ({"kind": "nas", "url": "nas:///", "options": {}}, "url"),
         ({"options": {"secret_key": CANARY, "colour": "red"}}, "options"),
         ({"options": {"secret_key": "***"}}, "options.secret_key"),
@@ -330,6 +332,20 @@ def test_a_source_is_browsed_level_by_level(web) -> None:
 def test_a_platform_is_not_browsed(web) -> None:
     assert "role" in _refused(web.client.get(f"{STORAGES}/default/browse"), 409)
     _refused(web.client.get(f"{STORAGES}/nowhere/browse"), 404)
+
+
+def test_a_storage_that_fails_is_named_and_takes_one_line_of_the_log(web, caplog) -> None:
+    _add(web, "broken", role="source", options={"secret_key": f"{CANARY}-wrong"})
+    caplog.clear()
+
+    told = web.client.get(f"{STORAGES}/broken/browse").json()
+
+    assert (told["storage"], told["code"]) == ("broken", "STORAGE_UNAVAILABLE")
+    assert "STORAGE_UNAVAILABLE" not in told["detail"]
+    (line,) = (record.getMessage() for record in caplog.records if record.name == "datacenter.web.problems")
+    for seen in ("storage='broken'", "code='STORAGE_UNAVAILABLE'", "the key *** is not the storage's"):
+        assert seen in line
+    assert "Traceback" not in line
 
 
 def test_a_secret_is_in_no_answer_no_log_and_no_column(web, caplog: pytest.LogCaptureFixture) -> None:
