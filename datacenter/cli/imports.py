@@ -67,7 +67,20 @@ def import_dataset(
             cure="datacenter datasets import --help",
         )
     with connect(context) as client, meter(as_json=as_json) as shown:
-        place = {"storage": source, **chosen} if source else _uploaded(client, name, archive, resume, shown)
+        if source:
+            place = {"storage": source, **chosen}
+        else:
+            file = _checked(archive)
+            # The server would refuse it too, but only after all of it was uploaded.
+            client.datasets.check(
+                name,
+                storage=storage,
+                label_format=label_format,
+                name_encoding=name_encoding,
+                description=description,
+                tags=tag or (),
+            )
+            place = _uploaded(client, name, file, resume, shown)
         dataset, job = client.datasets.create(
             name,
             place,
@@ -99,19 +112,16 @@ def import_dataset(
         console().print(f"importing; follow it with: datacenter jobs watch {job.id}", soft_wrap=True)
 
 
-def _uploaded(
-    client: Client, name: str, archive: Path | None, resume: str | None, shown: Meter
-) -> dict[str, str]:
+def _checked(archive: Path | None) -> Path:
     assert archive is not None, "either an archive or a storage is given"
     if not archive.is_file():
         raise WrongUse(
             f"{archive} is not a file", cure="name an archive, or import from a storage with --from"
         )
-    if any(dataset.name == name for dataset in client.datasets.list(q=name)):
-        # The server would refuse it too, but only after all of it was uploaded.
-        raise WrongUse(
-            f"there is a dataset named {name!r} already", cure="choose another name, or delete that one first"
-        )
+    return archive
+
+
+def _uploaded(client: Client, name: str, archive: Path, resume: str | None, shown: Meter) -> dict[str, str]:
     upload_id = resume or client.uploads.begin(archive)
     try:
         client.uploads.resume(

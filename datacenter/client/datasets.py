@@ -5,7 +5,8 @@ from typing import Any
 from urllib.parse import quote
 from uuid import UUID
 
-from datacenter.client.calls import Calls
+from datacenter.client.addresses import address
+from datacenter.client.calls import UNKNOWN_THERE, Calls
 from datacenter.client.errors import Problem
 from datacenter.client.objects import Dataset, FileEntry, Job, Version
 from datacenter.client.reading import read
@@ -51,6 +52,36 @@ class Datasets:
         )
         return read(Dataset, answer["dataset"]), read(Job, answer["job"])
 
+    def check(
+        self,
+        name: str,
+        *,
+        storage: str | None = None,
+        label_format: str | None = None,
+        name_encoding: str | None = None,
+        description: str | None = None,
+        tags: Iterable[str] = (),
+    ) -> None:
+        """Whether an archive could be imported so, before it is uploaded; an older server is not asked.
+
+        Raises:
+            Problem: what `create` would be refused for.
+        """
+        body = {
+            "name": name,
+            "storage": storage,
+            "label_format": label_format,
+            "name_encoding": name_encoding,
+            "description": description,
+            "tags": [*tags] or None,
+        }
+        given = {key: value for key, value in body.items() if value is not None}
+        try:
+            self._calls.json("POST", "/datasets/preview", body=given)
+        except Problem as problem:
+            if problem.status not in UNKNOWN_THERE:
+                raise
+
     def list(
         self,
         *,
@@ -65,7 +96,7 @@ class Datasets:
 
     def get(self, dataset_id: str) -> Dataset:
         """The dataset with this id."""
-        return read(Dataset, self._calls.json("GET", f"/datasets/{quote(dataset_id, safe='')}"))
+        return read(Dataset, self._calls.json("GET", address("datasets", dataset_id)))
 
     def find(self, name_or_id: str) -> Dataset:
         """The dataset with this id or else this name.
@@ -100,7 +131,7 @@ class Datasets:
         """Change what is given."""
         body = {"name": name, "description": description, "tags": None if tags is None else list(tags)}
         changed = {key: value for key, value in body.items() if value is not None}
-        return read(Dataset, self._calls.json("PATCH", f"/datasets/{dataset_id}", body=changed))
+        return read(Dataset, self._calls.json("PATCH", address("datasets", dataset_id), body=changed))
 
     def files(
         self,
@@ -112,23 +143,25 @@ class Datasets:
     ) -> Iterator[FileEntry]:
         """The files of the newest version in the order of their paths; `limit` is the size of a page."""
         for item in self._calls.items(
-            f"/datasets/{dataset_id}/files", {"label": label, "prefix": prefix, "limit": limit}
+            address("datasets", dataset_id, "files"), {"label": label, "prefix": prefix, "limit": limit}
         ):
             yield read(FileEntry, item)
 
     def read_file(self, dataset_id: str, path: str) -> Iterator[bytes]:
         """The bytes of one file."""
-        with self._calls.stream(f"/datasets/{dataset_id}/files/{quote(path, safe='/')}") as response:
+        with self._calls.stream(address("datasets", dataset_id, "files", quote(path, safe="/"))) as response:
             yield from response.iter_bytes(CHUNK_BYTES)
 
     def manifest(self, dataset_id: str, *, version: int | None = None) -> Iterator[bytes]:
         """The bytes of a version's manifest, a Parquet file."""
-        with self._calls.stream(f"/datasets/{dataset_id}/manifest", params={"version": version}) as response:
+        with self._calls.stream(
+            address("datasets", dataset_id, "manifest"), params={"version": version}
+        ) as response:
             yield from response.iter_bytes(CHUNK_BYTES)
 
     def versions(self, dataset_id: str) -> Iterator[Version]:
         """The versions, newest first."""
-        for item in self._calls.items(f"/datasets/{dataset_id}/versions"):
+        for item in self._calls.items(address("datasets", dataset_id, "versions")):
             yield read(Version, item)
 
     def label(
@@ -145,15 +178,15 @@ class Datasets:
         chosen = {"paths": paths and list(paths), "labels": labels and list(labels), "prefix": prefix}
         select = {key: value for key, value in chosen.items() if value is not None}
         body = {"select": select, "add": list(add), "remove": list(remove)}
-        return read(Version, self._calls.json("POST", f"/datasets/{dataset_id}/labels", body=body))
+        return read(Version, self._calls.json("POST", address("datasets", dataset_id, "labels"), body=body))
 
     def delete(self, dataset_id: str, *, grace_seconds: int = 0) -> Job:
         """Delete: the dataset is gone at once, its files follow; within the grace period it can be restored."""
         answer = self._calls.json(
-            "DELETE", f"/datasets/{dataset_id}", params={"grace_seconds": grace_seconds or None}
+            "DELETE", address("datasets", dataset_id), params={"grace_seconds": grace_seconds or None}
         )
         return read(Job, answer["job"])
 
     def restore(self, dataset_id: str) -> Dataset:
         """Take a delete back within its grace period."""
-        return read(Dataset, self._calls.json("POST", f"/datasets/{dataset_id}/restore"))
+        return read(Dataset, self._calls.json("POST", address("datasets", dataset_id, "restore")))

@@ -2,11 +2,13 @@
 
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import httpx
 
+from datacenter.client.addresses import address
 from datacenter.client.calls import COME_AGAIN, Calls, read_problem
 from datacenter.client.errors import TransferFailed
 from datacenter.client.objects import Download, Job, LabelFilter
@@ -36,15 +38,17 @@ class Downloads:
     ) -> Job:
         """Start a download of a dataset, or of its files with some labels."""
         body = {"labels": labels.body() if labels else None, "archive": archive, "expires_in": expires_in}
-        return self._create(f"/datasets/{dataset_id}/downloads", delivery, {**body, **(options or {})})
+        return self._create(
+            address("datasets", dataset_id, "downloads"), delivery, {**body, **(options or {})}
+        )
 
     def of_export(self, export_id: str, *, delivery: str = "archive", expires_in: int | None = None) -> Job:
         """Start a download of an export."""
-        return self._create(f"/exports/{export_id}/downloads", delivery, {"expires_in": expires_in})
+        return self._create(address("exports", export_id, "downloads"), delivery, {"expires_in": expires_in})
 
     def get(self, download_id: str) -> Download:
         """The download with a fresh link."""
-        return read(Download, self._calls.json("GET", f"/downloads/{download_id}"))
+        return read(Download, self._calls.json("GET", address("downloads", download_id)))
 
     def of_job(self, job: Job) -> Download:
         """The download that a finished job made, with a fresh link."""
@@ -57,41 +61,56 @@ class Downloads:
 
         Raises:
             Problem: the link is refused or has expired.
-            TransferFailed: no byte came through however often it was tried; `path.part` is kept.
+            TransferFailed: no byte came through however often it was tried; `path.part` is kept. A host that has
+            never answered is not waited for as long as one that was there.
         """
-        part = Part(path)
-        failures = 0
+        part, patience = Part(path), self._calls.patience
+        failures, most = 0, patience.repeats
         while True:
             before = part.size_bytes()
-            if self._fetch_once(url, part, on_progress):
+            fault = self._fetch_once(url, part, on_progress)
+            if fault is None:
                 return part.publish()
+            if fault.host_answered:
+                most = patience.repeats_under_way
             failures = 0 if part.size_bytes() > before else failures + 1
-            if failures > self._calls.patience.repeats_under_way:
+            if failures > most:
                 raise TransferFailed(
-                    f"the download stands still at {part.size_bytes()} bytes; {part.path} is kept for the next try"
+                    f"the download from {httpx.URL(url).netloc.decode()} stands still at {part.size_bytes()} bytes: "
+                    f"{fault.reason}"
                 )
-            self._calls.patience.rest(failures)
+            patience.rest(failures)
 
     def _create(self, address: str, delivery: str, body: Mapping[str, Any]) -> Job:
         given = {key: value for key, value in body.items() if value is not None}
         return read(Job, self._calls.json("POST", address, body={"delivery": delivery, **given})["job"])
 
-    def _fetch_once(self, url: str, part: "Part", on_progress: OnBytes | None) -> bool:
-        """One request; whether the file is whole now."""
+    def _fetch_once(self, url: str, part: "Part", on_progress: OnBytes | None) -> "Fault | None":
+        """One request; why the file is not whole after it, if it is not."""
         try:
             with self._calls.http.stream(
                 "GET", url, headers={"Accept-Encoding": "identity", **part.resume_headers()}
             ) as response:
                 if response.status_code == RANGE_REFUSED:
-                    return part.is_whole(response)
+                    return None if part.is_whole(response) else Fault(reason="another archive is there now")
                 if response.status_code in COME_AGAIN:
-                    return False
+                    return Fault(reason=f"it answered {response.status_code}")
                 if not response.is_success:
                     response.read()
                     raise read_problem(response)
-                return part.receive(response, on_progress)
-        except httpx.TransportError:
-            return False
+                whole = part.receive(response, on_progress)
+                return None if whole else Fault(reason="it ended too early")
+        except httpx.TransportError as error:
+            answered = not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
+            return Fault(reason=str(error) or type(error).__name__, host_answered=answered)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """Why a request did not bring the rest of a file; a host that answered may come back."""
+
+    reason: str
+    host_answered: bool = True
 
 
 class Part:

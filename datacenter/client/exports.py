@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from datacenter.client.addresses import address
 from datacenter.client.calls import Calls
 from datacenter.client.objects import Export, Job, LabelFilter, Preview
 from datacenter.client.reading import read
@@ -55,7 +56,7 @@ class Exports:
 
     def get(self, export_id: str) -> Export:
         """The export with this id."""
-        return read(Export, self._calls.json("GET", f"/exports/{export_id}"))
+        return read(Export, self._calls.json("GET", address("exports", export_id)))
 
 
 def _selection(dataset_ids: Iterable[str], labels: LabelFilter) -> dict[str, Any]:

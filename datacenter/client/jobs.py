@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 import httpx
 
+from datacenter.client.addresses import address
 from datacenter.client.calls import PREFIX, Calls
 from datacenter.client.errors import ClientError, Problem, ServerUnreachable
 from datacenter.client.objects import Job
@@ -31,7 +32,7 @@ class Jobs:
 
     def get(self, job_id: str) -> Job:
         """The job as it is now."""
-        return read(Job, self._calls.json("GET", f"/jobs/{job_id}"))
+        return read(Job, self._calls.json("GET", address("jobs", job_id)))
 
     def cancel(self, job_id: str) -> Job:
         """Ask a job to stop; it ends as REVOKED soon after."""
@@ -49,7 +50,7 @@ class Jobs:
                 if job.finished:
                     return
             # The stream broke off or is not to be had. One plain call repeats with patience, and fails for good.
-            job = read(Job, self._calls.call("GET", f"/jobs/{job_id}", under_way=True).json())
+            job = read(Job, self._calls.call("GET", address("jobs", job_id), under_way=True).json())
             yield job
             if job.finished:
                 return
@@ -84,7 +85,7 @@ class Jobs:
             self._calls.patience.sleep(POLL_SECONDS / 5)
 
     def _changed(self, job_id: str, verb: str) -> Job:
-        answer = self._calls.json("POST", f"/jobs/{job_id}/{verb}")
+        answer = self._calls.json("POST", address("jobs", job_id, verb))
         return read(Job, answer.get("job", answer))
 
     def _events(self, job_id: str) -> Iterator[Job]:

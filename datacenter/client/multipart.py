@@ -6,7 +6,8 @@ from pathlib import Path
 
 import httpx
 
-from datacenter.client.calls import Calls
+from datacenter.client.addresses import address
+from datacenter.client.calls import UNKNOWN_THERE, Calls
 from datacenter.client.errors import Problem
 from datacenter.client.local_file import OnBytes, check_size
 from datacenter.client.part_sender import PartLink, PartProgress, PartSender
@@ -14,8 +15,6 @@ from datacenter.client.reading import read
 
 REACH_SECONDS = 5
 LONGEST_PAGE = 1000
-UNKNOWN_THERE = {404, 405}
-"""What a server answers that is older than this way."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,4 +96,4 @@ class Multipart:
 
 
 def _address(upload_id: str) -> str:
-    return f"/uploads/multipart/{upload_id}"
+    return address("uploads/multipart", upload_id)

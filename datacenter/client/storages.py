@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import quote
 
+from datacenter.client.addresses import address
 from datacenter.client.calls import Calls
 from datacenter.client.objects import Entry, Health, Storage
 from datacenter.client.reading import read
@@ -35,7 +35,7 @@ class Storages:
 
     def get(self, name: str) -> Storage:
         """The storage of this name."""
-        return read(Storage, self._calls.json("GET", _path(name)))
+        return read(Storage, self._calls.json("GET", address("storages", name)))
 
     def update(
         self,
@@ -52,21 +52,18 @@ class Storages:
             "options": None if options is None else dict(options),
         }
         changed = {key: value for key, value in body.items() if value is not None}
-        return read(Storage, self._calls.json("PATCH", _path(name), body=changed))
+        return read(Storage, self._calls.json("PATCH", address("storages", name), body=changed))
 
     def remove(self, name: str) -> None:
         """Forget how the storage was registered; what lies there stays."""
-        self._calls.json("DELETE", _path(name))
+        self._calls.json("DELETE", address("storages", name))
 
     def check(self, name: str) -> Health:
         """Whether the storage does what it is registered for."""
-        return read(Health, self._calls.json("POST", f"{_path(name)}/check"))
+        return read(Health, self._calls.json("POST", address("storages", name, "check")))
 
     def browse(self, name: str, prefix: str = "", *, limit: int | None = None) -> Iterator[Entry]:
         """One level of a source; `limit` is the size of a page."""
-        for item in self._calls.items(f"{_path(name)}/browse", {"prefix": prefix, "limit": limit}):
+        chosen = {"prefix": prefix, "limit": limit}
+        for item in self._calls.items(address("storages", name, "browse"), chosen, at_once=True):
             yield read(Entry, item)
-
-
-def _path(name: str) -> str:
-    return f"/storages/{quote(name, safe='')}"

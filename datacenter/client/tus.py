@@ -5,6 +5,7 @@ from pathlib import Path
 
 import httpx
 
+from datacenter.client.addresses import address
 from datacenter.client.calls import COME_AGAIN, Calls, read_problem
 from datacenter.client.errors import TransferFailed
 from datacenter.client.local_file import OnBytes, check_size, fingerprint, read_span
@@ -68,10 +69,10 @@ class Tus:
 
     def remove(self, upload_id: str) -> None:
         """Give an upload up."""
-        self._calls.call("DELETE", f"/uploads/{upload_id}", headers=VERSION)
+        self._calls.call("DELETE", address("uploads", upload_id), headers=VERSION)
 
     def _head(self, upload_id: str) -> httpx.Headers:
-        return self._calls.call("HEAD", f"/uploads/{upload_id}", headers=VERSION).headers
+        return self._calls.call("HEAD", address("uploads", upload_id), headers=VERSION).headers
 
     def _send_from(
         self, upload_id: str, path: Path, offset: int, size: int, on_progress: OnBytes | None

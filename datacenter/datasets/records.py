@@ -59,15 +59,8 @@ def create(
     Raises:
         NameTaken, NotFound (the upload), Conflict (the upload is not complete or is taken), Invalid.
     """
-    if new.label_format is not None and new.label_format not in LABEL_FORMATS:
-        known = ", ".join(LABEL_FORMATS)
-        raise Invalid(
-            f"label_format: {new.label_format!r} cannot be imported; use {known}", field="label_format"
-        )
-    _check_encoding(new.name_encoding)
     kind = "table" if TABLE_SOURCES & new.source.keys() else "files"
-    _check_fields(new, kind)
-    home = places.home(session, resources.storages, new.storage, kind=kind)
+    home = _checked_home(session, resources, new, kind)
     moment = now(session)
     dataset = Dataset(
         id=new_id(),
@@ -104,6 +97,26 @@ def create(
         job_id=job_id,
     )
     return dataset, job
+
+
+def check_new(session: Session, resources: Resources, project_id: str, new: NewDataset) -> None:
+    """Refuse what `create` would refuse of an archive, before anybody uploads it. Raises: NameTaken, Invalid."""
+    _checked_home(session, resources, new, "files")
+    same = select(Dataset.id).where(Dataset.project_id == project_id, Dataset.name == new.name)
+    if session.scalar(same) is not None:
+        raise _taken(new.name)
+
+
+def _checked_home(session: Session, resources: Resources, new: NewDataset, kind: str) -> Home:
+    """Where the dataset will be kept, once all that is said about it can be. Raises: Invalid."""
+    if new.label_format is not None and new.label_format not in LABEL_FORMATS:
+        known = ", ".join(LABEL_FORMATS)
+        raise Invalid(
+            f"label_format: {new.label_format!r} cannot be imported; use {known}", field="label_format"
+        )
+    _check_encoding(new.name_encoding)
+    _check_fields(new, kind)
+    return places.home(session, resources.storages, new.storage, kind=kind)
 
 
 def _kept_table(home: Home, dataset_id: str, job_id: str) -> dict[str, Any]:
@@ -279,9 +292,11 @@ def _flush_name(session: Session, name: str) -> None:
     except IntegrityError as error:
         if not is_duplicate(error):
             raise
-        raise NameTaken(
-            f"name: there is a dataset {name!r} already; choose another name", field="name"
-        ) from error
+        raise _taken(name) from error
+
+
+def _taken(name: str) -> NameTaken:
+    return NameTaken(f"name: there is a dataset {name!r} already; choose another name", field="name")
 
 
 def _restorable(session: Session, project_id: str, after_id: str | None, limit: int) -> list[Dataset]:

@@ -1,7 +1,7 @@
 """Datasets: import, list, show, change, delete, restore."""
 
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 from sqlalchemy.orm import Session
@@ -10,11 +10,17 @@ from datacenter.datasets import deletion, records
 from datacenter.datasets.models import DatasetState
 from datacenter.datasets.records import NewDataset
 from datacenter.ledger.options import JobOptions
-from datacenter.web.calls import API, Authorized, Changing, Outcome, started
+from datacenter.web.calls import API, Authorized, Changing, IdempotencyHeader, Outcome, started
 from datacenter.web.objects import dataset_object, dataset_objects, job_object
 from datacenter.web.openapi import problems
 from datacenter.web.pages import DEFAULT_ITEMS, Cursors, CursorText, Limit
-from datacenter.web.schemas.datasets import DatasetChange, DatasetObject, DatasetStarted, NewDatasetRequest
+from datacenter.web.schemas.datasets import (
+    DatasetChange,
+    DatasetContent,
+    DatasetObject,
+    DatasetStarted,
+    NewDatasetRequest,
+)
 from datacenter.web.schemas.jobs import JobStarted
 from datacenter.web.schemas.page import Page
 from datacenter.web.token_first import TokenFirst
@@ -32,16 +38,8 @@ router = APIRouter(prefix=f"{API}/datasets", tags=["datasets"], route_class=Toke
 )
 def create(body: NewDatasetRequest, call: Changing) -> Response:
     """The dataset exists at once, in state IMPORTING; the job fills it."""
-    new = NewDataset(
-        name=body.name,
-        storage=body.storage,
-        source=body.source.model_dump(exclude_none=True),
-        label_format=body.label_format,
-        name_encoding=body.name_encoding,
-        label_column=body.label_column,
-        description=body.description,
-        tags=tuple(body.tags),
-    )
+    source = body.source.model_dump(exclude_none=True)
+    new = _of_content(body, source=source, label_column=body.label_column)
 
     def change(session: Session) -> Outcome:
         dataset, job = records.create(session, call.resources, call.project_id, new, body.job_options())
@@ -51,6 +49,16 @@ def create(body: NewDatasetRequest, call: Changing) -> Response:
         return started(answer, job)
 
     return call.commit(change)
+
+
+@router.post(
+    "/preview", status_code=204, response_class=Response, responses=problems(409), summary="Preview an import"
+)
+def preview(body: DatasetContent, call: Authorized, _: IdempotencyHeader = None) -> Response:
+    """Refuses what the import of an archive would be refused for, before the archive is uploaded. Changes nothing."""
+    with call.reading() as session:
+        records.check_new(session, call.resources, call.project_id, _of_content(body, source={}))
+    return Response(status_code=204)
 
 
 @router.get("", summary="List datasets")
@@ -147,3 +155,18 @@ def restore(dataset_id: str, call: Changing) -> Response:
         return Outcome(status=200, body=dataset_object(session, call, row))
 
     return call.commit(change)
+
+
+def _of_content(
+    body: DatasetContent, *, source: dict[str, Any], label_column: str | None = None
+) -> NewDataset:
+    return NewDataset(
+        name=body.name,
+        storage=body.storage,
+        source=source,
+        label_format=body.label_format,
+        name_encoding=body.name_encoding,
+        label_column=label_column,
+        description=body.description,
+        tags=tuple(body.tags),
+    )

@@ -27,6 +27,12 @@ def _printable(value: str) -> str:
     return value
 
 
+def _without_steps(value: str) -> str:
+    if {".", ".."} & set(value.split("/")):
+        raise ValueError("a segment of it may not be . or ..")
+    return value
+
+
 Name = Annotated[Text, Field(min_length=1, max_length=255), AfterValidator(_printable)]
 Description = Annotated[Text, Field(max_length=10_000)]
 Tags = Annotated[list[Name], Field(max_length=100)]
@@ -76,11 +82,10 @@ class Source(Request):
         return self
 
 
-class NewDatasetRequest(JobStartingRequest):
-    """An import."""
+class DatasetContent(Request):
+    """What is said about a dataset of an archive before the archive is there."""
 
-    name: Name
-    source: Source
+    name: Annotated[Name, AfterValidator(_without_steps)]
     storage: ShortText | None = Field(
         None,
         description="The storage that will hold the files; the default one if left out. Of a table or query, it may be "
@@ -92,20 +97,26 @@ class NewDatasetRequest(JobStartingRequest):
         max_length=32,
         description="Tried first for names that do not say they are UTF-8; then come UTF-8 and GB18030.",
     )
+    description: Description = ""
+    tags: Tags = Field(default_factory=list)
+
+
+class NewDatasetRequest(DatasetContent, JobStartingRequest):
+    """An import."""
+
+    source: Source
     label_column: Text | None = Field(
         None,
         max_length=MOST_ID_CHARACTERS,
         description="Of a table or query: the column whose values label the rows. Left out, it is the column `label`, "
         "if there is one; empty, there is none.",
     )
-    description: Description = ""
-    tags: Tags = Field(default_factory=list)
 
 
 class DatasetChange(Request):
     """What is given is changed."""
 
-    name: Name | None = None
+    name: Annotated[Name, AfterValidator(_without_steps)] | None = None
     description: Description | None = None
     tags: Tags | None = None
 

@@ -157,3 +157,13 @@ def test_an_expired_link_is_a_problem_and_leaves_nothing(client_of, target, paus
     assert caught.value.code == "GONE"
     assert pauses == []
     assert names_beside(target) == []
+
+
+def test_a_host_that_never_answers_is_named_and_not_waited_for_long(client_of, pauses, tmp_path):
+    def nobody(_: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("connection refused")
+
+    with pytest.raises(TransferFailed, match=r"from rgw:7480 stands still at 0 bytes: connection refused"):
+        client_of(nobody).downloads.fetch("http://rgw:7480/bucket/a.zip", tmp_path / "a.zip")
+
+    assert len(pauses) == 3

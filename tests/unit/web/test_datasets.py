@@ -186,3 +186,31 @@ def test_a_prefix_without_objects_fails_with_a_code_of_its_own(served) -> None:
     job = served.client.get(response.headers["Location"]).json()
     assert (job["state"], job["error"]["code"]) == ("FAILURE", "NOTHING_TO_IMPORT")
     assert "web/nothing/" in job["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "status", "field"),
+    [
+        ({"storage": "nowhere"}, 422, "storage"),
+        ({"label_format": "xml"}, 422, "label_format"),
+        ({"name_encoding": "klingon"}, 422, "name_encoding"),
+        ({"name": ""}, 422, "name"),
+        ({"name": "../x"}, 422, "name"),
+        ({"name": "seen before"}, 409, "name"),
+    ],
+)
+def test_an_import_is_refused_before_its_archive_is_uploaded(
+    web, wrong: dict, status: int, field: str
+) -> None:
+    web.client.post("/api/v1/datasets", json=web.new_dataset("seen before"))
+
+    told = web.client.post("/api/v1/datasets/preview", json={"name": "not yet", **wrong})
+
+    assert told.status_code == status, told.text
+    assert told.json()["detail"].startswith(f"{field}: ")
+
+
+def test_a_preview_of_an_import_changes_nothing(web) -> None:
+    for _ in range(2):
+        assert web.client.post("/api/v1/datasets/preview", json={"name": "only looked at"}).status_code == 204
+    assert web.client.get("/api/v1/datasets?q=only looked at").json()["items"] == []
