@@ -21,7 +21,7 @@ class AdapterEntry:
 
     `reach`: it has the option `reach`, see `Reach`. `create`: it has the option `create`, by which it makes its root
     directory. `keeps`: of tables, those of datasets can be kept there, too,
-    in the database that `DATABASE_OPTION` names.
+    in the database that `DATABASE_OPTION` names. `offered`: to whoever registers a storage.
     """
 
     target: str
@@ -29,6 +29,7 @@ class AdapterEntry:
     reach: bool = False
     create: bool = False
     keeps: bool = False
+    offered: bool = True
 
 
 class Adapter(Protocol):
@@ -57,7 +58,9 @@ ADAPTERS: Mapping[str, AdapterEntry] = {
     "hdfs": AdapterEntry(
         target="storage_adapters.hdfs:HdfsStorage", install="pip install hdfs hdfs-native", create=True
     ),
-    "memory": AdapterEntry(target="storage_adapters.memory:MemoryStorage", install="part of this package"),
+    "memory": AdapterEntry(
+        target="storage_adapters.memory:MemoryStorage", install="part of this package", offered=False
+    ),
     "nas": AdapterEntry(
         target="storage_adapters.nas:NasStorage", install="part of this package", create=True
     ),
@@ -84,6 +87,11 @@ WITH_REACH = frozenset(kind for kind, entry in {**ADAPTERS, **TABLE_ADAPTERS}.it
 WITH_CREATE = frozenset(kind for kind, entry in ADAPTERS.items() if entry.create)
 KINDS = tuple(sorted(ADAPTERS))
 TABLE_KINDS = tuple(sorted(TABLE_ADAPTERS))
+
+
+def offered_kinds() -> list[str]:
+    """The kinds of storages that people register, sorted; others are for tests."""
+    return sorted(kind for kind, entry in {**ADAPTERS, **TABLE_ADAPTERS}.items() if entry.offered)
 
 
 def holds_tables(kind: str) -> bool:
@@ -113,7 +121,7 @@ def open_tables(kind: str, url: str, options: Mapping[str, OptionValue]) -> Tabl
 def _load(kind: str, adapters: Mapping[str, AdapterEntry]) -> Any:
     entry = adapters.get(kind)
     if entry is None:
-        known = ", ".join(sorted(adapters))
+        known = ", ".join(kind for kind in sorted(adapters) if adapters[kind].offered)
         raise ConfigurationInvalid(f"Unknown storage kind {kind!r}; known are: {known}.")
     module, _, name = entry.target.partition(":")
     try:

@@ -99,8 +99,8 @@ def default_target(filename: str) -> Path:
     return target
 
 
-def fetch(client: Client, made: Download, target: Path, shown: Meter) -> None:
-    """Bring a download's bytes into a file."""
+def fetch(client: Client, made: Download, target: Path, shown: Meter, *, go_on: str = GO_ON) -> None:
+    """Bring a download's bytes into a file; `go_on` says how, if the transfer breaks."""
     if made.url is None:
         raise CommandFailed("the archive is gone", cure="start the download again")
     try:
@@ -110,10 +110,10 @@ def fetch(client: Client, made: Download, target: Path, shown: Meter) -> None:
     except Problem:
         raise
     except (ClientError, OSError) as error:
-        raise CommandFailed(f"{error}; what arrived is kept in {target}.part", cure=GO_ON) from error
+        raise CommandFailed(f"{error}; what arrived is kept in {target}.part", cure=go_on) from error
     except KeyboardInterrupt:
         raise Interrupted(
-            f"the download was interrupted; what arrived is kept in {target}.part", cure=GO_ON
+            f"the download was interrupted; what arrived is kept in {target}.part", cure=go_on
         ) from None
 
 

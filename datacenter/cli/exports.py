@@ -1,5 +1,6 @@
 """`datacenter export`: the files with some labels out of several datasets, as one archive."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -44,11 +45,14 @@ def export(
         check_target(output)
     replaced = False
     with connect(context) as client:
-        ids = [client.datasets.find(name).id for name in datasets]
+        found = [client.datasets.find(name) for name in datasets]
+        ids = [dataset.id for dataset in found]
+        if table_format and not as_json and not any(dataset.kind == "table" for dataset in found):
+            typer.echo("warning: there is no table among these; --table-format changes nothing", err=True)
         if preview:
-            found = client.exports.preview(ids, labels=chosen)
-            _preview(found, as_json)
-            _warn_of_nothing(found.files, chosen, as_json)
+            held = client.exports.preview(ids, labels=chosen)
+            _preview(held, as_json)
+            _warn_of_nothing(held.files, chosen, as_json)
             return
         with meter(as_json=as_json) as shown:
             made, job = client.exports.create(
@@ -66,7 +70,9 @@ def export(
             if output:
                 download = follow(client, client.downloads.of_export(made.id), shown)
                 replaced = output.exists()
-                fetch(client, client.downloads.of_job(download), output, shown)
+                again = shlex.join(["datacenter", "download", "--export", made.id, "-o", str(output)])
+                link = client.downloads.of_job(download)
+                fetch(client, link, output, shown, go_on=f"go on with: {again}")
     if as_json:
         print_json({"export": made, "job": job, "file": str(output) if output else None})
         return

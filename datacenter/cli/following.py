@@ -10,8 +10,20 @@ from datacenter.cli.progress import Meter
 from datacenter.client import Client, ClientError, Job
 from datacenter.formats.errors import LabelsCode
 
-BAD_INPUT = frozenset((*get_args(ArchiveCode), *get_args(LabelsCode)))
-"""Codes of what is wrong with the source itself: the same source fails again, however often it is tried."""
+FOR_GOOD = frozenset(
+    (
+        *get_args(ArchiveCode),
+        *get_args(LabelsCode),
+        "COLUMN_UNSUPPORTED",
+        "NOTHING_TO_IMPORT",
+        "QUERY_INVALID",
+        "TABLE_MISSING",
+        "TABLE_NAME_INVALID",
+        "VALUE_UNSUPPORTED",
+    )
+)
+"""Codes of what is wrong with the source, or with what was asked for: the same fails again, however often it is tried."""
+FOR_GOOD_IN_AN_IMPORT = FOR_GOOD | {"OBJECT_MISSING"}
 
 
 class JobFailed(CommandFailed):
@@ -46,9 +58,11 @@ def took(job: Job) -> str:
 
 
 def _cure(client: Client, job: Job) -> str:
-    bad_input = job.kind == "import" and job.error is not None and job.error.code in BAD_INPUT
-    if not bad_input or not job.dataset_ids:
+    for_good = FOR_GOOD_IN_AN_IMPORT if job.kind == "import" else FOR_GOOD
+    if job.error is None or job.error.code not in for_good:
         return f"to try again: datacenter jobs retry {job.id}"
+    if job.kind != "import" or not job.dataset_ids:
+        return "the same fails again; change what is asked for"
     dataset = shlex.quote(_name(client, job.dataset_ids[0]))
     return f"to try again: datacenter datasets delete {dataset} --yes, then import again"
 

@@ -1,6 +1,7 @@
 """`datacenter storages browse`: what lies in a source."""
 
-from itertools import islice
+import shlex
+from itertools import chain, islice
 from typing import Annotated
 
 import typer
@@ -9,6 +10,7 @@ from datacenter.cli.connection import connect
 from datacenter.cli.display import ago, size
 from datacenter.cli.output import JsonOption, console, print_json_list
 from datacenter.cli.tables import Column, print_table
+from datacenter.client import Entry
 
 PAGE_ENTRIES = 1000
 LIST = (
@@ -34,8 +36,21 @@ def browse(
         if as_json:
             print_json_list(found)
             return
-        rows = (
-            (entry.key, "" if entry.size_bytes is None else size(entry.size_bytes), ago(entry.modified_at))
-            for entry in found
+        first = list(islice(found, 1))
+        print_table(
+            console(),
+            LIST,
+            map(_row, chain(first, found)),
+            empty="nothing begins so" if prefix else "nothing is there",
         )
-        print_table(console(), LIST, rows, empty="nothing begins so")
+        if [entry.key for entry in first] == [f"{prefix}/"]:
+            inside = shlex.join(["datacenter", "storages", "browse", name, f"{prefix}/"])
+            console().print(f"to look into it: {inside}", style="dim", markup=False, soft_wrap=True)
+
+
+def _row(entry: Entry) -> tuple[str, str, str]:
+    return (
+        entry.key,
+        "" if entry.size_bytes is None else size(entry.size_bytes),
+        ago(entry.modified_at),
+    )

@@ -1,10 +1,13 @@
 """`datacenter storages …`: register storages, look at them, check them."""
 
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Annotated
 
 import typer
 
 from datacenter.cli.connection import connect
+from datacenter.cli.display import count
 from datacenter.cli.errors import ExitCode
 from datacenter.cli.output import JsonOption, console, print_json, print_json_list
 from datacenter.cli.storage_browse import browse
@@ -12,11 +15,10 @@ from datacenter.cli.storage_keys import rotate
 from datacenter.cli.storage_options import OptionArguments, SecretOptionArguments, read_options
 from datacenter.cli.storage_update import update
 from datacenter.cli.tables import Column, print_fields, print_table
+from datacenter.client import Client, Health, Problem
+from storage_adapters.registry import offered_kinds
 
 app = typer.Typer(no_args_is_help=True, help="Storages: register, change, look, check, browse.")
-app.command("browse")(browse)
-app.command("rotate")(rotate)
-app.command("update")(update)
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The storage's name.")]
 LIST = (
     Column(title="NAME"),
@@ -25,6 +27,8 @@ LIST = (
     Column(title="STATE"),
     Column(title="URL", flexible=True),
 )
+AT_ONCE = 8
+"""Checks that the server is asked for; each can take it 20 seconds."""
 CHECKED = (Column(title="NAME"), Column(title="OK"), Column(title="DETAIL", flexible=True, wraps=True))
 
 
@@ -32,7 +36,7 @@ CHECKED = (Column(title="NAME"), Column(title="OK"), Column(title="DETAIL", flex
 def add(
     context: typer.Context,
     name: NameArgument,
-    kind: Annotated[str, typer.Option(help="nas, cos, ceph, hdfs, mysql or hive.")],
+    kind: Annotated[str, typer.Option(help=f"One of {', '.join(offered_kinds())}.")],
     url: Annotated[str, typer.Option(help="Where it is, without a password: nas:///mnt/inbox.")],
     role: Annotated[str, typer.Option(help="platform, source or both.")] = "platform",
     option: OptionArguments = None,
@@ -88,7 +92,11 @@ def check(
     """Try storages, and say what is wrong; exits with 1 if one is not ok."""
     with connect(context) as client:
         wanted = names or [storage.name for storage in client.storages.list()]
-        found = [(name, client.storages.check(name)) for name in wanted]
+        with (
+            console().status(f"checking {count(len(wanted), 'storage')}"),
+            ThreadPoolExecutor(AT_ONCE) as pool,
+        ):
+            found = list(zip(wanted, pool.map(partial(_check, client), wanted), strict=True))
     if as_json:
         print_json_list({"name": name, "ok": health.ok, "detail": health.detail} for name, health in found)
     else:
@@ -96,6 +104,20 @@ def check(
         print_table(console(), CHECKED, rows, empty="no storages")
     if not all(health.ok for _, health in found):
         raise typer.Exit(ExitCode.FAILED)
+
+
+def _check(client: Client, name: str) -> Health:
+    """The answer for one storage; that there is none of this name is an answer, too, beside those of the others."""
+    try:
+        return client.storages.check(name)
+    except Problem as problem:
+        if problem.code != "NOT_FOUND":
+            raise
+        return Health(ok=False, detail=str(problem))
+
+
+app.command("browse")(browse)
+app.command("update")(update)
 
 
 @app.command("remove")
@@ -107,3 +129,6 @@ def remove(context: typer.Context, name: NameArgument, as_json: JsonOption = Fal
         print_json({"name": name})
     else:
         typer.echo(f"storage {name} is removed; what lies there stays")
+
+
+app.command("rotate")(rotate)

@@ -85,7 +85,18 @@ def test_a_job_that_fails_exits_with_1_and_says_why_in_two_lines(run, server):
     ]
 
 
-@pytest.mark.parametrize("code", ["CORRUPT", "UNSAFE_PATH", "BAD_ARCHIVE", "BAD_LABELS"])
+def test_an_export_that_must_fail_again_is_not_to_be_retried(run, server):
+    error = {"code": "COLUMN_UNSUPPORTED", "message": "a list has no form in CSV"}
+    server[f"GET /jobs/{JOB['id']}"] = {**FAILED, "kind": "export", "error": error}
+
+    told = run("jobs", "watch", JOB["id"]).err.splitlines()[-1]
+
+    assert told == "the same fails again; change what is asked for"
+
+
+@pytest.mark.parametrize(
+    "code", ["CORRUPT", "UNSAFE_PATH", "BAD_ARCHIVE", "BAD_LABELS", "QUERY_INVALID", "TABLE_MISSING"]
+)
 def test_an_import_of_bad_input_is_not_to_be_retried_but_done_anew(run, server, code):
     server[f"GET /jobs/{JOB['id']}"] = {
         **FAILED,
@@ -234,8 +245,10 @@ def test_an_export_by_labels_that_no_file_has_warns_and_exits_with_0(run, server
     assert [line for line in ended.err.splitlines() if "warning" in line] == warning.splitlines()
 
 
-def test_a_taken_name_is_refused_before_anything_is_uploaded(run, server, tmp_path):
-    server["GET /datasets"] = {"items": [DATASET], "next": None}
+def test_what_the_server_would_refuse_is_refused_before_anything_is_uploaded(run, server, tmp_path):
+    refused = {"code": "NAME_TAKEN", "detail": "name: there is a dataset named 'digits' already"}
+    server["POST /datasets/preview"] = (409, refused)
+    server["POST /uploads"] = (500, {"code": "UPLOADED", "detail": "it was uploaded"})
     archive = tmp_path / "a.zip"
     archive.write_bytes(b"x")
 

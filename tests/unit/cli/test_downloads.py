@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from datacenter.client import Patience
+
 DATASET = {"id": "d1", "name": "digits", "state": "READY", "files": 1, "size_bytes": 9}
 DOWNLOAD = {"id": "j1", "kind": "download", "state": "SUCCESS", "result": {"download": {"id": "w1"}}}
 EXPORT = {"id": "e1", "state": "READY", "files": 1, "size_bytes": 9, "filename": "digits.zip", "job_id": "j2"}
@@ -76,3 +78,22 @@ def test_a_file_that_was_named_is_replaced_and_the_command_says_so(run, archive,
 
     assert "replaced" not in first.out
     assert "mine.zip (replaced): " in second.out
+
+
+def test_a_broken_transfer_of_an_export_goes_on_by_a_download_of_it(run, archive, here, monkeypatch):
+    monkeypatch.setattr("datacenter.cli.connection.PATIENCE", Patience(repeats=0, repeats_under_way=0))
+    archive["GET /d/link"] = (503, {})
+
+    ended = run("export", "digits", "-o", "mine.zip")
+
+    assert ended.code == 1
+    assert "it answered 503; what arrived is kept in mine.zip.part" in ended.err
+    assert ended.err.splitlines()[-1] == "go on with: datacenter download --export e1 -o mine.zip"
+
+
+def test_a_format_of_tables_is_told_to_change_nothing_where_there_is_no_table(run, archive, here):
+    warning = "warning: there is no table among these; --table-format changes nothing"
+
+    assert warning in run("export", "digits", "--table-format", "csv").err
+    archive["GET /datasets/d1"] = {**DATASET, "kind": "table"}
+    assert warning not in run("export", "digits", "--table-format", "csv").err

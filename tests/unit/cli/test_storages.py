@@ -3,6 +3,7 @@
 import io
 import json
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ from cryptography.fernet import Fernet
 from pydantic import SecretStr
 
 from datacenter.cli.embedded.home import Home
+from datacenter.client import Health
+from datacenter.client.storages import Storages
 from datacenter.database import Database, now
 from datacenter.migrations import migrate
 from datacenter.settings import DatabaseSettings
@@ -165,6 +168,28 @@ def test_all_are_checked_and_one_that_is_not_ok_exits_with_1(run, server):
     assert (told.code, [item["ok"] for item in told.json()]) == (1, [True, False])
 
 
+def test_a_name_that_is_not_there_does_not_hide_what_the_others_answer(run, server):
+    server["POST /storages/fine/check"] = {"ok": True, "detail": "all is well"}
+    server["POST /storages/nosuch/check"] = (
+        404,
+        {"code": "NOT_FOUND", "detail": "there is no storage nosuch"},
+    )
+
+    told = run("storages", "check", "fine", "nosuch", "a/b")
+
+    assert told.code == 1
+    for words in ("all is well", "there is no storage nosuch", "nothing named 'a/b'"):
+        assert words in told.out
+
+
+def test_storages_are_checked_at_the_same_time(run, server, monkeypatch):
+    names = ["one", "two", "three"]
+    together = threading.Barrier(len(names), timeout=30)
+    monkeypatch.setattr(Storages, "check", lambda *_: Health(ok=together.wait() >= 0, detail="met"))
+
+    assert run("storages", "check", *names).code == 0
+
+
 def test_a_source_is_browsed(run, server):
     items = [
         {"name": "a", "key": "a/", "kind": "prefix", "size_bytes": None, "modified_at": None},
@@ -180,6 +205,31 @@ def test_a_source_is_browsed(run, server):
 
     assert "b.zip" in run("storages", "browse", "vault").out
     assert [item["key"] for item in run("storages", "browse", "vault", "--json").json()] == ["a/", "b.zip"]
+
+
+def test_what_a_source_does_not_hold_is_told_and_how_to_look_into_a_folder(run, server):
+    server["GET /storages/vault/browse"] = {"items": [], "next": None}
+    assert run("storages", "browse", "vault").out == "nothing is there\n"
+    assert run("storages", "browse", "vault", "z").out == "nothing begins so\n"
+
+    folder = {"name": "zoo", "key": "zoo/", "kind": "prefix", "size_bytes": None, "modified_at": None}
+    server["GET /storages/vault/browse"] = {"items": [folder], "next": None}
+    hint = "to look into it: datacenter storages browse vault zoo/"
+    assert run("storages", "browse", "vault", "zoo").out.splitlines()[-1] == hint
+    assert hint not in run("storages", "browse", "vault", "z").out
+
+
+def test_a_storage_that_fails_is_told_once_with_the_command_that_says_why(run, server):
+    problem = {"code": "STORAGE_DENIED", "detail": "POST /api/v1/storages/vault/check", "storage": "vault"}
+    server["GET /storages/vault/browse"] = (502, problem)
+
+    ended = run("storages", "browse", "vault")
+
+    assert ended.code == 1
+    assert ended.err.splitlines() == [
+        "error: storage vault could not do it (STORAGE_DENIED)",
+        "what is wrong there: datacenter storages check vault",
+    ]
 
 
 def test_a_storage_is_removed_and_one_that_is_in_use_is_not(run, server):
