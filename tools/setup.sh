@@ -34,7 +34,7 @@ fi
 
 pip() { .venv/bin/python -m pip --disable-pip-version-check --no-input "$@"; }
 
-echo "setup: pinned dependencies"
+echo "setup: pinned dependencies; the first time this takes some minutes and says nothing until it is done"
 # Run as root pip would warn that it is; here it only ever writes into .venv.
 export PIP_ROOT_USER_ACTION=ignore
 pip install -q --require-hashes -r requirements.lock
