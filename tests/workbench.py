@@ -70,6 +70,7 @@ class Workbench:
         self.home = home
         self.root = home / "storage"
         self.root.mkdir(parents=True, exist_ok=True)
+        (home / "inbox").mkdir(exist_ok=True)
         database = DatabaseSettings(url=f"sqlite:///{home / 'datacenter.db'}")
         migrate(database)
         self.settings = Settings(

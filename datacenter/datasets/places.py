@@ -1,5 +1,6 @@
 """Places: which storages may keep what is made here, and what of a storage may be imported."""
 
+import re
 import unicodedata
 from dataclasses import dataclass
 
@@ -16,6 +17,9 @@ from storage_adapters.tables import TableName
 
 OWN_AREAS = frozenset({"archives", "datasets", "uploads"})
 """First segments of the keys that are written here, in which the data of all projects lies side by side."""
+FIRST_WORD = re.compile(r"\s*([A-Za-z]+)")
+QUERY_WORDS = {"SELECT", "WITH"}
+"""What a query begins with, unless a comment or a bracket comes first."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,8 +123,9 @@ def query_source(session: Session, storages: Storages, name: str, query: str) ->
     The storage cannot be removed before the session's transaction ends.
     """
     _check_role(session, storages, name, tables=True)
-    if not query.strip():
-        raise Invalid("source.query: write one SELECT", field="source.query")
+    begins = FIRST_WORD.match(query)
+    if not query.strip() or (begins and begins[1].upper() not in QUERY_WORDS):
+        raise Invalid("source.query: write exactly one SELECT", field="source.query")
     _refuse_own(query, field="source.query")
     return query
 

@@ -22,7 +22,14 @@ from datacenter.storages.sealing import Seal
 from datacenter.storages.secret_options import HIDDEN, hide, is_secret, scrub, secrets_of
 from storage_adapters.errors import ConfigurationInvalid
 from storage_adapters.options import OptionValue
-from storage_adapters.registry import ADAPTERS, DATABASE_OPTION, TABLE_ADAPTERS, holds_tables, keeps_tables
+from storage_adapters.registry import (
+    ADAPTERS,
+    DATABASE_OPTION,
+    TABLE_ADAPTERS,
+    holds_tables,
+    keeps_tables,
+    offered_kinds,
+)
 
 T = TypeVar("T")
 
@@ -153,9 +160,9 @@ def _found(row: RegisteredStorage | None, name: str) -> RegisteredStorage:
 def _checked(resources: Resources, new: StorageSettings) -> StorageSettings:
     """What will be kept. Raises: Invalid, naming the field; no secret is quoted."""
     new = new.model_copy(update={"url": resolved(new.url)})
-    known = sorted({*ADAPTERS, *TABLE_ADAPTERS})
-    if new.kind not in known:
-        raise Invalid(f"kind: {new.kind!r} is unknown; known are: {', '.join(known)}", field="kind")
+    if new.kind not in {*ADAPTERS, *TABLE_ADAPTERS}:
+        known = ", ".join(offered_kinds())
+        raise Invalid(f"kind: {new.kind!r} is unknown; known are: {known}", field="kind")
     _check_tables(new)
     check_allowed(resources.settings, new.url, new.options)
     check_files(resources.settings, new.options)
@@ -215,12 +222,16 @@ def _changed(resources: Resources, before: Registration, wanted: StorageChange) 
     url = shown.url if wanted.url is None else resolved(wanted.url)
     given = shown.options if wanted.options is None else wanted.options
     kept = [option for option, value in given.items() if is_secret(option) and value == HIDDEN]
-    if kept and set(places_of(url, given)) != set(places_of(shown.url, shown.options)):
+    places, places_before = set(places_of(url, given)), set(places_of(shown.url, shown.options))
+    if kept and places != places_before:
         # Whoever changes where a storage speaks to must know its secrets: they are sent there.
-        raise Invalid(
-            f"options.{kept[0]}: the storage moves to another place; give its secrets again",
-            field=f"options.{kept[0]}",
+        left_out = sorted(field for field, _ in places_before - places)
+        reason = (
+            f"the options given replace all that were there, and {left_out[0]} is not among them; give it, too"
+            if places < places_before
+            else "the storage moves to another place; give its secrets again"
         )
+        raise Invalid(f"options.{kept[0]}: {reason}", field=f"options.{kept[0]}")
     old: Mapping[str, OptionValue] = {}
     if kept:
         try:

@@ -33,6 +33,8 @@ from storage_adapters.errors import InvalidKey, NotSupported, StorageError, Stor
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 5
+OWN_WORDS = "Value error, "
+"""What pydantic puts before the words of a validator of ours."""
 
 STATUS: dict[type[Exception], int] = {
     Unauthenticated: 401,
@@ -154,7 +156,10 @@ def _for_the_log(error: DataCentreError | StorageError) -> dict[str, str]:
 
 def _validation(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    errors = [{"field": _field(each["loc"]), "reason": each["msg"]} for each in error.errors()]
+    errors = [
+        {"field": _field(each["loc"]), "reason": each["msg"].removeprefix(OWN_WORDS)}
+        for each in error.errors()
+    ]
     detail = "; ".join(f"{each['field']}: {each['reason']}" for each in errors)
     return problem(422, Invalid.code, detail, title="The request cannot be used as it is.", errors=errors)
 

@@ -5,15 +5,15 @@ from typing import Any
 
 from fastapi import Request, Response
 from fastapi.dependencies.models import Dependant
-from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 
 from datacenter.access.tokens import Caller, authenticate
 from datacenter.errors import Unauthenticated
 from datacenter.web.calls import BEARER, authorized, resources_of
+from datacenter.web.known_query import KnownQuery
 
 
-class TokenFirst(APIRoute):
+class TokenFirst(KnownQuery):
     """A route that knows its caller before FastAPI reads the body, if it has the dependency `authorized`."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:

@@ -129,6 +129,8 @@ def small(tmp_path: Path) -> Path:
 
 @contextmanager
 def _centre(home: Path, settings: dict[str, str]) -> Iterator[Centre]:
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    (home / "inbox").mkdir(exist_ok=True)
     inbox = {"KIND": "nas", "URL": str(home / "inbox"), "ROLE": "source"}
     storages = {f"DATACENTER__STORAGES__INBOX__{name}": value for name, value in inbox.items()}
     with _servers() as servers:

@@ -1,5 +1,6 @@
 """Registered storages, without their secrets; what registers and changes them; what lies in them."""
 
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, WithJsonSchema
@@ -9,6 +10,7 @@ from datacenter.web.schemas.base import Answer, Request, Text, Time
 
 MOST_NUMBER = 1 << 53
 MOST_OPTIONS = 64
+MOST_NAME_CHARACTERS = 64
 MOST_OPTION_CHARACTERS = 8192
 
 
@@ -31,9 +33,32 @@ def _option_value(value: Any) -> str | int | bool:
     raise ValueError("it must be text, a whole number, true or false")
 
 
-Name = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+NAME = "[A-Za-z0-9][A-Za-z0-9._-]*"
+OPTION_NAME = "[A-Za-z][A-Za-z0-9_]*"
+
+
+def _matching(pattern: str, words: str) -> AfterValidator:
+    """Refuses what does not fit the pattern, in words: few people read patterns."""
+
+    def check(value: str) -> str:
+        if not re.fullmatch(pattern, value) or len(value) > MOST_NAME_CHARACTERS:
+            raise ValueError(f"it must be 1 to {MOST_NAME_CHARACTERS} of {words}")
+        return value
+
+    return AfterValidator(check)
+
+
+def _shape(pattern: str) -> WithJsonSchema:
+    return WithJsonSchema(
+        {"type": "string", "minLength": 1, "maxLength": MOST_NAME_CHARACTERS, "pattern": f"^{pattern}$"}
+    )
+
+
+Name = Annotated[str, _matching(NAME, "A-Z, a-z, 0-9, and behind the first also . _ -"), _shape(NAME)]
+OptionName = Annotated[
+    str, _matching(OPTION_NAME, "A-Z, a-z, and behind the first also 0-9 _"), _shape(OPTION_NAME)
+]
 Url = Annotated[Text, Field(min_length=1, max_length=1024), AfterValidator(_printable)]
-OptionName = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
 OptionText = Annotated[
     Any,
     AfterValidator(_option_value),

@@ -68,6 +68,45 @@ def test_a_query_that_cannot_be_used_names_the_field(web, query: str) -> None:
     assert problem["errors"][0]["field"] == query.split("=")[0]
 
 
+@pytest.mark.parametrize(
+    ("query", "field", "cure"),
+    [
+        ("name=mp", "name", "known are: cursor, label, limit, q, state, tag"),
+        ("after=%FF", "after", "known are: "),
+        ("limt=3&q=x", "limt", "did you mean limit?"),
+    ],
+)
+def test_a_query_parameter_that_is_not_known_is_refused_with_what_was_meant(
+    web, query: str, field: str, cure: str
+) -> None:
+    problem = _check(web.client.get(f"/api/v1/datasets?{query}"), 422, "INVALID")
+    assert [error["field"] for error in problem["errors"]] == [field]
+    assert cure in problem["detail"]
+
+
+def test_a_caller_that_nobody_knows_is_told_nothing_about_parameters(web) -> None:
+    _check(httpx.get(f"{web.url}/api/v1/datasets?name=mp"), 401, "UNAUTHENTICATED")
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ({"name": "a b"}, "name: it must be 1 to 64 of A-Z, a-z, 0-9, and behind the first also . _ -"),
+        (
+            {"name": "a", "options": {"a-b": 1}},
+            "it must be 1 to 64 of A-Z, a-z, and behind the first also 0-9 _",
+        ),
+        ({"name": "a", "options": {"a": 0.5}}, "options.a: it must be text, a whole number, true or false"),
+    ],
+)
+def test_a_refusal_is_in_words_for_people(web, body: dict, reason: str) -> None:
+    whole = {"kind": "nas", "url": "nas:///mnt/x", **body}
+    problem = _check(web.client.post("/api/v1/storages", json=whole), 422, "INVALID")
+    assert reason in problem["detail"]
+    assert "Value error" not in problem["detail"]
+    assert "pattern" not in problem["detail"]
+
+
 def test_a_body_over_the_limit_is_refused_whether_it_announces_itself_or_not(web) -> None:
     big = b'"' + b"x" * 20_000 + b'"'
     headers = {"Content-Type": "application/json"}

@@ -186,6 +186,23 @@ def test_a_storage_does_not_take_its_secrets_to_another_place(web, change: dict)
     assert web.client.patch(f"{STORAGES}/{name}", json=given).status_code == 200
 
 
+def test_options_that_leave_an_address_out_are_told_that_they_are_all_options(web) -> None:
+    _add(web, "replaced", options={**SECRETS, "endpoint": "https://rgw.example"})
+
+    told = _refused(
+        web.client.patch(f"{STORAGES}/replaced", json={"options": {"secret_key": "***"}}),
+        422,
+        "options.secret_key",
+    )
+
+    assert "replace all that were there, and options.endpoint is not among them" in told
+
+
+def test_the_kinds_that_are_offered_are_those_for_people(web) -> None:
+    told = _refused(web.client.post(STORAGES, json=_body("tape", kind="tape")), 422, "kind")
+    assert told.endswith("known are: ceph, cos, guarded, hdfs, hive, mysql, nas, webhdfs")
+
+
 def test_a_source_around_a_platform_and_a_platform_within_a_source_are_refused(web, tmp_path: Path) -> None:
     platform = Path(web.resources.settings.storages["default"].url.removeprefix("nas://"))
     (tmp_path / "link").symlink_to(platform.parent)

@@ -38,6 +38,7 @@ def test_the_import_of_a_table_or_query_is_accepted(web, source: dict[str, str])
     [
         (_new("bad", table="animals"), "source.table"),
         (_new("bad", table="zoo.animals", query="SELECT 1"), "source"),
+        (_new("bad", query=" delete from zoo.animals"), "source.query"),
         ({**_new("bad", table="zoo.animals"), "storage": "tables"}, "storage"),
         ({**_new("bad", table="zoo.animals"), "label_format": "csv"}, "label_format"),
     ],
