@@ -80,7 +80,7 @@ def import_dataset(
                 description=description,
                 tags=tag or (),
             )
-            place = _uploaded(client, name, file, resume, shown)
+            place = _uploaded(client, name, file, resume, storage, shown)
         dataset, job = client.datasets.create(
             name,
             place,
@@ -121,8 +121,10 @@ def _checked(archive: Path | None) -> Path:
     return archive
 
 
-def _uploaded(client: Client, name: str, archive: Path, resume: str | None, shown: Meter) -> dict[str, str]:
-    upload_id = resume or client.uploads.begin(archive)
+def _uploaded(
+    client: Client, name: str, archive: Path, resume: str | None, storage: str | None, shown: Meter
+) -> dict[str, str]:
+    upload_id = resume or client.uploads.begin(archive, storage=storage)
     try:
         client.uploads.resume(
             upload_id, archive, on_progress=lambda done, total: shown.transfer("upload", done, total)
@@ -134,7 +136,10 @@ def _uploaded(client: Client, name: str, archive: Path, resume: str | None, show
             str(error), cure="name the file that the upload was begun with, or leave out --resume"
         ) from error
     except (ClientError, KeyboardInterrupt) as error:
-        again = shlex.join(["datacenter", "datasets", "import", name, str(archive), "--resume", upload_id])
+        kept = ["--storage", storage] if storage else []
+        again = shlex.join(
+            ["datacenter", "datasets", "import", name, str(archive), *kept, "--resume", upload_id]
+        )
         if isinstance(error, ClientError):
             raise CommandFailed(f"{error}; what arrived is kept", cure=f"go on with: {again}") from error
         raise Interrupted(
