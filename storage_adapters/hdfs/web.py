@@ -16,6 +16,7 @@ from storage_adapters.errors import (
     NotSupported,
     ObjectChanged,
     ObjectMissing,
+    ServerUntrusted,
 )
 from storage_adapters.far_http import FAR_POOLS
 from storage_adapters.hdfs.client import FileInfo
@@ -24,6 +25,7 @@ from storage_adapters.hdfs.web_faults import translated
 from storage_adapters.reach import Reach
 
 _SOURCES_AT_ONCE = 32  # their names travel in the URL, which servers cut at 8 KiB
+_PIECE_BYTES = 1024 * 1024
 _REDIRECTED = {"CREATE", "APPEND", "OPEN"}
 
 
@@ -38,8 +40,11 @@ class _Rest(Client):  # type: ignore[misc]  # HdfsCLI publishes no type informat
 
     def _request(self, method: str, url: str, **settings: Any) -> Any:
         """Send a request; only those for a file's bytes may be redirected, and we follow those ourselves."""
-        answer = super()._request(method, url, **{**settings, "allow_redirects": False})
-        if answer.is_redirect and settings.get("params", {}).get("op") not in _REDIRECTED:
+        op = settings.get("params", {}).get("op")
+        # A file's bytes are taken as they come.
+        known = {"stream": op == "OPEN", **settings, "allow_redirects": False}
+        answer = super()._request(method, url, **known)
+        if answer.is_redirect and op not in _REDIRECTED:
             answer.close()
             raise requests.TooManyRedirects
         if answer.status_code >= 500 and "json" not in answer.headers.get("Content-Type", ""):
@@ -111,9 +116,10 @@ class WebClient:
             answer = self._rest._open(path, offset=offset, length=length)
             if answer.is_redirect:
                 answer.close()
-                answer = self._rest._request(method="GET", url=self._follow(answer, path))
-            self._raise_for(answer)
-            data = bytes(answer.content)
+                answer = self._rest._request(method="GET", url=self._follow(answer, path), stream=True)
+            with answer:
+                self._raise_for(answer)
+                data = _at_most(answer, length, path)
         if len(data) != length:
             raise ObjectChanged(f"The object ends at {offset + len(data)}, before the range does.", key=path)
         return data
@@ -189,6 +195,16 @@ class WebClient:
     def _raise_for(self, answer: Any) -> None:
         if not answer.ok:
             raise requests.HTTPError(response=answer)
+
+
+def _at_most(answer: Any, length: int, path: str) -> bytes:
+    """The bytes of an answer. Raises: ServerUntrusted: they are more than were asked for."""
+    data = bytearray()
+    for piece in answer.iter_content(_PIECE_BYTES):
+        data += piece
+        if len(data) > length:
+            raise ServerUntrusted("The server sends more of the object than it was asked for.", key=path)
+    return bytes(data)
 
 
 class _Counted:
