@@ -79,6 +79,10 @@ class FaultyStorage:
         faulty = self._generator if name in GENERATORS else self._plain
         return lambda *args, **named: faulty(name, call, *args, **named)
 
+    def watched(self, check: Callable[[], None]) -> "FaultyStorage":
+        """The storage of tables, watched, with the same faults."""
+        return FaultyStorage(self._inner.watched(check), self._schedule, self._refused)
+
     def _plain(self, name: str, call: Callable[..., T], *args: Any, **named: Any) -> T:
         fault = self._schedule.next(name)
         if fault is not None and not self._schedule.after:
@@ -138,6 +142,7 @@ class FaultyDatabase(Database):
 
     def __init__(self, inner: Database, schedule: Schedule) -> None:
         self.engine = inner.engine
+        self.info = inner.info
         self.schedule = schedule
 
     def run(self, work: Callable[[Session], T]) -> T:

@@ -11,6 +11,8 @@ HANDSHAKE = (
     + (b"\xff\xf7" + b"\x2d" + b"\x02\x00" + b"\x0f\x00" + bytes([21]) + bytes(10))
     + (b"ijklmnopqrst\x00" + b"mysql_native_password\x00")
 )
+SELECTS = (b"\x03SELECT", b"\x16SELECT")
+"""A query, and one that is to be prepared."""
 
 
 class RogueServer(threading.Thread):
@@ -32,7 +34,7 @@ class RogueServer(threading.Thread):
             while head := stream.read(4):
                 packet = stream.read(int.from_bytes(head[:3], "little"))
                 self.received.append(packet)
-                wants = packet.startswith(b"\x03SELECT")
+                wants = packet.startswith(SELECTS)
                 self._send(client, head[3] + 1, self._demand if wants else OK)
 
     @staticmethod

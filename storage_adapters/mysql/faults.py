@@ -105,6 +105,7 @@ CURES: Mapping[int, str] = {
 }
 """What a person can do, told after the server's own words."""
 
+FILE_REFUSED = "The server asked for a file of this machine (LOCAL INFILE) and was refused."
 _LOCAL_FILE = "LOAD_LOCAL"
 """In the words of a RuntimeError: PyMySQL has no class of its own for a server that asks for a file."""
 
@@ -112,7 +113,7 @@ _LOCAL_FILE = "LOAD_LOCAL"
 def translate(error: Exception) -> StorageError:
     """The storage error for what PyMySQL raised; its words are the server's, which never hold the password."""
     if _LOCAL_FILE in str(error):
-        return ServerUntrusted("The server asked for a file of this machine (LOCAL INFILE) and was refused.")
+        return ServerUntrusted(FILE_REFUSED)
     if isinstance(error, OSError):
         return StorageUnavailable(f"The connection broke: {error.strerror or error}")
     number, words = _number_and_words(error)

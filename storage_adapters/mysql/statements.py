@@ -13,6 +13,7 @@ from pymysql.protocol import FieldDescriptorPacket
 from storage_adapters.errors import ServerUntrusted
 from storage_adapters.mysql.columns import ServerField
 from storage_adapters.mysql.connection import Connection, result_of
+from storage_adapters.mysql.faults import FILE_REFUSED
 
 _PREPARED = Struct("<xIHH")
 """The answer's zero, the statement's number, and how many columns and parameters it has."""
@@ -54,9 +55,12 @@ def _prepare(connection: Connection, statement: str) -> tuple[int, list[ServerFi
     talk: Any = connection
     talk._execute_command(COMMAND.COM_STMT_PREPARE, statement)
     answer = talk._read_packet()
-    if not answer.is_ok_packet():
+    if answer.is_load_local_packet():
+        raise ServerUntrusted(FILE_REFUSED)
+    described = answer.get_all_data()
+    if not answer.is_ok_packet() or len(described) < _PREPARED.size:
         raise ServerUntrusted("The server answered a SELECT without preparing it.")
-    number, columns, parameters = _PREPARED.unpack_from(answer.get_all_data())
+    number, columns, parameters = _PREPARED.unpack_from(described)
     if parameters or not columns:
         raise ServerUntrusted("The server prepared another statement than the SELECT.")
     fields = [talk._read_packet(FieldDescriptorPacket) for _ in range(columns)]

@@ -56,7 +56,7 @@ class HiveServer(Server):
 
     name = "hive"
     programs = HdfsServer.programs
-    start_seconds = 120
+    start_seconds = 300
 
     def __init__(self, directory: Path) -> None:
         super().__init__(directory)
