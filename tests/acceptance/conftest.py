@@ -69,6 +69,12 @@ class Centre:
         """What makes `datacenter …` speak to it."""
         return self.running.environment()
 
+    @property
+    def settings(self) -> dict[str, str]:
+        """The variables that tell its processes their database, broker and what else was chosen."""
+        pairs = Path(f"/proc/{self.pid('worker')}/environ").read_text().split("\0")
+        return dict(pair.split("=", 1) for pair in pairs if pair.startswith("DATACENTER__"))
+
     def pid(self, name: str) -> int:
         """The process `web`, `worker`, `scheduler` or `valkey`; while it is being started again, the one to come."""
         end = time.monotonic() + RESTART_SECONDS

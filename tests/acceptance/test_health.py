@@ -45,6 +45,7 @@ def asked(
 ) -> subprocess.CompletedProcess[str]:
     environment = {
         **centre.environment,
+        **centre.settings,
         "DATACENTER_CONFIG": str(centre.running.home.config),
         "DATACENTER__HEALTH__DIRECTORY": health.directory,
         "DATACENTER__HEALTH__STALE_SECONDS": str(STALE_SECONDS),
