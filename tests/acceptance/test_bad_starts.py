@@ -17,7 +17,10 @@ from sqlalchemy import create_engine, text
 from datacenter.migrations import migrate
 from datacenter.settings import DatabaseSettings
 
-pytestmark = pytest.mark.timeout(600)  # processes of their own, on machines that are busy with others
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.timeout(600),
+]  # processes of their own, on machines that are busy with others
 PROGRAMS = {
     "serve": ("datacenter.cli", "serve"),
     "migrate": ("datacenter.cli", "migrate"),

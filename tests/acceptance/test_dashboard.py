@@ -15,6 +15,8 @@ from services.prometheus import PrometheusServer
 
 from datacenter.client import LabelFilter
 
+pytestmark = pytest.mark.real
+
 ROOT = Path(__file__).parents[2]
 DASHBOARD = json.loads((ROOT / "configs/grafana/datacenter.json").read_text())
 PAGE = (ROOT / "docs/metrics.md").read_text()
@@ -142,7 +144,6 @@ def prometheus(ports, told, tmp_path_factory) -> Iterator[PrometheusServer]:
         yield server
 
 
-@pytest.mark.real
 @pytest.mark.parametrize("expression", EXPRESSIONS.values(), ids=EXPRESSIONS)
 def test_prometheus_draws_every_panel(prometheus, expression):
     shown = expression.replace("$__rate_interval", "1m").replace("$namespace", ".*")
@@ -154,7 +155,6 @@ def test_prometheus_draws_every_panel(prometheus, expression):
     eventually(drawn, f"{shown} draws nothing", seconds=30)
 
 
-@pytest.mark.real
 @pytest.mark.parametrize("alert", ALERTS)
 def test_prometheus_takes_every_alert(prometheus, alert):
     groups = prometheus.get("rules")["groups"]
@@ -167,7 +167,6 @@ def _health(prometheus: PrometheusServer, alert: str) -> str:
     return next(rule["health"] for group in groups for rule in group["rules"] if rule["name"] == alert)
 
 
-@pytest.mark.real
 def test_no_alert_fires_while_all_is_well_but_that_of_jobs_that_failed(prometheus):
     for name, expression in ALERTS.items():
         if name != "DatacenterJobsFailing":

@@ -13,6 +13,8 @@ from scraping import free_ports
 
 from datacenter.ledger.doorbell import RING_TASK
 
+pytestmark = pytest.mark.real
+
 START_SECONDS = 60
 
 

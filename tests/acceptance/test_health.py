@@ -14,6 +14,8 @@ from rest_jobs import archive_of, start_import
 from datacenter.liveness import NoSignOfLife, Role, require_life
 from datacenter.settings import HealthSettings
 
+pytestmark = pytest.mark.real
+
 STALE_SECONDS = 4
 MANY_SHARDS = {"DATACENTER__SHARDS__FILES": "20", "DATACENTER__LEDGER__LEASE_SECONDS": "60"}
 

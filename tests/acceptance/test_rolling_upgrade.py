@@ -17,7 +17,7 @@ from datacenter.database import Database
 from datacenter.migrations import known_revisions
 from datacenter.schema import number_of
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
 HEAD = number_of(known_revisions()[-1])
 EXPANDED, CONTRACTED = f"{HEAD + 1:04}", f"{HEAD + 2:04}_since_{HEAD + 1:04}"
 

@@ -17,7 +17,7 @@ from rest_jobs import eventually, start_import
 from datacenter.cli.embedded.readiness import free_port
 from datacenter.client import Client
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
 HALF = b"half of it, "
 
 

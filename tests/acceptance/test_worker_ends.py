@@ -26,7 +26,7 @@ QUIET = {
     "DATACENTER__WORKER__GRACE_SECONDS": str(LONG_SECONDS),
 }
 """Nobody is helped by a lease that runs out or by the sweep."""
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,8 @@ from ledger_watch import LedgerWatch, watching
 from rest_jobs import archive_of, eventually, start_import
 from scraping import Scrape, free_ports, scrape
 
+pytestmark = pytest.mark.real
+
 FILES, SHARD_FILES, CHILDREN = 300, 10, 3
 SHARDS = FILES // SHARD_FILES
 FILE_BYTES = 700
