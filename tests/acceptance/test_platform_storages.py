@@ -203,13 +203,12 @@ def arrived(database: Database, upload: Uploader) -> Arrived:
 
 
 def check_parts(place: Place, kept: Arrived, size_bytes: int) -> None:
-    """Pieces are gathered where the storage takes larger parts only; what is appended in place is one part."""
+    """Pieces are gathered into parts, with what makes none yet behind them, unless the storage writes them in place."""
     capabilities = place.open().capabilities
     assert kept.size_bytes == size_bytes
-    assert kept.parts
+    assert len(kept.parts) == 1
     assert all(part.length >= capabilities.minimum_part_bytes for part in kept.parts)
-    assert bool(kept.tails) == (capabilities.minimum_part_bytes > PIECE_BYTES)
-    assert (len(kept.parts) == 1) == (place.kind != "hdfs" and place.kind != "webhdfs")
+    assert bool(kept.tails) != capabilities.positioned_writes
 
 
 def imported(client, name: str, source: dict[str, str]) -> Dataset:
