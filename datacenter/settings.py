@@ -1,33 +1,20 @@
-"""Settings: read once from a YAML file and `DATACENTER__*` variables, then frozen."""
+"""Settings: everything an installation can set, with its type, its default and what it means."""
 
 import base64
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
-from itertools import permutations
-from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
     SecretStr,
-    ValidationError,
     field_validator,
     model_validator,
 )
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
-
-from datacenter.configuration.faults import did_you_mean, faults_of
-from datacenter.configuration.flags import read_flags
-from datacenter.configuration.layers import Fault, Layers, without
-from datacenter.configuration.variables import read_variables, variable_of
-from datacenter.configuration.yaml_file import read_file
-from datacenter.errors import SettingsInvalid
-from storage_adapters.registry import KINDS, TABLE_KINDS
 
 CONFIG_VARIABLE = "DATACENTER_CONFIG"
 DRIVERS = ("sqlite", "sqlite+pysqlite", "mysql+pymysql", "mariadb+pymysql")
@@ -35,7 +22,6 @@ BROKERS = ("redis", "rediss", "redis+socket", "sentinel", "amqp", "amqps", "pyam
 MOST_PORT = 65535
 FERNET_KEY_BYTES = 32
 MAKE_KEY = 'python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"'
-SECRET_CHARACTERS = 32
 GIB = 1 << 30
 Role = Literal["platform", "source", "both"]
 Seconds = Annotated[float, Field(gt=0)]
@@ -317,141 +303,3 @@ class Settings(Section):
     """Where a worker or a scheduler answers Prometheus; the web layer does so on its own port."""
     tracing: TracingSettings = TracingSettings()
     """Where traces are sent, if anywhere."""
-
-
-def read_layers(assignments: Sequence[str] = (), **overrides: Any) -> Layers:
-    """What the file that `DATACENTER_CONFIG` names, the variables and the flags say, each stronger than the one before."""
-    path = os.environ.get(CONFIG_VARIABLE)
-    file = [read_file(Path(path), Settings, CONFIG_VARIABLE)] if path else []
-    return Layers([*file, read_variables(os.environ, Settings), read_flags(assignments, overrides, Settings)])
-
-
-def load_settings(assignments: Sequence[str] = (), **overrides: Any) -> Settings:
-    """Read the settings; `assignments` are what `--set` was given.
-
-    Raises:
-        SettingsInvalid: naming every wrong key and what is expected; no value is quoted, it may be a secret.
-    """
-    found = check_settings(read_layers(assignments, **overrides))
-    if isinstance(found, Settings):
-        return found
-    raise SettingsInvalid(*map(str, found))
-
-
-def check_settings(layers: Layers) -> Settings | list[Fault]:
-    """The settings, or everything that is wrong with them."""
-    faults, values = list(layers.faults()), layers.merged()
-    try:
-        settings = Settings(**values)
-    except ValidationError as error:
-        faults += faults_of(error, layers, Settings)
-        # The rest is looked at as well, so that one look tells everything.
-        settings = _rest_of(values, faults)
-    wrong = [fault.key for fault in faults]
-    for keys, unsafe in UNSAFE:
-        if not any(_touches(one, key) for one in wrong for key in keys):
-            faults += unsafe(settings)
-    return faults or settings
-
-
-def _rest_of(values: Mapping[str, Any], faults: Sequence[Fault]) -> Settings:
-    """The settings without the values that are wrong by themselves, or without their whole sections."""
-    rest = dict(values)
-    for fault in faults:
-        rest = without(rest, tuple(fault.key.split(".")))
-    try:
-        return Settings(**rest)
-    except ValidationError:
-        wrong = {fault.key.split(".", 1)[0] for fault in faults}
-        return Settings(**{name: value for name, value in values.items() if name not in wrong})
-
-
-def _touches(wrong: str, key: str) -> bool:
-    """Whether one is the other or a part of it."""
-    return f"{wrong}.".startswith(f"{key}.") or f"{key}.".startswith(f"{wrong}.")
-
-
-def _secret_is_missing(settings: Settings) -> Iterator[Fault]:
-    secret = settings.web.secret_key.get_secret_value()
-    if settings.environment == "production" and len(secret) < SECRET_CHARACTERS:
-        variable = variable_of(("web", "secret_key"))
-        yield Fault(
-            key="web.secret_key",
-            detail=f"production needs a secret of {SECRET_CHARACTERS} characters or more; set {variable}, "
-            f"or {variable}__FILE to a file that holds it",
-        )
-
-
-def _server_is_missing(section: Literal["database", "broker"], settings: Settings) -> Iterator[Fault]:
-    """What is said nowhere is often a secret that was not mounted; the default would start an empty installation."""
-    if settings.environment == "production" and "url" not in getattr(settings, section).model_fields_set:
-        variable = variable_of((section, "url"))
-        yield Fault(
-            key=f"{section}.url",
-            detail=f"production needs to be told its {section}; set {variable}, "
-            f"or {variable}__FILE to a file that holds it",
-        )
-
-
-def _kind_is_unknown(settings: Settings) -> Iterator[Fault]:
-    known = sorted({*KINDS, *TABLE_KINDS} - {"memory"})
-    for name, storage in settings.storages.items():
-        if storage.kind not in (*KINDS, *TABLE_KINDS):
-            near = did_you_mean(storage.kind, known)
-            yield Fault(key=f"storages.{name}.kind", detail=f"must be one of {', '.join(known)}{near}")
-
-
-def _default_is_no_platform(settings: Settings) -> Iterator[Fault]:
-    default = settings.storages.get(settings.default_storage)
-    if settings.storages and default is None:
-        near = did_you_mean(settings.default_storage, settings.storages)
-        yield Fault(
-            key="default_storage",
-            detail=f"there is no storage named {settings.default_storage!r} under storages{near}",
-        )
-    if default is not None and default.role == "source":
-        yield Fault(
-            key="default_storage",
-            detail=f"{settings.default_storage!r} is only imported from; its role must be platform or both",
-        )
-
-
-def _places_are_nested(settings: Settings) -> Iterator[Fault]:
-    for source, platform in find_nested(settings.storages):
-        yield Fault(
-            key=f"storages.{source}",
-            detail=f"its place and that of the platform {platform!r} lie within one another; "
-            "give it a place of its own, or the platform the role both",
-        )
-
-
-UNSAFE: tuple[tuple[tuple[str, ...], Callable[[Settings], Iterator[Fault]]], ...] = (
-    (("environment", "web.secret_key"), _secret_is_missing),
-    (("environment", "database.url"), partial(_server_is_missing, "database")),
-    (("environment", "broker.url"), partial(_server_is_missing, "broker")),
-    (("storages",), _kind_is_unknown),
-    (("storages", "default_storage"), _default_is_no_platform),
-    (("storages",), _places_are_nested),
-)
-"""What values that are right by themselves make wrong together, by the keys that it looks at."""
-
-
-def find_nested(
-    storages: Mapping[str, StorageSettings], real: Callable[[str], str] = os.path.realpath
-) -> Iterator[tuple[str, str]]:
-    """Sources and platforms that lie within one another: every project could import the files of all others.
-
-    `real` makes a local path comparable; looking symbolic links up waits for the file system.
-    """
-    places = {name: _place(registered, real) for name, registered in storages.items()}
-    for (source, outer), (platform, inner) in permutations(places.items(), 2):
-        if storages[source].role == "platform" or storages[platform].role == "source" or outer == inner:
-            continue
-        if inner.startswith(outer) or outer.startswith(inner):
-            yield source, platform
-
-
-def _place(registered: StorageSettings, real: Callable[[str], str]) -> str:
-    """Where a storage is, so that one place within another begins like it."""
-    url = registered.url.removeprefix("nas://")
-    return f"{registered.kind}:{real(url) if url.startswith('/') else url.rstrip('/')}/"

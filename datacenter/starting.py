@@ -21,7 +21,8 @@ from datacenter.database_trouble import trouble_of
 from datacenter.errors import SettingsInvalid
 from datacenter.logs import configure_logs
 from datacenter.migrations import require_schema
-from datacenter.settings import CONFIG_VARIABLE, DatabaseSettings, Settings, load_settings
+from datacenter.settings import CONFIG_VARIABLE, DatabaseSettings, Settings
+from datacenter.settings_loading import load_settings
 
 LOOK_SECONDS = 1.0
 log = structlog.get_logger(__name__)

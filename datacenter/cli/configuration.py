@@ -39,7 +39,8 @@ def check(
 ) -> None:
     """Say everything that is wrong with the settings; exits 2 if anything is."""
     from datacenter.cli.connecting import openings, trials
-    from datacenter.settings import Settings, check_settings
+    from datacenter.settings import Settings
+    from datacenter.settings_loading import check_settings
 
     found = check_settings(_layers(file, assignments))
     if isinstance(found, Settings):
@@ -61,7 +62,8 @@ def check(
 def show(file: FileArgument = None, assignments: SetOption = None, as_json: JsonOption = False) -> None:
     """Show every setting and where its value comes from; secrets read ***."""
     from datacenter.errors import SettingsInvalid
-    from datacenter.settings import Settings, check_settings
+    from datacenter.settings import Settings
+    from datacenter.settings_loading import check_settings
 
     layers = _layers(file, assignments)
     found = check_settings(layers)
@@ -79,7 +81,8 @@ def show(file: FileArgument = None, assignments: SetOption = None, as_json: Json
 
 
 def _layers(file: Path | None, assignments: Sequence[str] | None) -> "Layers":
-    from datacenter.settings import CONFIG_VARIABLE, read_layers
+    from datacenter.settings import CONFIG_VARIABLE
+    from datacenter.settings_loading import read_layers
 
     if file is not None:
         os.environ[CONFIG_VARIABLE] = str(file)

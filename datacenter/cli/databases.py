@@ -10,7 +10,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from datacenter.cli.embedded.home import Home
 from datacenter.cli.errors import WrongUse
 from datacenter.database_trouble import trouble_of
-from datacenter.settings import CONFIG_VARIABLE, DatabaseSettings, Settings, load_settings
+from datacenter.settings import CONFIG_VARIABLE, DatabaseSettings, Settings
+from datacenter.settings_loading import load_settings
 
 URL_VARIABLE = "DATACENTER__DATABASE__URL"
 

@@ -37,7 +37,7 @@ def health(
     ready: ReadyOption = False,
 ) -> None:
     """Say whether a process lives; exits 0 if so, else 1 with the reason."""
-    from datacenter.settings import load_settings
+    from datacenter.settings_loading import load_settings
 
     settings = load_settings()
     if process is Process.WEB:

@@ -12,7 +12,8 @@ from datacenter.database import is_duplicate, now
 from datacenter.datasets.resources import Resources
 from datacenter.datasets.storage_use import refuse_used
 from datacenter.errors import Conflict, Invalid, NotFound, StorageFixed, StorageNameTaken
-from datacenter.settings import Role, StorageSettings, find_nested
+from datacenter.settings import Role, StorageSettings
+from datacenter.settings_rules import find_nested
 from datacenter.storages.allowed import check_allowed, check_far, places_of, resolved
 from datacenter.storages.allowed_files import check_files
 from datacenter.storages.models import RegisteredStorage

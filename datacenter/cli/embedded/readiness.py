@@ -12,7 +12,8 @@ from datacenter.cli.errors import WrongUse
 from datacenter.database import Database
 from datacenter.errors import SettingsInvalid, Unauthenticated
 from datacenter.migrations import migrate
-from datacenter.settings import CONFIG_VARIABLE, Settings, load_settings
+from datacenter.settings import CONFIG_VARIABLE, Settings
+from datacenter.settings_loading import load_settings
 
 PROJECT = "default"
 EVERYWHERE = {"0.0.0.0", "::", ""}  # noqa: S104 - compared with, never bound

@@ -8,7 +8,7 @@ import pytest
 
 from datacenter.configuration.layers import Origin
 from datacenter.errors import SettingsInvalid
-from datacenter.settings import check_settings, load_settings, read_layers
+from datacenter.settings_loading import check_settings, load_settings, read_layers
 
 FILE, ENVIRONMENT, FLAG = (
     "ledger: {attempts: 1}",

@@ -1,0 +1,69 @@
+"""Loading: the settings out of file, variables and flags, or everything that is wrong with them at once."""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from datacenter.configuration.faults import faults_of
+from datacenter.configuration.flags import read_flags
+from datacenter.configuration.layers import Fault, Layers, without
+from datacenter.configuration.variables import read_variables
+from datacenter.configuration.yaml_file import read_file
+from datacenter.errors import SettingsInvalid
+from datacenter.settings import CONFIG_VARIABLE, Settings
+from datacenter.settings_rules import UNSAFE
+
+
+def read_layers(assignments: Sequence[str] = (), **overrides: Any) -> Layers:
+    """What the file that `DATACENTER_CONFIG` names, the variables and the flags say, each stronger than the one before."""
+    path = os.environ.get(CONFIG_VARIABLE)
+    file = [read_file(Path(path), Settings, CONFIG_VARIABLE)] if path else []
+    return Layers([*file, read_variables(os.environ, Settings), read_flags(assignments, overrides, Settings)])
+
+
+def load_settings(assignments: Sequence[str] = (), **overrides: Any) -> Settings:
+    """Read the settings; `assignments` are what `--set` was given.
+
+    Raises:
+        SettingsInvalid: naming every wrong key and what is expected; no value is quoted, it may be a secret.
+    """
+    found = check_settings(read_layers(assignments, **overrides))
+    if isinstance(found, Settings):
+        return found
+    raise SettingsInvalid(*map(str, found))
+
+
+def check_settings(layers: Layers) -> Settings | list[Fault]:
+    """The settings, or everything that is wrong with them."""
+    faults, values = list(layers.faults()), layers.merged()
+    try:
+        settings = Settings(**values)
+    except ValidationError as error:
+        faults += faults_of(error, layers, Settings)
+        # The rest is looked at as well, so that one look tells everything.
+        settings = _rest_of(values, faults)
+    wrong = [fault.key for fault in faults]
+    for keys, unsafe in UNSAFE:
+        if not any(_touches(one, key) for one in wrong for key in keys):
+            faults += unsafe(settings)
+    return faults or settings
+
+
+def _rest_of(values: Mapping[str, Any], faults: Sequence[Fault]) -> Settings:
+    """The settings without the values that are wrong by themselves, or without their whole sections."""
+    rest = dict(values)
+    for fault in faults:
+        rest = without(rest, tuple(fault.key.split(".")))
+    try:
+        return Settings(**rest)
+    except ValidationError:
+        wrong = {fault.key.split(".", 1)[0] for fault in faults}
+        return Settings(**{name: value for name, value in values.items() if name not in wrong})
+
+
+def _touches(wrong: str, key: str) -> bool:
+    """Whether one is the other or a part of it."""
+    return f"{wrong}.".startswith(f"{key}.") or f"{key}.".startswith(f"{wrong}.")

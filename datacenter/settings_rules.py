@@ -1,0 +1,101 @@
+"""Rules between settings: what values that are right by themselves make wrong together."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from itertools import permutations
+from typing import Literal
+
+from datacenter.configuration.faults import did_you_mean
+from datacenter.configuration.layers import Fault
+from datacenter.configuration.variables import variable_of
+from datacenter.settings import Settings, StorageSettings
+from storage_adapters.registry import KINDS, TABLE_KINDS
+
+SECRET_CHARACTERS = 32
+
+
+def _secret_is_missing(settings: Settings) -> Iterator[Fault]:
+    secret = settings.web.secret_key.get_secret_value()
+    if settings.environment == "production" and len(secret) < SECRET_CHARACTERS:
+        variable = variable_of(("web", "secret_key"))
+        yield Fault(
+            key="web.secret_key",
+            detail=f"production needs a secret of {SECRET_CHARACTERS} characters or more; set {variable}, "
+            f"or {variable}__FILE to a file that holds it",
+        )
+
+
+def _server_is_missing(section: Literal["database", "broker"], settings: Settings) -> Iterator[Fault]:
+    """What is said nowhere is often a secret that was not mounted; the default would start an empty installation."""
+    if settings.environment == "production" and "url" not in getattr(settings, section).model_fields_set:
+        variable = variable_of((section, "url"))
+        yield Fault(
+            key=f"{section}.url",
+            detail=f"production needs to be told its {section}; set {variable}, "
+            f"or {variable}__FILE to a file that holds it",
+        )
+
+
+def _kind_is_unknown(settings: Settings) -> Iterator[Fault]:
+    known = sorted({*KINDS, *TABLE_KINDS} - {"memory"})
+    for name, storage in settings.storages.items():
+        if storage.kind not in (*KINDS, *TABLE_KINDS):
+            near = did_you_mean(storage.kind, known)
+            yield Fault(key=f"storages.{name}.kind", detail=f"must be one of {', '.join(known)}{near}")
+
+
+def _default_is_no_platform(settings: Settings) -> Iterator[Fault]:
+    default = settings.storages.get(settings.default_storage)
+    if settings.storages and default is None:
+        near = did_you_mean(settings.default_storage, settings.storages)
+        yield Fault(
+            key="default_storage",
+            detail=f"there is no storage named {settings.default_storage!r} under storages{near}",
+        )
+    if default is not None and default.role == "source":
+        yield Fault(
+            key="default_storage",
+            detail=f"{settings.default_storage!r} is only imported from; its role must be platform or both",
+        )
+
+
+def _places_are_nested(settings: Settings) -> Iterator[Fault]:
+    for source, platform in find_nested(settings.storages):
+        yield Fault(
+            key=f"storages.{source}",
+            detail=f"its place and that of the platform {platform!r} lie within one another; "
+            "give it a place of its own, or the platform the role both",
+        )
+
+
+UNSAFE: tuple[tuple[tuple[str, ...], Callable[[Settings], Iterator[Fault]]], ...] = (
+    (("environment", "web.secret_key"), _secret_is_missing),
+    (("environment", "database.url"), partial(_server_is_missing, "database")),
+    (("environment", "broker.url"), partial(_server_is_missing, "broker")),
+    (("storages",), _kind_is_unknown),
+    (("storages", "default_storage"), _default_is_no_platform),
+    (("storages",), _places_are_nested),
+)
+"""What values that are right by themselves make wrong together, by the keys that it looks at."""
+
+
+def find_nested(
+    storages: Mapping[str, StorageSettings], real: Callable[[str], str] = os.path.realpath
+) -> Iterator[tuple[str, str]]:
+    """Sources and platforms that lie within one another: every project could import the files of all others.
+
+    `real` makes a local path comparable; looking symbolic links up waits for the file system.
+    """
+    places = {name: _place(registered, real) for name, registered in storages.items()}
+    for (source, outer), (platform, inner) in permutations(places.items(), 2):
+        if storages[source].role == "platform" or storages[platform].role == "source" or outer == inner:
+            continue
+        if inner.startswith(outer) or outer.startswith(inner):
+            yield source, platform
+
+
+def _place(registered: StorageSettings, real: Callable[[str], str]) -> str:
+    """Where a storage is, so that one place within another begins like it."""
+    url = registered.url.removeprefix("nas://")
+    return f"{registered.kind}:{real(url) if url.startswith('/') else url.rstrip('/')}/"
