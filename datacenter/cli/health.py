@@ -86,17 +86,18 @@ def _look_around(settings: "Settings") -> None:
     from datacenter.database import Database
     from datacenter.database_trouble import trouble_of
     from datacenter.errors import SettingsInvalid
-    from datacenter.ledger.doorbell import BrokerUnavailable, Doorbell
+    from datacenter.ledger.broker_trouble import look_for_broker
     from datacenter.migrations import require_schema
 
-    database, doorbell = Database(settings.database), Doorbell(settings.broker)
+    database = Database(settings.database)
     try:
         require_schema(database)
-        doorbell.require_broker()
+        silence = look_for_broker(settings.broker)
     except SQLAlchemyError as error:
         raise Unhealthy(str(trouble_of(error, settings.database.url))) from error
-    except (SettingsInvalid, BrokerUnavailable) as error:
+    except SettingsInvalid as error:
         raise Unhealthy(error.detail) from error
     finally:
-        doorbell.close()
         database.close()
+    if silence is not None:
+        raise Unhealthy(silence)

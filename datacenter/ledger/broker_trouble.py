@@ -40,7 +40,7 @@ def look_for_broker(settings: BrokerSettings) -> str | None:
                 f"broker.url: the broker at {place} refuses {refused[0]}; correct it"
             ) from None
         reason = str(error).strip().splitlines() or [type(error).__name__]
-        return f"broker.url: no broker answers at {place} ({reason[0]}); is it up, and the address right?"
+        return f"broker.url: the broker does not answer at {place} ({reason[0]}); is it up, and the address right?"
     finally:
         connection.release()
     return None

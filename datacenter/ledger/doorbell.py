@@ -40,16 +40,6 @@ class Doorbell:
         except (OperationalError, OSError) as error:
             raise BrokerUnavailable(f"the broker did not take the ring for {queue}: {error}") from error
 
-    def require_broker(self) -> None:
-        """Open a connection of its own to the broker. Raises: BrokerUnavailable, within a second or two."""
-        try:
-            with self._celery.connection_for_write() as connection:
-                connection.ensure_connection(max_retries=1, interval_start=0, interval_step=0)
-        except (OperationalError, OSError) as error:
-            raise BrokerUnavailable(
-                f"broker.url: the broker does not answer: {error}; is it running, and is the address right?"
-            ) from error
-
     def close(self) -> None:
         """Close the connections to the broker."""
         self._celery.close()
