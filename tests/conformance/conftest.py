@@ -3,14 +3,17 @@
 import os
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
+from secrets import token_hex
 from uuid import uuid4
 
 import pytest
 from s3_places import COS_BUCKET, Gateway, fresh_root
 from services.moto_server import MotoServer
 from storage_places import Place, ceph_on_rgw, cos_on_rgw, hdfs, webhdfs
+from table_places import TablePlace
 
 from storage_adapters.contract import Storage
+from storage_adapters.tables import TableName
 
 
 def nas(request: pytest.FixtureRequest) -> Place:
@@ -101,3 +104,17 @@ def storage(place: Place) -> Storage:
 @pytest.fixture
 def many(place: Place) -> int:
     return place.many
+
+
+@pytest.fixture
+def table(place: TablePlace) -> Iterator[TableName]:
+    """A name of this test's own, at which nothing stands, on the module's `place`."""
+    name = place.table(f"t{token_hex(8)}")
+    yield name
+    place.drop(name)
+
+
+@pytest.fixture(params=[True, False], ids=["kept", "not kept"])
+def keep_parts(request: pytest.FixtureRequest) -> bool:
+    """Where it must not matter whether a table keeps its pieces."""
+    return bool(request.param)

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from secrets import token_hex
 from threading import Event
 
 import pyarrow as pa
@@ -32,20 +31,6 @@ def place() -> Iterator[MysqlPlace]:
 @pytest.fixture
 def storage(place: MysqlPlace) -> TableStorage:
     return place.open()
-
-
-@pytest.fixture
-def table(place: MysqlPlace) -> Iterator[TableName]:
-    """A name of this test's own, at which nothing stands."""
-    name = place.table(f"t{token_hex(8)}")
-    yield name
-    place.drop(name)
-
-
-@pytest.fixture(params=[True, False], ids=["kept", "not kept"])
-def keep_parts(request: pytest.FixtureRequest) -> bool:
-    """Where it must not matter whether the table keeps its pieces."""
-    return bool(request.param)
 
 
 def begun(storage: TableStorage, table: TableName, *numbers: int, keep_parts: bool = True) -> str:

@@ -32,14 +32,6 @@ def storage(place: MysqlPlace) -> TableStorage:
     return place.open()
 
 
-@pytest.fixture
-def table(place: MysqlPlace, request: pytest.FixtureRequest) -> Iterator[TableName]:
-    """A name of this test's own, at which nothing stands."""
-    name = place.table(f"t{abs(hash(request.node.name)):x}")
-    yield name
-    place.drop(name)
-
-
 def write(storage: TableStorage, table: TableName, rows: pa.Table = ROWS, *, replace: bool = False) -> None:
     storage.write_table(table, rows.schema, rows.to_batches(max_chunksize=300), replace=replace)
 

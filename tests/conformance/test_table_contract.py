@@ -61,14 +61,6 @@ def wide(place: TablePlace) -> TableName:
     return table
 
 
-@pytest.fixture
-def table(place: TablePlace, request: pytest.FixtureRequest) -> Iterator[TableName]:
-    """A name of this test's own, at which nothing stands."""
-    name = place.table(f"t{abs(hash(request.node.name)):x}")
-    yield name
-    place.drop(name)
-
-
 def test_check_says_who_answers(storage: TableStorage) -> None:
     health = storage.check()
     assert health.ok, health.detail

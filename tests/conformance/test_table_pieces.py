@@ -45,20 +45,6 @@ def storage(place: TablePlace) -> TableStorage:
     return place.open()
 
 
-@pytest.fixture
-def table(place: TablePlace) -> Iterator[TableName]:
-    """A name of this test's own, at which nothing stands."""
-    name = place.table(f"t{token_hex(8)}")
-    yield name
-    place.drop(name)
-
-
-@pytest.fixture(params=[True, False], ids=["kept", "not kept"])
-def keep_parts(request: pytest.FixtureRequest) -> bool:
-    """Where it must not matter whether the table keeps its pieces."""
-    return bool(request.param)
-
-
 def write_pieces(
     storage: TableStorage, table: TableName, pieces: Mapping[int, pa.Table], *, keep_parts: bool = True
 ) -> str:
