@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 
 import pytest
 from fake_tables import fake_storage, register_fake_tables
-from job_scenarios import FILE_SCENARIOS, Archiving, Bench, Delete, Import, Scenario
+from job_bench import Bench
+from job_scenarios import FILE_SCENARIOS, Archiving, Delete, Import, Scenario
 from table_datasets import ANIMALS, KEPT, SOURCE, kept_rows
 
 from datacenter.datasets.exports import ExportRequest

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from job_scenarios import Bench, Scenario
+from job_bench import Bench
+from job_scenarios import Scenario
 from sqlalchemy import select
 from table_scenarios import SCENARIOS, scenario_of
 

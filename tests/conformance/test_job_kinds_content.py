@@ -12,7 +12,8 @@ from typing import Any
 
 import orjson
 import pytest
-from job_scenarios import FILES, LABELS, Bench, tar_of, zip_of
+from job_bench import Bench
+from job_scenarios import FILES, LABELS, tar_of, zip_of
 from raw_zip import RawEntry, RawZip
 
 from datacenter.datasets.exports import ExportRequest

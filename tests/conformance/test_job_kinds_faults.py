@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 from faults import Schedule, faulty_database, faulty_storages, lost_connection
-from job_scenarios import Bench, Delete, Scenario
+from job_bench import Bench
+from job_scenarios import Delete, Scenario
 from table_scenarios import SCENARIOS, scenario_of
 
 from storage_adapters.errors import PermissionDenied, StorageUnavailable

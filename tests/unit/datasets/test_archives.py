@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
-from job_scenarios import Bench
+from job_bench import Bench
 from manifests import published
 from sqlalchemy import update
 

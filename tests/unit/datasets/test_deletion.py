@@ -3,7 +3,8 @@
 from datetime import timedelta
 
 import pytest
-from job_scenarios import FILES, LABELS, Bench, zip_of
+from job_bench import Bench
+from job_scenarios import FILES, LABELS, zip_of
 from manifests import published
 from workbench import Workbench
 

@@ -8,7 +8,8 @@ from datetime import timedelta
 
 import pytest
 from faults import Schedule, faulty_storages
-from job_scenarios import FILES, Bench, zip_of
+from job_bench import Bench
+from job_scenarios import FILES, zip_of
 from manifests import published
 from sqlalchemy import func, select, update
 from workbench import SilentDoorbell
