@@ -7,12 +7,14 @@ Two tables, because there are two contracts: `open_storage` gives a `Storage`, w
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from storage_adapters.contract import Storage
 from storage_adapters.errors import ConfigurationInvalid
 from storage_adapters.options import OptionValue
-from storage_adapters.tables import TableStorage
+
+if TYPE_CHECKING:  # who only asks for the kinds, as the command line does, loads neither fsspec nor pyarrow
+    from storage_adapters.contract import Storage
+    from storage_adapters.tables import TableStorage
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,7 +38,7 @@ class Adapter(Protocol):
     """The class that a row of the table names."""
 
     @classmethod
-    def from_url(cls, url: str, options: Mapping[str, OptionValue]) -> Storage:
+    def from_url(cls, url: str, options: Mapping[str, OptionValue]) -> "Storage":
         """Open the storage. Raises: ConfigurationInvalid."""
 
 
@@ -44,7 +46,7 @@ class TableAdapter(Protocol):
     """The class that a row of the table of table storages names."""
 
     @classmethod
-    def from_url(cls, url: str, options: Mapping[str, OptionValue]) -> TableStorage:
+    def from_url(cls, url: str, options: Mapping[str, OptionValue]) -> "TableStorage":
         """Open the storage. Raises: ConfigurationInvalid."""
 
 
@@ -104,7 +106,7 @@ def keeps_tables(kind: str) -> bool:
     return holds_tables(kind) and TABLE_ADAPTERS[kind].keeps
 
 
-def open_storage(kind: str, url: str, options: Mapping[str, OptionValue]) -> Storage:
+def open_storage(kind: str, url: str, options: Mapping[str, OptionValue]) -> "Storage":
     """Open the storage of this kind at the URL.
 
     Raises:
@@ -113,7 +115,7 @@ def open_storage(kind: str, url: str, options: Mapping[str, OptionValue]) -> Sto
     return cast("type[Adapter]", _load(kind, ADAPTERS)).from_url(url, options)
 
 
-def open_tables(kind: str, url: str, options: Mapping[str, OptionValue]) -> TableStorage:
+def open_tables(kind: str, url: str, options: Mapping[str, OptionValue]) -> "TableStorage":
     """Open the table storage of this kind at the URL. Raises: ConfigurationInvalid, as `open_storage`."""
     return cast("type[TableAdapter]", _load(kind, TABLE_ADAPTERS)).from_url(url, options)
 
