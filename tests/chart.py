@@ -25,6 +25,16 @@ VALUES["dev"] = CHART / "values-dev.yaml"
 Object = dict[str, Any]
 
 
+class Strict(yaml.CSafeLoader):
+    """Refuses a key that stands twice, as parsers differ in which of the two they keep."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]  # type: ignore[no-untyped-call]  # of PyYAML
+        if twice := {key for key in keys if keys.count(key) > 1}:
+            raise yaml.constructor.ConstructorError(None, None, f"twice: {twice}", node.start_mark)
+        return super().construct_mapping(node, deep)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Rendering:
     """What Helm made of the values: files, or the words in which it refused them."""
@@ -39,7 +49,7 @@ class Rendering:
             found
             for name, text in self.files.items()
             if name.endswith(".yaml")
-            for found in yaml.load_all(text, Loader=yaml.CSafeLoader)
+            for found in yaml.load_all(text, Loader=Strict)
             if found
         ]
 

@@ -33,22 +33,22 @@ app.kubernetes.io/component: {{ $component }}
 {{- end }}
 {{- end }}
 
-{{/* (list $ "component"): labels of an object. */}}
+{{/* (list $ "component" more): labels of an object. A key stands once: what selectors need wins, then `more`, then commonLabels. */}}
 {{- define "datacenter.labels" -}}
 {{- $root := index . 0 -}}
-helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name ($root.Chart.Version | replace "+" "_") }}
-app.kubernetes.io/version: {{ $root.Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ $root.Release.Service }}
-{{ include "datacenter.podLabels" . }}
+{{- $release := dict
+  "helm.sh/chart" (printf "%s-%s" $root.Chart.Name ($root.Chart.Version | replace "+" "_"))
+  "app.kubernetes.io/version" $root.Chart.AppVersion
+  "app.kubernetes.io/managed-by" $root.Release.Service
+-}}
+{{- toYaml (merge $release (include "datacenter.podLabels" . | fromYaml)) -}}
 {{- end }}
 
-{{/* (list $ "component"): labels of a pod; without versions, because a new one of the chart alone needs no new pods. */}}
+{{/* The same for a pod; without versions, because a new one of the chart alone needs no new pods. */}}
 {{- define "datacenter.podLabels" -}}
-app.kubernetes.io/part-of: datacenter
-{{ include "datacenter.selector" . }}
-{{- with (index . 0).Values.commonLabels }}
-{{ toYaml . }}
-{{- end }}
+{{- $root := index . 0 -}}
+{{- $more := list (dict "app.kubernetes.io/part-of" "datacenter") $root.Values.commonLabels (index (append . dict) 2) -}}
+{{- include "datacenter.merged" (append $more (include "datacenter.selector" (list $root (index . 1)) | fromYaml)) -}}
 {{- end }}
 
 {{- define "datacenter.serviceAccountName" -}}

@@ -9,10 +9,7 @@ annotations:
   {{- toYaml . | nindent 2 }}
   {{- end }}
 labels:
-  {{- include "datacenter.podLabels" (list .root .component) | nindent 2 }}
-  {{- with .values.podLabels }}
-  {{- toYaml . | nindent 2 }}
-  {{- end }}
+  {{- include "datacenter.podLabels" (list .root .component .values.podLabels) | nindent 2 }}
 {{- end }}
 
 {{/* (dict "root" $ "values" merged "env" list "nas" bool "loop" bool): image, rights, environment and mounts of a container. */}}

@@ -4,7 +4,19 @@ import re
 
 import pytest
 import yaml
-from chart import CHART, NAMESPACE, VALUES, is_hook, lint, name_of, of_kind, render, rendered, values_of
+from chart import (
+    CHART,
+    NAMESPACE,
+    VALUES,
+    is_hook,
+    lint,
+    name_of,
+    of_kind,
+    pods_of,
+    render,
+    rendered,
+    values_of,
+)
 from kubernetes_schemas import NEWEST, OLDEST, faults_of
 
 FOREIGN = {"ScaledObject", "ServiceMonitor", "PrometheusRule", "ExternalSecret"}
@@ -59,6 +71,34 @@ def test_every_object_has_a_name_of_its_own_its_namespace_and_the_labels_of_the_
         labels = found["metadata"]["labels"]
         assert labels["app.kubernetes.io/part-of"] == "datacenter", name_of(found)
         assert labels["app.kubernetes.io/instance"] == "dc", name_of(found)
+
+
+def test_a_label_that_is_given_in_several_places_stands_once_and_selectors_keep_theirs():
+    values = {
+        **values_of("full"),
+        "commonLabels": {
+            "team": "datasets",
+            "app.kubernetes.io/part-of": "ml",
+            "app.kubernetes.io/component": "all",
+        },
+    }
+    values["podDefaults"] = {**values["podDefaults"], "podLabels": {"team": "platform"}}
+    values["metrics"]["serviceMonitor"]["labels"] = {"team": "monitoring"}
+    values["metrics"]["rules"]["alertLabels"] = {"severity": "page"}
+    objects = render(values).objects
+
+    (monitor,) = of_kind(objects, "ServiceMonitor")
+    (rules,) = of_kind(objects, "PrometheusRule")
+    (web,) = [pod for pod in pods_of(objects) if pod.component == "web"]
+    assert monitor["metadata"]["labels"]["team"] == "monitoring"
+    assert rules["spec"]["groups"][0]["rules"][0]["labels"] == {"severity": "page"}
+    assert web.labels["team"] == "platform"
+    assert (
+        web.labels["app.kubernetes.io/part-of"]
+        == web.owner["metadata"]["labels"]["app.kubernetes.io/part-of"]
+        == "ml"
+    )
+    assert web.owner["metadata"]["labels"]["team"] == "datasets"
 
 
 @pytest.mark.parametrize("name", [name for name in VALUES if name != "dev"])
