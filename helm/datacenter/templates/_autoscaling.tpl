@@ -1,5 +1,8 @@
-{{/* (dict "root" $ "component" "web" "container" "web" "autoscaling" values): scales a Deployment on CPU. */}}
+{{/* (dict "root" $ "component" "web" "path" "web" "container" "web" "autoscaling" values): scales a Deployment on CPU. */}}
 {{- define "datacenter.hpa" -}}
+{{- if lt (int .autoscaling.minReplicas) 1 -}}
+{{- fail (printf "%s.autoscaling.minReplicas: CPU keeps one pod at least; only workers of the type keda go to 0" .path) -}}
+{{- end -}}
 apiVersion: autoscaling/v2
 kind: HorizontalPodAutoscaler
 metadata:
@@ -39,7 +42,7 @@ metadata:
   labels:
     {{- include "datacenter.labels" (list .root .component) | nindent 4 }}
 spec:
-  {{- toYaml (omit .budget "enabled") | nindent 2 }}
+  {{- toYaml (omit .budget "enabled" (ternary "maxUnavailable" "" (hasKey .budget "minAvailable"))) | nindent 2 }}
   # A pod that is not ready serves nobody: it must not keep a node from being drained.
   unhealthyPodEvictionPolicy: AlwaysAllow
   selector:

@@ -82,3 +82,11 @@
 {{- fail (printf "%s: %d seconds end the pod before it has stopped; give it %d or more" (index . 0) (int (index . 1)) $least) -}}
 {{- end -}}
 {{- end }}
+
+{{/* (list "path" autoscaling): fewest and most pods. */}}
+{{- define "datacenter.refuseScaling" -}}
+{{- $scaling := index . 1 -}}
+{{- if gt (int $scaling.minReplicas) (int $scaling.maxReplicas) -}}
+{{- fail (printf "%s.autoscaling.minReplicas: %d is more than maxReplicas, which is %d" (index . 0) (int $scaling.minReplicas) (int $scaling.maxReplicas)) -}}
+{{- end -}}
+{{- end }}

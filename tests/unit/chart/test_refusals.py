@@ -152,6 +152,14 @@ BY_SENSE = {
         {"web": {"ingress": {"enabled": True}}},
         "web.ingress.hosts: name at least one",
     ),
+    "scaling to nothing on CPU": (
+        {"workers": {"export": {"autoscaling": {"minReplicas": 0}}}},
+        "workers.export.autoscaling.minReplicas: CPU keeps one pod at least; only workers of the type keda go to 0",
+    ),
+    "more pods at least than at most": (
+        {"web": {"autoscaling": {"minReplicas": 7}}},
+        "web.autoscaling.minReplicas: 7 is more than maxReplicas, which is 6",
+    ),
     "KEDA without Prometheus": (
         {"workers": {"export": {"autoscaling": {"type": "keda"}}}},
         "workers.export.autoscaling.keda.serverAddress: name the Prometheus",

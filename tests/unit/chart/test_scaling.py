@@ -34,6 +34,7 @@ def test_with_keda_a_worker_follows_what_waits_and_what_is_being_worked_on_in_it
         "serverAddress": "http://prometheus:9090",
         "threshold": "20",
         "query": f"sum(max by (queue) (datacenter_queue_ready_shards{which} + datacenter_queue_leased_shards{which}))",
+        "ignoreNullValues": "false",
     }
 
 
@@ -54,6 +55,18 @@ def test_a_number_of_pods_is_kept_where_nothing_scales(replicas):
 
     (found,) = [found for found in deployments if found["metadata"]["name"].endswith("worker-import")]
     assert found["spec"]["replicas"] == replicas
+
+
+def test_a_disruption_budget_of_ones_own_kind_takes_the_place_of_the_default():
+    budget = {"podDisruptionBudget": {"minAvailable": "50%"}}
+    objects = render({**values_of("minimal"), "web": budget, "workers": {"delete": budget}}).objects
+
+    found = {found["metadata"]["name"]: found["spec"] for found in of_kind(objects, "PodDisruptionBudget")}
+
+    for name in ("web", "worker-delete"):
+        assert found[f"dc-datacenter-{name}"]["minAvailable"] == "50%"
+        assert "maxUnavailable" not in found[f"dc-datacenter-{name}"]
+    assert found["dc-datacenter-worker-import"]["maxUnavailable"] == 1
 
 
 def test_there_is_always_one_scheduler():

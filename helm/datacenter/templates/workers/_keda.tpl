@@ -1,12 +1,13 @@
-{{/* (dict "root" $ "component" "worker-delete" "name" "delete" "values" merged): scales a worker on the depth of its queues.
+{{/* (dict "root" $ "component" "worker-delete" "path" "workers.delete" "values" merged): scales a worker on the depth of its queues.
 
 Through Prometheus, not KEDA's scaler for MySQL: the metric is a promise of this project and the tables are not, and
 KEDA needs neither a password of the database nor a way to it. What is being worked on counts, too: pods are not taken
-from under it. Two schedulers, as in a rolling update, tell the same, so `max` takes one. */}}
+from under it. Two schedulers, as in a rolling update, tell the same, so `max` takes one. A queue without work is told as 0;
+an answer without any number means that no scheduler was scraped, and must not be taken for a queue without work. */}}
 {{- define "datacenter.keda" -}}
 {{- $autoscaling := .values.autoscaling -}}{{- $keda := $autoscaling.keda -}}
 {{- if not $keda.serverAddress -}}
-{{- fail (printf "workers.%s.autoscaling.keda.serverAddress: name the Prometheus that scrapes the scheduler, such as http://prometheus.monitoring:9090" .name) -}}
+{{- fail (printf "%s.autoscaling.keda.serverAddress: name the Prometheus that scrapes the scheduler, such as http://prometheus.monitoring:9090" .path) -}}
 {{- end -}}
 apiVersion: keda.sh/v1alpha1
 kind: ScaledObject
@@ -40,6 +41,7 @@ spec:
         serverAddress: {{ $keda.serverAddress | quote }}
         threshold: {{ $keda.shardsPerPod | int | quote }}
         query: {{ include "datacenter.depthQuery" . | quote }}
+        ignoreNullValues: "false"
       {{- with $keda.authenticationRef }}
       authenticationRef:
         {{- toYaml . | nindent 8 }}
