@@ -4,8 +4,9 @@ Each process counts what it did itself. No label holds an id, a path, or anythin
 metrics mean is in docs/metrics.md.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
 
 from prometheus_client import (
     CollectorRegistry,
@@ -13,13 +14,17 @@ from prometheus_client import (
     Gauge,
     Histogram,
     disable_created_metrics,
+    make_wsgi_app,
     start_http_server,
 )
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from datacenter.errors import SettingsInvalid
+from datacenter.errors import DataCentreError, SettingsInvalid
 from datacenter.settings import MetricsSettings
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # a series for each series, which nobody asks for
 REQUEST_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60)
@@ -131,16 +136,36 @@ def tell_build(registry: CollectorRegistry, component: str) -> None:
     registry.register(about)
 
 
-def answer_prometheus(settings: MetricsSettings, registry: CollectorRegistry) -> None:
-    """Serve `/metrics` from a thread of its own until the process ends; nothing where no port is set.
+def answer_prometheus(
+    settings: MetricsSettings, registry: CollectorRegistry, require_life: Callable[[], object]
+) -> None:
+    """Serve `/metrics`, and on `/healthz` whether the loop lives, until the process ends; nothing where no port is set.
+
+    `require_life` raises a DataCentreError when it does not. Threads answer, which a loop that hangs holds up in nothing.
 
     Raises: SettingsInvalid, when the port cannot be listened at.
     """
     if not settings.port:
         return
     try:
-        start_http_server(settings.port, settings.host, registry)
+        server, _ = start_http_server(settings.port, settings.host, registry)
     except OSError as error:
         raise SettingsInvalid(
             f"metrics.port: {settings.host}:{settings.port} cannot be listened at: {error.strerror}"
         ) from error
+    server.set_app(_with_life(make_wsgi_app(registry), require_life))
+
+
+def _with_life(metrics: "WSGIApplication", require_life: Callable[[], object]) -> "WSGIApplication":
+    def answer(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        if environ["PATH_INFO"] != "/healthz":
+            return metrics(environ, start_response)
+        status, sentence = "200 OK", "it lives"
+        try:
+            require_life()
+        except DataCentreError as error:
+            status, sentence = "503 Service Unavailable", error.detail
+        start_response(status, [("Content-Type", "text/plain; charset=utf-8")])
+        return [f"{sentence}\n".encode()]
+
+    return answer

@@ -8,7 +8,7 @@ than places.
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -27,8 +27,12 @@ VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 
 
 @contextmanager
-def told_together(settings: MetricsSettings, concurrency: int) -> Iterator[None]:
-    """Answer Prometheus for this process and all that it forks within; nothing where no port is set.
+def told_together(
+    settings: MetricsSettings, concurrency: int, require_life: Callable[[], object]
+) -> Iterator[None]:
+    """Answer Prometheus, and whoever asks for its life, for this process and all that it forks within.
+
+    Nothing where no port is set.
 
     Raises: SettingsInvalid, when the port cannot be listened at.
     """
@@ -47,7 +51,7 @@ def told_together(settings: MetricsSettings, concurrency: int) -> Iterator[None]
     registry.register(about)
     worker_process_init.connect(_begin, weak=False)
     try:
-        answer_prometheus(settings, registry)
+        answer_prometheus(settings, registry, require_life)
         yield
     finally:
         if os.getpid() == parent:

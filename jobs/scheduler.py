@@ -5,6 +5,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 
 import structlog
 import typer
@@ -16,7 +17,7 @@ from datacenter.database_trouble import trouble_of
 from datacenter.datasets.resources import Resources, open_resources
 from datacenter.errors import SettingsInvalid
 from datacenter.ledger.gauges import LedgerCollector
-from datacenter.liveness import Role, SignOfLife
+from datacenter.liveness import Role, SignOfLife, require_life
 from datacenter.metrics import answer_prometheus, tell_build
 from datacenter.starting import find_database, settings_for
 from jobs.relay import notify_once, relay_once
@@ -89,7 +90,8 @@ def schedule(config: ConfigOption = None, assignments: SetOption = None) -> None
         find_database(settings.database)
         resources = open_resources(settings)
         sign = SignOfLife(settings.health, Role.SCHEDULER)
-        answer_prometheus(settings.metrics, _told(resources))
+        life = partial(require_life, settings.health, Role.SCHEDULER)
+        answer_prometheus(settings.metrics, _told(resources), life)
     except SettingsInvalid as error:
         print(f"datacenter-scheduler: {error.told()}", file=sys.stderr)
         raise SystemExit(2) from error

@@ -3,6 +3,7 @@
 import os
 import sys
 import warnings
+from functools import partial
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -15,6 +16,7 @@ from datacenter.configuration.options import ConfigOption, SetOption
 from datacenter.errors import SettingsInvalid
 from datacenter.ledger.broker_trouble import look_for_broker
 from datacenter.ledger.states import JobKind
+from datacenter.liveness import Role, require_life
 from datacenter.settings import Settings
 from datacenter.starting import find_database, settings_for
 from jobs.celery_app import create_app
@@ -43,7 +45,8 @@ def work(
     settings = _settings(config, assignments)
     try:
         app = create_app(settings, wanted, STOP)
-        with told_together(settings.metrics, concurrency):
+        life = partial(require_life, settings.health, Role.WORKER)
+        with told_together(settings.metrics, concurrency, life):
             _start(app, settings, wanted, concurrency)
     except SettingsInvalid as error:
         _refuse(error.told())

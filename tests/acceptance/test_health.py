@@ -7,9 +7,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from ledger_watch import LedgerWatch, watching
 from rest_jobs import archive_of, start_import
+from scraping import free_ports
 
 from datacenter.liveness import NoSignOfLife, Role, require_life
 from datacenter.settings import HealthSettings
@@ -27,8 +29,15 @@ def health(tmp_path_factory: pytest.TempPathFactory) -> HealthSettings:
 
 
 @pytest.fixture(scope="module")
-def centre(start_centre, health):
+def port() -> int:
+    """Where the worker is scraped; the scheduler is at the next one."""
+    return free_ports()
+
+
+@pytest.fixture(scope="module")
+def centre(start_centre, health, port):
     signs = {
+        "DATACENTER__METRICS__PORT": str(port),
         "DATACENTER__HEALTH__DIRECTORY": health.directory,
         "DATACENTER__HEALTH__STALE_SECONDS": str(STALE_SECONDS),
     }
@@ -85,6 +94,27 @@ def test_a_process_that_runs_is_well(centre, health, watch, process, option):
 
     assert answer.returncode == 0, answer.stderr
     assert answer.stdout.splitlines() == [f"the {process} {'is ready' if option else 'lives'}"]
+
+
+@pytest.mark.parametrize(("role", "offset"), [(Role.WORKER, 0), (Role.SCHEDULER, 1)])
+def test_a_process_says_over_http_that_it_lives_and_when_its_loop_has_been_silent(
+    centre, health, watch, port, role, offset
+):
+    watch.until(lambda: lives(health, role), f"the {role} gave no sign of life")
+    page = f"http://127.0.0.1:{port + offset}/healthz"
+    alive = httpx.get(page, trust_env=False)
+    sign = Path(health.directory, role)
+    written = float(sign.read_text())
+    # Until the loop replaces it; then it is looked at again.
+    watch.until(lambda: _old(sign) and httpx.get(page, trust_env=False).status_code == 503, "nobody noticed")
+
+    assert (alive.status_code, alive.text) == (200, "it lives\n")
+    watch.until(lambda: float(sign.read_text()) > written, "the loop gave no sign any more")
+
+
+def _old(sign: Path) -> bool:
+    sign.write_text("0.0\n")
+    return True
 
 
 @pytest.mark.parametrize("role", [Role.WORKER, Role.SCHEDULER])

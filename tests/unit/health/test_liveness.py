@@ -1,13 +1,18 @@
 """A sign of life is as old as the time that is written in it, whatever the clock on the wall says."""
 
 import os
+from functools import partial
 from pathlib import Path
 
+import httpx
 import pytest
+from prometheus_client import CollectorRegistry
+from scraping import free_ports
 
 from datacenter.errors import SettingsInvalid
 from datacenter.liveness import NoSignOfLife, Role, SignOfLife, require_life
-from datacenter.settings import HealthSettings
+from datacenter.metrics import answer_prometheus, tell_build
+from datacenter.settings import HealthSettings, MetricsSettings
 
 
 @pytest.fixture
@@ -66,3 +71,20 @@ def test_a_directory_that_cannot_be_written_to_is_refused(tmp_path):
 
     with pytest.raises(SettingsInvalid, match=r"health\.directory"):
         SignOfLife(HealthSettings(directory=str(tmp_path / "file")), Role.WORKER)
+
+
+def test_whoever_is_scraped_tells_whether_its_loop_lives(settings):
+    port, registry = free_ports(), CollectorRegistry()
+    tell_build(registry, "worker")
+    answer_prometheus(MetricsSettings(port=port), registry, partial(require_life, settings, Role.WORKER))
+
+    def asked(page: str) -> httpx.Response:
+        return httpx.get(f"http://127.0.0.1:{port}{page}", trust_env=False)
+
+    assert (asked("/healthz").status_code, asked("/metrics").status_code) == (503, 200)
+    assert "the worker has given no sign of life yet" in asked("/healthz").text
+    SignOfLife(settings, Role.WORKER)
+    assert (asked("/healthz").status_code, asked("/healthz").text) == (200, "it lives\n")
+    Path(settings.directory, "worker").write_text("1.0\n")
+    assert asked("/healthz").status_code == 503
+    assert "datacenter_build_info" in asked("/metrics").text
