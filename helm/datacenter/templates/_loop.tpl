@@ -1,22 +1,22 @@
 {{/* What workers and the scheduler have in common: a loop that gives signs of life, and a port for metrics alone. */}}
 
-{{/* (list $ "worker" values): ports and probes. Each probe starts a program, so they come seldom. */}}
+{{/* (list $ "worker" values): ports and probes. Ready starts a program of some two seconds of a core, so it is asked seldom. */}}
 {{- define "datacenter.loop" -}}
 {{- $values := index . 2 -}}
-{{- $alive := list "datacenter" "health" (index . 1) -}}
+{{- $life := dict "path" "/healthz" "port" "metrics" -}}
+{{- $ready := list "datacenter" "health" (index . 1) "--ready" -}}
 ports:
   - name: metrics
     containerPort: {{ (index . 0).Values.metrics.port }}
 startupProbe:
-  exec:
-    command: {{ toJson $alive }}
-  periodSeconds: 5
-  timeoutSeconds: 10
-  failureThreshold: 24
+  httpGet: {{ toJson $life }}
+  periodSeconds: 2
+  timeoutSeconds: 5
+  failureThreshold: 60
 livenessProbe:
-  {{- include "datacenter.merged" (list (dict "exec" (dict "command" $alive) "periodSeconds" 30 "timeoutSeconds" 10 "failureThreshold" 3) $values.livenessProbe) | nindent 2 }}
+  {{- include "datacenter.merged" (list (dict "httpGet" $life "periodSeconds" 15 "timeoutSeconds" 10 "failureThreshold" 4) $values.livenessProbe) | nindent 2 }}
 readinessProbe:
-  {{- include "datacenter.merged" (list (dict "exec" (dict "command" (append $alive "--ready")) "periodSeconds" 30 "timeoutSeconds" 15 "failureThreshold" 2) $values.readinessProbe) | nindent 2 }}
+  {{- include "datacenter.merged" (list (dict "exec" (dict "command" $ready) "periodSeconds" 60 "timeoutSeconds" 20 "failureThreshold" 2) $values.readinessProbe) | nindent 2 }}
 {{- end }}
 
 {{/* $: entries of `env`. */}}

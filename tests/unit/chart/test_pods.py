@@ -99,12 +99,15 @@ def test_whoever_serves_for_long_has_every_probe_on_a_port_or_command_that_there
         ports = {port["name"] for port in pod.main["ports"]}
         for kind in ("startupProbe", "livenessProbe", "readinessProbe"):
             probe = pod.main[kind]
-            if pod.component == "web":
-                assert probe["httpGet"]["port"] in ports, str(pod)
-                assert probe["httpGet"]["path"] == ("/readyz" if kind == "readinessProbe" else "/healthz")
+            if kind == "readinessProbe" and pod.component != "web":
+                assert probe["exec"]["command"] == ["datacenter", "health", pod.component, "--ready"], str(
+                    pod
+                )
             else:
-                ready = ["--ready"] if kind == "readinessProbe" else []
-                assert probe["exec"]["command"] == ["datacenter", "health", pod.component, *ready], str(pod)
+                assert probe["httpGet"]["port"] in ports, str(pod)
+                assert probe["httpGet"]["path"] == ("/readyz" if kind == "readinessProbe" else "/healthz"), (
+                    str(pod)
+                )
 
 
 def test_a_probe_can_be_changed_key_by_key():

@@ -1,8 +1,10 @@
 """How many pods there are: by CPU without anything else, by the depth of the queues with KEDA, or as one says."""
 
 import pytest
-from chart import of_kind, render, rendered, values_of
+from chart import of_kind, pods_of, render, rendered, values_of
 
+PROBE_SECONDS = 2.5
+"""Of a core, that `datacenter health worker --ready` took on a busy machine."""
 WITH_KEDA = {"type": "keda", "keda": {"serverAddress": "http://prometheus:9090"}}
 
 
@@ -21,6 +23,21 @@ def test_a_worker_scales_on_cpu_unless_it_is_told_otherwise():
     assert found["kind"] == "HorizontalPodAutoscaler"
     assert (found["spec"]["minReplicas"], found["spec"]["maxReplicas"]) == (1, 40)
     assert found["spec"]["behavior"] == {"scaleDown": {"stabilizationWindowSeconds": 300}}
+
+
+def test_probes_that_start_programs_take_too_little_to_scale_a_worker_that_has_nothing_to_do():
+    objects = rendered("minimal").objects
+    pods = {pod.owner["metadata"]["name"]: pod for pod in pods_of(objects)}
+    for scaler in of_kind(objects, "HorizontalPodAutoscaler"):
+        main = pods[scaler["spec"]["scaleTargetRef"]["name"]].main
+        requested = int(main["resources"]["requests"]["cpu"].removesuffix("m"))
+        (metric,) = scaler["spec"]["metrics"]
+        target = metric["containerResource"]["target"]["averageUtilization"]
+
+        started = [main[kind] for kind in ("livenessProbe", "readinessProbe") if "exec" in main[kind]]
+        taken = sum(1000 * PROBE_SECONDS / probe["periodSeconds"] for probe in started)
+
+        assert 100 * taken / requested < target / 2, scaler["metadata"]["name"]
 
 
 def test_with_keda_a_worker_follows_what_waits_and_what_is_being_worked_on_in_its_own_queues():
