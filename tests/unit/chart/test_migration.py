@@ -81,6 +81,24 @@ def test_a_new_image_has_a_job_of_its_own_because_jobs_cannot_be_changed():
     assert one["metadata"]["name"] != other["metadata"]["name"]
 
 
+@pytest.mark.parametrize("name", [*ON_HOOKS, "dev"])
+def test_never_do_two_pods_migrate_at_once(name):
+    (job,) = of_kind(rendered(name).objects, "Job")
+
+    assert job["spec"].get("parallelism", 1) == 1
+    assert job["spec"]["podReplacementPolicy"] == "Failed"
+
+
+def test_what_makes_the_secret_comes_before_the_migration_and_its_secret_outlives_it():
+    objects = rendered("full").objects
+    (external,) = of_kind(objects, "ExternalSecret")
+    (job,) = of_kind(objects, "Job")
+
+    assert _hook(external) == _hook(job)
+    assert int(_hook(external, "helm.sh/hook-weight")) < int(_hook(job, "helm.sh/hook-weight"))
+    assert external["spec"]["target"]["creationPolicy"] == "Orphan"
+
+
 def test_without_a_migration_there_is_no_job_and_pods_wait_all_the_same():
     assert of_kind(rendered("bare").objects, "Job") == []
     assert "datacenter migrate" in rendered("bare").notes

@@ -39,11 +39,13 @@ def test_every_value_is_in_the_readme_with_its_default_and_its_comment():
     assert '| `workers.export.queues` | `["export", "download"]` |' in page
 
 
-def test_the_example_of_the_readme_is_a_values_file_that_the_chart_takes():
+def test_the_examples_of_the_readme_are_values_files_that_the_chart_takes_one_over_the_other():
     page = (CHART / "README.md").read_text(encoding="utf-8")
-    (example,) = [part.split("```")[0] for part in page.split("```yaml\n")[1:]]
+    first, second = [yaml.safe_load(part.split("```")[0]) for part in page.split("```yaml\n")[1:]]
 
-    assert render(yaml.safe_load(example)).refusal == ""
+    assert render(first).refusal == ""
+    rendering = render({**first, **second})
+    assert [found["kind"] for found in rendering.objects].count("ExternalSecret") == 1, rendering.refusal
 
 
 def test_the_values_file_to_try_it_out_needs_nothing_beside_the_image():

@@ -135,6 +135,36 @@ def test_the_image_is_named_by_its_digest_else_by_its_tag_else_by_the_charts_ver
     assert images["minimal"] == "registry.example.com/datacenter:0.1.0"
 
 
+def test_every_image_is_pulled_with_the_secrets_that_were_named():
+    pods = pods_of(render({**values_of("dev"), "imagePullSecrets": [{"name": "registry"}]}).objects)
+
+    assert {"database", "broker", "web"} <= {pod.component for pod in pods}
+    for pod in pods:
+        assert pod.spec["imagePullSecrets"] == [{"name": "registry"}], str(pod)
+
+
+RESTRICTED_VOLUMES = {
+    "configMap",
+    "csi",
+    "downwardAPI",
+    "emptyDir",
+    "ephemeral",
+    "persistentVolumeClaim",
+    "projected",
+    "secret",
+}
+"""Volumes of the profile `restricted`. Source: Kubernetes' Pod Security Standards."""
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_volumes_are_those_that_restricted_pod_security_admits_unless_the_values_ask_for_nfs(name):
+    asked = {f"nas-{volume}" for volume, given in values_of(name).get("nas", {}).items() if "nfs" in given}
+    for pod in pods_of(rendered(name).objects):
+        for volume in pod.spec.get("volumes", []):
+            if volume["name"] not in asked:
+                assert volume.keys() - {"name"} <= RESTRICTED_VOLUMES, f"{pod}: {volume['name']}"
+
+
 def test_no_variable_that_kubernetes_makes_of_services_can_be_taken_for_a_setting():
     for _, pod in matrix_pods():
         assert pod.spec["enableServiceLinks"] is False, str(pod)

@@ -152,6 +152,10 @@ BY_SENSE = {
         {"web": {"ingress": {"enabled": True}}},
         "web.ingress.hosts: name at least one",
     ),
+    "a migration without a way to its database": (
+        {"networkPolicy": {"egress": {"database": None, "mysql": {"ports": [{"port": 3306}]}}}},
+        "networkPolicy.egress.database: the migration has no other way to the database",
+    ),
     "scaling to nothing on CPU": (
         {"workers": {"export": {"autoscaling": {"minReplicas": 0}}}},
         "workers.export.autoscaling.minReplicas: CPU keeps one pod at least; only workers of the type keda go to 0",

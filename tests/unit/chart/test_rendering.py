@@ -144,6 +144,14 @@ def test_the_notes_warn_of_a_queue_that_nobody_serves_and_of_embedded_parts():
     assert "embedded parts are for trying out" in notes
 
 
+def test_the_notes_warn_of_links_that_begin_with_what_a_request_says():
+    values = values_of("full")
+    values["config"]["web"] = {}
+
+    assert "WARNING: config.web.public_url is empty" in render(values).notes
+    assert "what\npeople see: https://data.example.com" in render(values).notes
+
+
 def test_hooks_are_the_migration_and_the_test_alone():
     hooks = [found for found in rendered("minimal").objects if is_hook(found)]
 
