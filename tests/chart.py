@@ -29,7 +29,7 @@ class Strict(yaml.CSafeLoader):
     """Refuses a key that stands twice, as parsers differ in which of the two they keep."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]  # type: ignore[no-untyped-call]  # of PyYAML
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
         if twice := {key for key in keys if keys.count(key) > 1}:
             raise yaml.constructor.ConstructorError(None, None, f"twice: {twice}", node.start_mark)
         return super().construct_mapping(node, deep)
