@@ -1,10 +1,12 @@
 """values.schema.json of the chart: values.schema.yaml, and under `config` what the settings class takes."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic import BaseModel
 
 from datacenter.ledger.states import JobKind
 from datacenter.settings import Settings
@@ -23,12 +25,21 @@ def schema_text() -> str:
     for section in (value["$ref"] for value in settings["properties"].values() if "$ref" in value):
         # A section of which every line is a comment is null.
         parts[section.rpartition("/")[2]]["type"] = ["object", "null"]
+    schema["properties"]["secretSettings"]["propertyNames"] = {"pattern": f"^({'|'.join(_names())})$"}
     schema["definitions"] = {
         **parts,
         "Settings": settings,
         "JobKind": {"enum": [kind.value for kind in JobKind]},
     }
     return json.dumps(schema, indent=1, ensure_ascii=False) + "\n"
+
+
+def _names() -> Iterator[str]:
+    """A pattern for each section: the settings that may come from a Secret."""
+    for section, field in Settings.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield rf"{section}\.({'|'.join(field.annotation.model_fields)})"
+    yield r"storages\.[a-z0-9_-]+\.(url|options\.[a-z0-9_]+)"
 
 
 def _plain(part: dict[str, Any]) -> dict[str, Any]:

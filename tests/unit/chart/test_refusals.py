@@ -47,6 +47,10 @@ BY_SCHEMA = {
         "'/secretSettings/web.secret_key'",
     ),
     "a secret without a key": ({"secretSettings": {"a.b": {"secret": "s"}}}, "missing property 'key'"),
+    "a secret for a setting that there is not": (
+        {"secretSettings": {"databse.url": {"key": "k"}}},
+        "invalid propertyName 'databse.url'",
+    ),
     "an unknown scaler": (
         {"workerDefaults": {"autoscaling": {"type": "vpa"}}},
         "'/workerDefaults/autoscaling/type'",
