@@ -15,6 +15,8 @@ from storage_adapters.registry import WITH_REACH, open_storage
 PREFIX = "staging_"
 """How the options of the staging storage begin: its own `user` is given as `staging_user`."""
 
+_OPTIONS = re.compile(r"\boptions? '\w+'(?: and '\w+')?")
+_OPENING = re.compile(r"'(\w)")
 _IN_QUOTES = re.compile(r"[\w.:/@%+=,~-]+", re.ASCII)
 
 
@@ -54,3 +56,8 @@ def open_staging(options: HiveOptions, storage_options: Mapping[str, OptionValue
     reach = {"reach": options.reach} if held else {}
     storage = open_storage(parts.scheme, options.staging, {**storage_options, **reach})
     return Staging(storage=storage, engine_url=engine_url)
+
+
+def as_options(detail: str) -> str:
+    """What the staging storage says, with its options under the names that they have here."""
+    return _OPTIONS.sub(lambda found: _OPENING.sub(rf"'{PREFIX}\1", found[0]), detail)

@@ -16,13 +16,19 @@ from storage_adapters.hive.pushdown import read_pushed_down
 from storage_adapters.hive.queries import query_source
 from storage_adapters.hive.reading import stream
 from storage_adapters.hive.session import Session, connected
-from storage_adapters.hive.staging import PREFIX, Staging, open_staging
+from storage_adapters.hive.staging import PREFIX, Staging, as_options, open_staging
 from storage_adapters.options import OptionValue, read_options
 from storage_adapters.table_filesystem import TableFileSystem
 from storage_adapters.table_source import Source
 from storage_adapters.table_urls import server_of
 from storage_adapters.tables import WHOLE_TABLE, Partition, TableCapabilities, TableInfo, TableName
 from storage_adapters.waiting import Check, always_wanted
+
+ONE_ROW = "SELECT 1 AS datacenter_check"
+ELSEWHERE = (
+    "The engine wrote a row that is not in the staging directory: correct the option 'engine_staging', which is what "
+    "the engine calls the directory of the option 'staging'."
+)
 
 
 class HiveStorage:
@@ -73,8 +79,21 @@ class HiveStorage:
         found = f"{place} ({session.server} {session.version}) answers {self._options.user} {tls}; databases seen: {len(names)}."
         if self._staging is None:
             return Health(ok=True, detail=found)
+        return self._check_staging(found)
+
+    def _check_staging(self, found: str) -> Health:
+        """Look at the directory from here, then push one row through it: the engine is another user, elsewhere."""
+        assert self._staging is not None
         staging = self._staging.storage.check()
-        return Health(ok=staging.ok, detail=f"{found} Staging: {staging.detail}")
+        if not staging.ok:
+            return Health(ok=False, detail=f"{found} Staging: {as_options(staging.detail)}")
+        try:
+            rows = sum(batch.num_rows for batch in self.read_query(ONE_ROW))
+        except StorageError as error:
+            return Health(ok=False, detail=f"{found} A row cannot be pushed down: {error.detail}")
+        if rows != 1:
+            return Health(ok=False, detail=f"{found} {ELSEWHERE}")
+        return Health(ok=True, detail=f"{found} Staging: {staging.detail} A row was pushed down and read.")
 
     def list_databases(self) -> Iterator[str]:
         with self._connected() as session:

@@ -157,8 +157,18 @@ def test_check_tells_of_a_staging_directory_that_cannot_be_used(place: HivePlace
     assert "Staging: " in health.detail
 
 
-def test_check_says_what_answers(place: HivePlace) -> None:
-    assert "Spark SQL 3.5" in place.open().check().detail
+def test_check_says_what_answers_and_pushes_one_row_down(place: HivePlace) -> None:
+    health = place.open().check()
+    assert health.ok
+    assert "Spark SQL 3.5" in health.detail
+    assert health.detail.endswith("A row was pushed down and read.")
+    assert not staged(place)
+
+
+def test_check_tells_of_an_engine_that_writes_elsewhere(place: HivePlace) -> None:
+    health = place.open(engine_staging="/tmp/elsewhere").check()
+    assert not health.ok
+    assert "correct the option 'engine_staging'" in health.detail
 
 
 def test_a_table_dropped_while_it_is_read_is_a_clear_error(place: HivePlace) -> None:
