@@ -34,8 +34,11 @@ class HdfsClient(Protocol):
     def list_directory(self, path: str) -> Iterator[FileInfo]:
         """What lies in the directory, in no order; nothing if it is a file or not there."""
 
-    def read(self, path: str, offset: int, length: int) -> bytes:
-        """The bytes of a range. Raises: ObjectMissing (also for a directory), ObjectChanged: the file ends before it does."""
+    def read(self, path: str, spans: Sequence[tuple[int, int]]) -> list[bytes]:
+        """The bytes of each span, offset and length.
+
+        Raises: ObjectMissing (also for a directory), ObjectChanged: the file ends before a span does.
+        """
 
     def write(self, path: str, chunks: Iterable[Buffer]) -> int:
         """Write a new file and return its length; after an error there may be a part of it.

@@ -152,7 +152,8 @@ class HdfsFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec publis
         size = self.info(path)["size"]
         first, last, _ = slice(start, end).indices(size)
         with as_os_errors():
-            return self.client.read(self._place(path), first, max(0, last - first))
+            (data,) = self.client.read(self._place(path), [(first, max(0, last - first))])
+        return data
 
     def pipe_file(self, path: str, value: bytes, mode: str = "overwrite", **options: Any) -> None:
         with self.open(path, "xb" if mode == "create" else "wb") as file:
@@ -250,8 +251,11 @@ class HdfsFile(AbstractBufferedFile):  # type: ignore[misc]  # fsspec publishes 
 
     def _fetch_range(self, start: int, end: int) -> bytes:
         end = min(end, self.size)
+        if end <= start:
+            return b""
         with as_os_errors():
-            return self.fs.client.read(self.fs._place(self.path), start, end - start) if end > start else b""
+            found: list[bytes] = self.fs.client.read(self.fs._place(self.path), [(start, end - start)])
+        return found[0]
 
     def commit(self) -> None:
         """Give the file its name. Raises: FileExistsError: it was opened for exclusive writing and came second."""

@@ -57,13 +57,14 @@ class NativeClient:
             while page := self._call(path, lambda: list(islice(entries, NAMES_AT_ONCE))):
                 yield from (_describe(status) for status in page if status.path != path)
 
-    def read(self, path: str, offset: int, length: int) -> bytes:
-        def read() -> bytes:
+    def read(self, path: str, spans: Sequence[tuple[int, int]]) -> list[bytes]:
+        def read() -> list[bytes]:
+            # Opened once: it is a call to the NameNode, which costs as much as a mebibyte.
             reader = self._client.read(path)
             # Beyond the end the reader does not raise, it panics.
-            if offset + length > len(reader):
+            if any(offset + length > len(reader) for offset, length in spans):
                 raise ObjectChanged(f"The object ends at {len(reader)}, before the range does.", key=path)
-            return reader.read_range(offset, length) if length else b""
+            return [reader.read_range(offset, length) if length else b"" for offset, length in spans]
 
         return self._call(path, read)
 

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
+from operator import attrgetter
 
 from storage_adapters.contract import Buffer, ByteRange, ObjectInfo
 from storage_adapters.errors import ObjectMissing, StorageError, StorageUnavailable
@@ -11,6 +13,7 @@ from storage_adapters.hdfs.faults import DirectoryNotEmpty
 from storage_adapters.hdfs.layout import STAGING, Layout
 
 ABANDONED_AFTER = timedelta(days=1)
+_KEY = attrgetter("key")
 _ATTEMPTS = 10  # each is lost only to a removal that comes between two calls
 
 
@@ -39,17 +42,21 @@ class Objects:
             raise ObjectMissing("What stands under this key is a directory of other objects.", key=key)
         return describe(key, found)
 
-    def read(self, wanted: ByteRange) -> bytes:
-        """Raises: ObjectMissing, ObjectChanged.
+    def read(self, ranges: Iterable[ByteRange]) -> list[bytes]:
+        """The ranges in their order; those of one key that follow one another are read from one open file.
 
+        Raises: ObjectMissing, ObjectChanged.
         A file that is replaced between its opening and the read of its blocks is opened once more.
         """
-        path = self._layout.object_path(wanted.key)
-        with _about(wanted.key):
+        return [data for key, run in groupby(ranges, _KEY) for data in self._read_one(key, run)]
+
+    def _read_one(self, key: str, ranges: Iterable[ByteRange]) -> list[bytes]:
+        path, spans = self._layout.object_path(key), [(each.offset, each.length) for each in ranges]
+        with _about(key):
             try:
-                return self._client.read(path, wanted.offset, wanted.length)
+                return self._client.read(path, spans)
             except StorageUnavailable:
-                return self._client.read(path, wanted.offset, wanted.length)
+                return self._client.read(path, spans)
 
     def put(self, key: str, chunks: Iterable[Buffer], *, overwrite: bool = True) -> None:
         """Write the object, in place of one that is there; on failure nothing is left behind."""

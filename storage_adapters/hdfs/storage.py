@@ -39,8 +39,8 @@ from storage_adapters.linkless import Linkless
 from storage_adapters.options import OptionValue, read_options
 from storage_adapters.outcomes import failures
 
-_READS_AT_ONCE = 4
-_BYTES_AT_ONCE = 4 * 1024 * 1024
+_READS_AT_ONCE = 8
+_BYTES_AT_ONCE = 8 * 1024 * 1024
 _DELETES_AT_ONCE = 16
 _COPY_BYTES = 4 * 1024 * 1024
 _LENGTH = attrgetter("length")
@@ -105,7 +105,7 @@ class HdfsStorage(Linkless):
             size_bytes=_LENGTH,
         )
         return run_batches(
-            lambda batch: [self._objects.read(wanted) for wanted in batch],
+            self._objects.read,
             batches,
             threads=self._threads,
             size_bytes=_LENGTH,

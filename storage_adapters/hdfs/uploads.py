@@ -32,10 +32,14 @@ class Uploads:
         self._objects = objects
 
     def begin(self, key: str) -> str:
-        """Make the upload's directory with the name of its key; return its id."""
+        """Make the upload's directory with the name of its key; return its id.
+
+        The key is kept as directories, one in the other: the close of a small file waits for a DataNode's report, up to
+        half a second, and a directory for none.
+        """
         self._layout.object_path(key)
         upload_id = secrets.token_hex(16)
-        self._client.write(f"{self._area(upload_id)}/{_KEY}", [key.encode()])
+        self._client.make_directory(f"{self._area(upload_id)}/{_KEY}/{key}")
         return upload_id
 
     def write_part(
@@ -100,10 +104,17 @@ class Uploads:
             with suppress(ObjectMissing, UploadMissing):
                 path = f"{self._area(found.name)}/{_KEY}"
                 marker = self._client.info(path)
-                key = self._client.read(path, 0, marker.size_bytes).decode()
+                key = self._key_below(path)
                 if key.startswith(prefix):
                     started_at = datetime.fromtimestamp(marker.modified_ms / 1000, UTC)
                     yield PendingUpload(key=key, upload_id=found.name, started_at=started_at)
+
+    def _key_below(self, path: str) -> str:
+        """What `begin` wrote there."""
+        segments: list[str] = []
+        while below := next(iter(self._client.list_directory("/".join([path, *segments]))), None):
+            segments.append(below.name)
+        return "/".join(segments)
 
     def _joined(self, key: str, area: str, parts: Sequence[Part], size: int) -> str:
         """The path of one file with the bytes of all parts.
@@ -150,7 +161,7 @@ class Uploads:
     def _bytes_of(self, files: Sequence[tuple[str, int]]) -> Iterator[bytes]:
         for path, size in files:
             for offset in range(0, size, _COPY_BYTES):
-                yield self._client.read(path, offset, min(_COPY_BYTES, size - offset))
+                yield from self._client.read(path, [(offset, min(_COPY_BYTES, size - offset))])
 
     def _has_parts(self, area: str) -> bool:
         try:

@@ -109,7 +109,10 @@ class WebClient:
             if entry["pathSuffix"]:  # a file is listed as itself, without a name
                 yield _describe(entry["pathSuffix"], entry)
 
-    def read(self, path: str, offset: int, length: int) -> bytes:
+    def read(self, path: str, spans: Sequence[tuple[int, int]]) -> list[bytes]:
+        return [self._read(path, offset, length) for offset, length in spans]
+
+    def _read(self, path: str, offset: int, length: int) -> bytes:
         if not length:
             return self._read_nothing(path, offset)
         with translated(path):

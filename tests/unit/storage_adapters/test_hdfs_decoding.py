@@ -64,7 +64,7 @@ def test_a_name_is_read_and_no_other(decodings: int) -> None:
     with cluster(decodings) as (url, asked):
         client = WebClient([url])
 
-        assert [client.read(name, 0, 5) for name in NAMES] == [b"right"] * 3
+        assert [client.read(name, [(0, 5)]) for name in NAMES] == [[b"right"]] * 3
 
         assert asked[1:] == NAMES, "it is asked once how it decodes"
 

@@ -59,5 +59,5 @@ def server(request: pytest.FixtureRequest) -> Iterator[Flooding]:
 def test_a_server_that_sends_more_than_was_asked_for_is_left(server: Flooding) -> None:
     client = WebClient([f"http://127.0.0.1:{server.server_port}"], user="u")
     with pytest.raises(ServerUntrusted, match="more of the object"):
-        client.read("/a", 0, 10)
+        client.read("/a", [(0, 10)])
     assert not server.sent_whole
