@@ -14,6 +14,7 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 from botocore.exceptions import ConnectionError as NotConnected
+from botocore.parsers import ResponseParserError
 from obstore.exceptions import (
     AlreadyExistsError,
     BaseError,
@@ -155,7 +156,7 @@ def translated(key: str | None = None) -> Iterator[None]:
         raise translate(error, key) from error
 
 
-SDK_ERRORS = (ClientError, BotoCoreError, BaseError, FileNotFoundError, ValueError)
+SDK_ERRORS = (ClientError, BotoCoreError, ResponseParserError, BaseError, FileNotFoundError, ValueError)
 
 
 def _from_boto(error: ClientError, key: str | None) -> StorageError:
@@ -171,6 +172,10 @@ def _from_others(error: Exception, key: str | None) -> StorageError:
         return from_code(found[1] if found else refusal[1], int(refusal[1]), key=key)
     if isinstance(error, BotoCoreError) and not isinstance(error, (HTTPClientError, NotConnected)):
         return ConfigurationInvalid(str(error), key=key)  # it was refused before anything was sent
+    if isinstance(error, ResponseParserError):
+        return ConfigurationInvalid(
+            "What answers there does not speak S3: is the option 'endpoint' right?", key=key
+        )
     for kind, fault in OBSTORE_ERRORS.items():
         if isinstance(error, kind):
             return fault(str(error).partition("\n")[0], key=key)

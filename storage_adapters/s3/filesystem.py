@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any, ClassVar
 
+from botocore.exceptions import ClientError
 from fsspec.implementations.dirfs import DirFileSystem
 from s3fs import S3FileSystem
 
@@ -11,6 +12,7 @@ from storage_adapters.options import OptionValue
 from storage_adapters.s3.clients import config_of, verification
 from storage_adapters.s3.connection import Connection
 from storage_adapters.s3.digest import add_content_md5
+from storage_adapters.s3.faults import translate
 from storage_adapters.s3.file import WholeFile, exclusively
 
 PART_BYTES = 8 * 1024 * 1024
@@ -57,6 +59,15 @@ class BucketFileSystem(S3FileSystem):  # type: ignore[misc]  # s3fs publishes no
         return client
 
     _connect = set_session
+
+    async def _call_s3(self, method: str, *arguments: Any, **options: Any) -> Any:
+        try:
+            return await super()._call_s3(method, *arguments, **options)
+        except OSError as error:
+            if error.args != (None,) or not isinstance(error.__cause__, ClientError):
+                raise
+            # RGW sends a code and no message, of which s3fs makes the text "None".
+            raise type(error)(translate(error.__cause__).detail) from error.__cause__
 
     def _open(
         self,
