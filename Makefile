@@ -4,6 +4,9 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help setup demo run test test-real check bench format chart lock sbom settings-page clean
 
+# Tests start hundreds of processes: what they import is compiled once, whatever the caller's habit.
+unexport PYTHONDONTWRITEBYTECODE
+
 PYTHON_FILES := datacenter jobs storage_adapters tests examples benchmarks tools
 BIN := .venv/bin
 # Half as many again as there are cores: some always wait for processes that they started.

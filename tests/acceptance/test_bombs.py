@@ -12,6 +12,8 @@ import pytest
 from raw_tar import header
 from raw_zip import DEFLATED, Described, RawZip, file
 
+pytestmark = pytest.mark.real
+
 MIB = 1024**2
 BLOCK = bytes(4 * MIB)
 BLOCKS = 1_200

@@ -49,7 +49,7 @@ FORMULAS = ["=1+1", "+1", "-1", "@x", "'=quoted", "plain"]
 
 
 # The first test waits for all of the imports; a busy machine takes its time for some hundreds of them.
-pytestmark = pytest.mark.timeout(400)
+pytestmark = [pytest.mark.real, pytest.mark.timeout(400)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -227,7 +227,6 @@ def test_python_opens_a_zip_of_more_than_65535_files(zip64: Path):
         assert archive.testzip() is None
 
 
-@pytest.mark.real
 @pytest.mark.parametrize("command", CHECKS["zip"], ids=lambda command: command[0])
 def test_a_program_that_people_have_opens_a_zip_of_more_than_65535_files(zip64: Path, command: list[str]):
     checked_by(command, zip64)

@@ -151,6 +151,7 @@ def test_an_import_whose_worker_is_killed_makes_the_same_dataset(centre, watch, 
     assert contents(centre, dataset_id) == contents(centre, undisturbed)
 
 
+@pytest.mark.real
 def test_an_import_from_a_prefix_whose_worker_is_killed_makes_the_same_dataset(
     centre, watch, archive, undisturbed
 ):
@@ -182,6 +183,7 @@ def test_an_export_whose_worker_is_killed_makes_the_same_archive(centre, watch, 
     assert exported(centre, ended) == exported(centre, expected)
 
 
+@pytest.mark.real
 def test_a_compressed_export_whose_worker_is_killed_makes_the_same_archive(centre, watch, undisturbed):
     expected = export(centre, undisturbed, NOT_ZEROS, compression="deflate")
     ends_well(centre, expected)
@@ -194,6 +196,7 @@ def test_a_compressed_export_whose_worker_is_killed_makes_the_same_archive(centr
     assert exported(centre, ended) == exported(centre, expected)
 
 
+@pytest.mark.real
 def test_a_download_whose_worker_is_killed_makes_the_same_archive(centre, watch, undisturbed):
     downloads = centre.client.downloads
     expected = ends_well(centre, downloads.of_dataset(undisturbed, labels=NOT_ZEROS, archive="tar"))
@@ -218,6 +221,7 @@ def test_a_delete_whose_worker_is_killed_leaves_nothing(centre, watch, archive):
     assert not (centre.storage / "datasets" / dataset_id).exists()
 
 
+@pytest.mark.real
 def test_an_export_survives_the_death_of_the_workers_parent(centre, watch, undisturbed):
     expected = export(centre, undisturbed, NOT_ZEROS, label_format="csv")
     ends_well(centre, expected)
@@ -231,6 +235,7 @@ def test_an_export_survives_the_death_of_the_workers_parent(centre, watch, undis
     assert exported(centre, ended) == exported(centre, expected)
 
 
+@pytest.mark.real
 def test_a_worker_that_stood_still_past_its_lease_changes_nothing(centre, watch, archive, undisturbed):
     dataset_id, job = start_import(centre, archive, "stale-import")
     log = centre.home / "log" / "worker.log"

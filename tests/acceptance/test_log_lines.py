@@ -9,6 +9,8 @@ import httpx
 import pytest
 from rest_jobs import archive_of, eventually
 
+pytestmark = pytest.mark.real
+
 TOKEN_START = "dc_"
 
 

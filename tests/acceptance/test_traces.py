@@ -10,6 +10,8 @@ import pytest
 from rest_jobs import eventually
 from span_collector import Collector, Seen, collecting
 
+pytestmark = pytest.mark.real
+
 TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
 PARENT_ID = "b7ad6b7169203331"
 SECONDS = 40

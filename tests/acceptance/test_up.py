@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import httpx
+import pytest
 
 from datacenter.cli.embedded.background import left_running, running
 from datacenter.cli.embedded.child import Child
@@ -82,6 +83,7 @@ def test_nothing_outlives_an_up_that_was_killed_and_the_next_start_finds_data_an
     assert left_running(home) == []
 
 
+@pytest.mark.real
 def test_ctrl_c_ends_it_with_exit_code_0_and_the_next_start_finds_data_and_token_again(tmp_path: Path):
     home = Home.at(tmp_path / "home")
     home.root.mkdir()

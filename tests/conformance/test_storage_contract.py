@@ -167,7 +167,7 @@ def test_a_listing_is_in_byte_order_of_the_whole_key(storage: Storage) -> None:
 
 @PER_EXAMPLE
 @given(
-    keys=st.sets(KEYS, max_size=30),
+    keys=st.sets(KEYS, max_size=15),
     start_after=st.one_of(KEYS, DIRECTORY.map(lambda name: name + "/"), st.just("")),
 )
 def test_a_listing_resumes_after_any_key(place, keys: set[str], start_after: str) -> None:

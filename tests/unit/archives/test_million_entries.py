@@ -39,6 +39,7 @@ print(json.dumps([index.files, members, peak_kib / 1024]))
 """
 
 
+@pytest.mark.real
 def test_a_million_empty_files_are_accepted_in_512_mib(tmp_path: Path) -> None:
     zip_of_empty_files(MILLION, tmp_path / "million.zip")
     done = subprocess.run(

@@ -251,7 +251,7 @@ def _as_claim(job: Job, shard_id: int, token: int) -> Claim:
 
 TestAnyHistory = AnyHistory.TestCase
 TestAnyHistory.settings = settings(
-    max_examples=12,
+    max_examples=6,
     stateful_step_count=40,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
