@@ -23,12 +23,12 @@ from datacenter.cli.embedded.background import running
 from datacenter.client import Client, Job
 
 FILES = 3_200
-MILLISECONDS = 5
+MILLISECONDS = 10
 WORKERS = (1, 2, 8)
 LEAST_RATIOS = {2: 1.8, 8: 5.0}
 MOST_BUSY = 0.1
 SETTINGS = {
-    "DATACENTER__SHARDS__FILES": "50",
+    "DATACENTER__SHARDS__FILES": "100",
     "DATACENTER__SHARDS__PART_BYTES": str(256 << 10),
     "DATACENTER__LEDGER__SWEEP_SECONDS": "5",
 }

@@ -77,6 +77,8 @@ def configure_logs(settings: Settings) -> None:
             foreign_pre_chain=shared,
         )
     )
+    # For a line that cannot be written, logging would print what is being handled, past the curtain.
+    logging.raiseExceptions = False
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)

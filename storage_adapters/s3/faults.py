@@ -122,6 +122,10 @@ WORDS: Mapping[str, str] = {
 }
 """Where the storage's own words would not tell a person what to do."""
 
+NOT_S3 = "does not speak S3: is the option 'endpoint' right?"
+_HEADERS_MISSING = "Unable to extract metadata from headers"
+"""Obstore's words for an answer that says neither when the object changed nor which one it is."""
+
 _REFUSAL = re.compile(r"Server returned non-2xx status code: (\d{3})[^:]*:(.*)", re.DOTALL)
 _CODE = re.compile(r"<Code>(\w+)</Code>")
 
@@ -142,7 +146,7 @@ def from_code(code: str, status: int, words: str = "", key: str | None = None) -
     if code == str(status) and key is None:
         # Without a key it was no HEAD, and every other answer of S3 has a code.
         kind = StorageUnavailable if status >= 500 else ConfigurationInvalid
-        return kind(f"What answers there ({status}) does not speak S3: is the option 'endpoint' right?")
+        return kind(f"What answers there ({status}) {NOT_S3}")
     answer = code if code == str(status) else f"{code} ({status})"
     return kind(WORDS.get(code) or f"The storage answered {answer}. {words}".rstrip(), key=key)
 
@@ -172,10 +176,8 @@ def _from_others(error: Exception, key: str | None) -> StorageError:
         return from_code(found[1] if found else refusal[1], int(refusal[1]), key=key)
     if isinstance(error, BotoCoreError) and not isinstance(error, (HTTPClientError, NotConnected)):
         return ConfigurationInvalid(str(error), key=key)  # it was refused before anything was sent
-    if isinstance(error, ResponseParserError):
-        return ConfigurationInvalid(
-            "What answers there does not speak S3: is the option 'endpoint' right?", key=key
-        )
+    if isinstance(error, ResponseParserError) or _HEADERS_MISSING in str(error):
+        return ConfigurationInvalid(f"What answers there {NOT_S3}", key=key)
     for kind, fault in OBSTORE_ERRORS.items():
         if isinstance(error, kind):
             return fault(str(error).partition("\n")[0], key=key)

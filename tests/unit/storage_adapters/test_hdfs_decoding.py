@@ -52,11 +52,13 @@ def cluster(decodings: int, *, tells: bool = True) -> Iterator[tuple[str, list[s
             """Nothing on the terminal."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = Thread(target=server.serve_forever)
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
-        yield f"http://127.0.0.1:{server.server_port}", asked
-        server.shutdown()
-        thread.join()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}", asked
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 @pytest.mark.parametrize("decodings", [1, 2])
@@ -71,11 +73,11 @@ def test_a_name_is_read_and_no_other(decodings: int) -> None:
 
 def test_a_name_that_decoding_does_not_change_asks_nothing() -> None:
     with cluster(2) as (url, asked):
-        assert WebClient([url]).read("/d/100A", 0, 5) == b"wrong"
+        assert WebClient([url]).read("/d/100A", [(0, 5)]) == [b"wrong"]
 
     assert asked == ["/d/100A"]
 
 
 def test_a_server_that_does_not_tell_is_not_asked_for_such_a_name() -> None:
     with cluster(2, tells=False) as (url, _), pytest.raises(NotSupported, match="how it decodes names"):
-        WebClient([url]).read("/d/100%41", 0, 5)
+        WebClient([url]).read("/d/100%41", [(0, 5)])

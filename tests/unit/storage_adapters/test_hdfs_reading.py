@@ -49,7 +49,7 @@ class _Handler(BaseHTTPRequestHandler):
 @pytest.fixture(params=[True, False], ids=["redirected", "gateway"])
 def server(request: pytest.FixtureRequest) -> Iterator[Flooding]:
     with Flooding(redirects=request.param) as found:
-        thread = Thread(target=found.serve_forever)
+        thread = Thread(target=found.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield found
         found.shutdown()

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 
+import fsspec
 import pytest
 from services.server import free_port
+from stub_servers import answering
 
 from storage_adapters.ceph import CephStorage
 from storage_adapters.contract import DeleteOutcome, Health
@@ -88,3 +90,21 @@ def test_a_key_that_may_write_and_not_delete_is_told_so(
 
 def test_no_answer_shows_the_secret(refusing: Answering) -> None:
     assert "secret" not in check(refusing(500, "InternalError")).detail
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"{}", b"<html><body>hello</body></html>"])
+def test_a_server_that_speaks_no_s3_is_told_from_one_that_does(body: bytes) -> None:
+    with answering(200, {"Content-Type": "text/html"}, body) as endpoint:
+        found = check(endpoint)
+    assert not found.ok
+    assert "does not speak S3: is the option 'endpoint' right?" in found.detail
+
+
+def test_a_program_that_opens_a_path_reads_words_where_the_gateway_sends_none() -> None:
+    """RGW sends the code alone."""
+    refusal = b"<Error><Code>InvalidAccessKeyId</Code><Message/></Error>"
+    with answering(403, {"Content-Type": "application/xml"}, refusal) as endpoint:
+        options = {"endpoint": endpoint, "access_key": "key", "secret_key": "secret"}
+        files = fsspec.filesystem("ceph", skip_instance_cache=True, **options)
+        with pytest.raises(PermissionError, match="correct the option 'access_key'"):
+            files.ls("bucket/folder")
