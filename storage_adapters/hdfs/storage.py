@@ -39,8 +39,8 @@ from storage_adapters.linkless import Linkless
 from storage_adapters.options import OptionValue, read_options
 from storage_adapters.outcomes import failures
 
-_READS_AT_ONCE = 8
-_BYTES_AT_ONCE = 8 * 1024 * 1024
+_READS_AT_ONCE = 16
+_BYTES_AT_ONCE = 16 * 1024 * 1024
 _DELETES_AT_ONCE = 16
 _COPY_BYTES = 4 * 1024 * 1024
 _LENGTH = attrgetter("length")

@@ -19,12 +19,12 @@ from pymysql.err import raise_mysql_exception
 from storage_adapters.errors import ServerUntrusted
 from storage_adapters.mysql.connection import Connection, forget_rows
 
-BLOCK_ROWS = 8192
-BLOCK_BYTES = 1024 * 1024
+BLOCK_ROWS = 16_384
+BLOCK_BYTES = 2 * 1024 * 1024
 SPARE_BYTES = 16
 """How many bytes of no meaning end a block: whoever reads a value of a fixed width need not look where the block ends."""
 
-_RECEIVE_BYTES = 64 * 1024
+_RECEIVE_BYTES = 256 * 1024
 _HEAD_BYTES = 4
 _PACKET_MAX_BYTES = 0xFFFFFF
 """A packet of this length goes on in the next one."""
