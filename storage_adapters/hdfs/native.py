@@ -26,6 +26,7 @@ class NativeClient:
     """
 
     lists_at_once = False
+    concatenates = False
 
     def __init__(
         self,
