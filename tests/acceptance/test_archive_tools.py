@@ -11,6 +11,8 @@ from archive_tools import CHECKS, checked_by
 
 from datacenter.client import LabelFilter
 
+pytestmark = pytest.mark.real
+
 FILES = {
     **{f"猫/图片 {number}.png": bytes([number]) * (number * 37) for number in range(40)},
     **{f"dog/{'深' * 40}/{number}.txt": f"狗 {number}\n".encode() * number for number in range(40)},
@@ -86,7 +88,6 @@ def test_a_stream_and_a_built_archive_are_the_same_bytes(archives, suffix: str):
     assert archives[f"stream.{suffix}"].read_bytes() == archives[f"download.{suffix}"].read_bytes()
 
 
-@pytest.mark.real
 @pytest.mark.parametrize(
     ("name", "command"), PAIRS, ids=lambda part: part if isinstance(part, str) else part[0]
 )

@@ -20,6 +20,8 @@ import pytest
 from datacenter.ledger.doorbell import RING_TASK, broker_queue
 from datacenter.settings import BrokerSettings
 
+pytestmark = pytest.mark.real
+
 PATIENT = {"DATACENTER__LEDGER__LEASE_SECONDS": "30"}
 """No worker dies here: one that a busy machine holds up keeps its shard."""
 JOBS = 20

@@ -10,6 +10,8 @@ from rest_jobs import archive_of, eventually, files_under, start_import
 
 from datacenter.client import Problem
 
+pytestmark = pytest.mark.real
+
 FILES = {f"{number % 2}/图-{number}.bin": bytes([number % 251]) * 500 for number in range(600)}
 MANY_SHARDS = {"DATACENTER__SHARDS__FILES": "15"}
 

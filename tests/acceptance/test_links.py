@@ -10,6 +10,8 @@ from rest_jobs import archive_of, eventually, files_under, link_of, start_import
 
 from datacenter.client import Dataset, Job, Problem
 
+pytestmark = pytest.mark.real
+
 FILES = {f"{number % 2}/图-{number}.bin": bytes([number % 251]) * 500 for number in range(600)}
 SETTINGS = {"DATACENTER__LIFETIMES__ARCHIVE_SECONDS": "1"}
 """An archive lives as long as the last link to it."""
@@ -75,7 +77,6 @@ def test_a_range_is_served_only_of_the_very_archive_that_was_begun(link, whole):
     assert httpx.get(link, headers={"If-None-Match": etag}).status_code == 304
 
 
-@pytest.mark.real
 def test_curl_goes_on_with_a_broken_transfer(link, whole, tmp_path):
     part = tmp_path / "part.zip"
     part.write_bytes(whole[:BYTES_BEFORE_THE_BREAK])

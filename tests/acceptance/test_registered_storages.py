@@ -8,6 +8,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+pytestmark = pytest.mark.real
+
 ROUNDS = 5
 FILES = {f"{number % 2}/{number}.png": bytes([number]) * 1000 for number in range(6)}
 

@@ -62,6 +62,7 @@ def test_processes_that_are_killed_are_started_again(own_centre):
     eventually(lambda: is_ready(own_centre.url))
 
 
+@pytest.mark.real
 def test_nothing_outlives_an_up_that_was_killed_and_the_next_start_finds_data_and_token_again(tmp_path: Path):
     home = Home.at(tmp_path / ("too-long-for-a-socket-" * 8))
     home.root.mkdir()

@@ -51,18 +51,6 @@ class CephOnRgw(Bucket):
         return f"{real_gateway().make_bucket(CEPH_BUCKET)}/{uuid4().hex}"
 
 
-class TestCopyOnMoto(CephOnMoto, AbstractCopyTests):
-    """Copying between paths."""
-
-
-class TestGetOnMoto(CephOnMoto, AbstractGetTests):
-    """Downloading."""
-
-
-class TestPutOnMoto(CephOnMoto, AbstractPutTests):
-    """Uploading."""
-
-
 class TestOpenOnMoto(CephOnMoto, AbstractOpenTests):
     """Opening for exclusive writing."""
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 from faults import Schedule, faulty_database, faulty_storages, lost_connection
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.exc import OperationalError
 from tusclient import client as tus_client
@@ -124,6 +124,7 @@ MOST_PIECES = 100
 PIECES = st.one_of(st.integers(1, 20), st.integers(1, MINIMUM - 1), st.integers(1, 3 * MINIMUM))
 
 
+@settings(max_examples=20)
 @given(
     size=st.integers(1, LARGEST),
     lengths=st.lists(PIECES, min_size=1, max_size=30),
