@@ -6,8 +6,11 @@ from datacenter.access import models as _access
 from datacenter.database import Base
 from datacenter.datasets import models as _datasets
 from datacenter.ledger import models as _ledger
+from datacenter.migrations import resumable as _resumable
 from datacenter.storages import models as _storages
 
+IMPLEMENTATIONS = (_resumable.ResumableMySQL, _resumable.ResumableMariaDB)
+"""Known to Alembic by being defined."""
 TABLES = (_access.Project, _datasets.Dataset, _ledger.Job, _storages.RegisteredStorage)
 
 context.configure(
