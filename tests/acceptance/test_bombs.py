@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from raw_tar import header
 from raw_zip import DEFLATED, Described, RawZip, file
+from rest_jobs import archive_of
 
 pytestmark = pytest.mark.real
 
@@ -105,8 +106,12 @@ BOMBS = (
 
 
 @pytest.fixture(scope="module")
-def centre(start_centre):
+def centre(start_centre, tmp_path_factory):
     with start_centre(LIMITS) as started:
+        # After a first job the worker's processes are there, and hold what they load when they are needed.
+        first = archive_of({"a.txt": "small"}, tmp_path_factory.mktemp("first") / "first.zip")
+        _, job = started.client.datasets.create("first", {"upload": started.client.uploads.send(first)})
+        assert started.client.jobs.wait(job).succeeded
         yield started
 
 

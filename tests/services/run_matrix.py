@@ -164,7 +164,7 @@ def run_round(round_: Round) -> bool:
 
 
 def _run_pytest(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
-    command = [sys.executable, "-m", "pytest", "-q", *IN_PARALLEL, *arguments]
+    command = [sys.executable, "-m", "pytest", "-q", "--durations=15", *IN_PARALLEL, *arguments]
     process = subprocess.Popen(command, cwd=TESTS.parent, env=environment)
     try:
         return process.wait()
