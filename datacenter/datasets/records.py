@@ -296,7 +296,10 @@ def _flush_name(session: Session, name: str) -> None:
 
 
 def _taken(name: str) -> NameTaken:
-    return NameTaken(f"name: there is a dataset {name!r} already; choose another name", field="name")
+    return NameTaken(
+        f"name: there is a dataset {name!r} already, maybe one whose import failed; choose another name, or delete it",
+        field="name",
+    )
 
 
 def _restorable(session: Session, project_id: str, after_id: str | None, limit: int) -> list[Dataset]:
