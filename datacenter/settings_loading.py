@@ -20,7 +20,7 @@ from datacenter.settings_rules import UNSAFE
 def read_layers(assignments: Sequence[str] = (), **overrides: Any) -> Layers:
     """What the file that `DATACENTER_CONFIG` names, the variables and the flags say, each stronger than the one before."""
     path = os.environ.get(CONFIG_VARIABLE)
-    file = [read_file(Path(path), Settings, CONFIG_VARIABLE)] if path else []
+    file = [read_file(Path(path), Settings, f"--config or {CONFIG_VARIABLE}")] if path else []
     return Layers([*file, read_variables(os.environ, Settings), read_flags(assignments, overrides, Settings)])
 
 

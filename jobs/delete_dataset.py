@@ -79,7 +79,7 @@ class DeleteDataset:
             )
         table = KeptTable.of_payload(job.payload)
         if table is not None:
-            drop_kept(job.open_tables(table.storage), table)
+            _drop(job, table)
         dataset_id = job.payload["dataset_id"]
         return Ending(
             result={"dataset": dataset_id, "leftovers": 0},
@@ -174,3 +174,12 @@ def _storage(job: JobContext) -> Storage:
 def _newest_version(job: JobContext) -> DatasetVersion | None:
     with job.resources.database.reading() as session:
         return session.get(DatasetVersion, (job.payload["dataset_id"], job.payload["version"]))
+
+
+def _drop(job: JobContext, table: KeptTable) -> None:
+    """Drop the dataset's table; an error names it, for nothing else does any more."""
+    try:
+        drop_kept(job.open_tables(table.storage), table)
+    except StorageError as error:
+        error.detail = f"the table {table.name} is still there: {error.detail}"
+        raise

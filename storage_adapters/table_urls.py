@@ -80,5 +80,5 @@ class ServerFileSystem(TableFileSystem):
         if not path.startswith(f"{cls.protocol}://"):
             return {}
         server = path.removeprefix(f"{cls.protocol}://").partition("/")[0]
-        found = server_of(f"{cls.protocol}://{server}", f"{cls.protocol}://user:password@host:port")
+        found = server_of(f"{cls.protocol}://{server}", f"{cls.protocol}://user@host:port")
         return {name: value for name, value in found.items() if value}

@@ -14,6 +14,7 @@ from datacenter.cli.output import JsonOption, can_ask, console, print_json, prin
 from datacenter.cli.progress import meter
 from datacenter.cli.selecting import DatasetArgument, WaitOption
 from datacenter.cli.tables import Column, print_fields, print_table
+from datacenter.client import Client, Dataset
 
 app = typer.Typer(no_args_is_help=True, help="Datasets: import, look, label, delete.")
 app.command("import")(import_dataset)
@@ -81,6 +82,7 @@ def show(context: typer.Context, dataset: DatasetArgument, as_json: JsonOption =
             "Tags": ", ".join(found.tags),
             "Created": moment(found.created_at),
             "Updated": moment(found.updated_at),
+            **_failure(client, found),
         }
         print_fields(console(), fields.items())
         if found.labels:
@@ -91,6 +93,16 @@ def show(context: typer.Context, dataset: DatasetArgument, as_json: JsonOption =
                 Column(title="FILES" if found.rows is None else "ROWS", right=True),
             )
             print_table(console(), columns, ((label, f"{files:,}") for label, files in ordered), empty="")
+
+
+def _failure(client: Client, dataset: Dataset) -> dict[str, str]:
+    """Why the import failed, if it did, and the job that says more."""
+    if dataset.state != "FAILED":
+        return {}
+    job = next(client.jobs.list(kind="import", dataset=dataset.id), None)
+    if job is None or job.error is None:
+        return {}
+    return {"Error": f"{job.error.code}: {job.error.message}", "Job": job.id}
 
 
 @app.command("files")

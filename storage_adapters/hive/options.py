@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from storage_adapters.errors import ConfigurationInvalid
 from storage_adapters.reach import Reach, check_reach
 
-EXAMPLE = "hive://user:password@host:10000"
+EXAMPLE = "hive://user@host:10000"
 LOGINS = ("plain", "ldap", "nosasl")
 TLS_MODES = ("off", "required", "verify-ca", "verify-identity")
 

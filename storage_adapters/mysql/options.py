@@ -8,7 +8,7 @@ from storage_adapters.options import OptionValue, read_options
 from storage_adapters.reach import Reach, check_reach
 from storage_adapters.table_urls import server_of
 
-EXAMPLE = "mysql://user:password@host:3306"
+EXAMPLE = "mysql://user@host:3306"
 TLS_MODES = ("preferred", "off", "required", "verify-ca", "verify-identity")
 
 

@@ -112,6 +112,18 @@ def test_an_import_of_bad_input_is_not_to_be_retried_but_done_anew(run, server, 
     )
 
 
+def test_a_dataset_whose_import_failed_is_shown_with_the_reason(run, server):
+    server["GET /datasets"] = {"items": [{**DATASET, "state": "FAILED"}], "next": None}
+    server[f"GET /datasets/{DATASET['id']}"] = {**DATASET, "state": "FAILED"}
+    server["GET /jobs"] = {"items": [FAILED], "next": None}
+
+    shown = run("datasets", "show", DATASET["id"])
+
+    assert shown.code == 0
+    assert "CORRUPT: a checksum differs" in shown.out
+    assert JOB["id"] in shown.out
+
+
 @pytest.mark.parametrize("name", ["--all", "a\x1bb", None])
 def test_a_dataset_whose_name_cannot_be_typed_is_called_by_its_id(run, server, name):
     server[f"GET /jobs/{JOB['id']}"] = {**FAILED, "dataset_ids": [DATASET["id"]]}

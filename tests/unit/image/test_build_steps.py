@@ -93,7 +93,7 @@ def test_without_settings_a_program_says_what_it_lacks(image: Path) -> None:
     ended = run(image, "env", "DATACENTER_CONFIG=/etc/datacenter/none.yaml", "datacenter-worker")
 
     assert ended.returncode == 2, ended.stderr
-    assert "DATACENTER_CONFIG names /etc/datacenter/none.yaml: No such file" in ended.stderr
+    assert "--config or DATACENTER_CONFIG names /etc/datacenter/none.yaml: No such file" in ended.stderr
     assert "Traceback" not in ended.stderr
 
 

@@ -253,7 +253,9 @@ def test_a_table_that_could_not_be_dropped_is_named_and_a_retry_drops_it(
     bench.work(engine)
 
     ended = bench.job(job.id)
-    assert (ended.state, ended.error and ended.error["code"]) == ("FAILURE", "STORAGE_DENIED")
+    assert ended.error is not None
+    assert (ended.state, ended.error["code"]) == ("FAILURE", "STORAGE_DENIED")
+    assert f"the table {animals.table_name} is still there: " in ended.error["message"]
     assert ended.result == {"dataset": animals.id, "leftovers": 1, "examples": [animals.table_name]}
     with bench.database.transaction() as session:
         retrying.retry(session, bench.resources, bench.project_id, job.id)
