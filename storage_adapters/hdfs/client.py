@@ -28,9 +28,6 @@ class HdfsClient(Protocol):
     lists_at_once: bool
     """A directory comes in one answer, however large it is, and not in pages."""
 
-    concatenates: bool
-    """The protocol can `concat`; the cluster may refuse all the same."""
-
     def info(self, path: str) -> FileInfo:
         """Raises: ObjectMissing."""
 

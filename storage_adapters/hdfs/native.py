@@ -26,7 +26,6 @@ class NativeClient:
     """
 
     lists_at_once = False
-    concatenates = False
 
     def __init__(
         self,

@@ -1,11 +1,7 @@
-"""Uploads: objects in parts.
-
-Where files can be concatenated, each part is one until the end. Elsewhere parts are appended to one another as they
-arrive in their order; the others are read and written once more at the end.
-"""
+"""Uploads: objects in parts, each a file of its own, which become one file by concatenation or one pass."""
 
 import secrets
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 
@@ -18,12 +14,13 @@ from storage_adapters.errors import (
     UploadInvalid,
     UploadMissing,
 )
-from storage_adapters.hdfs.appending import APPENDED, PART, Span, append_part, part_name, read_spans, spans_of
 from storage_adapters.hdfs.client import HdfsClient
 from storage_adapters.hdfs.layout import UPLOADS, Layout
 from storage_adapters.hdfs.objects import Objects
 
 _KEY = "key"
+_PART = "part-"
+_COPY_BYTES = 4 * 1024 * 1024
 
 
 class Uploads:
@@ -61,9 +58,6 @@ class Uploads:
         staged = self._layout.new_staging_path()
         try:
             length = self._client.write(staged, chunks)
-            part = Part(number=number, offset=offset, length=length)
-            if not self._client.concatenates and append_part(self._client, area, part, staged):
-                return part
             try:
                 self._client.rename(staged, _part_path(area, number), overwrite=True)
             except ObjectMissing as error:
@@ -72,7 +66,7 @@ class Uploads:
             with suppress(StorageError):
                 self._client.delete(staged, recursive=False)
             raise
-        return part
+        return Part(number=number, offset=offset, length=length)
 
     def complete(self, key: str, upload_id: str, parts: Iterable[Part]) -> ObjectInfo:
         """Publish the object that the parts make.
@@ -123,24 +117,12 @@ class Uploads:
         return "/".join(segments)
 
     def _joined(self, key: str, area: str, parts: Sequence[Part], size: int) -> str:
-        """The path of one file with the bytes of all parts."""
-        sizes = {found.name: found.size_bytes for found in self._client.list_directory(area)}
-        if self._client.concatenates:
-            return self._concatenated(key, area, parts, sizes, size)
-        spans = spans_of(area, sizes, parts, key)
-        appended = f"{area}/{APPENDED}"
-        if spans and sizes.get(APPENDED) == size and all(span.path == appended for span in spans):
-            return appended
-        return self._in_one_pass(area, spans)
-
-    def _concatenated(
-        self, key: str, area: str, parts: Sequence[Part], sizes: Mapping[str, int], size: int
-    ) -> str:
-        """As `_joined`, of parts that are files.
+        """The path of one file with the bytes of all parts.
 
         Concatenation moves blocks into the first part's file, some files at a time: a call that died on the
         way left a first file as long as the parts that are gone, and this one goes on from there.
         """
+        sizes = {found.name: found.size_bytes for found in self._client.list_directory(area)}
         used = [part for part in parts if part.length]
         if not used:
             return self._in_one_pass(area, [])
@@ -148,8 +130,8 @@ class Uploads:
         begun = sizes.get(paths[0].rpartition("/")[2], -1)
         waiting = [part for part in used[1:] if part.offset >= begun]
         gone = used[0].length + sum(part.length for part in used[1 : len(used) - len(waiting)])
-        missing = [part for part in waiting if sizes.get(part_name(part.number)) != part.length]
-        missing += [part for part in parts if not part.length and sizes.get(part_name(part.number)) != 0]
+        missing = [part for part in waiting if sizes.get(_name(part.number)) != part.length]
+        missing += [part for part in parts if not part.length and sizes.get(_name(part.number)) != 0]
         if begun != gone or missing:
             number = missing[0].number if missing else used[0].number
             raise UploadInvalid(f"Part {number} was not written as it is named.", key=key)
@@ -161,26 +143,29 @@ class Uploads:
             return paths[0]
         except NotSupported:
             begun = self._client.info(paths[0]).size_bytes
-            files = [Span(path=paths[0], offset=0, length=begun)]
+            files = [(paths[0], begun)]
             files += [
-                Span(path=_part_path(area, part.number), offset=0, length=part.length)
-                for part in waiting
-                if part.offset >= begun
+                (_part_path(area, part.number), part.length) for part in waiting if part.offset >= begun
             ]
             whole = self._in_one_pass(area, files)
         if self._client.info(whole).size_bytes != size:
             raise UploadInvalid(f"The parts did not make {size} bytes.", key=key)
         return whole
 
-    def _in_one_pass(self, area: str, spans: Sequence[Span]) -> str:
-        """Read the spans one after another into a new file."""
+    def _in_one_pass(self, area: str, files: Sequence[tuple[str, int]]) -> str:
+        """Read the files one after another into a new one."""
         whole = f"{area}/whole-{secrets.token_hex(8)}"
-        self._client.write(whole, read_spans(self._client, spans))
+        self._client.write(whole, self._bytes_of(files))
         return whole
+
+    def _bytes_of(self, files: Sequence[tuple[str, int]]) -> Iterator[bytes]:
+        for path, size in files:
+            for offset in range(0, size, _COPY_BYTES):
+                yield from self._client.read(path, [(offset, min(_COPY_BYTES, size - offset))])
 
     def _has_parts(self, area: str) -> bool:
         try:
-            return any(found.name.startswith(PART) for found in self._client.list_directory(area))
+            return any(found.name.startswith(_PART) for found in self._client.list_directory(area))
         except ObjectMissing:
             return False
 
@@ -198,8 +183,12 @@ class Uploads:
             raise UploadMissing("There is no such upload.", key=key) from error
 
 
+def _name(number: int) -> str:
+    return f"{_PART}{number:07}"
+
+
 def _part_path(area: str, number: int) -> str:
-    return f"{area}/{part_name(number)}"
+    return f"{area}/{_name(number)}"
 
 
 def _total_length(parts: Sequence[Part], key: str) -> int:

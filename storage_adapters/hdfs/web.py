@@ -58,7 +58,6 @@ class WebClient:
     """Calls over HTTP to the first of the servers that answers and is no standby."""
 
     lists_at_once = True
-    concatenates = True
 
     def __init__(
         self,
