@@ -1,8 +1,18 @@
 """TLS: what a connection to a server must fulfil, as a context of Python's own."""
 
 import ssl
+from functools import cache
 
 from storage_adapters.errors import ConfigurationInvalid
+
+
+@cache
+def any_certificate() -> ssl.SSLContext:
+    """A context that encrypts and looks at no certificate; one for all connections."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
 
 
 def tls_context(mode: str, *, ca: str = "", certificate: str = "", key: str = "") -> ssl.SSLContext:

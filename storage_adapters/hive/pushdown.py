@@ -16,12 +16,12 @@ import pyarrow.parquet as pq
 
 from storage_adapters.batches import run_batches
 from storage_adapters.contract import Storage
-from storage_adapters.errors import ObjectMissing, StorageError, TableChanged
+from storage_adapters.errors import ObjectMissing, PermissionDenied, StorageError, TableChanged
 from storage_adapters.hive.columns import Column, schema_of
 from storage_adapters.hive.names import quote_name
 from storage_adapters.hive.rows import as_field
 from storage_adapters.hive.session import Session
-from storage_adapters.hive.staging import Staging
+from storage_adapters.hive.staging import Staging, as_options
 from storage_adapters.table_source import Source
 
 DIRECTORY_PREFIX = "datacenter-pushdown-"
@@ -47,7 +47,11 @@ def read_pushed_down(
 
         def read(groups: list[tuple[str, pq.FileMetaData, int]]) -> list[pa.RecordBatch]:
             (key, metadata, number), *_ = groups
-            with staging.storage.fs.open(key) as file, pq.ParquetFile(file, metadata=metadata) as parquet:
+            with (
+                _permitted(),
+                staging.storage.fs.open(key) as file,
+                pq.ParquetFile(file, metadata=metadata) as parquet,
+            ):
                 return _typed(source, schema, parquet.read_row_group(number, use_threads=False))
 
         groups = ([group] for group in _row_groups(staging.storage, f"{name}/"))
@@ -71,10 +75,19 @@ def _row_groups(storage: Storage, prefix: str) -> Iterator[tuple[str, pq.FileMet
             continue
         if not found.size_bytes:
             continue
-        with storage.fs.open(found.key) as file:
+        with _permitted(), storage.fs.open(found.key) as file:
             metadata = pq.read_metadata(file)
         for number in range(metadata.num_row_groups):
             yield found.key, metadata, number
+
+
+@contextmanager
+def _permitted() -> Iterator[None]:
+    """Files of the engine that we may not read are told so: as an OSError it would look like a connection that broke."""
+    try:
+        yield
+    except PermissionError as error:
+        raise PermissionDenied(as_options(f"What the engine wrote may not be read: {error}")) from error
 
 
 def _typed(source: Source, schema: pa.Schema, table: pa.Table) -> list[pa.RecordBatch]:

@@ -14,7 +14,7 @@ from storage_adapters.mysql.answers import listen
 from storage_adapters.mysql.faults import translated
 from storage_adapters.mysql.options import MysqlOptions
 from storage_adapters.reach import Reach, refuse_near
-from storage_adapters.tls import tls_context
+from storage_adapters.tls import any_certificate, tls_context
 from storage_adapters.waiting import Check, always_wanted
 
 Connection: TypeAlias = "pymysql.Connection[Any]"
@@ -115,8 +115,12 @@ def _connect(options: MysqlOptions) -> Connection:
         read_timeout=options.connect_seconds,  # for the greeting and the login; later answers see `listen`
         write_timeout=options.stall_seconds,
         ssl=_tls(options),
-        ssl_disabled=options.tls == "off",
+        ssl_disabled=options.tls in ("off", "preferred"),
     )
+    if options.tls == "preferred":
+        # PyMySQL would read all the system's authorities, each time, for a certificate that it does not look at.
+        wire: Any = connection  # its types do not tell of the context
+        wire.ssl, wire.ctx = True, any_certificate()
     connection.connect(_far_socket(options) if options.reach == Reach.FAR else None)
     return connection
 

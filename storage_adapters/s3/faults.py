@@ -193,7 +193,7 @@ def _from_connection(error: Exception, key: str | None) -> StorageError:
         return AddressRefused(refused.detail, key=key)
     if any(isinstance(cause, socket.gaierror) for cause in causes) or "dns error" in text:
         return StorageUnavailable(
-            "The endpoint's name is not known here: correct the option 'endpoint', or what it is made of, 'region' and bucket.",
+            "The endpoint's name is not known here: correct the option 'endpoint', or the option 'region' if it is made of that.",
             key=key,
         )
     if any(isinstance(cause, ConnectionRefusedError) for cause in causes) or "ConnectionRefused" in text:

@@ -31,16 +31,17 @@ class MariadbServer(Server):
         temporary = self.directory / "tmp"
         temporary.mkdir()
         owner = f"--user={getpass.getuser()}"
-        subprocess.run(
-            [
-                *(program_path("mariadb-install-db"), "--no-defaults", owner, f"--datadir={data}"),
-                f"--tmpdir={temporary}",
-                *("--auth-root-authentication-method=normal", "--skip-test-db"),
-            ],
-            check=True,
-            stdout=(self.directory / "install.log").open("wb"),
-            stderr=subprocess.STDOUT,
-        )
+        with (self.directory / "install.log").open("wb") as log:
+            subprocess.run(
+                [
+                    *(program_path("mariadb-install-db"), "--no-defaults", owner, f"--datadir={data}"),
+                    f"--tmpdir={temporary}",
+                    *("--auth-root-authentication-method=normal", "--skip-test-db"),
+                ],
+                check=True,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
         self.spawn(
             *("mariadbd", "--no-defaults", owner, f"--datadir={data}", f"--socket={self._socket}"),
             f"--tmpdir={temporary}",

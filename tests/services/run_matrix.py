@@ -62,10 +62,12 @@ ON_ANOTHER_BROKER = tuple(
         "test_broker_loss.py",
         "test_cancel_and_retry.py",
         "test_flower.py",
+        "test_grace_period.py",
         "test_health.py",
         "test_job_order.py",
         "test_killed_workers.py",
         "test_rest_life.py",
+        "test_rolling_restarts.py",
         "test_worker_ends.py",
     )
 )
