@@ -1,6 +1,7 @@
 """MariaDB as the database of the data centre."""
 
 import getpass
+import socket
 import subprocess
 
 import pymysql
@@ -56,6 +57,9 @@ class MariadbServer(Server):
 
     def is_ready(self) -> bool:
         """Whether root can log in."""
+        with socket.socket(socket.AF_UNIX) as probe:  # PyMySQL leaves a socket open that nobody answers at
+            if probe.connect_ex(self._socket):
+                return False
         try:
             self._root().close()
         except pymysql.OperationalError:
