@@ -171,6 +171,7 @@ def test_an_import_from_a_prefix_whose_worker_is_killed_makes_the_same_dataset(
     assert sorted(contents(centre, dataset.id).values()) == sorted(contents(centre, undisturbed).values())
 
 
+@pytest.mark.real
 def test_an_export_whose_worker_is_killed_makes_the_same_archive(centre, watch, undisturbed):
     expected = export(centre, undisturbed, NOT_ZEROS)
     ends_well(centre, expected)
@@ -209,6 +210,7 @@ def test_a_download_whose_worker_is_killed_makes_the_same_archive(centre, watch,
     assert fetched(centre, ended) == fetched(centre, expected)
 
 
+@pytest.mark.real
 def test_a_delete_whose_worker_is_killed_leaves_nothing(centre, watch, archive):
     dataset_id = imported(centre, archive, "killed-delete")
     job = centre.client.datasets.delete(dataset_id)

@@ -52,6 +52,7 @@ def test_a_second_up_on_the_same_home_is_refused_in_clear_words(centre):
     assert httpx.get(f"{centre.url}/readyz").is_success
 
 
+@pytest.mark.real
 def test_processes_that_are_killed_are_started_again(own_centre):
     before = {name: own_centre.pid(name) for name in ("web", "worker", "scheduler")}
 

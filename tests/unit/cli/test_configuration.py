@@ -62,6 +62,7 @@ def test_an_option_that_an_adapter_does_not_know_is_found_without_a_network(run,
     assert CANARY not in ended.out
 
 
+@pytest.mark.real
 def test_with_connect_the_database_its_schema_the_broker_and_each_storage_are_tried(
     run, file, tmp_path
 ) -> None:

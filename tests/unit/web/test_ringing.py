@@ -34,6 +34,7 @@ def hanging() -> Iterator[HangingDoorbell]:
     doorbell.let_go.set()
 
 
+@pytest.mark.real
 def test_requests_and_health_are_answered_while_the_broker_hangs(web, serving_on, hanging) -> None:
     uploads = [web.upload(b"PK") for _ in range(AT_ONCE)]
 
