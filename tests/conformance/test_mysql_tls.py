@@ -41,9 +41,9 @@ class MariadbWithTls(MariadbServer):
             "-addext",
             "subjectAltName=IP:127.0.0.1",
             "-keyout",
-            str(key),
+            f"{key}",
             "-out",
-            str(self.certificate),
+            f"{self.certificate}",
         ]
         subprocess.run(request, check=True, capture_output=True)
         super().spawn(*command, f"--ssl-cert={self.certificate}", f"--ssl-key={key}", env=env)

@@ -125,3 +125,18 @@ def test_a_person_at_a_terminal_reads_no_json() -> None:
     assert "said" in line
     assert "number=1" in line
     assert not line.startswith("{")
+
+
+def test_a_line_that_cannot_be_written_leaves_nothing_of_what_is_being_handled() -> None:
+    failing = """
+class Full:
+    def write(self, text): raise OSError("the disk is full")
+    def flush(self): pass
+
+logging.getLogger().handlers[0].setStream(Full())
+try:
+    raise ValueError("the key " + settings.web.secret_key.get_secret_value())
+except ValueError:
+    log.warning("it failed")
+"""
+    assert written(failing) == []
