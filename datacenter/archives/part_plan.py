@@ -62,9 +62,11 @@ def _cuts(
 def _written(
     borders: npt.NDArray[np.int64], start: int, end: int, target: int, minimum: int
 ) -> Iterator[tuple[int, int]]:
-    """Cut [start, end) at borders; only the last piece may be smaller than the minimum."""
+    """Cut [start, end) at borders into pieces of much the same size, as many workers write them side by side; only the
+    last piece may be smaller than the minimum."""
     while start < end:
-        stop = min(start + target, end)
+        pieces = -(-(end - start) // target)
+        stop = start + max(-(-(end - start) // pieces), min(minimum, end - start))
         if stop < end:
             border = int(borders[np.searchsorted(borders, stop, "right") - 1])
             if border - start >= max(minimum, 1):

@@ -41,6 +41,19 @@ def check_plan(layout: MemberLayout, parts: list[PartPlan], minimum: int, maximu
 
 
 @kinds
+@pytest.mark.parametrize("files", [700, 1500, 2100, 9999])
+def test_parts_of_many_small_members_are_of_much_the_same_size(kind: Kind, files: int) -> None:
+    """Workers write them side by side, so the largest part is how long an export takes."""
+    layout = of_sizes(kind, [4096] * files)
+
+    parts = layout.parts(target_bytes=3 * MIB, minimum_bytes=MIB, maximum_parts=MOST_PARTS)
+
+    sizes = [part.size_bytes for part in parts]
+    assert max(sizes) <= 3 * MIB
+    assert max(sizes) - min(sizes) <= 3 * 4096
+
+
+@kinds
 @given(
     sizes=st.lists(st.one_of(st.integers(0, 50), st.integers(0, 5000)), max_size=15),
     target=st.integers(1, 3000),
