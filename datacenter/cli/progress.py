@@ -145,10 +145,9 @@ def _files(job: Job) -> str:
     seen = job.progress
     if not (seen.files_done or seen.files_total):
         return ""
-    return (
-        _of(f"{seen.files_done:,}", f"{seen.files_total:,}" if seen.files_total is not None else None)
-        + " files"
-    )
+    total = seen.files_total
+    amount = _of(f"{seen.files_done:,}", f"{total:,}" if total is not None else None)
+    return f"{amount} file" if (seen.files_done if total is None else total) == 1 else f"{amount} files"
 
 
 def _bytes(job: Job) -> str:
