@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -48,8 +49,16 @@ def check_settings(layers: Layers) -> Settings | list[Fault]:
     wrong = [fault.key for fault in faults]
     for keys, unsafe in UNSAFE:
         if not any(_touches(one, key) for one in wrong for key in keys):
-            faults += unsafe(settings)
+            found = (
+                fault for fault in unsafe(settings) if not any(_touches(one, fault.key) for one in wrong)
+            )
+            faults += (replace(fault, place=_place(fault.key, layers)) for fault in found)
     return faults or settings
+
+
+def _place(key: str, layers: Layers) -> str:
+    """Where the value was said; nowhere, if it is missing or the default."""
+    return layers.origin_of(tuple(key.split(".")))[1]
 
 
 def _rest_of(values: Mapping[str, Any], faults: Sequence[Fault]) -> Settings:

@@ -48,7 +48,7 @@ def _kind_is_unknown(settings: Settings) -> Iterator[Fault]:
 def _default_is_no_platform(settings: Settings) -> Iterator[Fault]:
     default = settings.storages.get(settings.default_storage)
     if settings.storages and default is None:
-        near = did_you_mean(settings.default_storage, settings.storages)
+        near = did_you_mean(settings.default_storage, list(settings.storages))
         yield Fault(
             key="default_storage",
             detail=f"there is no storage named {settings.default_storage!r} under storages{near}",
@@ -73,8 +73,8 @@ UNSAFE: tuple[tuple[tuple[str, ...], Callable[[Settings], Iterator[Fault]]], ...
     (("environment", "web.secret_key"), _secret_is_missing),
     (("environment", "database.url"), partial(_server_is_missing, "database")),
     (("environment", "broker.url"), partial(_server_is_missing, "broker")),
-    (("storages",), _kind_is_unknown),
-    (("storages", "default_storage"), _default_is_no_platform),
+    ((), _kind_is_unknown),
+    (("default_storage",), _default_is_no_platform),
     (("storages",), _places_are_nested),
 )
 """What values that are right by themselves make wrong together, by the keys that it looks at."""

@@ -139,3 +139,29 @@ def test_a_lease_lasts_longer_than_the_time_between_heartbeats(
     )
 
     assert told.detail.startswith("ledger: heartbeat_seconds must be less than lease_seconds")
+
+
+def test_one_look_tells_what_is_wrong_with_one_storage_and_with_all_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "settings.yaml"
+    file.write_text(
+        "default_storage: sharde\n"
+        "storages:\n"
+        "  shared: {kind: nas, url: 'nas:///mnt', owner: me, options: {secret_key: canary}}\n"
+        "  lake:\n"
+        "    kind: hdsf\n"
+        "    url: hdfs://namenode\n"
+    )
+
+    refused = refusal(monkeypatch, DATACENTER_CONFIG=str(file)).faults
+
+    assert [fault.split(": ", 1)[0] for fault in refused] == [
+        "storages.shared.owner",
+        "storages.lake.kind",
+        "default_storage",
+    ]
+    assert "did you mean hdfs" in refused[1]
+    assert refused[1].endswith("line 5)")
+    assert "did you mean shared" in refused[2]
+    assert refused[2].endswith("line 1)")
