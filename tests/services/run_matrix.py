@@ -67,7 +67,6 @@ ON_ANOTHER_BROKER = tuple(
         "test_job_order.py",
         "test_killed_workers.py",
         "test_rest_life.py",
-        "test_rolling_restarts.py",
         "test_worker_ends.py",
     )
 )
