@@ -24,6 +24,7 @@ from datacenter.errors import DataCentreError, SettingsInvalid
 from datacenter.settings import MetricsSettings
 
 if TYPE_CHECKING:
+    from wsgiref.simple_server import WSGIServer
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # a series for each series, which nobody asks for
@@ -147,13 +148,20 @@ def answer_prometheus(
     """
     if not settings.port:
         return
-    try:
-        server, _ = start_http_server(settings.port, settings.host, registry)
-    except OSError as error:
-        raise SettingsInvalid(
-            f"metrics.port: {settings.host}:{settings.port} cannot be listened at: {error.strerror}"
-        ) from error
+    server = listen(registry, settings.host, settings.port, key="metrics.port")
     server.set_app(_with_life(make_wsgi_app(registry), require_life))
+
+
+def listen(registry: CollectorRegistry, host: str, port: int, *, key: str) -> "WSGIServer":
+    """Serve `/metrics` in threads until the server is shut down; `key` is the setting that the port comes from.
+
+    Raises: SettingsInvalid, when the port cannot be listened at.
+    """
+    try:
+        server, _ = start_http_server(port, host, registry)
+    except OSError as error:
+        raise SettingsInvalid(f"{key}: {host}:{port} cannot be listened at: {error.strerror}") from error
+    return server
 
 
 def _with_life(metrics: "WSGIApplication", require_life: Callable[[], object]) -> "WSGIApplication":

@@ -74,6 +74,8 @@ class WebSettings(Section):
     """The address to listen at; `0.0.0.0` for all of the machine's."""
     port: int = Field(default=8080, ge=0, le=65535)
     """The port to listen at; 0: one that the system picks."""
+    metrics_port: int | None = Field(default=None, ge=1, le=MOST_PORT)
+    """A port for `/metrics` alone, at `metrics.host`; without it they are on `web.port`, for everybody who reaches that."""
     public_url: str = ""
     """What links begin with; empty: the address of the request."""
     secret_key: SecretStr = SecretStr("")
@@ -246,10 +248,10 @@ class HealthSettings(Section):
 
 
 class MetricsSettings(Section):
-    """Where a worker or a scheduler answers Prometheus; the web layer does so on its own port."""
+    """Where a worker or a scheduler answers Prometheus; the web layer does so on `web.metrics_port`, else on `web.port`."""
 
     host: str = "127.0.0.1"
-    """The address it listens on; `0.0.0.0` for every one."""
+    """The address it listens on; `0.0.0.0` for every one. `web.metrics_port` is on it, too."""
     port: int = Field(default=0, ge=0, le=MOST_PORT)
     """The port; 0: nowhere."""
 
@@ -300,6 +302,6 @@ class Settings(Section):
     health: HealthSettings = HealthSettings()
     """Signs of life of workers and schedulers, which `datacenter health` looks at."""
     metrics: MetricsSettings = MetricsSettings()
-    """Where a worker or a scheduler answers Prometheus; the web layer does so on its own port."""
+    """Where a worker or a scheduler answers Prometheus; the web layer does so on `web.metrics_port`, else on `web.port`."""
     tracing: TracingSettings = TracingSettings()
     """Where traces are sent, if anywhere."""

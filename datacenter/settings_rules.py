@@ -69,6 +69,14 @@ def _places_are_nested(settings: Settings) -> Iterator[Fault]:
         )
 
 
+def _metrics_have_no_port_of_their_own(settings: Settings) -> Iterator[Fault]:
+    if settings.web.metrics_port == settings.web.port:
+        yield Fault(
+            key="web.metrics_port",
+            detail="is web.port, too; give it another one, or leave it out to have the metrics on web.port",
+        )
+
+
 UNSAFE: tuple[tuple[tuple[str, ...], Callable[[Settings], Iterator[Fault]]], ...] = (
     (("environment", "web.secret_key"), _secret_is_missing),
     (("environment", "database.url"), partial(_server_is_missing, "database")),
@@ -76,6 +84,7 @@ UNSAFE: tuple[tuple[tuple[str, ...], Callable[[Settings], Iterator[Fault]]], ...
     ((), _kind_is_unknown),
     (("default_storage",), _default_is_no_platform),
     (("storages",), _places_are_nested),
+    (("web.port", "web.metrics_port"), _metrics_have_no_port_of_their_own),
 )
 """What values that are right by themselves make wrong together, by the keys that it looks at."""
 

@@ -7,7 +7,7 @@ python tools/settings_page.py --check    exit 1 if it is out of date
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import UnionType
+from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt
@@ -118,7 +118,7 @@ def words_of(shape: Any) -> str:
     if origin is dict:
         return f"mapping of {words_of(parts[1])}"
     if origin in (Union, UnionType):
-        return ", ".join(map(words_of, parts))
+        return ", ".join(words_of(part) for part in parts if part is not NoneType)
     return WORDS[shape]
 
 
@@ -142,7 +142,7 @@ def default(name: str, field: FieldInfo) -> str:
         return "*required*"
     if isinstance(value, SecretStr):
         value = value.get_secret_value()
-    if value in ("", (), {}):
+    if value in (None, "", (), {}):
         return "*empty*"
     # Not %g: a number is shown as a file would hold it.
     return (

@@ -115,4 +115,6 @@ def _leaves(values: dict[str, Any], before: "KeyPath" = ()) -> "Iterator[tuple[K
 
 
 def _text(value: Any) -> str:
+    if value is None:
+        return ""
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

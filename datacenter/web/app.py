@@ -85,6 +85,10 @@ def create_app(settings: Settings, resources: Resources | None = None) -> FastAP
         if resources is None:
             opened.close()
 
+    # Metrics with a port of their own are nowhere else.
+    routers = [
+        router for router in ROUTERS if router is not metrics.router or settings.web.metrics_port is None
+    ]
     app = FastAPI(
         title="datacenter",
         version=version("datacenter"),
@@ -109,8 +113,8 @@ def create_app(settings: Settings, resources: Resources | None = None) -> FastAP
     app.add_middleware(TusProtocol, path=tus.PATH, speaks=tus.is_spoken_at)
     app.add_middleware(Admission, limit=MOST_REQUESTS, exempt=health.PATHS)
     app.add_middleware(Envelope, observer=app.state.metrics)
-    problems.install(app, ROUTERS)
-    for router in ROUTERS:
+    problems.install(app, routers)
+    for router in routers:
         app.include_router(router)
     app.openapi = partial(describe, app)  # type: ignore[method-assign]  # FastAPI's documented way to complete the document
     return app

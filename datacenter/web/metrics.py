@@ -1,12 +1,15 @@
-"""Metrics for Prometheus: what this web process has counted."""
+"""Metrics for Prometheus: what this web process has counted, on its own port or on one for them alone."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import cast
 
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
-from datacenter.metrics import Metrics, tell_build
+from datacenter.metrics import Metrics, listen, tell_build
+from datacenter.settings import Settings
 from datacenter.web.calls import API
 
 router = APIRouter(tags=["health"])
@@ -17,9 +20,10 @@ class ExchangeCounts:
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
-        self._process = CollectorRegistry()
-        tell_build(self._process, "web")
-        ProcessCollector(registry=self._process)
+        self.registry = CollectorRegistry(support_collectors_without_names=True)
+        tell_build(self.registry, "web")
+        ProcessCollector(registry=self.registry)
+        self.registry.register(metrics.registry)
 
     def observe(self, *, method: str, route: str, status: int, seconds: float) -> None:
         """Count one exchange; status 0 is a client that left before its answer."""
@@ -27,9 +31,22 @@ class ExchangeCounts:
         self._metrics.requests.labels(method, route, status_class).inc()
         self._metrics.request_seconds.labels(method, route).observe(seconds)
 
-    def text(self) -> bytes:
-        """All of it, as Prometheus reads it."""
-        return generate_latest(self._process) + generate_latest(self._metrics.registry)
+
+@contextmanager
+def told_apart(settings: Settings, counts: ExchangeCounts) -> Iterator[None]:
+    """Serve the metrics on `web.metrics_port` while this lasts; nothing where none is set.
+
+    Raises: SettingsInvalid, when the port cannot be listened at.
+    """
+    if settings.web.metrics_port is None:
+        yield
+        return
+    server = listen(counts.registry, settings.metrics.host, settings.web.metrics_port, key="web.metrics_port")
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 @router.get("/metrics", include_in_schema=False)
@@ -42,4 +59,4 @@ class ExchangeCounts:
 def metrics(request: Request) -> Response:
     """Names no dataset and no project."""
     counts = cast(ExchangeCounts, request.app.state.metrics)
-    return Response(counts.text(), media_type=CONTENT_TYPE_LATEST)
+    return Response(generate_latest(counts.registry), media_type=CONTENT_TYPE_LATEST)

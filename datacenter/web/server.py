@@ -4,6 +4,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from types import FrameType
 
 import uvicorn
@@ -11,6 +12,7 @@ import uvicorn
 from datacenter.datasets.resources import Resources
 from datacenter.settings import Settings
 from datacenter.web.app import MOST_REQUESTS, create_app
+from datacenter.web.metrics import told_apart
 
 STOP_SECONDS = 10
 OPEN_CONNECTIONS = 8 * MOST_REQUESTS
@@ -18,17 +20,22 @@ OPEN_CONNECTIONS = 8 * MOST_REQUESTS
 
 
 class Server(uvicorn.Server):
-    """Tells the application at the first signal that it is to stop, so that event streams end by themselves."""
+    """Tells the application at the first signal that it is to stop, so that event streams end by themselves.
+
+    `beside` is entered before anything is served, and left when everything was.
+    """
 
     def __init__(
         self,
         config: uvicorn.Config,
         stopping: threading.Event,
-        on_ready: Callable[[str], None] | None = None,
+        on_ready: Callable[[str], None] | None,
+        beside: AbstractContextManager[None],
     ) -> None:
         super().__init__(config)
         self._stopping = stopping
         self._on_ready = on_ready
+        self._beside = beside
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """SIGINT or SIGTERM; the second SIGINT does not wait for anybody."""
@@ -39,6 +46,11 @@ class Server(uvicorn.Server):
         """Stop as at a signal; for whoever runs the server in a thread."""
         self._stopping.set()
         self.should_exit = True
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve until told to stop."""
+        with self._beside:
+            await super().serve(sockets)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Serve, then say where: with port 0 nobody knew before."""
@@ -71,11 +83,13 @@ def build_server(
         limit_concurrency=OPEN_CONNECTIONS,
         timeout_graceful_shutdown=STOP_SECONDS,
     )
-    return Server(config, app.state.stopping, on_ready)
+    return Server(config, app.state.stopping, on_ready, told_apart(settings, app.state.metrics))
 
 
 def serve(settings: Settings, on_ready: Callable[[str], None] | None = None) -> None:
     """Serve until SIGINT or SIGTERM; `on_ready` is called with the address once connections are taken.
+
+    Raises: SettingsInvalid, when `web.metrics_port` cannot be listened at.
 
     uvicorn ends by raising the signal that stopped it again; a stop that was asked for is no failure, so it returns.
     """

@@ -44,7 +44,13 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]
             mark(file, revision)
     (home / "empty").touch()
     with refusing_mysql() as mysql, refusing_redis() as redis, nobody() as silent:
-        yield {"home": str(home), "mysql": mysql, "redis": redis, "silent": silent}
+        yield {
+            "home": str(home),
+            "mysql": mysql,
+            "redis": redis,
+            "silent": silent,
+            "taken": silent.rpartition(":")[2],
+        }
 
 
 def mark(url: str, revision: str) -> None:
@@ -148,6 +154,12 @@ REFUSALS = [
         ALL,
         {"DATACENTER__DATABASE__URL": "sqlite:///{home}/new.db"},
         (f"database.url: the schema is {TOO_NEW}", "run a newer release"),
+    ),
+    (
+        "a port for metrics that is taken",
+        ("serve",),
+        {"DATACENTER__WEB__METRICS_PORT": "{taken}"},
+        ("web.metrics_port: 127.0.0.1:{taken} cannot be listened at: Address already in use",),
     ),
     (
         "refusing broker",

@@ -82,6 +82,18 @@ def test_a_variable_that_is_no_json_is_named(monkeypatch: pytest.MonkeyPatch) ->
     assert "storages" in refusal(monkeypatch, DATACENTER__STORAGES="{canary").detail
 
 
+def test_metrics_of_the_web_layer_have_a_port_of_their_own_or_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATACENTER__WEB__PORT", "9100")
+
+    told = refusal(monkeypatch, DATACENTER__WEB__METRICS_PORT="9100")
+
+    assert told.detail.startswith("web.metrics_port: is web.port, too; give it another one, or leave it out")
+    assert (
+        "web.metrics_port: must be 1 or more"
+        in refusal(monkeypatch, DATACENTER__WEB__METRICS_PORT="0").detail
+    )
+
+
 def test_the_default_storage_has_to_keep_what_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
     storages = '{"default": {"kind": "nas", "url": "nas:///mnt/in", "role": "source"}}'
 

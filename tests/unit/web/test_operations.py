@@ -3,13 +3,17 @@
 import json
 import threading
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 
 import httpx
 import pytest
+from scraping import Scrape, free_ports, scrape
 from sqlalchemy.exc import OperationalError
 
 from datacenter.database import Database
+from datacenter.errors import SettingsInvalid
 from datacenter.ledger.models import Job
 from datacenter.ledger.states import JobState
 from datacenter.web import app, health
@@ -54,6 +58,55 @@ def test_metrics_count_requests_by_route(web) -> None:
     assert 'datacenter_build_info{component="web"' in text
     assert "process_resident_memory_bytes " in text
     assert "datacenter_queue" not in text, "the ledger is told by the scheduler alone"
+
+
+@contextmanager
+def _with_metrics_apart(web, serving_on) -> Iterator[tuple[str, int]]:
+    """The address of a server whose metrics are on a port of their own, and that port."""
+    settings, port = web.resources.settings, free_ports()
+    own = settings.model_copy(update={"web": settings.web.model_copy(update={"metrics_port": port})})
+    with serving_on(replace(web.resources, settings=own)) as url:
+        yield url, port
+
+
+def test_metrics_with_a_port_of_their_own_are_there_and_not_where_requests_go(web, serving_on) -> None:
+    with _with_metrics_apart(web, serving_on) as (url, port):
+        for path in ("/metrics", "/api/v1/metrics"):
+            refused = httpx.get(f"{url}{path}")
+            assert (refused.status_code, refused.json()["code"]) == (404, "NOT_FOUND")
+        described = httpx.get(f"{url}/api/v1/openapi.json").json()["paths"]
+        told = scrape(port)
+
+    assert "/api/v1/metrics" not in described
+    assert told.sum("datacenter_build_info", component="web") == 1
+    assert told.sum("datacenter_http_requests_total", route="unmatched", status_class="4xx") >= 2
+    assert "process_resident_memory_bytes" in told.names()
+
+
+def test_a_single_metric_can_be_asked_for_at_a_port_of_their_own(web, serving_on) -> None:
+    with _with_metrics_apart(web, serving_on) as (url, port):
+        httpx.get(f"{url}/healthz")
+        asked = {"name[]": "datacenter_http_requests_total"}
+        answer = httpx.get(f"http://127.0.0.1:{port}/metrics", params=asked, trust_env=False)
+
+    assert Scrape(answer.text).names() == {"datacenter_http_requests_total"}
+
+
+def test_a_server_that_has_stopped_tells_no_metrics_any_more(web, serving_on) -> None:
+    with _with_metrics_apart(web, serving_on) as (_, port):
+        scrape(port)
+
+    with pytest.raises(httpx.ConnectError):
+        scrape(port)
+
+
+def test_a_taken_port_for_metrics_is_refused_by_its_name(web, serving_on) -> None:
+    with _with_metrics_apart(web, serving_on) as (_, port):
+        settings = web.resources.settings
+        own = settings.model_copy(update={"web": settings.web.model_copy(update={"metrics_port": port})})
+
+        with pytest.raises(SettingsInvalid, match=rf"^web\.metrics_port: 127\.0\.0\.1:{port} cannot be"):
+            build_server(own, replace(web.resources, settings=own)).run()
 
 
 def test_a_storages_secrets_are_not_told(web) -> None:
