@@ -18,6 +18,9 @@
 {{- fail (printf "nas.%s: give one of existingClaim, create and nfs" $name) -}}
 {{- end -}}
 {{- end -}}
+{{- if eq (int .Values.metrics.port) (int .Values.web.port) -}}
+{{- fail (printf "metrics.port: %d is web.port, too; give one of them another" (int .Values.metrics.port)) -}}
+{{- end -}}
 {{- if not .Values.workers -}}
 {{- fail "workers: there is none left, and without one no job is ever done; keep at least one entry" -}}
 {{- end -}}
@@ -28,6 +31,7 @@
 {{- range $setting, $given := dict
   "web.host" (list "0.0.0.0" "")
   "web.port" (list .Values.web.port "set web.port, or ")
+  "web.metrics_port" (list .Values.metrics.port "set metrics.port, or ")
   "metrics.host" (list "0.0.0.0" "")
   "metrics.port" (list .Values.metrics.port "set metrics.port, or ")
   "health.directory" (list "/run/datacenter" "")

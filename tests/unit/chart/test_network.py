@@ -75,15 +75,38 @@ def test_names_of_peers_are_kept_as_they_were_given():
     assert reached == {("10.1.2.0/24", 3306), ("10.1.3.0/24", 5671), ("10.1.4.0/24", 443)}
 
 
-def test_where_callers_are_named_prometheus_and_the_release_itself_may_still_call_the_web_layer():
-    objects = rendered("full").objects
-    web = next(pod for pod in pods_of(objects) if pod.component == "web")
-    (policy,) = _policies(objects, web, "Ingress")
-    callers = [peer for rule in policy["spec"]["ingress"] for peer in rule["from"]]
+def _callers(name: str, component: str, port: str) -> list[Object] | None:
+    """Who may call a port of a component's pods; None is everybody."""
+    objects = rendered(name).objects
+    pod = next(pod for pod in pods_of(objects) if pod.component == component)
+    rules = [
+        rule
+        for policy in _policies(objects, pod, "Ingress")
+        for rule in policy["spec"]["ingress"]
+        if port in _ports([rule])
+    ]
+    assert rules, "nobody"
+    everybody = any("from" not in rule for rule in rules)
+    return None if everybody else [peer for rule in rules for peer in rule["from"]]
 
-    spaces = [peer["namespaceSelector"]["matchLabels"] for peer in callers if "namespaceSelector" in peer]
-    assert [space["kubernetes.io/metadata.name"] for space in spaces] == ["ingress", "monitoring"]
-    assert {"app.kubernetes.io/instance": "dc"}.items() <= callers[1]["podSelector"]["matchLabels"].items()
+
+def _space(name: str) -> Object:
+    return {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": name}}}
+
+
+def test_where_callers_are_named_the_web_layer_is_called_by_them_and_the_release_itself():
+    release = {"app.kubernetes.io/name": "datacenter", "app.kubernetes.io/instance": "dc"}
+
+    assert _callers("full", "web", "http") == [
+        _space("ingress"),
+        {"podSelector": {"matchLabels": release}},
+    ]
+
+
+@pytest.mark.parametrize("component", ["web", "worker", "scheduler"])
+def test_metrics_are_for_whom_is_named_for_them_and_for_everybody_where_nobody_is(component):
+    assert _callers("full", component, "metrics") == [_space("monitoring")]
+    assert _callers("minimal", component, "metrics") is None
 
 
 @pytest.mark.parametrize("component", ["database", "broker"])

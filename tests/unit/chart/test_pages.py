@@ -35,7 +35,10 @@ def test_the_schema_is_that_of_its_source_and_of_the_settings_class():
 def test_every_value_is_in_the_readme_with_its_default_and_its_comment():
     page = (CHART / "README.md").read_text(encoding="utf-8")
 
-    assert "| `metrics.port` | `9100` | The port on which workers and the scheduler serve `/metrics`;" in page
+    assert (
+        "| `metrics.port` | `9100` | The port on which web layer, workers and scheduler serve `/metrics`;"
+        in page
+    )
     assert '| `workers.export.queues` | `["export", "download"]` |' in page
 
 

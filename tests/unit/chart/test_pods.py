@@ -16,6 +16,13 @@ COMMANDS = {
     "scheduler": ["datacenter-scheduler"],
     "migration": ["datacenter", "migrate", "--wait"],
 }
+HOSTS = {"http": "DATACENTER__WEB__HOST", "metrics": "DATACENTER__METRICS__HOST"}
+PORTS = {
+    "web": {"http": "DATACENTER__WEB__PORT", "metrics": "DATACENTER__WEB__METRICS_PORT"},
+    "worker": {"metrics": "DATACENTER__METRICS__PORT"},
+    "scheduler": {"metrics": "DATACENTER__METRICS__PORT"},
+}
+"""The variables that tell a program of the ports of its container."""
 HANDING_BACK_SECONDS = 15
 """What a pod's grace must be longer by than its worker's, as `worker.grace_seconds` says."""
 SLOW_STORAGE = 5 << 20
@@ -120,11 +127,12 @@ def test_a_probe_can_be_changed_key_by_key():
 
 
 def test_ports_are_those_on_which_the_program_is_told_to_listen():
-    for _, pod in matrix_pods("web", "worker", "scheduler"):
-        section = "WEB" if pod.component == "web" else "METRICS"
-        (port,) = pod.main["ports"]
-        assert pod.variable(f"DATACENTER__{section}__PORT") == str(port["containerPort"]), str(pod)
-        assert pod.variable(f"DATACENTER__{section}__HOST") == "0.0.0.0", str(pod)
+    for _, pod in matrix_pods(*PORTS):
+        ports = {port["name"]: str(port["containerPort"]) for port in pod.main["ports"]}
+        told = {name: pod.variable(variable) for name, variable in PORTS[pod.component].items()}
+        assert ports == told, str(pod)
+        for name in ports:
+            assert pod.variable(HOSTS[name]) == "0.0.0.0", f"{pod}: {name}"
 
 
 def test_the_image_is_named_by_its_digest_else_by_its_tag_else_by_the_charts_version():

@@ -144,7 +144,7 @@ def test_an_autoscaler_measures_a_container_that_there_is():
         assert pods[scaler["spec"]["scaleTargetRef"]["name"]].main["name"] == measured
 
 
-def test_an_ingress_leads_to_a_port_of_the_web_service():
+def test_an_ingress_and_the_service_behind_it_lead_to_the_port_for_requests_alone():
     objects = rendered("full").objects
     (ingress,) = of_kind(objects, "Ingress")
     services = {found["metadata"]["name"]: found for found in _services(objects)}
@@ -153,7 +153,8 @@ def test_an_ingress_leads_to_a_port_of_the_web_service():
         for path in rule["http"]["paths"]:
             backend = path["backend"]["service"]
             ports = {port["name"] for port in services[backend["name"]]["spec"]["ports"]}
-            assert backend["port"]["name"] in ports
+            assert backend["port"] == {"name": "http"}
+            assert ports == {"http"}
 
 
 def test_prometheus_finds_the_web_layer_the_scheduler_and_each_worker():
@@ -161,6 +162,7 @@ def test_prometheus_finds_the_web_layer_the_scheduler_and_each_worker():
     (monitor,) = of_kind(objects, "ServiceMonitor")
     selector = monitor["spec"]["selector"]["matchLabels"]
     ports = {endpoint["port"] for endpoint in monitor["spec"]["endpoints"]}
+    assert ports == {"metrics"}
 
     met = {
         service["metadata"]["name"].removeprefix("datacenter-")
@@ -169,7 +171,7 @@ def test_prometheus_finds_the_web_layer_the_scheduler_and_each_worker():
         and ports & {port["name"] for port in service["spec"]["ports"]}
     }
 
-    assert met == {"web", "scheduler", "worker-import", "worker-archives", "worker-cleaning"}
+    assert met == {"web-metrics", "scheduler", "worker-import", "worker-archives", "worker-cleaning"}
 
 
 def test_constraints_of_spread_count_the_pods_of_their_own_deployment():

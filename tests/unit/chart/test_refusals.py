@@ -115,6 +115,14 @@ BY_SENSE = {
         {"config": {"web": {"port": 9000}}},
         "config.web.port: the chart gives it as 8080; set web.port, or leave it out",
     ),
+    "a port for metrics that the chart gives": (
+        {"config": {"web": {"metrics_port": 9000}}},
+        "config.web.metrics_port: the chart gives it as 9100; set metrics.port, or leave it out",
+    ),
+    "metrics where requests go": (
+        {"web": {"port": 9100}},
+        "metrics.port: 9100 is web.port, too; give one of them another",
+    ),
     "an address that the chart gives": (
         {"config": {"metrics": {"host": "::"}}},
         "config.metrics.host: the chart gives it as 0.0.0.0; leave it out",

@@ -61,8 +61,10 @@ def test_the_settings_of_the_values_and_the_secrets_are_those_that_the_web_layer
 
     settings = start(name, pod)
 
-    assert settings.web.host == "0.0.0.0"
-    assert settings.web.port == pod.main["ports"][0]["containerPort"]
+    ports = {port["name"]: port["containerPort"] for port in pod.main["ports"]}
+    assert (settings.web.host, settings.web.port) == ("0.0.0.0", ports["http"])
+    assert (settings.metrics.host, settings.web.metrics_port) == ("0.0.0.0", ports["metrics"])
+    assert settings.web.port != settings.web.metrics_port
     if name == "full":
         assert settings.limits.total_bytes == 512 << 30
         assert settings.storages["inbox"].role == "source"

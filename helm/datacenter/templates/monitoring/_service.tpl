@@ -1,9 +1,12 @@
-{{/* (list $ "component"): a headless Service, by which Prometheus finds pods that serve nothing but metrics. */}}
+{{/*
+(list $ "component"): a headless Service, by which Prometheus finds pods. The web layer's comes beside the one for requests, which may
+lead to it from outside the cluster.
+*/}}
 {{- define "datacenter.metricsService" -}}
 apiVersion: v1
 kind: Service
 metadata:
-  name: {{ include "datacenter.fullname" (index . 0) }}-{{ index . 1 }}
+  name: {{ include "datacenter.fullname" (index . 0) }}-{{ index . 1 }}{{ if eq (index . 1) "web" }}-metrics{{ end }}
   namespace: {{ (index . 0).Release.Namespace }}
   labels:
     {{- include "datacenter.labels" . | nindent 4 }}

@@ -5,10 +5,14 @@ args: [serve]
 {{ include "datacenter.container" (dict "root" .root "values" .values "nas" true "env" (list
   (dict "name" "DATACENTER__WEB__HOST" "value" "0.0.0.0")
   (dict "name" "DATACENTER__WEB__PORT" "value" (.values.port | int | toString))
+  (dict "name" "DATACENTER__METRICS__HOST" "value" "0.0.0.0")
+  (dict "name" "DATACENTER__WEB__METRICS_PORT" "value" (.root.Values.metrics.port | int | toString))
 )) }}
 ports:
   - name: http
     containerPort: {{ .values.port }}
+  - name: metrics
+    containerPort: {{ .root.Values.metrics.port }}
 lifecycle:
   preStop:
     exec:
