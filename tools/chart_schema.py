@@ -12,13 +12,15 @@ from datacenter.ledger.states import JobKind
 from datacenter.settings import Settings
 
 CHART = Path(__file__).resolve().parents[1] / "helm" / "datacenter"
+VALUES = CHART / "values.yaml"
 SOURCE = CHART / "values.schema.yaml"
 TARGET = CHART / "values.schema.json"
 
 
 def schema_text() -> str:
     """The whole of values.schema.json."""
-    schema: dict[str, Any] = yaml.safe_load(SOURCE.read_text(encoding="utf-8"))["schema"]
+    source = yaml.safe_load(SOURCE.read_text(encoding="utf-8"))["schema"]
+    schema = _demanding(source, yaml.safe_load(VALUES.read_text(encoding="utf-8")))
     # Of draft 7, which Helm 3 reads, too; it knows `$defs` by no name of its own.
     settings = _plain(Settings.model_json_schema(ref_template="#/definitions/{model}"))
     parts = settings.pop("$defs")
@@ -32,6 +34,25 @@ def schema_text() -> str:
         "JobKind": {"enum": [kind.value for kind in JobKind]},
     }
     return json.dumps(schema, indent=1, ensure_ascii=False) + "\n"
+
+
+def _demanding(part: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
+    """The same part, which misses what has a default and was set to null, unless its type may be null.
+
+    Helm takes such a key away before the schema sees it, and templates look into what should be there. Empty text is
+    no more than nothing.
+    """
+    properties: dict[str, Any] = part.get("properties", {})
+    demanded = {name: default for name, default in defaults.items() if name in properties and default != ""}
+    if not demanded:
+        return part
+    within = {
+        name: _demanding(properties[name], default)
+        for name, default in demanded.items()
+        if isinstance(default, dict)
+    }
+    required = [name for name in demanded if "null" not in properties[name].get("type", ())]
+    return {**part, "properties": {**properties, **within}, "required": required}
 
 
 def _names() -> Iterator[str]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import yaml
-from chart import ROOT, render, values_of
+from chart import CHART, ROOT, of_kind, pods_of, render, values_of
 
 BY_SCHEMA = {
     "an unknown value": ({"replicas": 2}, "additional properties 'replicas' not allowed"),
@@ -57,6 +57,16 @@ BY_SCHEMA = {
     ),
     "egress without ports": ({"networkPolicy": {"egress": {"nfs": {"to": []}}}}, "missing property 'ports'"),
     "a volume without a place": ({"nas": {"more": {"existingClaim": "c"}}}, "missing property 'mountPath'"),
+    "a section of a section that is null": ({"web": {"service": None}}, "'/web': missing property 'service'"),
+    "a number that is null": ({"web": {"port": None}}, "'/web': missing property 'port'"),
+    "a list that is null": (
+        {"podDefaults": {"extraEnv": None}},
+        "'/podDefaults': missing property 'extraEnv'",
+    ),
+    "a choice that is null": (
+        {"workerDefaults": {"autoscaling": {"type": None}}},
+        "'/workerDefaults/autoscaling': missing property 'type'",
+    ),
     "an unknown setting": ({"config": {"databse": {}}}, "'/config': additional properties 'databse'"),
     "an unknown key of a setting": (
         {"config": {"ledger": {"lease": 3}}},
@@ -183,6 +193,12 @@ BY_SENSE = {
 }
 """What only a template sees: the value's name, and the cure."""
 
+SECTIONS = [
+    name
+    for name, default in yaml.safe_load((CHART / "values.yaml").read_text(encoding="utf-8")).items()
+    if isinstance(default, dict)
+]
+"""What stands at the top of the values and holds others."""
 IMAGE = {"repository": "datacenter"}
 NOT_OF_A_CLUSTER = ("the chart gives it as", "a URL with a password must not stand in the values")
 """Why a settings file that is meant for one machine is refused."""
@@ -205,6 +221,47 @@ def test_a_wrong_value_is_refused_by_its_name(changes, words):
 
     assert words in " ".join(refusal.split())
     assert "hidden" not in refusal
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_a_section_that_is_null_is_refused_by_its_name(section):
+    refusal = render({**values_of("minimal"), section: None}).refusal
+
+    assert f"at '': missing property '{section}'" in refusal
+
+
+def test_null_takes_away_what_may_be_missing():
+    none = {"podSecurityContext": None, "securityContext": None}
+    scaling = {"behavior": None}
+    values = _over(
+        values_of("minimal"),
+        {
+            "image": {"tag": None},
+            "podDefaults": none,
+            "scheduler": none,
+            "web": {
+                "resources": {"limits": None},
+                "autoscaling": scaling,
+                "podDisruptionBudget": {"minAvailable": 1, "maxUnavailable": None},
+                "ingress": {"className": None},
+            },
+            "workerDefaults": {"autoscaling": scaling, "strategy": {"rollingUpdate": None}},
+            "workers": {"delete": None},
+            "secretSettings": {"broker.url": None},
+            "networkPolicy": {"egress": {"storages": None}},
+        },
+    )
+
+    rendering = render(values)
+
+    assert rendering.refusal == ""
+    (pod,) = [pod for pod in pods_of(rendering.objects) if pod.component == "web"]
+    assert pod.main["resources"]["requests"]
+    assert not pod.main["resources"].get("limits")
+    assert not pod.spec["securityContext"]
+    scalers = of_kind(rendering.objects, "HorizontalPodAutoscaler")
+    assert {"web", "import"} <= {scaler["metadata"]["name"].rpartition("-")[2] for scaler in scalers}
+    assert not any("behavior" in scaler["spec"] for scaler in scalers)
 
 
 def test_the_default_values_ask_first_for_what_nobody_can_guess():
