@@ -264,6 +264,13 @@ def test_null_takes_away_what_may_be_missing():
     assert not any("behavior" in scaler["spec"] for scaler in scalers)
 
 
+@pytest.mark.parametrize("setting", ["database.url", "broker.url", "web.secret_key"])
+def test_embedded_parts_cannot_do_without_what_they_write_into_their_secret(setting):
+    refusal = render({**values_of("dev"), "secretSettings": {setting: None}}).refusal
+
+    assert f"secretSettings.{setting}: keep it; its key is where the embedded parts write it" in refusal
+
+
 def test_the_default_values_ask_first_for_what_nobody_can_guess():
     assert "image.repository: name where the image is" in render({}).refusal
     assert "there is no storage named default" in render({"image": IMAGE, "existingSecret": "s"}).refusal
