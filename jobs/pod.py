@@ -13,12 +13,11 @@ def main() -> None:
     """
     listen(STOP, told=lambda: os._exit(0), overdue=lambda: None)
 
-    import typer
-
+    from jobs import one_command
     from jobs.worker import work
 
     try:
-        typer.run(work)
+        one_command.run(work)
     except SystemExit:
         # Celery has codes of its own for the ways to be told to stop.
         if STOP.is_raised():

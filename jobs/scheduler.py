@@ -8,7 +8,6 @@ from collections.abc import Callable
 from functools import partial
 
 import structlog
-import typer
 from prometheus_client import CollectorRegistry, ProcessCollector
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -20,6 +19,7 @@ from datacenter.ledger.gauges import LedgerCollector
 from datacenter.liveness import Role, SignOfLife, require_life
 from datacenter.metrics import answer_prometheus, tell_build
 from datacenter.starting import find_database, settings_for
+from jobs import one_command
 from jobs.relay import notify_once, relay_once
 from jobs.sweep import remove_litter, sweep_once
 
@@ -113,7 +113,7 @@ def _told(resources: Resources) -> CollectorRegistry:
 
 def main() -> None:
     """Entry point of the command."""
-    typer.run(schedule)
+    one_command.run(schedule)
 
 
 if __name__ == "__main__":
