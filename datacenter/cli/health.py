@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from datacenter.cli.errors import CommandFailed
+from datacenter.cli.errors import CommandFailed, WrongUse
 
 if TYPE_CHECKING:
     from datacenter.settings import Settings
@@ -27,6 +27,13 @@ ReadyOption = Annotated[
     bool, typer.Option("--ready", help="Ask whether it can serve as well: database, schema, broker.")
 ]
 
+PortOption = Annotated[
+    int | None,
+    typer.Option(
+        min=1, max=65535, help="Where the web layer listens, instead of web.port; as given to `up --port`."
+    ),
+]
+
 
 class Unhealthy(CommandFailed):
     """It does not live, or cannot serve."""
@@ -35,13 +42,16 @@ class Unhealthy(CommandFailed):
 def health(
     process: Annotated[Process, typer.Argument(help="Which process of this machine.")],
     ready: ReadyOption = False,
+    port: PortOption = None,
 ) -> None:
     """Say whether a process lives; exits 0 if so, else 1 with the reason."""
+    if port is not None and process is not Process.WEB:
+        raise WrongUse(f"--port is of the web layer; the {process} is not asked over a port")
     from datacenter.settings_loading import load_settings
 
     settings = load_settings()
     if process is Process.WEB:
-        _ask_web(settings, "readyz" if ready else "healthz")
+        _ask_web(settings.web.host, port or settings.web.port, "readyz" if ready else "healthz")
     else:
         _look_at_loop(settings, process)
         if ready:
@@ -49,11 +59,11 @@ def health(
     typer.echo(f"the {process} {'is ready' if ready else 'lives'}")
 
 
-def _ask_web(settings: "Settings", page: str) -> None:
+def _ask_web(listens_at: str, port: int, page: str) -> None:
     import httpx
 
-    host = EVERYWHERE.get(settings.web.host, settings.web.host)
-    url = f"http://{f'[{host}]' if ':' in host else host}:{settings.web.port}/{page}"
+    host = EVERYWHERE.get(listens_at, listens_at)
+    url = f"http://{f'[{host}]' if ':' in host else host}:{port}/{page}"
     try:
         answer = httpx.get(url, timeout=ANSWER_SECONDS, trust_env=False)
     except httpx.TransportError as error:
