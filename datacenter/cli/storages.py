@@ -15,7 +15,7 @@ from datacenter.cli.storage_keys import rotate
 from datacenter.cli.storage_options import OptionArguments, SecretOptionArguments, read_options
 from datacenter.cli.storage_update import update
 from datacenter.cli.tables import Column, print_fields, print_table
-from datacenter.client import Client, Health, Problem
+from datacenter.client import Client, Health, Problem, Storage
 from storage_adapters.registry import offered_kinds
 
 app = typer.Typer(no_args_is_help=True, help="Storages: register, change, look, check, browse.")
@@ -25,8 +25,10 @@ LIST = (
     Column(title="KIND"),
     Column(title="ROLE"),
     Column(title="STATE"),
-    Column(title="URL", flexible=True),
+    Column(title="URL", flexible=True, wraps=True),
 )
+WHERE = ("endpoint", "namenodes", "region")
+"""Options that say where the bucket or the nameservice of a URL is; the first that is there counts."""
 AT_ONCE = 8
 """Checks that the server is asked for; each can take it 20 seconds."""
 CHECKED = (Column(title="NAME"), Column(title="OK"), Column(title="DETAIL", flexible=True, wraps=True))
@@ -60,8 +62,14 @@ def list_storages(context: typer.Context, as_json: JsonOption = False) -> None:
         if as_json:
             print_json_list(client.storages.list())
             return
-        rows = ((s.name, s.kind, s.role, s.state, s.url) for s in client.storages.list())
+        rows = ((s.name, s.kind, s.role, s.state, _place(s)) for s in client.storages.list())
         print_table(console(), LIST, rows, empty="no storages")
+
+
+def _place(storage: Storage) -> str:
+    """`ceph://bucket at host:port`, or the URL alone where it names the server itself."""
+    where = next((str(storage.options[option]) for option in WHERE if storage.options.get(option)), "")
+    return f"{storage.url} at {where.rpartition('://')[2].rstrip('/')}" if where else storage.url
 
 
 @app.command("show")

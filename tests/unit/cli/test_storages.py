@@ -154,6 +154,22 @@ def test_storages_are_listed_and_shown(run, server):
     assert run("storages", "show", "vault", "--json").json()["options"]["secret_key"] == "***"
 
 
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"endpoint": "http://rgw-1:7480", "region": "x"}, "s://b at rgw-1:7480"),
+        ({"endpoint": "https://cos.internal/"}, "s://b at cos.internal"),
+        ({"region": "ap-guangzhou"}, "s://b at ap-guangzhou"),
+        ({"namenodes": "nn1:8020,nn2:8020"}, "s://b at nn1:8020,nn2:8020"),
+        ({"threads": 4}, "s://b"),
+    ],
+)
+def test_buckets_of_one_name_are_told_apart_by_where_they_are(run, server, options, told):
+    server["GET /storages"] = {"items": [{**STORAGE, "url": "s://b", "options": options}], "next": None}
+
+    assert run("storages", "list").out.splitlines()[-1].endswith(f"  {told}")
+
+
 def test_all_are_checked_and_one_that_is_not_ok_exits_with_1(run, server):
     server["GET /storages"] = {"items": [STORAGE, {**STORAGE, "name": "fine"}], "next": None}
     server["POST /storages/vault/check"] = {"ok": False, "detail": "the key is wrong"}
