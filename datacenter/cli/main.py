@@ -19,6 +19,7 @@ from datacenter.cli.following import JobFailed
 from datacenter.cli.health import health
 from datacenter.cli.output import print_json
 from datacenter.cli.serve import migrate, serve
+from datacenter.cli.storage_browse import SourceFailed
 from datacenter.cli.up import up
 from datacenter.client import ClientError, Problem, ServerUnreachable
 from datacenter.errors import DataCentreError, SettingsInvalid
@@ -129,7 +130,11 @@ def _report_json(error: CommandFailed | ClientError | DataCentreError) -> None:
     if isinstance(error, JobFailed):
         print_json({"job": error.job})
     else:
-        code = error.code if isinstance(error, (Problem, DataCentreError)) else type(error).__name__
+        code = (
+            error.code
+            if isinstance(error, (Problem, DataCentreError, SourceFailed))
+            else type(error).__name__
+        )
         print_json({"error": {"code": code, "message": str(error)}})
 
 

@@ -1,6 +1,8 @@
 """`datacenter storages browse`: what lies in a source."""
 
 import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import chain, islice
 from typing import Annotated
 
@@ -8,9 +10,10 @@ import typer
 
 from datacenter.cli.connection import connect
 from datacenter.cli.display import ago, size
+from datacenter.cli.errors import CommandFailed
 from datacenter.cli.output import JsonOption, console, print_json_list
 from datacenter.cli.tables import Column, print_table
-from datacenter.client import Entry
+from datacenter.client import Client, ClientError, Entry, Problem
 
 PAGE_ENTRIES = 1000
 LIST = (
@@ -18,6 +21,15 @@ LIST = (
     Column(title="SIZE", right=True),
     Column(title="MODIFIED", right=True),
 )
+
+
+class SourceFailed(CommandFailed):
+    """A source could not be browsed; `code` is that of the server's answer, and the words are those of its check."""
+
+    def __init__(self, code: str, why: str) -> None:
+        super().__init__(why)
+        self.what = f"{why} ({code})"
+        self.code = code
 
 
 def browse(
@@ -30,7 +42,7 @@ def browse(
     as_json: JsonOption = False,
 ) -> None:
     """Show one level of a source: keys to import, and prefixes, which end in /."""
-    with connect(context) as client:
+    with connect(context) as client, _told_why(client):
         page = min(limit or PAGE_ENTRIES, PAGE_ENTRIES)
         found = islice(client.storages.browse(name, prefix, limit=page), limit)
         if as_json:
@@ -54,3 +66,24 @@ def _row(entry: Entry) -> tuple[str, str, str]:
         "" if entry.size_bytes is None else size(entry.size_bytes),
         ago(entry.modified_at),
     )
+
+
+@contextmanager
+def _told_why(client: Client) -> Iterator[None]:
+    """Ask the check of a source that fails at once, as its user would next. Raises: SourceFailed, Problem."""
+    try:
+        yield
+    except Problem as problem:
+        why = _why(client, problem.storage) if problem.storage else ""
+        if not why:
+            raise
+        raise SourceFailed(problem.code, f"storage {problem.storage}: {why}") from problem
+
+
+def _why(client: Client, storage: str) -> str:
+    """What the check finds wrong, or nothing: it may pass by now, or get no answer."""
+    try:
+        found = client.storages.check(storage)
+    except ClientError:
+        return ""
+    return "" if found.ok else found.detail.rstrip(".")

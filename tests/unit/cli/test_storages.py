@@ -248,6 +248,27 @@ def test_a_storage_that_fails_is_told_once_with_the_command_that_says_why(run, s
     ]
 
 
+def test_a_source_that_cannot_be_browsed_is_told_in_the_words_of_its_check(run, server):
+    problem = {"code": "STORAGE_UNAVAILABLE", "detail": "no answer within 20 s", "storage": "vault"}
+    server["GET /storages/vault/browse"] = (503, problem)
+    server["POST /storages/vault/check"] = {"ok": False, "detail": "host:1 refuses connections: is it up?"}
+    told = "storage vault: host:1 refuses connections: is it up? (STORAGE_UNAVAILABLE)"
+
+    ended = run("storages", "browse", "vault")
+    as_json = run("storages", "browse", "vault", "--json")
+
+    assert (ended.code, ended.err) == (1, f"error: {told}\n")
+    error = {"code": "STORAGE_UNAVAILABLE", "message": told.removesuffix(" (STORAGE_UNAVAILABLE)")}
+    assert as_json.json() == {"error": error}
+
+
+def test_a_source_that_is_well_again_when_it_is_checked_is_not_called_broken(run, server):
+    server["GET /storages/vault/browse"] = (502, {"code": "STORAGE_DENIED", "storage": "vault"})
+    server["POST /storages/vault/check"] = {"ok": True, "detail": "it can be listed"}
+
+    assert "error: storage vault could not do it (STORAGE_DENIED)" in run("storages", "browse", "vault").err
+
+
 def test_a_storage_is_removed_and_one_that_is_in_use_is_not(run, server):
     server["DELETE /storages/vault"] = (200, {})
     assert run("storages", "remove", "vault", "--json").json() == {"name": "vault"}
