@@ -16,7 +16,7 @@ def read_options(shape: type[OptionsT], options: Mapping[str, OptionValue]) -> O
     """Build the dataclass `shape` whose fields are `str`, `int` or `bool`; numbers and booleans may come as text.
 
     Raises:
-        ConfigurationInvalid: an option is unknown, missing or of another type; the detail names it.
+        ConfigurationInvalid: an option is unknown or of another type, or some are missing; the detail names it, or them all.
     """
     fields: dict[str, dataclasses.Field[Any]] = {
         field.name: field
@@ -26,10 +26,19 @@ def read_options(shape: type[OptionsT], options: Mapping[str, OptionValue]) -> O
     if unknown:
         raise ConfigurationInvalid(f"Unknown option {unknown[0]!r}; known are: {', '.join(sorted(fields))}.")
     values = {name: _read_value(name, fields[name].type, value) for name, value in options.items()}
-    for name, field in fields.items():
-        if name not in values and field.default is dataclasses.MISSING:
-            raise ConfigurationInvalid(f"Option {name!r} is missing.")
+    missing = [
+        repr(name)
+        for name, field in fields.items()
+        if name not in values and field.default is dataclasses.MISSING
+    ]
+    if missing:
+        raise ConfigurationInvalid(_are_missing(missing))
     return shape(**values)
+
+
+def _are_missing(names: list[str]) -> str:
+    *others, last = names
+    return f"Options {', '.join(others)} and {last} are missing." if others else f"Option {last} is missing."
 
 
 def _read_value(name: str, wanted: object, value: OptionValue) -> OptionValue:

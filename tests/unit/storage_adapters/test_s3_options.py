@@ -46,6 +46,13 @@ def test_a_wrong_option_is_named(options: dict[str, str | int], word: str) -> No
         open_storage("ceph", "ceph://bucket", {**CEPH, **options})
 
 
+def test_all_options_that_are_missing_are_named_at_once() -> None:
+    with pytest.raises(ConfigurationInvalid) as refused:
+        open_storage("ceph", "ceph://bucket", {})
+
+    assert refused.value.detail == "Options 'access_key', 'secret_key' and 'endpoint' are missing."
+
+
 @pytest.mark.parametrize("region", ["evil.example/?", "evil.example/#", "x@evil.example", "a.b", ""])
 def test_a_region_of_cos_cannot_name_another_server(region: str) -> None:
     options = {"region": region, "access_key": "a", "secret_key": "b"}
