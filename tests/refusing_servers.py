@@ -29,7 +29,8 @@ class _Server(socketserver.ThreadingTCPServer):
 
 
 @contextmanager
-def _listening(handler: type[socketserver.BaseRequestHandler]) -> Iterator[str]:
+def listening(handler: type[socketserver.BaseRequestHandler]) -> Iterator[str]:
+    """A server on loopback whose connections are handled so; its address."""
     with _Server(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
@@ -42,9 +43,9 @@ def _listening(handler: type[socketserver.BaseRequestHandler]) -> Iterator[str]:
 
 def refusing_mysql() -> AbstractContextManager[str]:
     """Its address, while it refuses."""
-    return _listening(_MySql)
+    return listening(_MySql)
 
 
 def refusing_redis() -> AbstractContextManager[str]:
     """Its address, while it refuses."""
-    return _listening(_Redis)
+    return listening(_Redis)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from storage_adapters.contract import Buffer
+from storage_adapters.strangers import Spoken
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,6 +26,8 @@ class HdfsClient(Protocol):
 
     addresses: Sequence[tuple[str, int]]
     """Host and port of each server that is tried."""
+    spoken: Spoken | None
+    """What the servers speak, where a stranger among them would leave us waiting instead of telling us."""
     lists_at_once: bool
     """A directory comes in one answer, however large it is, and not in pages."""
 

@@ -4,21 +4,25 @@ import socket
 from collections.abc import Sequence
 
 from storage_adapters.errors import ConfigurationInvalid, StorageError, StorageUnavailable
+from storage_adapters.strangers import Spoken, stranger_on
 
 _SECONDS = 5.0
 
 
-def try_addresses(addresses: Sequence[tuple[str, int]]) -> None:
-    """Connect to the first server that lets us.
+def try_addresses(addresses: Sequence[tuple[str, int]], spoken: Spoken | None = None) -> None:
+    """Connect to the first server that lets us, and ask it what it speaks if that is given.
 
     Raises:
-        ConfigurationInvalid, StorageUnavailable: none does; the detail says why for each.
+        ConfigurationInvalid, StorageUnavailable: none does; the detail says why for each. Or it speaks otherwise.
     """
     faults: list[StorageError] = []
     for host, port in addresses:
         try:
-            socket.create_connection((host, port), timeout=_SECONDS).close()
-            return
+            with socket.create_connection((host, port), timeout=_SECONDS) as connection:
+                stranger = stranger_on(connection, f"{host}:{port}", spoken) if spoken else ""
+            if not stranger:
+                return
+            faults.append(ConfigurationInvalid(stranger))
         except socket.gaierror:
             faults.append(ConfigurationInvalid(f"The name {host!r} is not found: correct the host."))
         except ConnectionRefusedError:

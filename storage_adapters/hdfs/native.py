@@ -13,7 +13,9 @@ from storage_adapters.errors import NotSupported, ObjectChanged, ObjectMissing, 
 from storage_adapters.hdfs.client import FileInfo
 from storage_adapters.hdfs.deadline import within
 from storage_adapters.hdfs.native_faults import translate_native
+from storage_adapters.strangers import HADOOP, Spoken
 
+RPC_PORT = 8020
 NAMES_AT_ONCE = 1000
 
 ResultT = TypeVar("ResultT")
@@ -25,6 +27,7 @@ class NativeClient:
     The user is the process's: `HADOOP_USER_NAME`, the ticket of Kerberos, or the system's user.
     """
 
+    spoken: Spoken | None = Spoken(protocol=HADOOP, usual_port=RPC_PORT)
     lists_at_once = False
 
     def __init__(

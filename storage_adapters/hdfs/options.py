@@ -4,12 +4,11 @@ import os
 from dataclasses import dataclass
 
 from storage_adapters.errors import ConfigurationInvalid
-from storage_adapters.hdfs.native import NativeClient
+from storage_adapters.hdfs.native import RPC_PORT, NativeClient
 from storage_adapters.hdfs.web import WebClient
+from storage_adapters.hdfs.web_faults import WEB_PORT
 from storage_adapters.reach import Reach, check_reach
 
-RPC_PORT = 8020
-WEB_PORT = 9870
 DATANODE_PORT = 9864
 _MIB = 1024 * 1024
 

@@ -215,7 +215,7 @@ class HdfsStorage(Linkless):
 
     def _open(self, *, make: bool) -> None:
         """Find the root, or make it. Raises: ConfigurationInvalid: it is no directory; StorageUnavailable."""
-        try_addresses(self._client.addresses)
+        try_addresses(self._client.addresses, self._client.spoken)
         try:
             found = self._client.info(self._layout.root)
         except ObjectMissing as error:

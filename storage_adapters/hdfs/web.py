@@ -23,6 +23,7 @@ from storage_adapters.hdfs.client import FileInfo
 from storage_adapters.hdfs.decoding import PREFIX, Decoding
 from storage_adapters.hdfs.web_faults import translated
 from storage_adapters.reach import Reach
+from storage_adapters.strangers import Spoken
 
 _SOURCES_AT_ONCE = 32  # their names travel in the URL, which servers cut at 8 KiB
 _PIECE_BYTES = 1024 * 1024
@@ -57,6 +58,7 @@ class _Rest(Client):  # type: ignore[misc]  # HdfsCLI publishes no type informat
 class WebClient:
     """Calls over HTTP to the first of the servers that answers and is no standby."""
 
+    spoken: Spoken | None = None
     lists_at_once = True
 
     def __init__(

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from http.client import BadStatusLine, RemoteDisconnected
 
 import requests
 from hdfs.util import HdfsError
@@ -53,7 +54,11 @@ STATUSES: Mapping[int, type[StorageError]] = {
 }
 """Where an answer names no Java exception, it was not WebHDFS that gave it: other statuses are `ConfigurationInvalid`."""
 
-NOT_WEBHDFS = "What answers there is not WebHDFS: check the port, and that dfs.webhdfs.enabled is on."
+WEB_PORT = 9870
+NOT_WEBHDFS = (
+    f"What answers there does not speak WebHDFS: check the port, which is usually {WEB_PORT} (14000 of HttpFS), "
+    "and that dfs.webhdfs.enabled is on."
+)
 
 
 @contextmanager
@@ -105,5 +110,16 @@ def translate_request(error: requests.RequestException, path: str | None) -> Sto
         return ConfigurationInvalid(
             "What answers there does not speak TLS: correct the port or the option 'tls'.", key=path
         )
+    if _is_no_http(error):
+        return ConfigurationInvalid(NOT_WEBHDFS, key=path)
     kind, words = next(row for exception, row in ERRORS.items() if isinstance(error, exception))
     return kind(words, key=path)
+
+
+def _is_no_http(error: requests.RequestException) -> bool:
+    """Whether an answer came that does not begin as one of HTTP; to hang up without a word is no answer."""
+    # requests wraps the error of urllib3, whose last argument is that of Python's own client.
+    causes = [cause for each in error.args for cause in getattr(each, "args", ())]
+    return any(
+        isinstance(each, BadStatusLine) and not isinstance(each, RemoteDisconnected) for each in causes
+    )

@@ -4,9 +4,11 @@ from dataclasses import dataclass, field
 
 from storage_adapters.errors import ConfigurationInvalid
 from storage_adapters.reach import Reach, check_reach
+from storage_adapters.strangers import Spoken
 
 EXAMPLE = "hive://user@host:10000"
 LOGINS = ("plain", "ldap", "nosasl")
+SPOKEN = Spoken(protocol="HiveServer2's binary protocol", usual_port=10000)
 TLS_MODES = ("off", "required", "verify-ca", "verify-identity")
 
 
@@ -20,7 +22,7 @@ class HiveOptions:
     """
 
     host: str
-    port: int = 10000
+    port: int = SPOKEN.usual_port
     user: str = ""
     password: str = field(default="", repr=False)
     login: str = "plain"

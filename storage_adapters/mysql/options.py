@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 from storage_adapters.errors import ConfigurationInvalid
 from storage_adapters.options import OptionValue, read_options
 from storage_adapters.reach import Reach, check_reach
+from storage_adapters.strangers import MYSQL, Spoken
 from storage_adapters.table_urls import server_of
 
 EXAMPLE = "mysql://user@host:3306"
+SPOKEN = Spoken(protocol=MYSQL, usual_port=3306)
 TLS_MODES = ("preferred", "off", "required", "verify-ca", "verify-identity")
 
 
@@ -23,7 +25,7 @@ class MysqlOptions:
     """
 
     host: str
-    port: int = 3306
+    port: int = SPOKEN.usual_port
     user: str = ""
     password: str = field(default="", repr=False)
     tls: str = "preferred"

@@ -3,12 +3,14 @@
 import errno
 import os
 import socket
+import socketserver
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from refusing_servers import listening, refusing_mysql
 from services.server import free_port
 from stub_servers import answering
 
@@ -31,6 +33,19 @@ def web(status: int, headers: Mapping[str, str] | None = None, body: bytes = b"<
     """A web server that gives this answer to whatever is asked."""
     with answering(status, headers or {"Content-Type": "text/html"}, body) as url:
         yield url.removeprefix("http://")
+
+
+@contextmanager
+def saying(greeting: bytes) -> Iterator[str]:
+    """A server that greets every client with the same words and hangs up, once it was told something."""
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.sendall(greeting)
+            self.request.recv(1024)
+
+    with listening(Handler) as address:
+        yield address
 
 
 def nobody() -> AbstractContextManager[str]:
@@ -64,6 +79,12 @@ DENIED = (
     b'{"RemoteException": {"exception": "AccessControlException", "message": "Permission denied: user=bob"}}'
 )
 SAFE = b'{"RemoteException": {"exception": "SafeModeException", "message": "Cannot create"}}'
+SSH = b"SSH-2.0-OpenSSH_9.6\r\n"
+NAMENODE = b"It looks like you are making an HTTP request to a Hadoop IPC port."
+LOGIN_REFUSED = b"\x03\0\0\0\x02no"
+OF_HDFS = "speaks {}, not Hadoop's RPC: correct the port, which is usually 8020."
+OF_HIVE = "speaks {}, not HiveServer2's binary protocol: correct the port, which is usually 10000."
+OF_MYSQL = "speaks {}, not MySQL's protocol: correct the port, which is usually 3306."
 CASES = {
     "hdfs-unknown-name": Case(kind="hdfs", server=nowhere, told="is not found: correct the host"),
     "hdfs-refused": Case(kind="hdfs", server=nobody, told="is the server up, and the port right?"),
@@ -75,7 +96,9 @@ CASES = {
     "webhdfs-refused": Case(kind="webhdfs", server=nobody, told="is the server up, and the port right?"),
     "webhdfs-silent": Case(kind="webhdfs", server=silent, told="is this its HTTP port?"),
     "webhdfs-not-webhdfs": Case(
-        kind="webhdfs", server=lambda: web(404), told="check the port, and that dfs.webhdfs"
+        kind="webhdfs",
+        server=lambda: web(404),
+        told="does not speak WebHDFS: check the port, which is usually 9870",
     ),
     "webhdfs-proxy": Case(kind="webhdfs", server=lambda: web(502), told="is what stands behind the URL up?"),
     "webhdfs-elsewhere": Case(
@@ -95,6 +118,23 @@ CASES = {
         server=lambda: web(200),
         told="correct the port or the option 'tls'",
         options={"tls": True},
+    ),
+    "webhdfs-ssh": Case(kind="webhdfs", server=lambda: saying(SSH), told="does not speak WebHDFS"),
+    "hdfs-web": Case(kind="hdfs", server=lambda: web(200), told=OF_HDFS.format("HTTP")),
+    "hdfs-ssh": Case(kind="hdfs", server=lambda: saying(SSH), told=OF_HDFS.format("SSH")),
+    "hdfs-amqp": Case(kind="hdfs", server=lambda: saying(b"AMQP\0\0\x09\x01"), told=OF_HDFS.format("AMQP")),
+    "hdfs-mysql": Case(kind="hdfs", server=refusing_mysql, told=OF_HDFS.format("MySQL's protocol")),
+    "hdfs-namenode": Case(kind="hdfs", server=lambda: web(404, body=NAMENODE), told="did not answer"),
+    "hive-web": Case(kind="hive", server=lambda: web(200), told=OF_HIVE.format("HTTP")),
+    "hive-namenode": Case(
+        kind="hive", server=lambda: web(404, body=NAMENODE), told=OF_HIVE.format("Hadoop's RPC")
+    ),
+    "hive-denied": Case(kind="hive", server=lambda: saying(LOGIN_REFUSED), told="refused the login: no"),
+    "mysql-web": Case(kind="mysql", server=lambda: web(200), told=OF_MYSQL.format("HTTP")),
+    "mysql-redis": Case(
+        kind="mysql",
+        server=lambda: saying(b"-ERR unknown command\r\n"),
+        told=OF_MYSQL.format("the protocol of Redis"),
     ),
     "mysql-unknown-name": Case(kind="mysql", server=nowhere, told="are host and port of the URL right?"),
     "mysql-refused": Case(kind="mysql", server=nobody, told="Is the server up, and are host and port"),

@@ -106,7 +106,7 @@ def test_what_the_http_library_raises_is_translated(
 
 def test_an_answer_that_is_not_of_webhdfs_says_so() -> None:
     for error in (HdfsError(b"<html>"), KeyError("FileStatus")):
-        with pytest.raises(ConfigurationInvalid, match="not WebHDFS"), translated("/p"):
+        with pytest.raises(ConfigurationInvalid, match="does not speak WebHDFS"), translated("/p"):
             raise error
 
 
