@@ -1,6 +1,6 @@
 """Faults: what pydantic finds wrong with the settings, told as a key, what is expected there, and where it was said."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
 
@@ -9,29 +9,15 @@ from pydantic_core import ErrorDetails
 
 from datacenter.configuration.layers import Fault, KeyPath, Layers, existing
 from datacenter.configuration.shapes import Model, fields_of, keys_of, shape_at
+from datacenter.words import WORDS, Words, in_words
 
-Context = dict[str, Any]
-WORDS: dict[str, Callable[[Context], str]] = {
-    "bool_parsing": lambda _: "must be true or false",
-    "bool_type": lambda _: "must be true or false",
+SETTING_WORDS: Words = {
+    **WORDS,
     "dict_type": lambda _: "must hold lines of the form `name: value`",
-    "float_parsing": lambda _: "must be a number",
-    "float_type": lambda _: "must be a number",
-    "greater_than": lambda context: f"must be more than {context['gt']:g}",
-    "greater_than_equal": lambda context: f"must be {context['ge']:g} or more",
-    "int_from_float": lambda _: "must be a whole number",
-    "int_parsing": lambda _: "must be a whole number",
-    "int_type": lambda _: "must be a whole number",
-    "less_than": lambda context: f"must be less than {context['lt']:g}",
-    "less_than_equal": lambda context: f"must be {context['le']:g} or less",
-    "literal_error": lambda context: f"must be {context['expected']}",
     "missing": lambda _: "is missing; give it a value",
     "model_type": lambda _: "must hold lines of the form `name: value`",
     "string_type": lambda _: "must be text; put it in quotes",
-    "tuple_type": lambda _: "must be a list",
-    "value_error": lambda context: str(context["error"]),
 }
-"""By pydantic's type of error; a type that is not here is told in pydantic's own words."""
 
 
 def faults_of(error: ValidationError, layers: Layers, model: Model) -> Iterator[Fault]:
@@ -61,8 +47,7 @@ def _path_of(found: ErrorDetails, values: dict[str, Any]) -> KeyPath:
 def _words(found: ErrorDetails, path: KeyPath, model: Model) -> str:
     if found["type"] == "extra_forbidden":
         return f"there is no such setting{_meant(path, model)}"
-    words = WORDS.get(found["type"])
-    return words(found.get("ctx", {})) if words else found["msg"]
+    return in_words(found["type"], found.get("ctx", {}), SETTING_WORDS, otherwise=found["msg"])
 
 
 def _meant(path: KeyPath, model: Model) -> str:

@@ -29,12 +29,12 @@ from datacenter.errors import (
     Unauthenticated,
 )
 from datacenter.web.calls import resources_of
+from datacenter.web.request_words import REQUEST_WORDS
+from datacenter.words import in_words
 from storage_adapters.errors import InvalidKey, NotSupported, StorageError, StorageFull, StorageUnavailable
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 5
-OWN_WORDS = "Value error, "
-"""What pydantic puts before the words of a validator of ours."""
 
 STATUS: dict[type[Exception], int] = {
     Unauthenticated: 401,
@@ -157,7 +157,10 @@ def _for_the_log(error: DataCentreError | StorageError) -> dict[str, str]:
 def _validation(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     errors = [
-        {"field": _field(each["loc"]), "reason": each["msg"].removeprefix(OWN_WORDS)}
+        {
+            "field": _field(each["loc"]),
+            "reason": in_words(each["type"], each.get("ctx", {}), REQUEST_WORDS, otherwise=each["msg"]),
+        }
         for each in error.errors()
     ]
     detail = "; ".join(f"{each['field']}: {each['reason']}" for each in errors)

@@ -1,13 +1,19 @@
 """Refusals: one shape, a stable code, the field and the reason, and nothing of the inside."""
 
 import json
+from collections.abc import Iterator
 
 import httpx
 import pytest
+from pydantic import TypeAdapter, ValidationError
 from sqlalchemy.exc import OperationalError
 
+from datacenter.web.request_words import REQUEST_WORDS
+from datacenter.web.schemas.base import Request
 from datacenter.web.schemas.datasets import LabelChange
 from storage_adapters.errors import StorageUnavailable
+
+HALF = "\ud800"
 
 
 def _check(response: httpx.Response, status: int, code: str) -> dict:
@@ -107,6 +113,68 @@ def test_a_refusal_is_in_words_for_people(web, body: dict, reason: str) -> None:
     assert "pattern" not in problem["detail"]
 
 
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ({"name": 1}, "name: must be text"),
+        ({"name": ""}, "name: must have at least 1 character"),
+        ({"name": "x" * 256}, "name: must have at most 255 characters"),
+        ({"source": "x"}, "source: must be a JSON object"),
+        ({"colour": 1}, "colour: there is no such field"),
+        ({"tags": "x"}, "tags: must be a list"),
+        ({"tags": ["x"] * 101}, "tags: must have at most 100 items"),
+        ({"priority": 101}, "priority: must be 100 or less"),
+        ({"priority": "x"}, "priority: must be a whole number"),
+        ({"not_before": "2026-01-01"}, "not_before: must be a time with its zone, as 2026-01-31T12:00:00Z"),
+        ({"notify": [{}]}, "notify.0.url: is missing"),
+        ({"notify": [{"url": "http://x", "on": []}]}, "notify.0.on: must have at least 1 item"),
+        ({"notify": [{"url": "http://x", "on": ["X"]}]}, "notify.0.on.0: must be 'SUCCESS' or 'FAILURE'"),
+        ({"notify": [{"url": "ftp://x"}]}, "notify.0.url: must be a URL that begins with 'http' or 'https'"),
+    ],
+)
+def test_a_field_of_the_wrong_kind_is_told_what_it_must_be(web, body: dict, told: str) -> None:
+    whole = {"name": "x", "source": {"upload": "1"}, **body}
+    problem = _check(web.client.post("/api/v1/datasets", json=whole), 422, "INVALID")
+    assert problem["detail"] == told
+
+
+def _requests(below: type[Request] = Request) -> Iterator[type[Request]]:
+    for model in below.__subclasses__():
+        yield model
+        yield from _requests(model)
+
+
+WRONG = (None, True, -1, 1.5, 10**30, "", "x" * 60_000, HALF, "2026-01-01", "2026-01-01T00:00", "ftp://x")
+NESTED = (
+    [],
+    {},
+    [None],
+    [{}],
+    [{"": 1}],
+    ["x"] * 1_001,
+    {"x" * 65: "x"},
+    {str(each): 1 for each in range(65)},
+)
+
+
+def _kinds_of_faults() -> Iterator[str]:
+    for model in _requests():
+        for value in (*WRONG, *NESTED):
+            bodies = (value, *({name: value} for name in (*model.model_fields, "unknown")))
+            for body in (*bodies, *({name: [value]} for name in model.model_fields)):
+                try:
+                    TypeAdapter(model).validate_python(body)
+                except ValidationError as error:
+                    yield from (each["type"] for each in error.errors(include_context=False))
+
+
+def test_whatever_can_be_wrong_with_a_field_has_words_of_ours() -> None:
+    found = set(_kinds_of_faults())
+
+    assert len(found) > 20
+    assert found <= REQUEST_WORDS.keys()
+
+
 def test_a_body_over_the_limit_is_refused_whether_it_announces_itself_or_not(web) -> None:
     big = b'"' + b"x" * 20_000 + b'"'
     headers = {"Content-Type": "application/json"}
@@ -161,7 +229,6 @@ def test_the_log_names_the_route_and_the_request_and_never_the_link(web, monkeyp
 
 
 UPLOADED = {"name": "x", "source": {"upload": "1"}}
-HALF = "\ud800"
 
 
 @pytest.mark.parametrize(
