@@ -16,9 +16,12 @@ from stub_servers import answering
 
 from storage_adapters.contract import Health
 from storage_adapters.errors import ConfigurationInvalid
+from storage_adapters.mysql.options import SPOKEN
 from storage_adapters.nas import NasStorage
 from storage_adapters.options import OptionValue
+from storage_adapters.reach import Reach
 from storage_adapters.registry import TABLE_KINDS, open_storage, open_tables
+from storage_adapters.strangers import stranger_at
 
 
 @contextmanager
@@ -81,6 +84,8 @@ DENIED = (
 SAFE = b'{"RemoteException": {"exception": "SafeModeException", "message": "Cannot create"}}'
 SSH = b"SSH-2.0-OpenSSH_9.6\r\n"
 NAMENODE = b"It looks like you are making an HTTP request to a Hadoop IPC port."
+_DENIED = b"\xff" + (1045).to_bytes(2, "little") + b"#28000Access denied for user 'u'"
+ACCESS_DENIED = len(_DENIED).to_bytes(3, "little") + b"\0" + _DENIED
 LOGIN_REFUSED = b"\x03\0\0\0\x02no"
 OF_HDFS = "speaks {}, not Hadoop's RPC: correct the port, which is usually 8020."
 OF_HIVE = "speaks {}, not HiveServer2's binary protocol: correct the port, which is usually 10000."
@@ -153,6 +158,33 @@ def test_the_check_names_the_place_what_is_wrong_and_what_to_do(name: str) -> No
     assert case.told in found.detail
     assert "5a9e04c1" not in found.detail
     assert "Exception" not in found.detail
+
+
+@pytest.mark.parametrize(
+    ("kind", "refusal"), [("hive", LOGIN_REFUSED), ("mysql", ACCESS_DENIED)], ids=["hive", "mysql"]
+)
+def test_a_server_that_refuses_the_login_is_not_asked_what_it_speaks(kind: str, refusal: bytes) -> None:
+    clients: list[object] = []
+
+    class Refusing(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            clients.append(self.client_address)
+            self.request.sendall(refusal)
+            self.request.recv(1024)
+
+    with listening(Refusing) as server:
+        found = Case(kind=kind, server=nobody, told="").check(server)
+
+    assert not found.ok
+    assert len(clients) == 1
+
+
+def test_a_server_near_us_is_not_asked_for_a_storage_that_may_only_be_far() -> None:
+    with web(200) as server:
+        host, _, port = server.rpartition(":")
+        told = [stranger_at(host, int(port), SPOKEN, reach) for reach in (Reach.ANY, Reach.FAR)]
+
+    assert told == [f"What answers at {server} {OF_MYSQL.format('HTTP')}", ""]
 
 
 def test_a_directory_that_is_not_there_may_be_a_file_system_that_is_not_mounted(tmp_path: Path) -> None:
