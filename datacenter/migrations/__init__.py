@@ -2,17 +2,22 @@
 
 import functools
 import logging
+from importlib.resources import files
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
+from sqlalchemy import column, inspect, select, table
 
 from datacenter.database import Database
 from datacenter.errors import SettingsInvalid
-from datacenter.schema import why_not
+from datacenter.schema import REVISION, why_not
 from datacenter.settings import CONFIG_VARIABLE, DatabaseSettings
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+VERSION_TABLE = table("alembic_version", column("version_num"))
+"""Where Alembic writes down how far it came."""
 
 # At INFO every look at the schema would say "Context impl SQLiteImpl."; nobody needs to know.
 logging.getLogger("alembic.runtime.migration").setLevel(logging.WARNING)
@@ -26,6 +31,9 @@ def migrate(settings: DatabaseSettings) -> str:
     Raises:
         SettingsInvalid: the schema is too new, or none of the data centre's.
     """
+    # Imported here, because every process looks at the schema when it starts, and a tenth of that would be Alembic.
+    from alembic import command
+
     database = Database(settings)
     try:
         found = revision_of(database)
@@ -58,15 +66,16 @@ def require_schema(database: Database) -> None:
 def revision_of(database: Database) -> str | None:
     """The revision of the database's schema; None while it has none."""
     with database.reading() as session:  # on SQLite a look takes no lock
-        revision: str | None = MigrationContext.configure(session.connection()).get_current_revision()
-        return revision
+        if not inspect(session.connection()).has_table(VERSION_TABLE.name):
+            return None
+        return session.scalar(select(VERSION_TABLE.c.version_num))
 
 
 @functools.cache
 def known_revisions() -> tuple[str, ...]:
-    """The revisions of this release, oldest first."""
-    scripts = ScriptDirectory.from_config(_config()).walk_revisions()
-    return tuple(script.revision for script in scripts)[::-1]
+    """The revisions of this release, oldest first: those that the files beside this one are named after."""
+    names = (entry.name for entry in files(__name__).joinpath("versions").iterdir())
+    return tuple(sorted(found.group() for found in map(REVISION.match, names) if found is not None))
 
 
 def _require(found: str | None) -> None:
@@ -83,7 +92,9 @@ def _missing_file(database: Database) -> Path | None:
     return None if file.exists() else file
 
 
-def _config() -> Config:
+def _config() -> "Config":
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", "datacenter:migrations")
     return config

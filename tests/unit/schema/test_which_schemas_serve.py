@@ -1,8 +1,10 @@
 """Which schemas serve a release: its own, and newer ones that took away nothing it needs."""
 
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
+from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
 from datacenter.database import Database
@@ -11,6 +13,7 @@ from datacenter.migrations import known_revisions, migrate, require_schema, revi
 from datacenter.schema import number_of, why_not
 from datacenter.settings import DatabaseSettings
 
+SCRIPTS = ScriptDirectory(str(files("datacenter.migrations")))
 KNOWN = ("0001", "0002", "0003_since_0002", "0004_since_0002")
 
 
@@ -70,3 +73,9 @@ def test_a_schema_that_took_away_what_this_release_needs_is_refused_before_anyth
     ):
         with pytest.raises(SettingsInvalid, match=r"database\.url: .* too new .* run a newer release"):
             refused()
+
+
+def test_migrations_are_called_after_the_revisions_that_they_make() -> None:
+    made = [script.revision for script in SCRIPTS.walk_revisions()]
+
+    assert list(known_revisions()) == made[::-1]
