@@ -3,6 +3,8 @@
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
@@ -44,22 +46,24 @@ class Gateway:
 
     def make_bucket(self, name: str) -> str:
         """Make the bucket unless it is there; return its name."""
-        client = boto3.session.Session().client(
-            "s3",
-            endpoint_url=self.endpoint,
-            region_name="us-east-1",
-            aws_access_key_id=self.access_key,
-            aws_secret_access_key=self.secret_key,
-            config=Config(s3={"addressing_style": "path"}),
-        )
         try:
-            client.create_bucket(Bucket=name)
+            _client(self).create_bucket(Bucket=name)
         except ClientError as error:
             if error.response["Error"]["Code"] != "BucketAlreadyOwnedByYou":
                 raise
-        finally:
-            client.close()
         return name
+
+
+@cache
+def _client(gateway: Gateway) -> Any:
+    return boto3.session.Session().client(
+        "s3",
+        endpoint_url=gateway.endpoint,
+        region_name="us-east-1",
+        aws_access_key_id=gateway.access_key,
+        aws_secret_access_key=gateway.secret_key,
+        config=Config(s3={"addressing_style": "path"}),
+    )
 
 
 def real_gateway() -> Gateway:
