@@ -57,11 +57,9 @@ def sampled(calls: int, *seed: object) -> list[int]:
 
 @pytest.mark.parametrize("after", [False, True], ids=["before it is done", "after it is done"])
 def test_a_storage_call_that_fails_once_changes_nothing(
-    scenario: Scenario, expected: Any, after: bool
+    scenario: Scenario, expected: Any, storage_calls: int, after: bool
 ) -> None:
-    calls = count_calls(scenario, faulty_storages)
-
-    for at in sampled(calls, (scenario.name, after)):
+    for at in sampled(storage_calls, (scenario.name, after)):
         schedule = Schedule(at=at, after=after)
         engine = scenario.bench.engine_on(faulty_storages(scenario.bench.resources, schedule))
         job_id = scenario.begin()
@@ -74,11 +72,9 @@ def test_a_storage_call_that_fails_once_changes_nothing(
 
 @pytest.mark.parametrize("after", [False, True], ids=["before it is done", "after it is done"])
 def test_a_database_call_that_fails_once_changes_nothing(
-    scenario: Scenario, expected: Any, after: bool
+    scenario: Scenario, expected: Any, database_calls: int, after: bool
 ) -> None:
-    calls = count_calls(scenario, faulty_database)
-
-    for at in sampled(calls, (scenario.name, after)):
+    for at in sampled(database_calls, (scenario.name, after)):
         schedule = Schedule(at=at, after=after, fault=lost_connection)
         engine = scenario.bench.engine_on(faulty_database(scenario.bench.resources, schedule))
         job_id = scenario.begin()
@@ -106,12 +102,11 @@ def test_a_storage_that_refuses_a_call_ends_the_job_and_nothing_is_left(
 
 
 def test_a_storage_that_is_away_keeps_the_work_and_a_retry_finishes_it(
-    scenario: Scenario, expected: Any
+    scenario: Scenario, expected: Any, storage_calls: int
 ) -> None:
     bench = scenario.bench
-    calls = count_calls(scenario, faulty_storages)
 
-    for at in sampled(calls, scenario.name):
+    for at in sampled(storage_calls, scenario.name):
         schedule = Schedule(at=at, forever=True, fault=StorageUnavailable)
         engine = bench.engine_on(faulty_storages(bench.resources, schedule))
         job_id = scenario.begin()

@@ -166,7 +166,7 @@ WHOLE = 450
 
 def tries(lengths: list[int]) -> int:
     """Of how many calls each fails once: fewer where the upload takes many requests, each with its transactions."""
-    return max(3, min(12, MOST_PIECES * sum(lengths) // (WHOLE * len(lengths))))
+    return max(2, min(6, MOST_PIECES * sum(lengths) // (WHOLE * len(lengths))))
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before it is done", "after it is done"])
