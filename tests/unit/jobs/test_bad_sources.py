@@ -57,7 +57,7 @@ BAD_SOURCES = {
         kind="webhdfs",
         server=lambda: answering(200, {"Content-Type": "text/html"}, LOGIN),
         error=ConfigurationInvalid,
-        words="check the port, and that dfs.webhdfs.enabled is on",
+        words="and that dfs.webhdfs.enabled is on",
     ),
     "webhdfs-nobody-listens": unreachable("webhdfs", lambda: f"http://127.0.0.1:{free_port()}", "reached"),
 }
