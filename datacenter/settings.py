@@ -211,7 +211,7 @@ class ShardSettings(Section):
     rows: int = Field(default=500_000, gt=0)
     """About so many rows in one shard of the import of a table."""
     part_bytes: int = Field(default=32 << 20, gt=0)
-    """The size of one part of an archive that is being written."""
+    """A part of an archive that is being written holds at most so many bytes, unless there would be too many parts."""
 
 
 class LifetimeSettings(Section):

@@ -65,10 +65,13 @@ def _written(
     """Cut [start, end) at borders into pieces of much the same size, as many workers write them side by side; only the
     last piece may be smaller than the minimum."""
     while start < end:
-        pieces = -(-(end - start) // target)
-        stop = start + max(-(-(end - start) // pieces), min(minimum, end - start))
+        even = -(-(end - start) // -(-(end - start) // target))
+        stop = min(start + max(even, minimum), end)
         if stop < end:
-            border = int(borders[np.searchsorted(borders, stop, "right") - 1])
+            near, far = (
+                int(borders[np.searchsorted(borders, at, "right") - 1]) for at in (stop, start + target)
+            )
+            border = near if near - start >= even // 2 else far
             if border - start >= max(minimum, 1):
                 stop = border
         yield start, stop

@@ -54,6 +54,17 @@ def test_parts_of_many_small_members_are_of_much_the_same_size(kind: Kind, files
 
 
 @kinds
+@pytest.mark.parametrize("sizes", [[0.92, 0.88], [0.001, 0.9, 0.9]])
+def test_members_that_fit_into_a_part_are_not_cut(kind: Kind, sizes: list[float]) -> None:
+    layout = of_sizes(kind, [int(size * 3 * MIB) for size in sizes])
+
+    parts = layout.parts(target_bytes=3 * MIB, minimum_bytes=1024, maximum_parts=MOST_PARTS)
+
+    assert len(parts) == 2
+    assert parts[1].start == layout.member_offset(len(sizes) - 1)
+
+
+@kinds
 @given(
     sizes=st.lists(st.one_of(st.integers(0, 50), st.integers(0, 5000)), max_size=15),
     target=st.integers(1, 3000),
