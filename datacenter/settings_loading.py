@@ -40,15 +40,17 @@ def load_settings(assignments: Sequence[str] = (), **overrides: Any) -> Settings
 def check_settings(layers: Layers) -> Settings | list[Fault]:
     """The settings, or everything that is wrong with them."""
     faults, values = list(layers.faults()), layers.merged()
+    dropped: list[str] = []
     try:
         settings = Settings(**values)
     except ValidationError as error:
         faults += faults_of(error, layers, Settings)
         # The rest is looked at as well, so that one look tells everything.
-        settings = _rest_of(values, faults)
-    wrong = [fault.key for fault in faults]
+        settings, dropped = _rest_of(values, faults)
+    wrong = [*(fault.key for fault in faults), *dropped]
     for keys, unsafe in UNSAFE:
-        if not any(_touches(one, key) for one in wrong for key in keys):
+        looked_at = [key.format(settings=settings) for key in keys]
+        if not any(_touches(one, key) for one in wrong for key in looked_at):
             found = (
                 fault for fault in unsafe(settings) if not any(_touches(one, fault.key) for one in wrong)
             )
@@ -61,16 +63,16 @@ def _place(key: str, layers: Layers) -> str:
     return layers.origin_of(tuple(key.split(".")))[1]
 
 
-def _rest_of(values: Mapping[str, Any], faults: Sequence[Fault]) -> Settings:
-    """The settings without the values that are wrong by themselves, or without their whole sections."""
+def _rest_of(values: Mapping[str, Any], faults: Sequence[Fault]) -> tuple[Settings, list[str]]:
+    """The settings without the values that are wrong by themselves, or without their whole sections, which are named."""
     rest = dict(values)
     for fault in faults:
         rest = without(rest, tuple(fault.key.split(".")))
     try:
-        return Settings(**rest)
+        return Settings(**rest), []
     except ValidationError:
         wrong = {fault.key.split(".", 1)[0] for fault in faults}
-        return Settings(**{name: value for name, value in values.items() if name not in wrong})
+        return Settings(**{name: value for name, value in values.items() if name not in wrong}), sorted(wrong)
 
 
 def _touches(wrong: str, key: str) -> bool:

@@ -82,7 +82,7 @@ UNSAFE: tuple[tuple[tuple[str, ...], Callable[[Settings], Iterator[Fault]]], ...
     (("environment", "database.url"), partial(_server_is_missing, "database")),
     (("environment", "broker.url"), partial(_server_is_missing, "broker")),
     ((), _kind_is_unknown),
-    (("default_storage",), _default_is_no_platform),
+    (("default_storage", "storages.{settings.default_storage}"), _default_is_no_platform),
     (("storages",), _places_are_nested),
     (("web.port", "web.metrics_port"), _metrics_have_no_port_of_their_own),
 )

@@ -177,3 +177,27 @@ def test_one_look_tells_what_is_wrong_with_one_storage_and_with_all_together(
     assert refused[1].endswith("line 5)")
     assert "did you mean shared" in refused[2]
     assert refused[2].endswith("line 1)")
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("storages: {default: nas, lake: {kind: nas, url: 'nas:///mnt'}}\n", {"storages.default"}),
+        (
+            "environment: production\nweb: {port: x, secret_key: "
+            + "canary" * 6
+            + "}\ndatabase: {url: 'sqlite:///x'}\nbroker: {url: 'redis://h'}\nstorages: {lake: {kind: nas}}\n",
+            {"web.port", "storages.lake.url"},
+        ),
+    ],
+    ids=["a storage", "a section"],
+)
+def test_what_was_left_aside_because_of_another_fault_is_not_said_to_be_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str, told: set[str]
+) -> None:
+    file = tmp_path / "settings.yaml"
+    file.write_text(content)
+
+    refused = refusal(monkeypatch, DATACENTER_CONFIG=str(file)).faults
+
+    assert {fault.split(": ", 1)[0] for fault in refused} == told
