@@ -7,11 +7,9 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
-from storage_adapters.errors import AddressRefused, PermissionDenied
+from storage_adapters.errors import AddressRefused
 from storage_adapters.reach import Reach, refuse_near
 
-UNDERSTOOD = (PermissionDenied, AddressRefused)
-"""Errors of a storage whose server speaks the right protocol, or is not to be spoken to."""
 HADOOP = "Hadoop's RPC"
 MYSQL = "MySQL's protocol"
 

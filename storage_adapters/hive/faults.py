@@ -113,6 +113,16 @@ def translate(error: Exception) -> StorageError:
     )
 
 
+def may_be_a_stranger(error: StorageError) -> bool:
+    """Whether something is there that gave no answer of HiveServer2's; a refused login is one."""
+    cause = error.__cause__
+    if isinstance(error, PermissionDenied) or isinstance(
+        cause, (ssl.SSLError, socket.gaierror, ConnectionRefusedError)
+    ):
+        return False
+    return isinstance(cause, (OSError, TTransportException))
+
+
 @contextmanager
 def translated() -> Iterator[None]:
     """Raise storage errors instead of the network's and Thrift's."""

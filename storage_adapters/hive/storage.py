@@ -10,6 +10,7 @@ from storage_adapters.contract import Health
 from storage_adapters.errors import NotSupported, QueryLimit, StorageError
 from storage_adapters.hive import catalog
 from storage_adapters.hive.columns import Column, probe, schema_of
+from storage_adapters.hive.faults import may_be_a_stranger
 from storage_adapters.hive.options import EXAMPLE, SPOKEN, HiveOptions
 from storage_adapters.hive.partitions import where_in_partition
 from storage_adapters.hive.pushdown import read_pushed_down
@@ -18,7 +19,7 @@ from storage_adapters.hive.reading import stream
 from storage_adapters.hive.session import Session, connected
 from storage_adapters.hive.staging import PREFIX, Staging, as_options, open_staging
 from storage_adapters.options import OptionValue, read_options
-from storage_adapters.strangers import UNDERSTOOD, stranger_at
+from storage_adapters.strangers import stranger_at
 from storage_adapters.table_filesystem import TableFileSystem
 from storage_adapters.table_source import Source
 from storage_adapters.table_urls import server_of
@@ -74,11 +75,9 @@ class HiveStorage:
         try:
             with self._connected() as session:
                 names = catalog.list_databases(session)
-        except UNDERSTOOD as error:
-            return Health(ok=False, detail=f"{place}: {error.detail}")
         except StorageError as error:
             at = self._options
-            stranger = stranger_at(at.host, at.port, SPOKEN, at.reach)
+            stranger = stranger_at(at.host, at.port, SPOKEN, at.reach) if may_be_a_stranger(error) else ""
             return Health(ok=False, detail=stranger or f"{place}: {error.detail}")
         tls = "without TLS" if self._options.tls == "off" else "with TLS"
         found = f"{place} ({session.server} {session.version}) answers {self._options.user} {tls}; databases seen: {len(names)}."

@@ -105,6 +105,8 @@ CURES: Mapping[int, str] = {
 }
 """What a person can do, told after the server's own words."""
 
+UNHEARD = (0, CR.CR_CONN_HOST_ERROR, CR.CR_SERVER_GONE_ERROR, CR.CR_SERVER_LOST)
+"""PyMySQL's own numbers, or none, for a server that said nothing of MySQL's protocol."""
 FILE_REFUSED = "The server asked for a file of this machine (LOCAL INFILE) and was refused."
 _LOCAL_FILE = "LOAD_LOCAL"
 """In the words of a RuntimeError: PyMySQL has no class of its own for a server that asks for a file."""
@@ -124,6 +126,15 @@ def translate(error: Exception) -> StorageError:
         )
     told = f"{words} ({number})" if number else words
     return ERRORS.get(number, StorageError)(f"{told}. {CURES[number]}" if number in CURES else told)
+
+
+def may_be_a_stranger(error: StorageError) -> bool:
+    """Whether no word of MySQL's protocol came. Any other server is left alone: it counts clients that say nonsense, and
+    shuts out a host that often does."""
+    cause = error.__cause__
+    if isinstance(error, ConfigurationInvalid) or not isinstance(cause, (pymysql.Error, OSError)):
+        return False
+    return isinstance(cause, OSError) or _number_and_words(cause)[0] in UNHEARD
 
 
 @contextmanager

@@ -15,13 +15,14 @@ from storage_adapters.errors import (
 from storage_adapters.mysql import catalog, pieces, staging, writing
 from storage_adapters.mysql.connection import Connection, connected, execute, fetch, server_version
 from storage_adapters.mysql.dropping import drop
+from storage_adapters.mysql.faults import may_be_a_stranger
 from storage_adapters.mysql.options import SPOKEN, MysqlOptions, options_from_url
 from storage_adapters.mysql.partitions import KeyRange, cut_table, where_in_range
 from storage_adapters.mysql.publishing import publish
 from storage_adapters.mysql.queries import query_source
 from storage_adapters.mysql.reading import begin_snapshot, probe, probe_query, stream
 from storage_adapters.options import OptionValue
-from storage_adapters.strangers import UNDERSTOOD, stranger_at
+from storage_adapters.strangers import stranger_at
 from storage_adapters.table_filesystem import TableFileSystem
 from storage_adapters.tables import Partition, TableCapabilities, TableInfo, TableName
 from storage_adapters.waiting import Check, always_wanted
@@ -60,11 +61,9 @@ class MysqlStorage:
                 names = catalog.list_databases(connection)
                 cipher = fetch(connection, "SHOW SESSION STATUS LIKE 'Ssl_cipher'")
                 version = server_version(connection)
-        except UNDERSTOOD as error:
-            return Health(ok=False, detail=f"{place}: {error.detail}")
         except StorageError as error:
             at = self._options
-            stranger = stranger_at(at.host, at.port, SPOKEN, at.reach)
+            stranger = stranger_at(at.host, at.port, SPOKEN, at.reach) if may_be_a_stranger(error) else ""
             return Health(ok=False, detail=stranger or f"{place}: {error.detail}")
         tls = "with TLS" if cipher and cipher[0][1] else "without TLS"
         return Health(
