@@ -10,6 +10,7 @@ Words = Mapping[str, Callable[[Context], str]]
 WORDS: Words = {
     "bool_parsing": lambda _: "must be true or false",
     "bool_type": lambda _: "must be true or false",
+    "finite_number": lambda _: "must be a finite number",
     "float_parsing": lambda _: "must be a number",
     "float_type": lambda _: "must be a number",
     "greater_than": lambda context: f"must be more than {_number(context['gt'])}",

@@ -16,8 +16,8 @@ def _counted(context: Context, bound: str, noun: str = "") -> str:
 
 REQUEST_WORDS: Words = {
     **WORDS,
-    "datetime_from_date_parsing": lambda _: _TIME,
-    "datetime_parsing": lambda _: _TIME,
+    "datetime_from_date_parsing": lambda context: f"{_TIME}; {context['error']}",
+    "datetime_parsing": lambda context: f"{_TIME}; {context['error']}",
     "datetime_type": lambda _: _TIME,
     "dict_type": lambda _: _OBJECT,
     "enum": lambda context: f"must be {context['expected']}",
@@ -33,7 +33,8 @@ REQUEST_WORDS: Words = {
     "timezone_aware": lambda _: _TIME,
     "too_long": lambda context: f"must have at most {_counted(context, 'max_length')}",
     "too_short": lambda context: f"must have at least {_counted(context, 'min_length')}",
-    "url_parsing": lambda _: _URL,
+    "url_parsing": lambda context: f"{_URL}; {context['error']}",
     "url_scheme": lambda context: f"must be a URL that begins with {context['expected_schemes']}",
     "url_type": lambda _: _URL,
 }
+"""A type that is not here is told in pydantic's own words."""

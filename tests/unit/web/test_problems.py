@@ -1,6 +1,7 @@
 """Refusals: one shape, a stable code, the field and the reason, and nothing of the inside."""
 
 import json
+import math
 from collections.abc import Iterator
 
 import httpx
@@ -144,7 +145,21 @@ def _requests(below: type[Request] = Request) -> Iterator[type[Request]]:
         yield from _requests(model)
 
 
-WRONG = (None, True, -1, 1.5, 10**30, "", "x" * 60_000, HALF, "2026-01-01", "2026-01-01T00:00", "ftp://x")
+WRONG = (
+    None,
+    True,
+    -1,
+    1.5,
+    10**30,
+    math.inf,
+    math.nan,
+    "",
+    "x" * 60_000,
+    HALF,
+    "2026-01-01",
+    "2026-01-01T00:00",
+    "ftp://x",
+)
 NESTED = (
     [],
     {},
