@@ -15,6 +15,13 @@ CHART = Path(__file__).resolve().parents[1] / "helm" / "datacenter"
 VALUES = CHART / "values.yaml"
 SOURCE = CHART / "values.schema.yaml"
 TARGET = CHART / "values.schema.json"
+JOINED = frozenset(
+    (
+        *("alertLabels", "commonLabels", "labels", "podAnnotations", "podLabels"),
+        *("extraEnv", "extraVolumeMounts", "livenessProbe", "nas", "readinessProbe"),
+    )
+)
+"""What is empty by itself and still has to be there, because templates join it with something else."""
 
 
 def schema_text() -> str:
@@ -39,11 +46,15 @@ def schema_text() -> str:
 def _demanding(part: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
     """The same part, which misses what has a default and was set to null, unless its type may be null.
 
-    Helm takes such a key away before the schema sees it, and templates look into what should be there. Empty text is
-    no more than nothing.
+    Helm takes such a key away before the schema sees it, and templates look into what should be there. An empty default
+    is no more than nothing, and a key whose lines are all comments is null: of these only `JOINED` are missed.
     """
     properties: dict[str, Any] = part.get("properties", {})
-    demanded = {name: default for name, default in defaults.items() if name in properties and default != ""}
+    demanded = {
+        name: default
+        for name, default in defaults.items()
+        if name in properties and (name in JOINED or default not in ("", [], {}))
+    }
     if not demanded:
         return part
     within = {

@@ -237,7 +237,9 @@ def test_null_takes_away_what_may_be_missing():
         values_of("minimal"),
         {
             "image": {"tag": None},
-            "podDefaults": none,
+            "imagePullSecrets": None,
+            "extraObjects": None,
+            "podDefaults": {**none, "tolerations": None, "nodeSelector": None, "affinity": None},
             "scheduler": none,
             "web": {
                 "resources": {"limits": None},
