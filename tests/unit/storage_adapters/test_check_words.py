@@ -84,8 +84,17 @@ DENIED = (
 SAFE = b'{"RemoteException": {"exception": "SafeModeException", "message": "Cannot create"}}'
 SSH = b"SSH-2.0-OpenSSH_9.6\r\n"
 NAMENODE = b"It looks like you are making an HTTP request to a Hadoop IPC port."
-_DENIED = b"\xff" + (1045).to_bytes(2, "little") + b"#28000Access denied for user 'u'"
-ACCESS_DENIED = len(_DENIED).to_bytes(3, "little") + b"\0" + _DENIED
+
+
+def mysql_error(number: int, words: bytes) -> bytes:
+    """What a server of MySQL's protocol says instead of its greeting."""
+    said = b"\xff" + number.to_bytes(2, "little") + words
+    return len(said).to_bytes(3, "little") + b"\0" + said
+
+
+ACCESS_DENIED = mysql_error(1045, b"#28000Access denied for user 'u'")
+TOO_MANY = mysql_error(1040, b"Too many connections")
+BLOCKED = mysql_error(1129, b"Host 'h' is blocked because of many connection errors")
 LOGIN_REFUSED = b"\x03\0\0\0\x02no"
 OF_HDFS = "speaks {}, not Hadoop's RPC: correct the port, which is usually 8020."
 OF_HIVE = "speaks {}, not HiveServer2's binary protocol: correct the port, which is usually 10000."
@@ -161,9 +170,13 @@ def test_the_check_names_the_place_what_is_wrong_and_what_to_do(name: str) -> No
 
 
 @pytest.mark.parametrize(
-    ("kind", "refusal"), [("hive", LOGIN_REFUSED), ("mysql", ACCESS_DENIED)], ids=["hive", "mysql"]
+    ("kind", "refusal"),
+    [("hive", LOGIN_REFUSED), ("mysql", ACCESS_DENIED), ("mysql", TOO_MANY), ("mysql", BLOCKED)],
+    ids=["hive, login", "mysql, login", "mysql, too many", "mysql, blocked"],
 )
-def test_a_server_that_refuses_the_login_is_not_asked_what_it_speaks(kind: str, refusal: bytes) -> None:
+def test_a_server_that_refuses_us_in_its_own_protocol_is_not_asked_what_it_speaks(
+    kind: str, refusal: bytes
+) -> None:
     clients: list[object] = []
 
     class Refusing(socketserver.BaseRequestHandler):
