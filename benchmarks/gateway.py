@@ -14,7 +14,7 @@ from services.ceph import CephServer
 
 from benchmarks import peers, servers
 
-OURS, OTHERS = "ours", "others"
+OURS, OTHERS, OF_COS = "ours", "others", "ours-1250000000"
 REGION = "us-east-1"
 
 
@@ -27,16 +27,19 @@ class DiskCeph(CephServer):
 
 @dataclass(frozen=True, kw_only=True)
 class Gateway:
-    """An S3 endpoint with two buckets."""
+    """An S3 endpoint with two buckets of ours, one called as COS calls them, and one of the peers."""
 
     endpoint: str
     access_key: str
     secret_key: str
 
-    def storage(self) -> dict[str, Any]:
-        """Our bucket as the settings name it."""
+    def storage(self, kind: str = "ceph") -> dict[str, Any]:
+        """Our bucket as the settings name it; as `cos` the bucket is in the host's name, and the gateway a proxy to it."""
         keys = {"access_key": self.access_key, "secret_key": self.secret_key}
-        return {"kind": "ceph", "url": f"ceph://{OURS}", "options": {"endpoint": self.endpoint, **keys}}
+        if kind == "cos":
+            near = {"region": REGION, "endpoint": "http://s3.localhost", "proxy": self.endpoint}
+            return {"kind": kind, "url": f"cos://{OF_COS}", "options": {**near, **keys}}
+        return {"kind": kind, "url": f"{kind}://{OURS}", "options": {"endpoint": self.endpoint, **keys}}
 
     def s5cmd(self, *arguments: str | Path) -> list[str | Path]:
         """A command of the peer."""
@@ -51,7 +54,7 @@ class Gateway:
         }
 
     def make_buckets(self) -> None:
-        """Make both."""
+        """Make all of them."""
         client = boto3.session.Session().client(
             "s3",
             endpoint_url=self.endpoint,
@@ -60,7 +63,7 @@ class Gateway:
             aws_secret_access_key=self.secret_key,
             config=Config(s3={"addressing_style": "path"}),
         )
-        for bucket in (OURS, OTHERS):
+        for bucket in (OURS, OTHERS, OF_COS):
             client.create_bucket(Bucket=bucket)
         client.close()
 

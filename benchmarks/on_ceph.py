@@ -1,4 +1,7 @@
-"""Import, export and delete of many small files on Ceph, beside s5cmd and the programs it needs on either side."""
+"""Import, export and delete of many small files on Ceph, beside s5cmd and the programs it needs on either side.
+
+COS is measured on the same gateway, which understands its form of addresses: what it says is what the adapter costs.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -28,6 +31,9 @@ class Stage:
     centre: Centre
     archive: Path
     files: int
+    named: str
+    place: Path
+    """Where the peers' files go."""
     datasets: list[Dataset] = field(default_factory=list)
 
     def in_turn(self, *works: Callable[[int], Cost]) -> list[list[Cost]]:
@@ -36,13 +42,23 @@ class Stage:
 
     def peers(self, where: str, *commands: Sequence[str | Path]) -> Cost:
         """Run the commands in a directory that is made for them, or was by an earlier run."""
-        directory = self.shop.root / where
-        directory.mkdir(exist_ok=True)
+        directory = self.place / where
+        directory.mkdir(parents=True, exist_ok=True)
         return peers.run(*commands, cwd=directory, environment=self.ceph.environment())
 
 
 def measure(shop: Workshop) -> Findings:
-    """One leaves to the next what it made. Raises: NotHere: no server, or not the peers."""
+    """Ceph. Raises: NotHere: no server, or not the peers."""
+    return _measure(shop, "ceph", "Ceph")
+
+
+def measure_cos(shop: Workshop) -> Findings:
+    """COS's adapter. Raises: NotHere: no server, or not the peers."""
+    return _measure(shop, "cos", "COS's addresses on Ceph")
+
+
+def _measure(shop: Workshop, kind: str, named: str) -> Findings:
+    """One leaves to the next what it made."""
     gateway.check_peers()
     files = min(FILES, shop.files)
     archive = material.even_files(shop.root / "even.zip", files)
@@ -50,13 +66,21 @@ def measure(shop: Workshop) -> Findings:
     peaks: dict[str, dict[str, float]] = {}
     with (
         gateway.started(CephServer) as ceph,
-        started(shop.root / "on ceph", default=ceph.storage()) as centre,
+        started(shop.root / f"on {kind}", default=ceph.storage(kind)) as centre,
     ):
-        stage = Stage(shop=shop, ceph=ceph, centre=centre, archive=archive, files=files)
+        stage = Stage(
+            shop=shop,
+            ceph=ceph,
+            centre=centre,
+            archive=archive,
+            files=files,
+            named=named,
+            place=shop.root / f"peers of {kind}",
+        )
         for verb, measured in {"import": _import, "export": _export, "delete": _delete}.items():
             forget_peaks(centre.running)
             rows.append(measured(stage))
-            peaks[f"{verb} on Ceph"] = peaks_mib(centre.running)
+            peaks[f"{verb}, {named}"] = peaks_mib(centre.running)
     return Findings(rows=rows, peaks_mib=peaks)
 
 
@@ -74,7 +98,7 @@ def _import(stage: Stage) -> Row:
         return stage.peers(f"even {number}", unpack, stage.ceph.s5cmd("cp", "./", _objects(number)))
 
     imports, copies = stage.in_turn(ours, theirs)
-    what = f"Ceph: upload and import of a zip of {stage.files:,} files of 4 KiB"
+    what = f"{stage.named}: upload and import of a zip of {stage.files:,} files of 4 KiB"
     return compare(what, ours=imports, peer=copies, peer_name="bsdtar -x, s5cmd cp", least_ratio=1.0)
 
 
@@ -85,7 +109,7 @@ def _export(stage: Stage) -> Row:
         return stage.centre.export(stage.datasets[number], every_label(f"export {number}"))
 
     def theirs(number: int) -> Cost:
-        packed = stage.shop.root / f"even {number}.zip"
+        packed = stage.place / f"even {number}.zip"
         return stage.peers(
             f"fetched {number}",
             stage.ceph.s5cmd("cp", f"{_objects(number)}*", "./"),
@@ -94,7 +118,7 @@ def _export(stage: Stage) -> Row:
         )
 
     exports, copies = stage.in_turn(ours, theirs)
-    what = f"Ceph: export of {stage.files:,} files of 4 KiB by label"
+    what = f"{stage.named}: export of {stage.files:,} files of 4 KiB by label"
     return compare(what, ours=exports, peer=copies, peer_name="s5cmd cp, zip -0, s5cmd cp", least_ratio=1.5)
 
 
@@ -106,7 +130,7 @@ def _delete(stage: Stage) -> Row:
         return stage.peers(f"even {number}", stage.ceph.s5cmd("rm", f"{_objects(number)}*"))
 
     deletes, removals = stage.in_turn(ours, theirs)
-    what = f"Ceph: delete of {stage.files:,} files of 4 KiB"
+    what = f"{stage.named}: delete of {stage.files:,} files of 4 KiB"
     row = compare(what, ours=deletes, peer=removals, peer_name="s5cmd rm", least_ratio=1.0)
     cheaper = typical(deletes).cpu_seconds < typical(removals).cpu_seconds
     return row.with_goal(f"{row.goal}, less CPU", met=bool(row.met) and cheaper)

@@ -37,6 +37,7 @@ SCENARIOS: Mapping[str, Callable[[Workshop], Findings]] = {
     "delete": deleting.measure,
     "million": million.measure,
     "ceph": on_ceph.measure,
+    "cos": on_ceph.measure_cos,
     "long": long_object.measure,
     "mysql": on_mysql.measure,
     "hive": on_hive.measure,
