@@ -162,7 +162,7 @@ def test_check_says_that_the_path_is_a_file_or_is_missing(kind: str, root: str) 
 def test_the_port_of_the_other_protocol_is_explained(root: str) -> None:
     url = f"webhdfs://{server('hdfs')}{root}"
     health = open_storage("webhdfs", url, {"user": "alice", "timeout_seconds": 5}).check()
-    assert (health.ok, "not WebHDFS" in health.detail) == (False, True)
+    assert (health.ok, "does not speak WebHDFS" in health.detail) == (False, True)
 
 
 @BOTH
