@@ -22,7 +22,7 @@ from datacenter.ledger.states import ShardState
 FILES = 240
 PODS = 3
 RESTARTS = 20
-CLIENTS = 4
+CLIENTS = 2
 PATIENT = {
     "DATACENTER__SHARDS__FILES": "20",
     "DATACENTER__SHARDS__PART_BYTES": str(64 << 10),
