@@ -78,6 +78,7 @@ def _measure(shop: Workshop, kind: str, named: str) -> Findings:
             files=files,
             named=named,
             place=shop.root / f"peers of {kind}",
+            has_goals=kind == "ceph",
         )
         for verb, measured in {"import": _import, "export": _export, "delete": _delete}.items():
             forget_peaks(centre.running)
