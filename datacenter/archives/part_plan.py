@@ -71,6 +71,7 @@ def _written(
             near, far = (
                 int(borders[np.searchsorted(borders, at, "right") - 1]) for at in (stop, start + target)
             )
+            # A small piece, or a member cut that fits, would be worse than one piece of the full size.
             border = near if near - start >= even // 2 else far
             if border - start >= max(minimum, 1):
                 stop = border
