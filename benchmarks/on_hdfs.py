@@ -9,8 +9,8 @@ from services.hdfs import SUPERUSER, HdfsServer
 from benchmarks import servers
 from benchmarks.measured import Findings, Row, compare, in_turn, timed
 from benchmarks.workshop import Workshop
+from storage_adapters.object_storage.streaming import put_stream, read_stream
 from storage_adapters.registry import open_storage
-from storage_adapters.streaming import put_stream, read_stream
 
 MIB = 512
 """Less if the other long file is told to be shorter."""

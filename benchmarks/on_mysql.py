@@ -16,7 +16,7 @@ from benchmarks import servers
 from benchmarks.measured import Findings, Row, compare, in_turn, timed
 from benchmarks.workshop import Workshop
 from storage_adapters.registry import open_tables
-from storage_adapters.tables import WHOLE_TABLE, TableName, TableStorage
+from storage_adapters.table_storage.contract import WHOLE_TABLE, TableName, TableStorage
 
 ROWS = 1_000_000
 """Fewer if the other scenarios are told to take fewer."""

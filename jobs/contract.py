@@ -11,7 +11,7 @@ from datacenter.datasets.resources import Resources
 from datacenter.errors import LeaseLost
 from datacenter.ledger.leases import Claim, Publish, ShardPlan, Totals
 from datacenter.ledger.states import JobKind
-from storage_adapters.tables import TableStorage
+from storage_adapters.table_storage.contract import TableStorage
 
 
 class Stopped(Exception):

@@ -15,8 +15,8 @@ from datacenter.ledger.leases import ShardPlan, Totals
 from datacenter.ledger.states import JobKind
 from jobs.contract import Ending, JobContext, Plan
 from jobs.leftovers import abort_uploads, drop_kept
-from storage_adapters.contract import DeleteOutcome, Storage
 from storage_adapters.errors import ObjectMissing, StorageError, TableMissing
+from storage_adapters.object_storage.contract import DeleteOutcome, Storage
 
 MOST_EXAMPLES = 20
 

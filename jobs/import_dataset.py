@@ -36,7 +36,7 @@ from jobs.importing.table_plan import is_table, plan_table, table_name
 from jobs.importing.tar_import import import_tar
 from jobs.importing.zip_import import import_zip_shard, plan_zip
 from jobs.leftovers import abort_uploads, drop_kept, raise_first, remove
-from storage_adapters.contract import Storage
+from storage_adapters.object_storage.contract import Storage
 
 HEAD_BYTES = 1024
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 
 from datacenter.datasets.kept_tables import KeptTable
-from storage_adapters.contract import DeleteOutcome, Storage
-from storage_adapters.tables import TableStorage
+from storage_adapters.object_storage.contract import DeleteOutcome, Storage
+from storage_adapters.table_storage.contract import TableStorage
 
 
 def abort_uploads(storage: Storage, prefix: str) -> None:

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Self
 
-from storage_adapters.contract import Buffer, ObjectInfo
 from storage_adapters.errors import ConfigurationInvalid, NotSupported
-from storage_adapters.keys import check_key
+from storage_adapters.object_storage.contract import Buffer, ObjectInfo
+from storage_adapters.object_storage.keys import check_key
 from storage_adapters.options import OptionValue, read_options
 from storage_adapters.s3 import BucketFileSystem, ClientOptions, Connection, S3Storage
 

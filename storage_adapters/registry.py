@@ -13,8 +13,8 @@ from storage_adapters.errors import ConfigurationInvalid
 from storage_adapters.options import OptionValue
 
 if TYPE_CHECKING:  # who only asks for the kinds, as the command line does, loads neither fsspec nor pyarrow
-    from storage_adapters.contract import Storage
-    from storage_adapters.tables import TableStorage
+    from storage_adapters.object_storage.contract import Storage
+    from storage_adapters.table_storage.contract import TableStorage
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

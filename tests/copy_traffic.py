@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 
 import pytest
 
-from storage_adapters.contract import ByteRange, ObjectInfo, Part
+from storage_adapters.object_storage.contract import ByteRange, ObjectInfo, Part
 
 
 class Traffic:

@@ -12,7 +12,6 @@ import pytest
 
 from datacenter.settings import Role, StorageSettings
 from storage_adapters import registry
-from storage_adapters.contract import Health
 from storage_adapters.errors import (
     ColumnUnsupported,
     NameInvalid,
@@ -24,8 +23,10 @@ from storage_adapters.errors import (
     UploadMissing,
     ValueUnsupported,
 )
+from storage_adapters.network.waiting import Check, always_wanted
+from storage_adapters.object_storage.contract import Health
 from storage_adapters.registry import AdapterEntry
-from storage_adapters.tables import (
+from storage_adapters.table_storage.contract import (
     MAX_PART,
     WHOLE_TABLE,
     Partition,
@@ -33,7 +34,6 @@ from storage_adapters.tables import (
     TableInfo,
     TableName,
 )
-from storage_adapters.waiting import Check, always_wanted
 
 BATCH_ROWS = 3
 HIDDEN_COLUMN = "datacenter_part"

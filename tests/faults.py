@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 
 from datacenter.database import Database
 from datacenter.datasets.resources import Resources
-from storage_adapters.contract import DeleteOutcome
 from storage_adapters.errors import PermissionDenied, StorageUnavailable
+from storage_adapters.object_storage.contract import DeleteOutcome
 
 T = TypeVar("T")
 GENERATORS = {

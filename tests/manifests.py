@@ -11,7 +11,7 @@ from datacenter.database import new_id, now
 from datacenter.datasets.labelling import publish_labels
 from datacenter.datasets.manifest import SCHEMA, manifest_key, write_manifest
 from datacenter.datasets.models import Dataset, DatasetState, DatasetVersion
-from storage_adapters.contract import NewObject
+from storage_adapters.object_storage.contract import NewObject
 
 
 def row(path: str, labels: Sequence[str] = (), data: bytes = b"", **changes: Any) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Objects on a NAS storage, put and listed."""
 
-from storage_adapters.contract import NewObject
 from storage_adapters.nas import NasStorage
+from storage_adapters.object_storage.contract import NewObject
 
 STAGING = ".datacenter/staging"
 

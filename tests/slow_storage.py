@@ -12,8 +12,15 @@ from typing import TypeVar
 
 from jobs.pod import main
 from storage_adapters import registry
-from storage_adapters.contract import Buffer, ByteRange, DeleteOutcome, NewObject, Part, PutOutcome
 from storage_adapters.nas import NasStorage
+from storage_adapters.object_storage.contract import (
+    Buffer,
+    ByteRange,
+    DeleteOutcome,
+    NewObject,
+    Part,
+    PutOutcome,
+)
 from storage_adapters.options import OptionValue
 from storage_adapters.registry import AdapterEntry
 

@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 from s3_places import CEPH_BUCKET, COS_BUCKET, fresh_root, real_gateway
 
-from storage_adapters.contract import Storage
+from storage_adapters.object_storage.contract import Storage
 from storage_adapters.options import OptionValue
 from storage_adapters.registry import open_storage
 

@@ -21,7 +21,7 @@ from datacenter.datasets.kept_tables import KeptTable
 from datacenter.datasets.manifest import read_rows
 from datacenter.datasets.models import Archive, Dataset
 from datacenter.datasets.records import find_version
-from storage_adapters.tables import WHOLE_TABLE
+from storage_adapters.table_storage.contract import WHOLE_TABLE
 
 ANIMALS = pa.table(
     {

@@ -16,10 +16,10 @@ from fake_tables import FakeTables, register_fake_tables
 from impala.dbapi import connect
 from pymysql.cursors import DictCursor
 
-from storage_adapters.contract import NewObject, Storage
+from storage_adapters.object_storage.contract import NewObject, Storage
 from storage_adapters.options import OptionValue
 from storage_adapters.registry import open_storage, open_tables
-from storage_adapters.tables import WHOLE_TABLE, Partition, TableName, TableStorage
+from storage_adapters.table_storage.contract import WHOLE_TABLE, Partition, TableName, TableStorage
 
 DATABASE_VARIABLE = "DATACENTER_TEST_DATABASE_URL"
 HIVE_VARIABLE = "DATACENTER_TEST_HIVE_URL"

@@ -40,7 +40,7 @@ from datacenter.settings import (
 from jobs.contract import JobRunner
 from jobs.engine import Engine
 from jobs.registry import runners
-from storage_adapters.contract import NewObject
+from storage_adapters.object_storage.contract import NewObject
 
 
 class SilentDoorbell(Doorbell):

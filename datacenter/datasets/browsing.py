@@ -9,11 +9,11 @@ from datacenter.datasets.kept_tables import names_own_table
 from datacenter.datasets.places import is_own
 from datacenter.datasets.resources import Resources
 from datacenter.errors import Conflict, Invalid, NotFound
-from storage_adapters.contract import Storage
 from storage_adapters.errors import InvalidKey, TableMissing
-from storage_adapters.keys import KEY_MAX_BYTES, check_prefix
+from storage_adapters.object_storage.contract import Storage
+from storage_adapters.object_storage.keys import KEY_MAX_BYTES, check_prefix
 from storage_adapters.registry import holds_tables
-from storage_adapters.tables import TableStorage
+from storage_adapters.table_storage.contract import TableStorage
 
 LAST = "\U0010ffff"
 

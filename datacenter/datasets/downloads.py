@@ -19,7 +19,7 @@ from datacenter.ledger import ledger
 from datacenter.ledger.models import Job
 from datacenter.ledger.options import JobOptions
 from datacenter.ledger.states import JobKind
-from storage_adapters.contract import ByteRange
+from storage_adapters.object_storage.contract import ByteRange
 
 CHUNK_BYTES = 1 << 20
 

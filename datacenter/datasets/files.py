@@ -15,7 +15,7 @@ from datacenter.datasets.manifest import group_bounds, open_rows
 from datacenter.datasets.models import Dataset, DatasetVersion
 from datacenter.datasets.resources import Resources
 from datacenter.errors import Conflict, NotFound
-from storage_adapters.contract import ByteRange, Storage
+from storage_adapters.object_storage.contract import ByteRange, Storage
 
 CHUNK_BYTES = 1 << 20
 PAGE_BYTES = 8 << 20

@@ -7,8 +7,8 @@ from typing import Any, Self
 
 from datacenter.database import new_id
 from datacenter.datasets.models import Upload
-from storage_adapters.contract import Buffer, ByteRange, NewObject, Part, Storage
 from storage_adapters.errors import StorageError
+from storage_adapters.object_storage.contract import Buffer, ByteRange, NewObject, Part, Storage
 
 READ_BYTES = 1 << 20
 GATHERED_BYTES = 8 << 20

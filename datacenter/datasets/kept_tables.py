@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from storage_adapters.tables import TableName
+from storage_adapters.table_storage.contract import TableName
 
 FIELD = "kept_table"
 """Of the payload of a job: the table that it writes or drops."""

@@ -20,8 +20,8 @@ from datacenter.datasets.models import Dataset, DatasetVersion, LabelCount
 from datacenter.datasets.records import find_version
 from datacenter.datasets.resources import Resources
 from datacenter.errors import Conflict, Invalid, NotFound, VersionConflict
-from storage_adapters.contract import Storage
 from storage_adapters.errors import StorageError
+from storage_adapters.object_storage.contract import Storage
 
 TRIES = 5
 

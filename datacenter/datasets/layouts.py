@@ -8,7 +8,7 @@ from datacenter.archives.tar_layout import TarLayout
 from datacenter.archives.zip_layout import ZipLayout
 from datacenter.datasets.manifest import open_rows
 from datacenter.datasets.models import Archive
-from storage_adapters.contract import Storage
+from storage_adapters.object_storage.contract import Storage
 
 LAYOUT_COLUMNS = ["path", "size_bytes", "crc32", "stored_size", "method"]
 

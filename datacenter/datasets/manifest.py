@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from datacenter.datasets.columns import occurrences, optional, required, true_count
 from datacenter.datasets.models import dataset_prefix
 from datacenter.storages.object_file import ObjectReader, ObjectWriter
-from storage_adapters.contract import Storage
+from storage_adapters.object_storage.contract import Storage
 
 SCHEMA = pa.schema(
     [

@@ -19,8 +19,8 @@ from datacenter.datasets.selection import Selection, selected_rows
 from datacenter.datasets.summed_writer import SummedWriter
 from datacenter.formats.manifest_lines import MANIFEST_FILENAME, manifest_lines
 from datacenter.formats.registry import writer_for
-from storage_adapters.contract import ByteRange, Storage
 from storage_adapters.errors import ObjectChanged
+from storage_adapters.object_storage.contract import ByteRange, Storage
 
 SCHEMA = pa.schema(
     [

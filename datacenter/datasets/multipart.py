@@ -16,8 +16,8 @@ from datacenter.datasets.models import Upload
 from datacenter.datasets.multipart_plan import PartPlan, plan_parts
 from datacenter.datasets.resources import Resources
 from datacenter.errors import Conflict, Gone, NotFound, UploadIncomplete
-from storage_adapters.contract import Part, SentPart, Storage
 from storage_adapters.errors import NotSupported, UploadInvalid, UploadMissing
+from storage_adapters.object_storage.contract import Part, SentPart, Storage
 
 MOST_RANGES_TOLD = 20
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from datacenter.errors import Invalid
-from storage_adapters.contract import Capabilities, Part
+from storage_adapters.object_storage.contract import Capabilities, Part
 
 USUAL_PART_BYTES = 16 << 20
 

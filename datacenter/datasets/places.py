@@ -11,9 +11,9 @@ from datacenter.errors import Invalid
 from datacenter.settings import StorageSettings
 from datacenter.storages.registered import Storages
 from storage_adapters.errors import InvalidKey
-from storage_adapters.keys import check_key
+from storage_adapters.object_storage.keys import check_key
 from storage_adapters.registry import DATABASE_OPTION, holds_tables, keeps_tables
-from storage_adapters.tables import TableName
+from storage_adapters.table_storage.contract import TableName
 
 OWN_AREAS = frozenset({"archives", "datasets", "uploads"})
 """First segments of the keys that are written here, in which the data of all projects lies side by side."""

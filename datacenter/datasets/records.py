@@ -29,7 +29,7 @@ from datacenter.ledger import ledger
 from datacenter.ledger.models import Job
 from datacenter.ledger.options import JobOptions
 from datacenter.ledger.states import JobKind
-from storage_adapters.tables import TableName
+from storage_adapters.table_storage.contract import TableName
 
 LABEL_FORMATS = ("folders", "csv", "jsonl")
 TABLE_SOURCES = {"table", "query"}

@@ -2,7 +2,7 @@
 
 from datacenter.archives.crc import crc32
 from datacenter.storages.object_file import ObjectWriter
-from storage_adapters.contract import Buffer, Storage
+from storage_adapters.object_storage.contract import Buffer, Storage
 
 
 class SummedWriter(ObjectWriter):

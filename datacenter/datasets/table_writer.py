@@ -9,7 +9,7 @@ import pyarrow as pa
 from datacenter.datasets.summed_writer import SummedWriter
 from datacenter.datasets.table_parts import RowCount, part_row
 from datacenter.formats.table_formats import TableFormat, TableWriter
-from storage_adapters.contract import Storage
+from storage_adapters.object_storage.contract import Storage
 
 
 class PartWriter:

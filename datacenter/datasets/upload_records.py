@@ -9,7 +9,7 @@ from datacenter.datasets import places
 from datacenter.datasets.models import Litter, Upload
 from datacenter.datasets.resources import Resources
 from datacenter.errors import Conflict, Gone, NotFound, TooLarge
-from storage_adapters.contract import Storage
+from storage_adapters.object_storage.contract import Storage
 
 
 def add(

@@ -15,8 +15,8 @@ from datacenter.datasets.resources import Resources
 from datacenter.datasets.upload_claims import Claim
 from datacenter.datasets.upload_records import locked, mark_complete, opened
 from datacenter.errors import Conflict, Invalid, TooLarge
-from storage_adapters.contract import Buffer
 from storage_adapters.errors import UploadMissing
+from storage_adapters.object_storage.contract import Buffer
 
 
 def begin(

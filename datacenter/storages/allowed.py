@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 from datacenter.errors import Invalid
 from datacenter.settings import Settings
 from datacenter.storages.secret_options import Options
-from storage_adapters.reach import Reach, addresses_of, is_near
+from storage_adapters.network.reach import Reach, addresses_of, is_near
 
 PORTS = {"http": 80, "https": 443}
 PLACE_OPTION = re.compile(

@@ -9,10 +9,10 @@ import pyarrow as pa
 from datacenter.errors import Invalid
 from datacenter.storages.deadline import DEADLINE_SECONDS
 from datacenter.storages.registered import Storages
-from storage_adapters.contract import Health
 from storage_adapters.errors import StorageError
+from storage_adapters.object_storage.contract import Health
 from storage_adapters.registry import DATABASE_OPTION, holds_tables
-from storage_adapters.tables import TableName, TableStorage
+from storage_adapters.table_storage.contract import TableName, TableStorage
 
 
 class Checker:

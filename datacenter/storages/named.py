@@ -7,8 +7,8 @@ from types import MethodType
 from typing import Any, cast
 
 from storage_adapters.errors import StorageError
-from storage_adapters.tables import TableStorage
-from storage_adapters.waiting import Check
+from storage_adapters.network.waiting import Check
+from storage_adapters.table_storage.contract import TableStorage
 
 
 class NamedStorage:

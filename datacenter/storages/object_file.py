@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Self
 
-from storage_adapters.contract import Buffer, ByteRange, NewObject, Part, Storage
+from storage_adapters.object_storage.contract import Buffer, ByteRange, NewObject, Part, Storage
 
 READ_BYTES = 4 << 20
 PART_BYTES = 8 << 20

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 
 from datacenter.settings import StorageSettings
-from storage_adapters.contract import Storage
+from storage_adapters.object_storage.contract import Storage
 from storage_adapters.options import OptionValue
 from storage_adapters.registry import WITH_CREATE, holds_tables, open_storage, open_tables
-from storage_adapters.tables import TableStorage
+from storage_adapters.table_storage.contract import TableStorage
 
 
 def open_adapter(registered: StorageSettings, options: Mapping[str, OptionValue]) -> Storage | TableStorage:

@@ -23,11 +23,11 @@ from datacenter.storages.opening import open_adapter
 from datacenter.storages.registrations import Registration, registered_rows, registration_of
 from datacenter.storages.sealing import Seal
 from datacenter.storages.secret_options import passwords_in, scrub, secrets_of
-from storage_adapters.contract import Storage
 from storage_adapters.errors import ConfigurationInvalid
-from storage_adapters.reach import Reach
+from storage_adapters.network.reach import Reach
+from storage_adapters.object_storage.contract import Storage
 from storage_adapters.registry import WITH_REACH, holds_tables
-from storage_adapters.tables import TableStorage
+from storage_adapters.table_storage.contract import TableStorage
 
 LOOK_SECONDS = 2.0
 """A storage that was changed or removed elsewhere is used as it was for at most so long; a new one is seen at once."""

@@ -9,8 +9,8 @@ from datacenter.datasets.manifest import first_manifest_key, open_rows
 from datacenter.datasets.members import MemberRow, MemberRows, Piece
 from datacenter.datasets.models import Archive
 from jobs.contract import JobContext
-from storage_adapters.contract import ByteRange, ObjectInfo, Part, Storage
 from storage_adapters.errors import ObjectMissing
+from storage_adapters.object_storage.contract import ByteRange, ObjectInfo, Part, Storage
 
 COPY_FROM_BYTES = 64 << 20
 """Less is not worth a copy: what is written before it has to be a part of the least size."""

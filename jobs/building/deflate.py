@@ -14,8 +14,8 @@ from datacenter.datasets.models import Archive
 from datacenter.ledger.leases import ShardPlan, Totals
 from datacenter.storages.object_file import ObjectWriter
 from jobs.contract import JobContext, Plan
-from storage_adapters.contract import ByteRange, Storage
 from storage_adapters.errors import ObjectChanged
+from storage_adapters.object_storage.contract import ByteRange, Storage
 
 DEFLATED = 8
 LEVEL = 1

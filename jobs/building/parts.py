@@ -13,8 +13,8 @@ from datacenter.ledger.leases import ShardPlan
 from jobs.building.copying import changed_since_copied, copied_contents, copy_content
 from jobs.contract import JobContext
 from jobs.leftovers import abort_uploads, remove
-from storage_adapters.contract import Buffer, Part, Storage
 from storage_adapters.errors import ObjectChanged
+from storage_adapters.object_storage.contract import Buffer, Part, Storage
 
 REPORT_BYTES = 4 << 20
 

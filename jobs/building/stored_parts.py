@@ -13,9 +13,9 @@ from datacenter.datasets.manifest import open_rows
 from datacenter.datasets.selection import SelectedVersion
 from datacenter.storages.object_file import ObjectSource
 from jobs.contract import JobContext
-from storage_adapters.contract import Storage
 from storage_adapters.errors import ObjectChanged
-from storage_adapters.parquet_spool import row_groups
+from storage_adapters.object_storage.contract import Storage
+from storage_adapters.table_storage.spool import row_groups
 
 GROUP_BYTES = 32 << 20
 """Rows of a piece are held until they are a row group of so many bytes."""

@@ -6,8 +6,8 @@ from typing import NamedTuple
 from datacenter.archives.crc import crc32
 from jobs.contract import JobContext
 from jobs.importing.server_copy import copy_on_server
-from storage_adapters.contract import ByteRange, NewObject, Storage
-from storage_adapters.streaming import put_stream, read_stream
+from storage_adapters.object_storage.contract import ByteRange, NewObject, Storage
+from storage_adapters.object_storage.streaming import put_stream, read_stream
 
 LARGE_BYTES = 4 << 20
 READ_BYTES = 4 << 20

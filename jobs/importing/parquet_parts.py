@@ -11,7 +11,7 @@ from datacenter.formats.table_formats import TABLE_FORMATS
 from jobs.contract import JobContext
 from jobs.importing.staging import Staging
 from jobs.leftovers import remove
-from storage_adapters.parquet_spool import row_groups
+from storage_adapters.table_storage.spool import row_groups
 
 PARQUET = TABLE_FORMATS["parquet"]
 GROUP_BYTES = 32 << 20

@@ -21,8 +21,8 @@ from jobs.importing.labels import Labelled, apply, find_lists
 from jobs.importing.plan_file import Learned, plan_shards, write_plan
 from jobs.importing.source_listing import Planned, check_unchanged, importable, tag_of
 from jobs.importing.staging import Staging
-from storage_adapters.batches import cut_batches
-from storage_adapters.contract import ObjectInfo, Storage
+from storage_adapters.object_storage.batches import cut_batches
+from storage_adapters.object_storage.contract import ObjectInfo, Storage
 
 LISTED_AT_ONCE = 1_000
 _COLUMNS: dict[str, pa.DataType] = {

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable, Iterator
 
 from datacenter.archives.member import Member
 from jobs.contract import JobContext
-from storage_adapters.contract import NewObject, Storage
-from storage_adapters.streaming import put_stream
+from storage_adapters.object_storage.contract import NewObject, Storage
+from storage_adapters.object_storage.streaming import put_stream
 
 Placed = Callable[[Member], str]
 """Gives a member the key it is stored under."""

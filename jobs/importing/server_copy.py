@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from jobs.contract import JobContext
-from storage_adapters.contract import ByteRange, Storage
 from storage_adapters.errors import ObjectChanged
+from storage_adapters.object_storage.contract import ByteRange, Storage
 
 COPY_BYTES = 256 << 20
 """What a storage copies well within the time in which a shard has to show progress."""

@@ -10,9 +10,9 @@ from datacenter.archives.errors import ArchiveRejected
 from datacenter.datasets.places import is_own
 from datacenter.formats.errors import LabelsInvalid
 from jobs.contract import JobContext
-from storage_adapters.batches import cut_batches, run_batches
-from storage_adapters.contract import ObjectInfo, Storage
 from storage_adapters.errors import ObjectChanged, ObjectMissing
+from storage_adapters.object_storage.batches import cut_batches, run_batches
+from storage_adapters.object_storage.contract import ObjectInfo, Storage
 
 KEYS_AT_ONCE = 64
 LOOKS_AT_ONCE = 16

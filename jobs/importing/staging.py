@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from datacenter.datasets.manifest import SCHEMA, manifest_key, objects_prefix, write_rows
 from datacenter.datasets.models import dataset_prefix
-from storage_adapters.contract import ByteRange, Storage
+from storage_adapters.object_storage.contract import ByteRange, Storage
 
 FOLDER_FILES = 1_000
 GROUP_ROWS = 1_024

@@ -16,7 +16,7 @@ from jobs.importing.staging import Staging
 from jobs.importing.table_pieces import piece_numbers, publish_table, write_pieces
 from jobs.importing.table_plan import table_name
 from storage_adapters.errors import TableChanged
-from storage_adapters.tables import Partition
+from storage_adapters.table_storage.contract import Partition
 
 
 def import_table_shard(job: JobContext, staging: Staging, spec: dict[str, Any]) -> dict[str, Any]:

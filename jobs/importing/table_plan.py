@@ -10,7 +10,7 @@ from datacenter.ledger.leases import ShardPlan, Totals
 from jobs.contract import JobContext, Plan
 from jobs.importing.staging import Staging
 from jobs.importing.table_pieces import begin_table
-from storage_adapters.tables import WHOLE_TABLE, Partition, TableName, TableStorage
+from storage_adapters.table_storage.contract import WHOLE_TABLE, Partition, TableName, TableStorage
 
 
 def is_table(source: dict[str, Any]) -> bool:

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from storage_adapters.contract import Buffer
-from storage_adapters.strangers import Spoken
+from storage_adapters.network.protocol_probe import Spoken
+from storage_adapters.object_storage.contract import Buffer
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

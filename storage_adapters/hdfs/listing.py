@@ -4,10 +4,9 @@ import heapq
 from collections.abc import Iterator
 from itertools import islice
 
-from storage_adapters.contract import ObjectInfo
 from storage_adapters.hdfs.client import FileInfo, HdfsClient
-from storage_adapters.hdfs.layout import RESERVED, Layout, is_reserved
-from storage_adapters.hdfs.objects import describe
+from storage_adapters.hdfs.objects import RESERVED, Layout, describe, is_reserved
+from storage_adapters.object_storage.contract import ObjectInfo
 
 NAMES_AT_ONCE = 50_000
 """Entries of one directory that are sorted in memory; a larger directory is read once for each such run, unless it

@@ -1,19 +1,30 @@
 """The native client: Hadoop's own protocol through hdfs-native, without a JVM, with failover between NameNodes."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from io import RawIOBase
 from itertools import islice
+from queue import Empty, SimpleQueue
+from threading import Thread
 from typing import TypeVar
 
 from hdfs_native import Client, FileStatus, FileWriter, WriteOptions
 
-from storage_adapters.contract import Buffer
-from storage_adapters.errors import NotSupported, ObjectChanged, ObjectMissing, StorageError
+from storage_adapters.errors import (
+    ConfigurationInvalid,
+    NotSupported,
+    ObjectChanged,
+    ObjectExists,
+    ObjectMissing,
+    PermissionDenied,
+    StorageError,
+    StorageUnavailable,
+)
 from storage_adapters.hdfs.client import FileInfo
-from storage_adapters.hdfs.deadline import within
-from storage_adapters.hdfs.native_faults import translate_native
-from storage_adapters.strangers import HADOOP, Spoken
+from storage_adapters.hdfs.faults import translate
+from storage_adapters.network.protocol_probe import HADOOP, Spoken
+from storage_adapters.object_storage.contract import Buffer
 
 RPC_PORT = 8020
 NAMES_AT_ONCE = 1000
@@ -135,3 +146,70 @@ def _describe(status: FileStatus) -> FileInfo:
         size_bytes=status.length,
         modified_ms=status.modification_time,
     )
+
+
+ERRORS: Mapping[type[BaseException], type[StorageError]] = {
+    FileNotFoundError: ObjectMissing,
+    FileExistsError: ObjectExists,
+    PermissionError: PermissionDenied,
+    NotImplementedError: NotSupported,
+}
+
+VARIANTS: Mapping[str, type[StorageError]] = {
+    "InvalidArgument": ConfigurationInvalid,
+    "InvalidPath": ConfigurationInvalid,
+    "UrlParseError": ConfigurationInvalid,
+    "XmlParseError": ConfigurationInvalid,
+    "UnsupportedFeature": NotSupported,
+    "UnsupportedErasureCodingPolicy": NotSupported,
+    "SASLError": PermissionDenied,
+    "GSSAPIError": PermissionDenied,
+    "NoSASLMechanism": PermissionDenied,
+    "IsADirectoryError": ObjectMissing,
+}
+"""A RuntimeError holds the Rust error as text, `Variant("detail")`; other variants may pass."""
+
+_REMOTE = re.compile(r'(?:RPCError|FatalRPCError)\("(?P<name>[^"]+)", "(?P<message>.*)', re.DOTALL)
+_VARIANT = re.compile(r'(?P<name>\w+)\("?(?P<message>.*)', re.DOTALL)
+
+
+def translate_native(error: BaseException, path: str | None) -> StorageError:
+    """The storage error for what the library raised; a refusal of the NameNode is read by its Java class."""
+    text = str(error)
+    if remote := _REMOTE.match(text):
+        return translate(remote["name"], remote["message"].rstrip('")'), path)
+    for kind, fault in ERRORS.items():
+        if isinstance(error, kind):
+            return fault(text.partition("\n")[0], key=path)
+    variant = _VARIANT.match(text)
+    fault = VARIANTS.get(variant["name"] if variant else "", StorageUnavailable)
+    return fault(text.partition("\n")[0].partition("\\n")[0] or type(error).__name__, key=path)
+
+
+def within(seconds: float, call: Callable[[], ResultT]) -> ResultT:
+    """What the call returns or raises, if it does so in time.
+
+    hdfs-native tries a dead NameNode again for minutes, and a silent one for ever. A call that was given up
+    goes on in its thread and may still have its effect.
+
+    Raises:
+        StorageUnavailable: it took longer.
+    """
+    answers: SimpleQueue[tuple[ResultT | None, BaseException | None]] = SimpleQueue()
+
+    def run() -> None:
+        try:
+            answers.put((call(), None))
+        except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
+            answers.put((None, error))
+
+    Thread(target=run, name="hdfs-call", daemon=True).start()
+    try:
+        result, error = answers.get(timeout=seconds)
+    except Empty:
+        raise StorageUnavailable(
+            f"HDFS did not answer within {seconds:g} seconds: is it up, and is this the port of its RPC?"
+        ) from None
+    if error is not None:
+        raise error
+    return result  # type: ignore[return-value]  # without an error it is what the call returned

@@ -1,13 +1,16 @@
 """Options of HDFS storages, and what a URL says, as the clients want them."""
 
 import os
+import socket
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from storage_adapters.errors import ConfigurationInvalid
+from storage_adapters.errors import ConfigurationInvalid, StorageError, StorageUnavailable
 from storage_adapters.hdfs.native import RPC_PORT, NativeClient
 from storage_adapters.hdfs.web import WebClient
 from storage_adapters.hdfs.web_faults import WEB_PORT
-from storage_adapters.reach import Reach, check_reach
+from storage_adapters.network.protocol_probe import Spoken, stranger_on
+from storage_adapters.network.reach import Reach, check_reach
 
 DATANODE_PORT = 9864
 _MIB = 1024 * 1024
@@ -120,3 +123,40 @@ def _addresses(servers: str, port: int) -> list[tuple[str, int]]:
             raise ConfigurationInvalid(f"{server!r} is not host:port.")
         found.append((host, int(digits)) if colon else (server, port))
     return found
+
+
+_SECONDS = 5.0
+
+
+def try_addresses(addresses: Sequence[tuple[str, int]], spoken: Spoken | None = None) -> None:
+    """Connect to the first server that lets us, and ask it what it speaks if that is given.
+
+    Raises:
+        ConfigurationInvalid, StorageUnavailable: none does; the detail says why for each. Or it speaks otherwise.
+    """
+    faults: list[StorageError] = []
+    for host, port in addresses:
+        try:
+            with socket.create_connection((host, port), timeout=_SECONDS) as connection:
+                stranger = stranger_on(connection, f"{host}:{port}", spoken) if spoken else ""
+            if not stranger:
+                return
+            faults.append(ConfigurationInvalid(stranger))
+        except socket.gaierror:
+            faults.append(ConfigurationInvalid(f"The name {host!r} is not found: correct the host."))
+        except ConnectionRefusedError:
+            faults.append(
+                StorageUnavailable(
+                    f"{host}:{port} refuses connections: is the server up, and the port right?"
+                )
+            )
+        except TimeoutError:
+            faults.append(
+                StorageUnavailable(
+                    f"{host}:{port} does not answer within {_SECONDS:g} seconds: does a firewall stand between?"
+                )
+            )
+        except OSError as error:
+            faults.append(StorageUnavailable(f"{host}:{port} cannot be reached: {error.strerror or error}."))
+    if faults:
+        raise type(faults[-1])(" ".join(fault.detail for fault in faults))

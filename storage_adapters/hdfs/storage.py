@@ -6,8 +6,27 @@ from dataclasses import replace
 from functools import partial
 from operator import attrgetter
 
-from storage_adapters.batches import cut_batches, run_batches
-from storage_adapters.contract import (
+from storage_adapters.errors import (
+    ConfigurationInvalid,
+    ObjectChanged,
+    ObjectMissing,
+    StorageError,
+)
+from storage_adapters.hdfs.client import HdfsClient
+from storage_adapters.hdfs.filesystem import HdfsFileSystem
+from storage_adapters.hdfs.listing import files_under, list_tree
+from storage_adapters.hdfs.objects import Layout, Objects
+from storage_adapters.hdfs.options import (
+    HdfsOptions,
+    WebHdfsOptions,
+    native_client,
+    split_url,
+    try_addresses,
+    web_client,
+)
+from storage_adapters.hdfs.uploads import Uploads
+from storage_adapters.object_storage.batches import cut_batches, run_batches
+from storage_adapters.object_storage.contract import (
     Buffer,
     ByteRange,
     Capabilities,
@@ -18,26 +37,12 @@ from storage_adapters.contract import (
     Part,
     PendingUpload,
     PutOutcome,
+    failures,
 )
-from storage_adapters.errors import (
-    ConfigurationInvalid,
-    ObjectChanged,
-    ObjectMissing,
-    StorageError,
-)
-from storage_adapters.hdfs.client import HdfsClient
-from storage_adapters.hdfs.filesystem import HdfsFileSystem
-from storage_adapters.hdfs.health import try_addresses
-from storage_adapters.hdfs.layout import Layout
-from storage_adapters.hdfs.listing import files_under, list_tree
-from storage_adapters.hdfs.objects import Objects
-from storage_adapters.hdfs.options import HdfsOptions, WebHdfsOptions, native_client, split_url, web_client
-from storage_adapters.hdfs.uploads import Uploads
-from storage_adapters.health import try_out
-from storage_adapters.keys import check_directory, check_prefix
-from storage_adapters.linkless import Linkless
+from storage_adapters.object_storage.health import try_out
+from storage_adapters.object_storage.keys import check_directory, check_prefix
+from storage_adapters.object_storage.no_presign import Linkless
 from storage_adapters.options import OptionValue, read_options
-from storage_adapters.outcomes import failures
 
 _READS_AT_ONCE = 16
 _BYTES_AT_ONCE = 16 * 1024 * 1024

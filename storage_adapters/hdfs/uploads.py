@@ -5,8 +5,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 
-from storage_adapters.completed import completed_before
-from storage_adapters.contract import Buffer, ObjectInfo, Part, PendingUpload
 from storage_adapters.errors import (
     NotSupported,
     ObjectMissing,
@@ -15,8 +13,9 @@ from storage_adapters.errors import (
     UploadMissing,
 )
 from storage_adapters.hdfs.client import HdfsClient
-from storage_adapters.hdfs.layout import UPLOADS, Layout
-from storage_adapters.hdfs.objects import Objects
+from storage_adapters.hdfs.objects import UPLOADS, Layout, Objects
+from storage_adapters.object_storage.completion import completed_before
+from storage_adapters.object_storage.contract import Buffer, ObjectInfo, Part, PendingUpload
 
 _KEY = "key"
 _PART = "part-"

@@ -9,7 +9,6 @@ import requests
 from hdfs.client import Client, _Request
 from requests.adapters import HTTPAdapter
 
-from storage_adapters.contract import Buffer
 from storage_adapters.errors import (
     AddressRefused,
     ConfigurationInvalid,
@@ -18,12 +17,13 @@ from storage_adapters.errors import (
     ObjectMissing,
     ServerUntrusted,
 )
-from storage_adapters.far_http import FAR_POOLS
 from storage_adapters.hdfs.client import FileInfo
 from storage_adapters.hdfs.decoding import PREFIX, Decoding
 from storage_adapters.hdfs.web_faults import translated
-from storage_adapters.reach import Reach
-from storage_adapters.strangers import Spoken
+from storage_adapters.network.guarded_http import FAR_POOLS
+from storage_adapters.network.protocol_probe import Spoken
+from storage_adapters.network.reach import Reach
+from storage_adapters.object_storage.contract import Buffer
 
 _SOURCES_AT_ONCE = 32  # their names travel in the URL, which servers cut at 8 KiB
 _PIECE_BYTES = 1024 * 1024

@@ -11,7 +11,7 @@ from impala._thrift_gen.TCLIService import ttypes
 from storage_adapters.errors import ColumnUnsupported, QueryInvalid
 from storage_adapters.hive.engines import Engine
 from storage_adapters.hive.session import Session
-from storage_adapters.table_source import Source
+from storage_adapters.table_storage.source import Source
 
 TYPES: Mapping[str, pa.DataType] = {
     "boolean": pa.bool_(),

@@ -6,7 +6,7 @@ from storage_adapters.hive.options import HiveOptions
 from storage_adapters.hive.staging import PREFIX
 from storage_adapters.hive.storage import HiveStorage
 from storage_adapters.options import OptionValue
-from storage_adapters.table_urls import ServerFileSystem
+from storage_adapters.table_storage.urls import ServerFileSystem
 
 
 class HiveFileSystem(ServerFileSystem):

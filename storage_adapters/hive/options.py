@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 
 from storage_adapters.errors import ConfigurationInvalid
-from storage_adapters.reach import Reach, check_reach
-from storage_adapters.strangers import Spoken
+from storage_adapters.network.protocol_probe import Spoken
+from storage_adapters.network.reach import Reach, check_reach
 
 EXAMPLE = "hive://user@host:10000"
 LOGINS = ("plain", "ldap", "nosasl")

@@ -14,15 +14,15 @@ from uuid import uuid4
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from storage_adapters.batches import run_batches
-from storage_adapters.contract import Storage
 from storage_adapters.errors import ObjectMissing, PermissionDenied, StorageError, TableChanged
+from storage_adapters.hive.catalog import quote_name
 from storage_adapters.hive.columns import Column, schema_of
-from storage_adapters.hive.names import quote_name
 from storage_adapters.hive.rows import as_field
 from storage_adapters.hive.session import Session
 from storage_adapters.hive.staging import Staging, as_options
-from storage_adapters.table_source import Source
+from storage_adapters.object_storage.batches import run_batches
+from storage_adapters.object_storage.contract import Storage
+from storage_adapters.table_storage.source import Source
 
 DIRECTORY_PREFIX = "datacenter-pushdown-"
 ABANDONED_AFTER = timedelta(days=7)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from storage_adapters.text_columns import decode
+from storage_adapters.table_storage.text_columns import decode
 
 _WIRE: Mapping[str, pa.DataType] = {
     "boolVal": pa.bool_(),

@@ -19,7 +19,7 @@ from storage_adapters.hive.faults import fault_of, translate, translated
 from storage_adapters.hive.options import HiveOptions
 from storage_adapters.hive.rows import wire_array
 from storage_adapters.hive.transport import SocketTransport, open_transport
-from storage_adapters.waiting import Check, always_wanted
+from storage_adapters.network.waiting import Check, always_wanted
 
 PROTOCOL = ttypes.TProtocolVersion.HIVE_CLI_SERVICE_PROTOCOL_V6
 """Of Hive 0.13: the first that sends columns."""

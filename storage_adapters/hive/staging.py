@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from storage_adapters.contract import Storage
 from storage_adapters.errors import ConfigurationInvalid
 from storage_adapters.hive.options import HiveOptions
+from storage_adapters.network.reach import Reach
+from storage_adapters.object_storage.contract import Storage
 from storage_adapters.options import OptionValue
-from storage_adapters.reach import Reach
 from storage_adapters.registry import WITH_REACH, open_storage
 
 PREFIX = "staging_"

@@ -6,25 +6,29 @@ from typing import NoReturn
 
 import pyarrow as pa
 
-from storage_adapters.contract import Health
 from storage_adapters.errors import NotSupported, QueryLimit, StorageError
 from storage_adapters.hive import catalog
 from storage_adapters.hive.columns import Column, probe, schema_of
 from storage_adapters.hive.faults import may_be_a_stranger
 from storage_adapters.hive.options import EXAMPLE, SPOKEN, HiveOptions
-from storage_adapters.hive.partitions import where_in_partition
 from storage_adapters.hive.pushdown import read_pushed_down
-from storage_adapters.hive.queries import query_source
-from storage_adapters.hive.reading import stream
+from storage_adapters.hive.reading import query_source, stream, where_in_partition
 from storage_adapters.hive.session import Session, connected
 from storage_adapters.hive.staging import PREFIX, Staging, as_options, open_staging
+from storage_adapters.network.protocol_probe import stranger_at
+from storage_adapters.network.waiting import Check, always_wanted
+from storage_adapters.object_storage.contract import Health
 from storage_adapters.options import OptionValue, read_options
-from storage_adapters.strangers import stranger_at
-from storage_adapters.table_filesystem import TableFileSystem
-from storage_adapters.table_source import Source
-from storage_adapters.table_urls import server_of
-from storage_adapters.tables import WHOLE_TABLE, Partition, TableCapabilities, TableInfo, TableName
-from storage_adapters.waiting import Check, always_wanted
+from storage_adapters.table_storage.contract import (
+    WHOLE_TABLE,
+    Partition,
+    TableCapabilities,
+    TableInfo,
+    TableName,
+)
+from storage_adapters.table_storage.filesystem import TableFileSystem
+from storage_adapters.table_storage.source import Source
+from storage_adapters.table_storage.urls import server_of
 
 ONE_ROW = "SELECT 1 AS datacenter_check"
 ELSEWHERE = (

@@ -9,9 +9,9 @@ from thrift_sasl import TSaslClientTransport
 
 from storage_adapters.errors import ServerUntrusted
 from storage_adapters.hive.options import HiveOptions
-from storage_adapters.reach import Reach, refuse_near
-from storage_adapters.tls import tls_context
-from storage_adapters.waiting import Check, always_wanted, receive
+from storage_adapters.network.reach import Reach, refuse_near
+from storage_adapters.network.tls import tls_context
+from storage_adapters.network.waiting import Check, always_wanted, receive
 
 _READ_BYTES = 1024 * 1024
 _LONGEST_BYTES = 1024 * 1024 * 1024

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from threading import RLock
 
-from storage_adapters.contract import ObjectInfo, PendingUpload
 from storage_adapters.errors import ObjectMissing, StorageError
+from storage_adapters.object_storage.contract import ObjectInfo, PendingUpload
 
 Fault = Callable[[str, str], StorageError | None]
 """Given the operation's name and the key, the error to raise or report, or nothing."""

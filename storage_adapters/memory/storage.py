@@ -6,7 +6,16 @@ from datetime import UTC, datetime
 from typing import ClassVar
 from uuid import uuid4
 
-from storage_adapters.contract import (
+from storage_adapters.errors import (
+    ObjectChanged,
+    ObjectExists,
+    StorageError,
+    UploadInvalid,
+    UploadMissing,
+)
+from storage_adapters.memory.filesystem import MemoryFileSystem
+from storage_adapters.memory.state import Fault, MemoryState, Upload
+from storage_adapters.object_storage.contract import (
     Buffer,
     ByteRange,
     Capabilities,
@@ -17,20 +26,11 @@ from storage_adapters.contract import (
     Part,
     PendingUpload,
     PutOutcome,
+    failures,
 )
-from storage_adapters.errors import (
-    ObjectChanged,
-    ObjectExists,
-    StorageError,
-    UploadInvalid,
-    UploadMissing,
-)
-from storage_adapters.keys import check_directory, check_key, check_prefix
-from storage_adapters.linkless import Linkless
-from storage_adapters.memory.filesystem import MemoryFileSystem
-from storage_adapters.memory.state import Fault, MemoryState, Upload
+from storage_adapters.object_storage.keys import check_directory, check_key, check_prefix
+from storage_adapters.object_storage.no_presign import Linkless
 from storage_adapters.options import OptionValue, read_options
-from storage_adapters.outcomes import failures
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -3,11 +3,38 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from storage_adapters.errors import TableMissing
+from storage_adapters.errors import NameInvalid, TableMissing
 from storage_adapters.mysql.connection import Connection, fetch
-from storage_adapters.mysql.names import STAGING_PREFIX, SYSTEM_DATABASES, quote_table
-from storage_adapters.table_source import Source
-from storage_adapters.tables import TableInfo, TableName
+from storage_adapters.table_storage.contract import TableInfo, TableName
+from storage_adapters.table_storage.source import Source
+
+STAGING_PREFIX = "datacenter_staging_"
+"""How tables begin that are not published yet; they are never listed."""
+
+SYSTEM_DATABASES = frozenset({"information_schema", "mysql", "performance_schema", "sys"})
+
+_MAX_CHARACTERS = 64
+
+
+def quote_name(name: str) -> str:
+    """The name between backticks, whatever it holds.
+
+    Raises:
+        NameInvalid: the server cannot have it.
+    Source: MySQL and MariaDB take 1 to 64 characters of U+0001 to U+FFFF, the last one not a space.
+    """
+    if not 1 <= len(name) <= _MAX_CHARACTERS:
+        raise NameInvalid(f"A name has 1 to {_MAX_CHARACTERS} characters: {name[:80]!r}")
+    if name.endswith(" ") or any(not 0 < ord(character) <= 0xFFFF for character in name):
+        raise NameInvalid(f"A name has no NUL, no emoji and no space at its end: {name!r}")
+    if any(0xD800 <= ord(character) <= 0xDFFF for character in name):
+        raise NameInvalid(f"A name is valid Unicode: {name!r}")
+    return f"`{name.replace('`', '``')}`"
+
+
+def quote_table(table: TableName) -> str:
+    """Database and table, quoted. Raises: NameInvalid."""
+    return f"{quote_name(table.database)}.{quote_name(table.table)}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

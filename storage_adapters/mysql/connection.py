@@ -1,5 +1,6 @@
 """Connections: to the server with every guard on, gone when the block ends."""
 
+import io
 import socket
 import ssl
 from collections.abc import Iterator
@@ -10,12 +11,11 @@ from typing import Any, TypeAlias
 import pymysql
 from pymysql.constants import CR
 
-from storage_adapters.mysql.answers import listen
 from storage_adapters.mysql.faults import translated
 from storage_adapters.mysql.options import MysqlOptions
-from storage_adapters.reach import Reach, refuse_near
-from storage_adapters.tls import any_certificate, tls_context
-from storage_adapters.waiting import Check, always_wanted
+from storage_adapters.network.reach import Reach, refuse_near
+from storage_adapters.network.tls import any_certificate, tls_context
+from storage_adapters.network.waiting import Check, always_wanted, receive
 
 Connection: TypeAlias = "pymysql.Connection[Any]"
 
@@ -159,3 +159,37 @@ def _tls(options: MysqlOptions) -> ssl.SSLContext | None:
     return tls_context(
         options.tls, ca=options.tls_ca, certificate=options.tls_certificate, key=options.tls_key
     )
+
+
+class Answers(io.RawIOBase):
+    """The bytes of a connection, as PyMySQL reads them."""
+
+    def __init__(self, connection: socket.socket, *, seconds: float, check: Check) -> None:
+        self._socket = connection
+        self._seconds = seconds
+        self._check = check
+        self.left_open = False
+        """Whether the wait for an answer was given up, while the server may go on."""
+
+    def readable(self) -> bool:
+        """Always."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """See `io.RawIOBase`. Raises: OSError, and whatever the check does."""
+        try:
+            data = receive(self._socket, len(buffer), seconds=self._seconds, check=self._check)
+        except BaseException as error:
+            # A connection that broke was ended by the server, or there is none.
+            self.left_open = isinstance(error, TimeoutError) or not isinstance(error, OSError)
+            raise
+        buffer[: len(data)] = data
+        return len(data)
+
+
+def listen(connection: Any, *, seconds: float, check: Check) -> Answers:
+    """Let a connection of PyMySQL's, of which nothing is read ahead, wait so from now on."""
+    answers = Answers(connection._sock, seconds=seconds, check=check)
+    connection._rfile.close()
+    connection._rfile = io.BufferedReader(answers)
+    return answers

@@ -6,7 +6,7 @@ from typing import Any
 import pyarrow as pa
 
 from storage_adapters.errors import ColumnUnsupported
-from storage_adapters.mysql.names import quote_name
+from storage_adapters.mysql.catalog import quote_name
 
 _FIXED_MAX_BYTES = 255
 _DECIMAL_MAX_DIGITS = 65

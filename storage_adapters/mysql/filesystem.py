@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from storage_adapters.mysql.options import MysqlOptions
 from storage_adapters.mysql.storage import MysqlStorage
 from storage_adapters.options import OptionValue, read_options
-from storage_adapters.table_urls import ServerFileSystem
+from storage_adapters.table_storage.urls import ServerFileSystem
 
 
 class MysqlFileSystem(ServerFileSystem):

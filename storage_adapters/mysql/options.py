@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from storage_adapters.errors import ConfigurationInvalid
+from storage_adapters.network.protocol_probe import MYSQL, Spoken
+from storage_adapters.network.reach import Reach, check_reach
 from storage_adapters.options import OptionValue, read_options
-from storage_adapters.reach import Reach, check_reach
-from storage_adapters.strangers import MYSQL, Spoken
-from storage_adapters.table_urls import server_of
+from storage_adapters.table_storage.urls import server_of
 
 EXAMPLE = "mysql://user@host:3306"
 SPOKEN = Spoken(protocol=MYSQL, usual_port=3306)

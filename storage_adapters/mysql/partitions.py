@@ -6,11 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from storage_adapters.errors import TableChanged
-from storage_adapters.mysql.catalog import KeyColumn
+from storage_adapters.mysql.catalog import KeyColumn, quote_name
 from storage_adapters.mysql.connection import Connection, fetch
-from storage_adapters.mysql.names import quote_name
-from storage_adapters.table_source import Source
-from storage_adapters.tables import WHOLE_TABLE, Partition
+from storage_adapters.table_storage.contract import WHOLE_TABLE, Partition
+from storage_adapters.table_storage.source import Source
 
 _NUMBER = re.compile(rb"-?[0-9]+(\.[0-9]+)?")
 _DATE = re.compile(rb"[0-9: .-]+")

@@ -7,10 +7,9 @@ import numpy as np
 import pyarrow as pa
 
 from storage_adapters.errors import TableChanged, ValueUnsupported
-from storage_adapters.mysql.catalog import KeyColumn
+from storage_adapters.mysql.catalog import KeyColumn, quote_name, quote_table
 from storage_adapters.mysql.connection import Connection, execute, fetch
-from storage_adapters.mysql.names import quote_name, quote_table
-from storage_adapters.tables import MAX_PART, Partition, TableName
+from storage_adapters.table_storage.contract import MAX_PART, Partition, TableName
 
 PART_COLUMN = "datacenter_part"
 ROW_COLUMN = "datacenter_row"

@@ -1,16 +1,22 @@
 """Reading: the rows of a table or a query as record batches, as the server sends them."""
 
 from collections.abc import Iterator
+from struct import Struct
+from typing import Any
 
 import pyarrow as pa
+from pymysql.constants import COMMAND
+from pymysql.protocol import FieldDescriptorPacket
 
-from storage_adapters.mysql.columns import read_columns
+from storage_adapters.errors import ServerUntrusted
+from storage_adapters.mysql.catalog import quote_name
+from storage_adapters.mysql.columns import ServerField, read_columns
 from storage_adapters.mysql.connection import Connection, execute, result_of
-from storage_adapters.mysql.names import quote_name
-from storage_adapters.mysql.statements import execute_select, prepare_select
+from storage_adapters.mysql.faults import FILE_REFUSED
 from storage_adapters.mysql.values import decode_rows
 from storage_adapters.mysql.wire import read_blocks
-from storage_adapters.table_source import Source
+from storage_adapters.table_storage.query_guard import Dialect, one_select
+from storage_adapters.table_storage.source import Source
 
 SNAPSHOT = "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY"
 """InnoDB then shows the table as it is now, however long the reading takes; other engines show what they have."""
@@ -53,3 +59,87 @@ def stream(
         yield pa.RecordBatch.from_arrays(decode_rows(source.title, schema, sent, block), schema=schema)
     if empty:
         yield pa.RecordBatch.from_pylist([], schema=schema)
+
+
+MYSQL = Dialect(
+    comment=r"/\*.*?\*/ | \#[^\n]* | --(?=[\s\x00-\x20]|\Z)[^\n]*",
+    refused={
+        r"/\*M?!": "a comment that the server would run: /*! … */",
+        r"\?": "a ?, which stands for a value that nobody gives",
+    },
+    forbidden={
+        "INTO": "writes elsewhere than to the dataset",
+        "LOAD_FILE": "reads files of the server",
+        **dict.fromkeys(("GET_LOCK", "RELEASE_LOCK", "RELEASE_ALL_LOCKS"), "takes a lock"),
+        "SLEEP": "waits for nothing",
+        **dict.fromkeys(
+            (
+                *("MASTER_GTID_WAIT", "MASTER_POS_WAIT", "SOURCE_POS_WAIT"),
+                *("WAIT_FOR_EXECUTED_GTID_SET", "WAIT_UNTIL_SQL_THREAD_AFTER_GTIDS"),
+            ),
+            "waits for another server",
+        ),
+        "BENCHMARK": "works for nothing",
+    },
+    locking={"UPDATE": "FOR", "SHARE": "FOR", "MODE": "SHARE"},
+)
+"""The server's own rules under our sql_mode: no ANSI_QUOTES, backslashes escape. The session is read-only besides,
+and takes one statement at a time."""
+
+
+def query_source(query: str) -> Source:
+    """The query as a table to select from. Raises: QueryInvalid."""
+    return Source(title="the query", sql=f"({one_select(query, MYSQL)}\n) AS `query`")
+
+
+_PREPARED = Struct("<xIHH")
+"""The answer's zero, the statement's number, and how many columns and parameters it has."""
+
+_EXECUTE = Struct("<IBI")
+"""The statement's number, the kind of cursor, and how often, which is always once."""
+_NO_CURSOR = 0
+
+
+def execute_select(connection: Connection, statement: str, *, columns: int) -> list[ServerField]:
+    """Execute a SELECT of so many columns and return them as the server describes them; its rows are then there for `read_blocks`, before anything else is sent.
+
+    The server keeps the prepared statement as long as the connection.
+
+    Raises:
+        pymysql.Error: the server refuses the statement.
+        ServerUntrusted: it answers with anything but rows.
+    """
+    number, prepared = _prepare(connection, statement)
+    if len(prepared) != columns:
+        raise ServerUntrusted("The server prepared another statement than the SELECT.")
+    talk: Any = connection
+    talk._execute_command(COMMAND.COM_STMT_EXECUTE, _EXECUTE.pack(number, _NO_CURSOR, 1))
+    talk._read_query_result(unbuffered=True)
+    result = result_of(connection)
+    if not result.unbuffered_active or len(result.fields) != columns:
+        raise ServerUntrusted("The server answered a SELECT without its columns.")
+    fields: list[ServerField] = result.fields
+    return fields
+
+
+def prepare_select(connection: Connection, statement: str) -> list[ServerField]:
+    """The columns of a SELECT as the server describes them, who does not run it. Raises as `execute_select`."""
+    return _prepare(connection, statement)[1]
+
+
+def _prepare(connection: Connection, statement: str) -> tuple[int, list[ServerField]]:
+    """The number and the columns of a statement without parameters."""
+    talk: Any = connection
+    talk._execute_command(COMMAND.COM_STMT_PREPARE, statement)
+    answer = talk._read_packet()
+    if answer.is_load_local_packet():
+        raise ServerUntrusted(FILE_REFUSED)
+    described = answer.get_all_data()
+    if not answer.is_ok_packet() or len(described) < _PREPARED.size:
+        raise ServerUntrusted("The server answered a SELECT without preparing it.")
+    number, columns, parameters = _PREPARED.unpack_from(described)
+    if parameters or not columns:
+        raise ServerUntrusted("The server prepared another statement than the SELECT.")
+    fields = [talk._read_packet(FieldDescriptorPacket) for _ in range(columns)]
+    talk._read_packet()  # it ends them
+    return number, fields

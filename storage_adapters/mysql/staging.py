@@ -1,7 +1,7 @@
 """Staging: the tables that gather the rows of a write, under names that its id alone tells."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from secrets import token_hex
@@ -14,16 +14,21 @@ from storage_adapters.errors import (
     ColumnUnsupported,
     NameInvalid,
     NotSupported,
+    TableExists,
     TableMissing,
     UploadMissing,
 )
-from storage_adapters.mysql.catalog import comment_of, has_table, list_databases
+from storage_adapters.mysql.catalog import STAGING_PREFIX, comment_of, has_table, list_databases, quote_table
 from storage_adapters.mysql.connection import Connection, execute, fetch
 from storage_adapters.mysql.definitions import define_columns
-from storage_adapters.mysql.dropping import drop
-from storage_adapters.mysql.names import STAGING_PREFIX, quote_table
-from storage_adapters.mysql.pieces import KEY_COLUMNS
-from storage_adapters.tables import TableName
+from storage_adapters.mysql.pieces import (
+    HIDDEN_KEY,
+    KEY_COLUMNS,
+    keep_pieces,
+    key_of_pieces,
+    remove_passing_key,
+)
+from storage_adapters.table_storage.contract import TableName
 
 ABANDONED_AFTER = timedelta(days=7)
 """A staging table that has not been changed for so long belongs to a writer that was killed."""
@@ -120,3 +125,88 @@ def _remove_abandoned(connection: Connection, database: str) -> None:
 
 def _comment(write_id: str) -> str:
     return f"datacenter write {write_id}"
+
+
+def drop(connection: Connection, table: TableName) -> None:
+    """Drop the table, or the view; missing counts as dropped."""
+    kind = fetch(
+        connection,
+        "SELECT TABLE_TYPE, TABLE_NAME FROM information_schema.TABLES"
+        " WHERE TABLE_SCHEMA = %s AND TABLE_NAME = %s",
+        (table.database, table.table),
+    )
+    for table_type, name in kind:
+        if name == table.table:
+            word = "VIEW" if table_type == "VIEW" else "TABLE"
+            execute(connection, f"DROP {word} IF EXISTS {quote_table(table)}")
+
+
+_MOVED_ON = (ER.NO_SUCH_TABLE, ER.CANT_DROP_FIELD_OR_KEY, ER.BAD_FIELD_ERROR)
+"""What a step meets when somebody else took it at the same moment."""
+
+_STEPS = 3
+"""Sealing, removing the key, renaming: so often at most somebody else can be faster."""
+
+
+def publish(
+    connection: Connection, table: TableName, write_id: str, *, parts: Iterable[int] | None, replace: bool
+) -> None:
+    """Give the staging table its name, with the rows of these pieces only if any are told. Published already: nothing is done.
+
+    Killed in between it goes on where it was when it is called again.
+
+    Raises:
+        TableExists: and not `replace`. UploadMissing.
+    """
+    counted = None if parts is None else set(parts)
+    for steps_left in reversed(range(_STEPS + 1)):
+        try:
+            if not is_published(connection, table, write_id):
+                _publish(connection, table, write_id, counted, replace=replace)
+            return
+        except pymysql.Error as error:
+            if error.args[0] not in _MOVED_ON or not steps_left:
+                raise
+        except (TableExists, UploadMissing):
+            if not is_published(connection, table, write_id):
+                raise
+
+
+def _publish(
+    connection: Connection, table: TableName, write_id: str, counted: set[int] | None, *, replace: bool
+) -> None:
+    sealed = _seal(connection, table, write_id, replace=replace)
+    key = key_of_pieces(connection, sealed)
+    if key is not None and counted is not None:
+        keep_pieces(connection, sealed, counted)
+    if key is not None and key != HIDDEN_KEY:
+        remove_passing_key(connection, sealed)
+    _rename(connection, sealed, table, replace=replace)
+
+
+def _seal(connection: Connection, table: TableName, write_id: str, *, replace: bool) -> TableName:
+    """Rename the staging table so that no writer finds it any more. Those who are writing to it are waited for.
+
+    Without this an attempt that does not count could write between the deletion of its rows and the publishing.
+    """
+    staging, sealed = staging_name(table, write_id), sealed_name(table, write_id)
+    is_open = has_table(connection, staging)
+    is_sealed = has_table(connection, sealed)  # in this order: it may be sealed between the two
+    if not is_open and not is_sealed:
+        raise UploadMissing(f"There is no write {write_id!r} of {table}.", key=str(table))
+    if not replace and has_table(connection, table):
+        raise TableExists(f"The table {table} exists already.", key=str(table))
+    if not is_sealed:
+        execute(connection, f"RENAME TABLE {quote_table(staging)} TO {quote_table(sealed)}")
+    return sealed
+
+
+def _rename(connection: Connection, sealed: TableName, table: TableName, *, replace: bool) -> None:
+    rename = f"{quote_table(sealed)} TO {quote_table(table)}"
+    if not (replace and has_table(connection, table)):
+        execute(connection, f"RENAME TABLE {rename}")
+        return
+    old = TableName(database=table.database, table=f"{STAGING_PREFIX}{new_write_id()}")
+    # Both names change at once: a reader finds the old table or the new one, never none.
+    execute(connection, f"RENAME TABLE {quote_table(table)} TO {quote_table(old)}, {rename}")
+    execute(connection, f"DROP TABLE IF EXISTS {quote_table(old)}")

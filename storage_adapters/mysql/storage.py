@@ -5,7 +5,6 @@ from contextlib import AbstractContextManager
 
 import pyarrow as pa
 
-from storage_adapters.contract import Health
 from storage_adapters.errors import (
     ColumnUnsupported,
     PermissionDenied,
@@ -14,18 +13,17 @@ from storage_adapters.errors import (
 )
 from storage_adapters.mysql import catalog, pieces, staging, writing
 from storage_adapters.mysql.connection import Connection, connected, execute, fetch, server_version
-from storage_adapters.mysql.dropping import drop
 from storage_adapters.mysql.faults import may_be_a_stranger
 from storage_adapters.mysql.options import SPOKEN, MysqlOptions, options_from_url
 from storage_adapters.mysql.partitions import KeyRange, cut_table, where_in_range
-from storage_adapters.mysql.publishing import publish
-from storage_adapters.mysql.queries import query_source
-from storage_adapters.mysql.reading import begin_snapshot, probe, probe_query, stream
+from storage_adapters.mysql.reading import begin_snapshot, probe, probe_query, query_source, stream
+from storage_adapters.mysql.staging import drop, publish
+from storage_adapters.network.protocol_probe import stranger_at
+from storage_adapters.network.waiting import Check, always_wanted
+from storage_adapters.object_storage.contract import Health
 from storage_adapters.options import OptionValue
-from storage_adapters.strangers import stranger_at
-from storage_adapters.table_filesystem import TableFileSystem
-from storage_adapters.tables import Partition, TableCapabilities, TableInfo, TableName
-from storage_adapters.waiting import Check, always_wanted
+from storage_adapters.table_storage.contract import Partition, TableCapabilities, TableInfo, TableName
+from storage_adapters.table_storage.filesystem import TableFileSystem
 
 
 class MysqlStorage:

@@ -6,6 +6,7 @@ Source: https://mariadb.com/kb/en/resultset-row/
 """
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -14,12 +15,163 @@ from numpy.typing import NDArray
 from pymysql.constants import FIELD_TYPE, FLAG
 
 from storage_adapters.errors import ServerUntrusted
-from storage_adapters.mysql.byte_strings import cut_bits, cut_bytes
 from storage_adapters.mysql.columns import ServerField
-from storage_adapters.mysql.moments import cut_dates, cut_moments, cut_times
-from storage_adapters.mysql.places import Cut, Places, Sizes
-from storage_adapters.mysql.wire import Block
-from storage_adapters.text_columns import decode, naming
+from storage_adapters.mysql.wire import Block, Cut, Places, Sizes
+from storage_adapters.table_storage.text_columns import decode, naming
+
+_MOST_SHORT_BYTES = 2**31 - 1
+
+_SHORT = 0xFB
+"""A first byte below this is the length itself."""
+_WIDE = {0xFC: 2, 0xFD: 3, 0xFE: 8}
+"""How many bytes of length follow any other."""
+
+_LONGEST_BITS = 8
+_BIG_ENDIAN = np.dtype(">u8")
+
+
+def cut_bytes(places: Places) -> tuple["pa.Array[Any]", Sizes]:
+    """The values as Arrow's `binary`."""
+    heads, sizes = _measure(places)
+    begins = places.begins + heads
+    ends = begins + sizes
+    if (ends > len(places.data)).any():
+        raise ServerUntrusted("The server sent a value that ends behind all rows.")
+    return _gather(places, begins, ends), heads + sizes
+
+
+def cut_bits(places: Places) -> tuple["pa.Array[Any]", Sizes]:
+    """The values of BIT(n) as `uint64`; all are of one length, the highest bits first."""
+    sizes = places.first_bytes()
+    if sizes.max() > _LONGEST_BITS:
+        raise ServerUntrusted("The server sent more bits than a column has.")
+    numbers = places.records(_BIG_ENDIAN, after=1).astype(np.uint64)
+    spare = 8 * (_LONGEST_BITS - sizes.astype(np.uint64))
+    return places.array(numbers >> spare), sizes.astype(np.int64) + 1
+
+
+def _measure(places: Places) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """How many bytes tell the length of each value, and the length; zero where it is NULL."""
+    first = places.first_bytes()
+    sizes = first.astype(np.int64)
+    heads = np.ones_like(sizes)
+    if first.max() >= _SHORT:
+        for mark, width in _WIDE.items():
+            rows = np.flatnonzero(first == mark)
+            if not len(rows):
+                continue
+            digits = places.data[places.begins[rows][:, None] + np.arange(1, width + 1)].astype(np.int64)
+            sizes[rows] = (digits << (8 * np.arange(width))).sum(axis=1)
+            heads[rows] += width
+        if np.isin(first, (0xFB, 0xFF)).any() or (sizes < 0).any() or (sizes > len(places.data)).any():
+            raise ServerUntrusted("The server sent a value of impossible length.")
+    return heads, sizes
+
+
+def _gather(places: Places, begins: NDArray[np.int64], ends: NDArray[np.int64]) -> "pa.Array[Any]":
+    """The values as an Arrow array of their own bytes.
+
+    Arrow sees the block as values and the gaps between them in turn, without a copy, and takes every other one.
+    """
+    # Offsets of 32 bits where they can tell, which is nearly always: they need no second look.
+    is_short = len(places.data) <= _MOST_SHORT_BYTES
+    edges = np.empty(2 * len(begins), np.int32 if is_short else np.int64)
+    edges[0::2] = begins
+    edges[1::2] = ends
+    buffers: list[Any] = [None, pa.py_buffer(edges.data), pa.py_buffer(places.data.data)]
+    kind = pa.binary() if is_short else pa.large_binary()
+    runs: Any = pa.Array.from_buffers(kind, len(edges) - 1, buffers)
+    values: pa.Array[Any] = runs.take(places.array(np.arange(0, len(edges), 2))).cast(pa.binary())
+    return values
+
+
+_DAY_SECONDS = 24 * 60 * 60
+_SECOND_MICROS = 1_000_000
+_LAST_YEAR = 9999
+
+_CLOCK = [("hour", "u1"), ("minute", "u1"), ("second", "u1"), ("micros", "<u4")]
+_MOMENT = np.dtype([("size", "u1"), ("year", "<u2"), ("month", "u1"), ("day", "u1"), *_CLOCK])
+_MOMENT_SIZES = (0, 4, 7, 11)
+_TIME = np.dtype([("size", "u1"), ("is_negative", "u1"), ("days", "<u4"), *_CLOCK])
+_TIME_SIZES = (0, 8, 12)
+
+
+def cut_dates(places: Places) -> tuple["pa.Array[Any]", Sizes]:
+    """DATE as `date32`."""
+    moments, sizes = _read(places, _MOMENT, _MOMENT_SIZES)
+    return places.array(_days(places, moments).astype(np.int32)).view(pa.date32()), sizes
+
+
+def cut_moments(kind: pa.DataType) -> Cut:
+    """What reads DATETIME and TIMESTAMP as timestamps of the kind, which are of microseconds."""
+
+    def cut(places: Places) -> tuple["pa.Array[Any]", Sizes]:
+        moments, sizes = _read(places, _MOMENT, _MOMENT_SIZES)
+        micros = _days(places, moments) * (_DAY_SECONDS * _SECOND_MICROS) + _clock_micros(moments)
+        return places.array(micros).view(kind), sizes
+
+    return cut
+
+
+def cut_times(places: Places) -> tuple["pa.Array[Any]", Sizes]:
+    """TIME as `time64`; one beyond a day or below zero, which the server has, is no time of day."""
+    times, sizes = _read(places, _TIME, _TIME_SIZES)
+    outside = (times["is_negative"] > 0) | (times["days"] > 0)
+    if outside.any():
+        time = times[outside][0]
+        sign, hours = "-" if time["is_negative"] else "", 24 * int(time["days"]) + int(time["hour"])
+        raise pa.ArrowInvalid(f"'{sign}{hours:02}:{time['minute']:02}:{time['second']:02}' is no time of day")
+    return places.array(_clock_micros(times)).view(pa.time64("us")), sizes
+
+
+def _read(
+    places: Places, kind: "np.dtype[Any]", legal: tuple[int, ...]
+) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """The fields at each place, zero where they are left out, and how many bytes they take."""
+    records = places.records(kind)
+    sizes = records["size"]
+    if not np.isin(sizes, legal).all():
+        raise ServerUntrusted("The server sent a date or a time of impossible length.")
+    if sizes.min() < legal[-1]:
+        records.view(np.uint8).reshape(-1, kind.itemsize)[:] &= _kept(kind.itemsize)[sizes]
+    return records, sizes.astype(np.int64) + 1
+
+
+@cache
+def _kept(width: int) -> NDArray[np.uint8]:
+    """For each length, the bytes of a record of that width that are its own, the length among them."""
+    return np.where(np.arange(width) <= np.arange(width)[:, None], 0xFF, 0).astype(np.uint8)
+
+
+def _clock_micros(records: NDArray[Any]) -> NDArray[np.int64]:
+    """The time of day in microseconds. Raises: ServerUntrusted: it is none."""
+    hours, minutes, seconds, micros = (records[name].astype(np.int64) for name, _ in _CLOCK)
+    if hours.max() > 23 or minutes.max() > 59 or seconds.max() > 59 or micros.max() >= _SECOND_MICROS:
+        raise ServerUntrusted("The server sent a time that is none.")
+    return ((hours * 60 + minutes) * 60 + seconds) * _SECOND_MICROS + micros
+
+
+def _days(places: Places, moments: NDArray[Any]) -> NDArray[np.int64]:
+    """The days since 1970, whatever where it is NULL. Raises: ArrowInvalid: the calendar has no such day."""
+    years, months, days = (moments[name].astype(np.int64) for name in ("year", "month", "day"))
+    exists = (months >= 1) & (months <= 12) & (years <= _LAST_YEAR)
+    number = np.where(exists, years * 12 + months - 1, 0)
+    first = _first_days()[number]
+    exists &= (days >= 1) & (days <= _first_days()[number + 1] - first)
+    if places.missing is not None:
+        exists |= places.missing
+    if not exists.all():
+        row = int(np.argmin(exists))
+        raise pa.ArrowInvalid(f"'{years[row]:04}-{months[row]:02}-{days[row]:02}' is no day of the calendar")
+    return first + days - 1
+
+
+@cache
+def _first_days() -> NDArray[np.int64]:
+    """The first day of each month from the year 0 on, counted from 1970, and that after the last month."""
+    months = np.arange(12 * (_LAST_YEAR + 1) + 1) - 12 * 1970
+    return months.astype("datetime64[M]").astype("datetime64[D]").astype(np.int64)
+
 
 _BITS_BEFORE = 2
 """Bits of the bitmap that belong to no column."""

@@ -1,13 +1,12 @@
 """Bulk: one batch of puts, reads or deletes in one thread, with an outcome for each."""
 
-from storage_adapters.contract import ByteRange, DeleteOutcome, NewObject, PutOutcome
 from storage_adapters.errors import StorageError
 from storage_adapters.nas.clearing import as_text
-from storage_adapters.nas.directories import Directories
+from storage_adapters.nas.directories import Directories, split_key
 from storage_adapters.nas.faults import translate, translate_write
-from storage_adapters.nas.layout import split_key
 from storage_adapters.nas.objects import read_object, remove_file
 from storage_adapters.nas.staging import Staging
+from storage_adapters.object_storage.contract import ByteRange, DeleteOutcome, NewObject, PutOutcome
 
 
 def put_batch(root: str, batch: list[NewObject]) -> list[PutOutcome]:

@@ -4,11 +4,10 @@ import os
 import stat
 from datetime import UTC, datetime
 
-from storage_adapters.contract import ByteRange, ObjectInfo
 from storage_adapters.errors import ObjectChanged, ObjectMissing
-from storage_adapters.nas.directories import Directories
+from storage_adapters.nas.directories import Directories, split_key
 from storage_adapters.nas.faults import translate_read
-from storage_adapters.nas.layout import split_key
+from storage_adapters.object_storage.contract import ByteRange, ObjectInfo
 
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK  # a FIFO must not block the reader
 

@@ -8,8 +8,18 @@ from dataclasses import dataclass
 from functools import partial
 from operator import attrgetter
 
-from storage_adapters.batches import cut_batches, run_batches
-from storage_adapters.contract import (
+from storage_adapters.errors import ConfigurationInvalid, StorageError
+from storage_adapters.nas import uploads
+from storage_adapters.nas.bulk import clear_batch, delete_batch, put_batch, read_batch
+from storage_adapters.nas.clearing import files_under, remove_directories
+from storage_adapters.nas.directories import STAGING, Directories, split_key
+from storage_adapters.nas.faults import translate, translated
+from storage_adapters.nas.filesystem import NasFileSystem
+from storage_adapters.nas.listing import list_tree
+from storage_adapters.nas.objects import stat_object
+from storage_adapters.nas.staging import Staging
+from storage_adapters.object_storage.batches import cut_batches, run_batches
+from storage_adapters.object_storage.contract import (
     Buffer,
     ByteRange,
     Capabilities,
@@ -20,23 +30,12 @@ from storage_adapters.contract import (
     Part,
     PendingUpload,
     PutOutcome,
+    failures,
 )
-from storage_adapters.errors import ConfigurationInvalid, StorageError
-from storage_adapters.health import try_out
-from storage_adapters.keys import check_directory, check_prefix
-from storage_adapters.linkless import Linkless
-from storage_adapters.nas import uploads
-from storage_adapters.nas.bulk import clear_batch, delete_batch, put_batch, read_batch
-from storage_adapters.nas.clearing import files_under, remove_directories
-from storage_adapters.nas.directories import Directories
-from storage_adapters.nas.faults import translate, translated
-from storage_adapters.nas.filesystem import NasFileSystem
-from storage_adapters.nas.layout import STAGING, split_key
-from storage_adapters.nas.listing import list_tree
-from storage_adapters.nas.objects import stat_object
-from storage_adapters.nas.staging import Staging
+from storage_adapters.object_storage.health import try_out
+from storage_adapters.object_storage.keys import check_directory, check_prefix
+from storage_adapters.object_storage.no_presign import Linkless
 from storage_adapters.options import OptionValue, read_options
-from storage_adapters.outcomes import failures
 
 _ITEMS_AT_ONCE = 64
 _BYTES_AT_ONCE = 1024 * 1024

@@ -7,15 +7,13 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 
-from storage_adapters.completed import completed_before
-from storage_adapters.contract import Buffer, ByteRange, ObjectInfo, Part, PendingUpload
 from storage_adapters.errors import UploadInvalid, UploadMissing
-from storage_adapters.nas.directories import Directories
+from storage_adapters.nas.directories import UPLOADS, Directories, split_key
 from storage_adapters.nas.faults import translated
-from storage_adapters.nas.filling import copy_bytes, write_all
-from storage_adapters.nas.layout import UPLOADS, split_key
 from storage_adapters.nas.objects import open_object, stat_object
-from storage_adapters.nas.staging import publish
+from storage_adapters.nas.staging import copy_bytes, publish, write_all
+from storage_adapters.object_storage.completion import completed_before
+from storage_adapters.object_storage.contract import Buffer, ByteRange, ObjectInfo, Part, PendingUpload
 
 _KEY = "key"
 _DATA = "data"

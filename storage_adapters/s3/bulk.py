@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Iterator
 
-from storage_adapters.contract import ByteRange, DeleteOutcome, NewObject, PutOutcome
 from storage_adapters.errors import StorageError
-from storage_adapters.keys import check_key
+from storage_adapters.object_storage.contract import ByteRange, DeleteOutcome, NewObject, PutOutcome
+from storage_adapters.object_storage.keys import check_key
 from storage_adapters.s3.clients import Clients
 from storage_adapters.s3.faults import SDK_ERRORS, from_code, translate
 from storage_adapters.s3.objects import put_object, read_object

@@ -1,22 +1,24 @@
 """Clients: the SDKs' clients of one connection, each made when it is first needed, anew in each process."""
 
+import hashlib
 import os
+from base64 import b64encode
 from datetime import timedelta
 from functools import cache, cached_property
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import boto3
+from botocore.awsrequest import AWSHTTPConnectionPool, AWSHTTPSConnectionPool
 from botocore.config import Config
 from obstore.store import S3Store
 
 from storage_adapters.errors import ConfigurationInvalid
-from storage_adapters.reach import Reach, refuse_near_name
+from storage_adapters.network.guarded_http import far_pool
+from storage_adapters.network.reach import Reach, refuse_near_name
 from storage_adapters.s3.connection import Connection
-from storage_adapters.s3.digest import add_content_md5
-from storage_adapters.s3.far import keep_far
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -135,3 +137,25 @@ def _read_certificate(path: str) -> bytes:
         return Path(path).read_bytes()
     except OSError as error:
         raise ConfigurationInvalid(f"Option 'ca_file': {path} cannot be read: {error.strerror}.") from error
+
+
+def add_content_md5(params: dict[str, Any], **_: object) -> None:
+    """Give a botocore request the header Content-MD5 of its body.
+
+    Source: DeleteObjects needs it at COS and older RGW; newer botocore sends a CRC of its own instead.
+    """
+    digest = hashlib.md5(params["body"], usedforsecurity=False).digest()
+    params["headers"]["Content-MD5"] = b64encode(digest).decode()
+
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+POOLS = {"http": far_pool(AWSHTTPConnectionPool), "https": far_pool(AWSHTTPSConnectionPool)}
+
+
+def keep_far(client: "S3Client") -> None:
+    """Have each new connection looked at, those to a proxy, too. What the proxy looks up is its own affair."""
+    session = client._endpoint.http_session  # type: ignore[attr-defined]  # botocore has no public way to its connections
+    session._pool_classes_by_scheme = POOLS
+    session._manager.pool_classes_by_scheme = POOLS

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, fields
 from urllib.parse import urlsplit
 
 from storage_adapters.errors import ConfigurationInvalid
-from storage_adapters.reach import Reach, check_reach
+from storage_adapters.network.reach import Reach, check_reach
 
 MAX_THREADS = 256
 

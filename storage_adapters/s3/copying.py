@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from storage_adapters.batches import run_batches
-from storage_adapters.contract import ByteRange, ObjectInfo, Part
-from storage_adapters.keys import check_key
+from storage_adapters.object_storage.batches import run_batches
+from storage_adapters.object_storage.contract import ByteRange, ObjectInfo, Part
+from storage_adapters.object_storage.keys import check_key
 from storage_adapters.s3.clients import Clients
 from storage_adapters.s3.faults import translated
 from storage_adapters.s3.objects import stat_object

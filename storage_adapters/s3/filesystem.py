@@ -1,19 +1,68 @@
 """The filesystem: s3fs with its caches off and its memory bounded, for fsspec programs and for `Storage.fs`."""
 
-from collections.abc import Mapping
+import errno
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import fields
+from types import TracebackType
 from typing import Any, ClassVar
 
 from botocore.exceptions import ClientError
 from fsspec.implementations.dirfs import DirFileSystem
-from s3fs import S3FileSystem
+from s3fs import S3File, S3FileSystem
 
 from storage_adapters.options import OptionValue
-from storage_adapters.s3.clients import config_of, verification
+from storage_adapters.s3.clients import add_content_md5, config_of, verification
 from storage_adapters.s3.connection import Connection
-from storage_adapters.s3.digest import add_content_md5
 from storage_adapters.s3.faults import translate
-from storage_adapters.s3.file import WholeFile, exclusively
+
+
+@contextmanager
+def exclusively(path: str) -> Iterator[None]:
+    """Raise FileExistsError where s3fs knows only that a condition failed: RGW does not say which."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno == errno.EINVAL and _condition_failed(error.__cause__):
+            raise FileExistsError(path) from error
+        raise
+
+
+def _condition_failed(cause: BaseException | None) -> bool:
+    return isinstance(cause, ClientError) and cause.response["Error"]["Code"] in ("PreconditionFailed", "412")
+
+
+class WholeFile(S3File):  # type: ignore[misc]  # s3fs publishes no type information
+    """Leaving a `with` block by an exception leaves what was there before; so does forgetting to close."""
+
+    closed: bool
+
+    def commit(self) -> None:
+        # Ceph 16 ignores the condition when it completes an upload, so look as late as possible.
+        if "x" in self.mode and self.parts and self.fs.exists(self.path):
+            self.discard()
+            raise FileExistsError(self.path)
+        with exclusively(self.path):
+            super().commit()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is not None and self.writable():
+            self._forget()
+        self.close()
+
+    def __del__(self) -> None:
+        # Nobody closed it, so nobody said that it is complete.
+        if not getattr(self, "closed", True) and self.writable():
+            self._forget()
+
+    def _forget(self) -> None:
+        """Drop what was written, sent parts too."""
+        if not self.closed:
+            self.discard()
+            self.closed = True
+
 
 PART_BYTES = 8 * 1024 * 1024
 PARTS_AT_ONCE = 4

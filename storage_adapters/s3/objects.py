@@ -1,19 +1,20 @@
 """Objects: one put, read or look, by obstore where it can be asked and by boto3 where it cannot."""
 
+import os
 import re
-from datetime import datetime
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
 from typing import Literal
 
 import obstore
 from obstore.store import S3Store
 
-from storage_adapters.contract import Buffer, ByteRange, ObjectInfo
-from storage_adapters.errors import ObjectChanged, StorageError
-from storage_adapters.keys import check_key
-from storage_adapters.reach import Reach
+from storage_adapters.errors import InvalidKey, NotSupported, ObjectChanged, StorageError
+from storage_adapters.network.reach import Reach
+from storage_adapters.object_storage.contract import Buffer, ByteRange, ObjectInfo
+from storage_adapters.object_storage.keys import check_key
 from storage_adapters.s3.clients import Clients
 from storage_adapters.s3.faults import translated
-from storage_adapters.s3.runtime import usable
 
 _WHOLE_BYTES = 64 * 1024
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -120,3 +121,58 @@ def _read_by_boto(clients: Clients, name: str, wanted: ByteRange) -> bytes:
     )
     with answer["Body"] as body:
         return body.read()
+
+
+_owner: list[int] = []  # there is one runtime in a process, whoever asks
+
+
+def usable() -> bool:
+    """Whether this process may use obstore: it is the first to do so, and not a fork of the one that was.
+
+    In a fork obstore waits for ever, and what it adds to the inherited event queue crashes the parent.
+    """
+    if not _owner:
+        _owner.append(os.getpid())
+    return _owner[0] == os.getpid()
+
+
+_LONGEST_LINK = timedelta(days=7)
+
+
+def presign_object(clients: Clients, key: str, method: Literal["GET", "PUT"], expires_in: timedelta) -> str:
+    """A link to read or write a whole object. Raises: NotSupported."""
+    to = clients.connection
+    deed = "get_object" if method == "GET" else "put_object"
+    return sign(clients, deed, {"Bucket": to.bucket, "Key": to.name(check_key(key))}, expires_in)
+
+
+def sign(clients: Clients, deed: str, subject: Mapping[str, str | int], expires_in: timedelta) -> str:
+    """A link for one request of S3. Raises: NotSupported: longer than seven days, which no S3 signature lasts."""
+    if expires_in > _LONGEST_LINK:
+        raise NotSupported("A presigned URL lasts seven days at most.")
+    with translated():
+        return clients.boto.generate_presigned_url(
+            deed, Params=dict(subject), ExpiresIn=int(expires_in.total_seconds())
+        )
+
+
+def list_names(clients: Clients, prefix: str, start_after: str = "") -> Iterator[ObjectInfo]:
+    """Everything that is stored under the prefix, in UTF-8 byte order, markers of directories and foreign names too."""
+    to = clients.connection
+    pages = clients.boto.get_paginator("list_objects_v2").paginate(
+        Bucket=to.bucket, Prefix=to.name(prefix), StartAfter=to.name(start_after) if start_after else ""
+    )
+    with translated():
+        for page in pages:
+            for found in page.get("Contents", []):
+                yield info_of(to.key(found["Key"]), found["Size"], found["LastModified"], found.get("ETag"))
+
+
+def list_keys(clients: Clients, prefix: str, start_after: str = "") -> Iterator[ObjectInfo]:
+    """Like `list_names` without what is no key."""
+    for found in list_names(clients, prefix, start_after):
+        try:
+            check_key(found.key)
+        except InvalidKey:
+            continue
+        yield found

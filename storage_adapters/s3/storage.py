@@ -9,8 +9,8 @@ from typing import ClassVar, Literal, Self
 
 from fsspec import AbstractFileSystem
 
-from storage_adapters.batches import cut_batches, run_batches
-from storage_adapters.contract import (
+from storage_adapters.object_storage.batches import cut_batches, run_batches
+from storage_adapters.object_storage.contract import (
     Buffer,
     ByteRange,
     Capabilities,
@@ -22,20 +22,18 @@ from storage_adapters.contract import (
     PendingUpload,
     PutOutcome,
     SentPart,
+    failures,
 )
-from storage_adapters.health import try_out
-from storage_adapters.keys import check_directory, check_prefix
+from storage_adapters.object_storage.health import try_out
+from storage_adapters.object_storage.keys import check_directory, check_prefix
 from storage_adapters.options import OptionValue
-from storage_adapters.outcomes import failures
 from storage_adapters.s3 import uploads
 from storage_adapters.s3.bulk import KEYS_AT_ONCE, delete_batch, delete_names, put_batch, read_batch
 from storage_adapters.s3.clients import Clients
 from storage_adapters.s3.connection import Connection, split_url
 from storage_adapters.s3.copying import copy_object
 from storage_adapters.s3.filesystem import BucketFileSystem, under_root
-from storage_adapters.s3.listing import list_keys, list_names
-from storage_adapters.s3.objects import put_object, stat_object
-from storage_adapters.s3.presigning import presign_object
+from storage_adapters.s3.objects import list_keys, list_names, presign_object, put_object, stat_object
 
 _ITEMS_AT_ONCE = 16
 _BYTES_AT_ONCE = 1024 * 1024

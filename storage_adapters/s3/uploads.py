@@ -6,14 +6,20 @@ from functools import partial
 
 from botocore.exceptions import ClientError
 
-from storage_adapters.completed import completed_before
-from storage_adapters.contract import Buffer, ByteRange, ObjectInfo, Part, PendingUpload, SentPart
 from storage_adapters.errors import ObjectChanged, ObjectMissing, UploadInvalid, UploadMissing
-from storage_adapters.keys import check_key
+from storage_adapters.object_storage.completion import completed_before
+from storage_adapters.object_storage.contract import (
+    Buffer,
+    ByteRange,
+    ObjectInfo,
+    Part,
+    PendingUpload,
+    SentPart,
+)
+from storage_adapters.object_storage.keys import check_key
 from storage_adapters.s3.clients import Clients
 from storage_adapters.s3.faults import translated
-from storage_adapters.s3.objects import stat_object
-from storage_adapters.s3.presigning import sign
+from storage_adapters.s3.objects import sign, stat_object
 
 MINIMUM_PART_BYTES = 5 * 1024 * 1024
 MAXIMUM_PART_BYTES = 5 * 1024 * 1024 * 1024

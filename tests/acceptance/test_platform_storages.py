@@ -21,7 +21,7 @@ from datacenter.client.uploads import MULTIPART_FROM_BYTES
 from datacenter.database import Database, now
 from datacenter.datasets.gathering import Arrived
 from datacenter.datasets.models import Archive, Upload
-from storage_adapters.contract import NewObject
+from storage_adapters.object_storage.contract import NewObject
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
 

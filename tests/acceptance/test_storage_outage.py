@@ -20,7 +20,7 @@ from rest_jobs import archive_of, eventually
 from storage_places import Place, ceph_on_rgw, hdfs, webhdfs
 
 from datacenter.client import Dataset, Export, Job
-from storage_adapters.contract import NewObject, Storage
+from storage_adapters.object_storage.contract import NewObject, Storage
 from storage_adapters.options import OptionValue
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]

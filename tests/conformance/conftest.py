@@ -12,8 +12,8 @@ from services.moto_server import MotoServer
 from storage_places import Place, ceph_on_rgw, cos_on_rgw, hdfs, webhdfs
 from table_places import TablePlace
 
-from storage_adapters.contract import Storage
-from storage_adapters.tables import TableName
+from storage_adapters.object_storage.contract import Storage
+from storage_adapters.table_storage.contract import TableName
 
 
 def nas(request: pytest.FixtureRequest) -> Place:

@@ -10,10 +10,10 @@ from botocore import auth
 from s3_places import CEPH_BUCKET, Gateway, fresh_root, real_gateway
 
 from storage_adapters.ceph import CephStorage
-from storage_adapters.contract import Health, NewObject, Storage
 from storage_adapters.errors import ConfigurationInvalid, PermissionDenied
+from storage_adapters.object_storage.contract import Health, NewObject, Storage
+from storage_adapters.object_storage.streaming import put_stream, read_stream
 from storage_adapters.s3 import copying
-from storage_adapters.streaming import put_stream, read_stream
 
 pytestmark = pytest.mark.real
 

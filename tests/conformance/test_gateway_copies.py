@@ -14,8 +14,8 @@ from workbench import Workbench
 from datacenter.datasets.exports import ExportRequest
 from datacenter.datasets.models import Archive
 from datacenter.settings import StorageSettings
+from storage_adapters.object_storage.streaming import put_stream, read_stream
 from storage_adapters.s3 import S3Storage
-from storage_adapters.streaming import put_stream, read_stream
 
 pytestmark = pytest.mark.real
 

@@ -10,12 +10,12 @@ from uuid import uuid4
 
 import pytest
 
-from storage_adapters.contract import NewObject, Part, Storage
 from storage_adapters.errors import AddressRefused, NotSupported, PermissionDenied, UploadInvalid
 from storage_adapters.hdfs import HdfsStorage
+from storage_adapters.object_storage.contract import NewObject, Part, Storage
+from storage_adapters.object_storage.streaming import read_stream
 from storage_adapters.options import OptionValue
 from storage_adapters.registry import open_storage
-from storage_adapters.streaming import read_stream
 
 pytestmark = pytest.mark.real
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from services.hdfs_pair import NAMESERVICE, HdfsPair
 
-from storage_adapters.contract import NewObject, Storage
 from storage_adapters.errors import StorageUnavailable
+from storage_adapters.object_storage.contract import NewObject, Storage
+from storage_adapters.object_storage.streaming import read_stream
 from storage_adapters.registry import open_storage
-from storage_adapters.streaming import read_stream
 
 pytestmark = pytest.mark.real
 

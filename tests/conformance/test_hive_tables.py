@@ -8,10 +8,10 @@ import pyarrow as pa
 import pytest
 from table_places import ROWS, HivePlace, hive_place, read_table
 
-from storage_adapters.contract import NewObject
 from storage_adapters.errors import QueryInvalid, QueryLimit, StorageError, TableChanged
-from storage_adapters.table_source import Source
-from storage_adapters.tables import WHOLE_TABLE
+from storage_adapters.object_storage.contract import NewObject
+from storage_adapters.table_storage.contract import WHOLE_TABLE
+from storage_adapters.table_storage.source import Source
 
 pytestmark = pytest.mark.real
 

@@ -16,8 +16,8 @@ from storage_adapters.errors import (
     TableMissing,
     UploadMissing,
 )
-from storage_adapters.mysql import pieces, publishing
-from storage_adapters.tables import TableName, TableStorage
+from storage_adapters.mysql import pieces, staging
+from storage_adapters.table_storage.contract import TableName, TableStorage
 
 pytestmark = pytest.mark.real
 
@@ -139,7 +139,7 @@ def test_a_publishing_that_was_killed_at_any_step_goes_on(
     storage: TableStorage, table: TableName, keep_parts: bool, step: str, after: bool
 ) -> None:
     write_id = begun(storage, table, 0, 1, 2, keep_parts=keep_parts)
-    done = getattr(publishing, step)
+    done = getattr(staging, step)
 
     def killed(*arguments: object, **named: object) -> None:
         if after:
@@ -147,7 +147,7 @@ def test_a_publishing_that_was_killed_at_any_step_goes_on(
         raise KeyboardInterrupt
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(publishing, step, killed)
+        patch.setattr(staging, step, killed)
         if keep_parts and step == "remove_passing_key":
             storage.complete_write(table, write_id, parts=[0, 2])
         else:
@@ -165,7 +165,7 @@ def test_a_publishing_that_was_killed_at_any_step_goes_on(
 def test_a_write_that_is_published_in_part_is_aborted_whole(storage: TableStorage, table: TableName) -> None:
     write_id = begun(storage, table, 0, 1)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(publishing, "_rename", None)
+        patch.setattr(staging, "_rename", None)
         with pytest.raises(TypeError):
             storage.complete_write(table, write_id, parts=[0])
     assert staged(storage, table)

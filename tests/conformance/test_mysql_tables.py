@@ -16,7 +16,7 @@ from storage_adapters.errors import (
     UploadMissing,
 )
 from storage_adapters.mysql import staging
-from storage_adapters.tables import WHOLE_TABLE, TableName, TableStorage
+from storage_adapters.table_storage.contract import WHOLE_TABLE, TableName, TableStorage
 
 pytestmark = pytest.mark.real
 

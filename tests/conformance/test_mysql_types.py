@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from table_places import TablePlace, mysql_place
 
 from storage_adapters.errors import ColumnUnsupported, ValueUnsupported
-from storage_adapters.tables import WHOLE_TABLE
+from storage_adapters.table_storage.contract import WHOLE_TABLE
 
 pytestmark = pytest.mark.real
 

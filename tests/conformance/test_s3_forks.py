@@ -9,7 +9,7 @@ from s3_places import CEPH_BUCKET, Gateway
 PROGRAM = """
 import os, sys, warnings
 from storage_adapters.ceph import CephStorage
-from storage_adapters.contract import ByteRange, NewObject
+from storage_adapters.object_storage.contract import ByteRange, NewObject
 
 warnings.simplefilter("ignore", DeprecationWarning)
 url, endpoint = sys.argv[1:]

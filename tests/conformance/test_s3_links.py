@@ -9,9 +9,9 @@ import httpx
 import pytest
 from s3_places import ON_RGW, ROWS, s3_place
 
-from storage_adapters.contract import Part, Storage
+from storage_adapters.object_storage.contract import Part, Storage
+from storage_adapters.object_storage.streaming import read_stream
 from storage_adapters.registry import open_storage
-from storage_adapters.streaming import read_stream
 
 MINUTE = timedelta(minutes=1)
 KEY = "a b/猫.txt"

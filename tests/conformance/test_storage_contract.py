@@ -9,7 +9,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from storage_adapters.contract import ByteRange, NewObject, Storage
 from storage_adapters.errors import (
     InvalidKey,
     NotSupported,
@@ -18,6 +17,7 @@ from storage_adapters.errors import (
     ObjectMissing,
     StorageError,
 )
+from storage_adapters.object_storage.contract import ByteRange, NewObject, Storage
 
 PER_EXAMPLE = settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]

@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from storage_adapters.contract import ByteRange, Part, Storage
 from storage_adapters.errors import (
     NotSupported,
     ObjectChanged,
@@ -14,7 +13,8 @@ from storage_adapters.errors import (
     UploadInvalid,
     UploadMissing,
 )
-from storage_adapters.streaming import put_stream, read_stream
+from storage_adapters.object_storage.contract import ByteRange, Part, Storage
+from storage_adapters.object_storage.streaming import put_stream, read_stream
 
 MINUTE = timedelta(minutes=1)
 

@@ -20,7 +20,7 @@ from storage_adapters.errors import (
     TableMissing,
 )
 from storage_adapters.registry import open_tables
-from storage_adapters.tables import WHOLE_TABLE, Partition, TableName, TableStorage
+from storage_adapters.table_storage.contract import WHOLE_TABLE, Partition, TableName, TableStorage
 
 pytestmark = pytest.mark.real
 

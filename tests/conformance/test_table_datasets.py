@@ -24,7 +24,7 @@ from datacenter.datasets.selection import LabelFilter
 from datacenter.settings import StorageSettings
 from jobs.engine import Engine
 from jobs.registry import runners
-from storage_adapters.tables import TableName
+from storage_adapters.table_storage.contract import TableName
 
 pytestmark = pytest.mark.real
 

@@ -26,7 +26,7 @@ from storage_adapters.errors import (
     UploadMissing,
     ValueUnsupported,
 )
-from storage_adapters.tables import MAX_PART, WHOLE_TABLE, TableName, TableStorage
+from storage_adapters.table_storage.contract import MAX_PART, WHOLE_TABLE, TableName, TableStorage
 
 WRITING: Mapping[str, Callable[[], AbstractContextManager[TablePlace]]] = {
     "fake": fake_place,

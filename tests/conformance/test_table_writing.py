@@ -13,7 +13,7 @@ from storage_adapters.errors import (
     UploadMissing,
     ValueUnsupported,
 )
-from storage_adapters.tables import TableName, TableStorage
+from storage_adapters.table_storage.contract import TableName, TableStorage
 
 pytestmark = pytest.mark.real
 

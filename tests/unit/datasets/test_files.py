@@ -15,8 +15,8 @@ from datacenter.datasets.manifest import manifest_key, write_manifest
 from datacenter.datasets.models import Dataset, DatasetVersion
 from datacenter.datasets.records import find_version
 from datacenter.errors import NotFound
-from storage_adapters.contract import ByteRange
 from storage_adapters.nas.storage import NasStorage
+from storage_adapters.object_storage.contract import ByteRange
 
 MIB = 1 << 20
 FILES = {

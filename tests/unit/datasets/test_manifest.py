@@ -23,8 +23,8 @@ from datacenter.datasets.manifest import (
     regroup,
     write_manifest,
 )
-from storage_adapters.contract import Storage
 from storage_adapters.errors import ObjectMissing
+from storage_adapters.object_storage.contract import Storage
 from storage_adapters.registry import open_storage
 
 PATHS = st.text(st.sampled_from("ab/.猫\U0001f600é "), min_size=1, max_size=6)

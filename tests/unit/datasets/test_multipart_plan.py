@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from datacenter.datasets.multipart_plan import USUAL_PART_BYTES, plan_parts
 from datacenter.errors import Invalid
-from storage_adapters.contract import Capabilities
+from storage_adapters.object_storage.contract import Capabilities
 
 LIMITS = Capabilities(minimum_part_bytes=5 << 20, maximum_part_bytes=5 << 30, maximum_parts=10_000)
 LARGEST = LIMITS.maximum_part_bytes * LIMITS.maximum_parts

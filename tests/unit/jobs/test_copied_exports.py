@@ -22,9 +22,9 @@ from datacenter.ledger.models import Job
 from datacenter.settings import StorageSettings
 from datacenter.storages.object_file import ObjectSource
 from jobs.building import copying
-from storage_adapters.contract import Part
 from storage_adapters.memory import MemoryStorage
 from storage_adapters.nas import NasStorage
+from storage_adapters.object_storage.contract import Part
 
 MINIMUM, PART, COPY_FROM = 5_000, 64_000, 64_000
 LARGE_BYTES = 150_000

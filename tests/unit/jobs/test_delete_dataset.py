@@ -18,9 +18,9 @@ from datacenter.datasets.models import Dataset
 from datacenter.datasets.records import find_version
 from datacenter.ledger.models import Job
 from datacenter.settings import StorageSettings
-from storage_adapters.contract import Storage
 from storage_adapters.errors import PermissionDenied
 from storage_adapters.memory import MemoryStorage
+from storage_adapters.object_storage.contract import Storage
 
 FILES = {f"{number:02d}.txt": ["even"] if number % 2 == 0 else [] for number in range(30)}
 

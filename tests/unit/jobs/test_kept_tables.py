@@ -37,7 +37,7 @@ from jobs.engine import Engine
 from jobs.registry import runners
 from jobs.sweep import remove_litter
 from storage_adapters.errors import PermissionDenied, StorageUnavailable, UploadMissing
-from storage_adapters.tables import Partition
+from storage_adapters.table_storage.contract import Partition
 
 
 @pytest.fixture(scope="module")

@@ -26,9 +26,9 @@ from jobs.contract import JobContext
 from jobs.engine import Engine
 from jobs.import_dataset import ImportDataset
 from jobs.importing import copy_objects, prefix_import, server_copy
-from storage_adapters.contract import ObjectInfo
 from storage_adapters.memory import MemoryStorage
 from storage_adapters.nas import NasStorage
+from storage_adapters.object_storage.contract import ObjectInfo
 
 CHANGES: dict[str, Callable[[bytes], bytes | None]] = {
     "other bytes": lambda data: bytes(reversed(data)) or b"x",

@@ -11,8 +11,8 @@ from workbench import Workbench
 
 from datacenter.settings import LimitSettings
 from jobs.importing import source_listing
-from storage_adapters.contract import ObjectInfo
 from storage_adapters.memory import MemoryStorage
+from storage_adapters.object_storage.contract import ObjectInfo
 
 
 @pytest.mark.parametrize("target", ["default", "bucket"])

@@ -19,9 +19,9 @@ from datacenter.ledger.repair import take_back_expired
 from datacenter.ledger.states import ShardState
 from jobs.contract import JobContext
 from jobs.import_dataset import ImportDataset
-from storage_adapters.contract import ByteRange
 from storage_adapters.memory import MemoryStorage
 from storage_adapters.nas import NasStorage
+from storage_adapters.object_storage.contract import ByteRange
 
 MEMBER_BYTES = 3 << 20
 

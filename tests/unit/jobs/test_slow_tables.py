@@ -11,7 +11,7 @@ from prefix_imports import check_nothing_left, imported
 from table_datasets import ANIMALS, KEPT, SOURCE, TableBench, exported, table_bench
 
 from datacenter.ledger.ledger import request_cancel
-from storage_adapters.waiting import Check, always_wanted
+from storage_adapters.network.waiting import Check, always_wanted
 
 QUERY = {"storage": "tables", "query": "SELECT"}
 A_MINUTE = 60

@@ -24,8 +24,8 @@ from datacenter.ledger.models import Job
 from datacenter.settings import LifetimeSettings
 from jobs import scheduler, sweep
 from jobs.sweep import forget_the_old, remove_litter, sweep_once
-from storage_adapters.contract import NewObject
 from storage_adapters.errors import PermissionDenied
+from storage_adapters.object_storage.contract import NewObject
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from datacenter.datasets.records import labels_of
 from datacenter.errors import Conflict, Invalid
 from datacenter.settings import LimitSettings
 from storage_adapters.errors import ServerUntrusted, StorageUnavailable
-from storage_adapters.tables import Partition
+from storage_adapters.table_storage.contract import Partition
 
 
 @pytest.fixture(scope="module")

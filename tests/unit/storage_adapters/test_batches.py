@@ -7,7 +7,7 @@ from time import sleep
 
 import pytest
 
-from storage_adapters.batches import cut_batches, run_batches
+from storage_adapters.object_storage.batches import cut_batches, run_batches
 
 
 def test_batches_close_at_the_number_of_items_or_at_their_weight() -> None:

@@ -14,14 +14,14 @@ from refusing_servers import listening, refusing_mysql
 from services.server import free_port
 from stub_servers import answering
 
-from storage_adapters.contract import Health
 from storage_adapters.errors import ConfigurationInvalid
 from storage_adapters.mysql.options import SPOKEN
 from storage_adapters.nas import NasStorage
+from storage_adapters.network.protocol_probe import stranger_at
+from storage_adapters.network.reach import Reach
+from storage_adapters.object_storage.contract import Health
 from storage_adapters.options import OptionValue
-from storage_adapters.reach import Reach
 from storage_adapters.registry import TABLE_KINDS, open_storage, open_tables
-from storage_adapters.strangers import stranger_at
 
 
 @contextmanager

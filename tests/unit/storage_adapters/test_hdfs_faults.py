@@ -25,13 +25,10 @@ from storage_adapters.errors import (
     StorageFull,
     StorageUnavailable,
 )
-from storage_adapters.hdfs.deadline import within
 from storage_adapters.hdfs.faults import DirectoryNotEmpty, translate
-from storage_adapters.hdfs.health import try_addresses
-from storage_adapters.hdfs.layout import Layout
-from storage_adapters.hdfs.native import NativeClient
-from storage_adapters.hdfs.native_faults import translate_native
-from storage_adapters.hdfs.options import split_url
+from storage_adapters.hdfs.native import NativeClient, translate_native, within
+from storage_adapters.hdfs.objects import Layout
+from storage_adapters.hdfs.options import split_url, try_addresses
 from storage_adapters.hdfs.web import WebClient
 from storage_adapters.hdfs.web_faults import translate_request, translated
 from storage_adapters.registry import open_storage

@@ -7,7 +7,7 @@ import pytest
 
 from storage_adapters.hdfs import listing
 from storage_adapters.hdfs.client import FileInfo, HdfsClient
-from storage_adapters.hdfs.layout import Layout
+from storage_adapters.hdfs.objects import Layout
 
 NAMES = [f"{number:02}" for number in range(20)]
 

@@ -4,8 +4,8 @@ import pytest
 
 from datacenter.datasets.places import is_own
 from storage_adapters.errors import PermissionDenied
-from storage_adapters.health import try_out
 from storage_adapters.memory import MemoryStorage
+from storage_adapters.object_storage.health import try_out
 
 
 def refuses(*arguments: object) -> None:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from storage_adapters.errors import InvalidKey
-from storage_adapters.keys import check_directory, check_key, check_prefix
+from storage_adapters.object_storage.keys import check_directory, check_key, check_prefix
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,9 @@
 
 import pytest
 
-from storage_adapters.contract import NewObject
 from storage_adapters.errors import StorageError, StorageUnavailable, UploadInvalid
 from storage_adapters.memory import MemoryOptions, MemoryStorage
+from storage_adapters.object_storage.contract import NewObject
 
 
 def test_a_planted_fault_meets_the_operation_and_key_it_was_made_for() -> None:

@@ -6,15 +6,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from storage_adapters import parquet_spool
-from storage_adapters.parquet_spool import ParquetIntake, spool_batches
+from storage_adapters.table_storage import spool
+from storage_adapters.table_storage.spool import ParquetIntake, spool_batches
 
 TABLE = pa.table({"a": range(1000), "b": [f"文{n}" for n in range(1000)]})
 
 
 def test_batches_are_read_back_from_the_spool(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parquet_spool, "MEMORY_BYTES", 100)
-    monkeypatch.setattr(parquet_spool, "GROUP_BYTES", 2000)
+    monkeypatch.setattr(spool, "MEMORY_BYTES", 100)
+    monkeypatch.setattr(spool, "GROUP_BYTES", 2000)
     with spool_batches(iter(TABLE.to_batches(100))) as file, pq.ParquetFile(file) as parquet:
         assert parquet.num_row_groups > 3
         assert parquet.read() == TABLE

@@ -8,11 +8,11 @@ from threading import Thread
 
 import pytest
 
-from storage_adapters.contract import ByteRange, NewObject, Storage
 from storage_adapters.errors import AddressRefused, ConfigurationInvalid, StorageError
 from storage_adapters.hive.options import HiveOptions
 from storage_adapters.hive.staging import open_staging
-from storage_adapters.reach import addresses_of, is_near, refuse_near_name
+from storage_adapters.network.reach import addresses_of, is_near, refuse_near_name
+from storage_adapters.object_storage.contract import ByteRange, NewObject, Storage
 from storage_adapters.registry import open_storage, open_tables
 
 KEYS = {"access_key": "a", "secret_key": "b", "attempts": 1}

@@ -6,10 +6,10 @@ from types import MappingProxyType
 import pytest
 
 from storage_adapters import registry
-from storage_adapters.contract import Storage
 from storage_adapters.errors import ConfigurationInvalid
 from storage_adapters.memory import MemoryStorage
 from storage_adapters.nas import NasStorage
+from storage_adapters.object_storage.contract import Storage
 from storage_adapters.options import OptionValue
 from storage_adapters.registry import KINDS, AdapterEntry, open_storage
 

@@ -8,9 +8,9 @@ from services.server import free_port
 from stub_servers import answering
 
 from storage_adapters.ceph import CephStorage
-from storage_adapters.contract import DeleteOutcome, Health
 from storage_adapters.cos import CosStorage
 from storage_adapters.errors import PermissionDenied
+from storage_adapters.object_storage.contract import DeleteOutcome, Health
 
 Answering = Callable[[int, str], str]
 

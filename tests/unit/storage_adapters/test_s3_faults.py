@@ -6,7 +6,6 @@ import pytest
 from services.server import free_port
 
 from storage_adapters.ceph import CephStorage
-from storage_adapters.contract import ByteRange, NewObject
 from storage_adapters.errors import (
     ConfigurationInvalid,
     InvalidKey,
@@ -21,6 +20,7 @@ from storage_adapters.errors import (
     UploadInvalid,
     UploadMissing,
 )
+from storage_adapters.object_storage.contract import ByteRange, NewObject
 from storage_adapters.s3.faults import CODES, WORDS, from_code, translate
 
 Answering = Callable[[int, str], str]

@@ -10,9 +10,9 @@ import fsspec
 import pytest
 
 from storage_adapters.ceph import CephFileSystem, CephStorage
-from storage_adapters.contract import NewObject
 from storage_adapters.cos import CosFileSystem, CosStorage
 from storage_adapters.errors import ConfigurationInvalid, NotSupported
+from storage_adapters.object_storage.contract import NewObject
 from storage_adapters.registry import open_storage
 
 CEPH: Mapping[str, str] = {"endpoint": "http://rgw:7480", "access_key": "key", "secret_key": "secret"}

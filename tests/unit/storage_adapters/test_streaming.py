@@ -4,10 +4,10 @@ from collections.abc import Iterable
 
 import pytest
 
-from storage_adapters.contract import Buffer, Part
 from storage_adapters.errors import StorageUnavailable
 from storage_adapters.memory import MemoryOptions, MemoryStorage
-from storage_adapters.streaming import put_stream, read_stream
+from storage_adapters.object_storage.contract import Buffer, Part
+from storage_adapters.object_storage.streaming import put_stream, read_stream
 
 
 class Recording(MemoryStorage):

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage_adapters.table_paths import path_table, split_path, table_path
-from storage_adapters.tables import TableName
+from storage_adapters.table_storage.contract import TableName
+from storage_adapters.table_storage.filesystem import path_table, split_path, table_path
 
 NAMES = st.text(min_size=1, alphabet=st.characters(exclude_categories=("Cs",)))
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from storage_adapters import waiting
-from storage_adapters.waiting import always_wanted, receive
+from storage_adapters.network import waiting
+from storage_adapters.network.waiting import always_wanted, receive
 
 
 class CalledOff(Exception):

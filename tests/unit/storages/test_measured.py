@@ -8,9 +8,9 @@ import pytest
 from datacenter.metrics import Metrics
 from datacenter.storages.measured import MeasuredStorage
 from datacenter.storages.named import NamedStorage
-from storage_adapters.contract import ByteRange, NewObject
 from storage_adapters.errors import ObjectMissing, StorageError, StorageUnavailable
 from storage_adapters.memory import MemoryStorage
+from storage_adapters.object_storage.contract import ByteRange, NewObject
 
 SLOW_SECONDS = 0.2
 """Twice what a call may take that is not slow itself."""

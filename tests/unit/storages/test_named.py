@@ -3,9 +3,9 @@
 import pytest
 
 from datacenter.storages.named import NamedStorage
-from storage_adapters.contract import ByteRange, NewObject
 from storage_adapters.errors import ObjectMissing, StorageError, StorageUnavailable
 from storage_adapters.memory import MemoryStorage
+from storage_adapters.object_storage.contract import ByteRange, NewObject
 
 
 def named(name: str) -> NamedStorage:

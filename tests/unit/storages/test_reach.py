@@ -15,9 +15,9 @@ from datacenter.ledger.doorbell import Doorbell
 from datacenter.settings import Settings, StorageSettings
 from datacenter.storages.allowed import reach_of
 from datacenter.storages.registered import Storages
-from storage_adapters.contract import NewObject
 from storage_adapters.errors import AddressRefused
-from storage_adapters.reach import Reach
+from storage_adapters.network.reach import Reach
+from storage_adapters.object_storage.contract import NewObject
 
 
 def _settings(environment: str, *allow: str) -> Settings:

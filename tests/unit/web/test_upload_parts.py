@@ -27,8 +27,8 @@ from datacenter.errors import Conflict, Locked
 from datacenter.settings import StorageSettings
 from datacenter.storages.registered import Storages
 from jobs.sweep import remove_litter
-from storage_adapters.contract import Storage
 from storage_adapters.errors import StorageError
+from storage_adapters.object_storage.contract import Storage
 
 MINIMUM = 100
 MOST_PARTS = 20

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from storage_adapters.errors import NameInvalid
-from storage_adapters.hive.names import quote_name, quote_table, text_literal
-from storage_adapters.tables import TableName
+from storage_adapters.hive.catalog import quote_name, quote_table, text_literal
+from storage_adapters.table_storage.contract import TableName
 
 
 @given(st.text(min_size=1).filter(lambda name: "${" not in name and "\0" not in name))

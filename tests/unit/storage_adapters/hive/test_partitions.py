@@ -5,7 +5,7 @@ import pytest
 
 from storage_adapters.errors import TableChanged
 from storage_adapters.hive.columns import Column
-from storage_adapters.hive.partitions import where_in_partition
+from storage_adapters.hive.reading import where_in_partition
 
 COLUMNS = [
     Column(field=pa.field("year", pa.int32()), type_name="int"),

@@ -11,7 +11,7 @@ from storage_adapters.errors import PermissionDenied
 from storage_adapters.hive.pushdown import ABANDONED_AFTER, read_pushed_down
 from storage_adapters.hive.staging import Staging
 from storage_adapters.registry import open_storage
-from storage_adapters.table_source import Source
+from storage_adapters.table_storage.source import Source
 
 OLD_SECONDS = ABANDONED_AFTER.total_seconds() + 60
 

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from storage_adapters.errors import QueryInvalid
-from storage_adapters.hive.queries import HIVE_SQL, query_source
-from storage_adapters.one_select import one_select
+from storage_adapters.hive.reading import HIVE_SQL, query_source
+from storage_adapters.table_storage.query_guard import one_select
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from storage_adapters.errors import NameInvalid
-from storage_adapters.mysql.names import quote_name, quote_table
-from storage_adapters.tables import TableName
+from storage_adapters.mysql.catalog import quote_name, quote_table
+from storage_adapters.table_storage.contract import TableName
 
 
 @pytest.mark.parametrize(

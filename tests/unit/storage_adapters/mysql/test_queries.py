@@ -5,8 +5,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from storage_adapters.errors import QueryInvalid
-from storage_adapters.mysql.queries import MYSQL, query_source
-from storage_adapters.one_select import one_select
+from storage_adapters.mysql.reading import MYSQL, query_source
+from storage_adapters.table_storage.query_guard import one_select
 
 
 @pytest.mark.parametrize(

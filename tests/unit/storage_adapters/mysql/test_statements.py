@@ -12,7 +12,7 @@ from rogue_mysql import HANDSHAKE, OK
 from storage_adapters.errors import QueryInvalid, QueryLimit, ServerUntrusted
 from storage_adapters.mysql.connection import Connection, hang_up
 from storage_adapters.mysql.faults import translated
-from storage_adapters.mysql.statements import execute_select
+from storage_adapters.mysql.reading import execute_select
 from storage_adapters.mysql.wire import read_blocks
 
 COLUMN = b"\x03def\0\0\0\x01c\0\x0c\x3f\0" + bytes([11, 0, 0, 0, FIELD_TYPE.LONG, 0, 0, 0, 0, 0])

@@ -11,7 +11,7 @@ from pymysql.constants import FIELD_TYPE, FLAG
 from storage_adapters.errors import ColumnUnsupported, NameInvalid, ValueUnsupported
 from storage_adapters.mysql.columns import read_columns
 from storage_adapters.mysql.definitions import define_columns
-from storage_adapters.mysql.literals import row_literals
+from storage_adapters.mysql.writing import row_literals
 
 
 @pytest.mark.parametrize(

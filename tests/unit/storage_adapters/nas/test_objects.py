@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from nas_objects import STAGING, keys_of, put
 
-from storage_adapters.contract import ByteRange, NewObject
 from storage_adapters.errors import (
     InvalidKey,
     NotSupported,
@@ -21,7 +20,7 @@ from storage_adapters.errors import (
 )
 from storage_adapters.nas import NasStorage, listing
 from storage_adapters.nas.faults import translate
-from storage_adapters.outcomes import failures
+from storage_adapters.object_storage.contract import ByteRange, NewObject, failures
 
 
 def test_no_operation_follows_a_symbolic_link(storage: NasStorage, root: Path, tmp_path: Path) -> None:

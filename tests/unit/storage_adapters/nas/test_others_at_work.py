@@ -11,9 +11,9 @@ from threading import Event, Thread
 import pytest
 from nas_objects import keys_of, put
 
-from storage_adapters.contract import ByteRange, Part
 from storage_adapters.nas import NasStorage, clearing
 from storage_adapters.nas.directories import Directories
+from storage_adapters.object_storage.contract import ByteRange, Part
 
 
 def test_an_object_put_behind_a_running_clearing_is_cleared_too(

@@ -7,8 +7,8 @@ from typing import Protocol, runtime_checkable
 import pyarrow as pa
 from fsspec import AbstractFileSystem
 
-from storage_adapters.contract import Health
-from storage_adapters.waiting import Check
+from storage_adapters.network.waiting import Check
+from storage_adapters.object_storage.contract import Health
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -5,7 +5,8 @@ from contextlib import suppress
 from itertools import islice
 from uuid import uuid4
 
-from storage_adapters.contract import (
+from storage_adapters.errors import StorageError
+from storage_adapters.object_storage.contract import (
     ByteRange,
     DeleteOutcome,
     Health,
@@ -14,7 +15,6 @@ from storage_adapters.contract import (
     PutOutcome,
     Storage,
 )
-from storage_adapters.errors import StorageError
 
 _CONTENT = b"check"
 Step = tuple[str, Callable[[], object]]

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
-from storage_adapters.contract import Buffer, ByteRange, NewObject, ObjectInfo, Part, Storage
+from storage_adapters.object_storage.contract import Buffer, ByteRange, NewObject, ObjectInfo, Part, Storage
 
 PART_BYTES = 8 * 1024 * 1024
 CHUNK_BYTES = 1024 * 1024

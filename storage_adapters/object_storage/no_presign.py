@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import ClassVar, Literal
 
-from storage_adapters.contract import SentPart
 from storage_adapters.errors import NotSupported
+from storage_adapters.object_storage.contract import SentPart
 
 
 class Linkless:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, Any
+from urllib.parse import unquote
 
 import pyarrow as pa
 from fsspec import AbstractFileSystem
@@ -14,9 +15,41 @@ from storage_adapters.errors import (
     TableExists,
     TableMissing,
 )
-from storage_adapters.parquet_spool import ParquetIntake, spool_batches
-from storage_adapters.table_paths import path_segment, path_table, split_path, table_path
-from storage_adapters.tables import WHOLE_TABLE, TableInfo, TableStorage
+from storage_adapters.table_storage.contract import WHOLE_TABLE, TableInfo, TableName, TableStorage
+from storage_adapters.table_storage.spool import ParquetIntake, spool_batches
+
+SUFFIX = ".parquet"
+
+
+def table_path(table: TableName) -> str:
+    """`database/table.parquet`; `%`, `/` and characters with a meaning in globs and URLs are percent-encoded."""
+    return f"{path_segment(table.database)}/{path_segment(table.table)}{SUFFIX}"
+
+
+def path_segment(name: str) -> str:
+    """The name as one segment of a path."""
+    encoded = "".join(f"%{ord(character):02X}" if character in "%/*?#[]" else character for character in name)
+    return encoded.replace(".", "%2E") if not name.strip(".") else encoded
+
+
+def split_path(path: str) -> tuple[str, str]:
+    """The database and the table that a path names; empty where it ends before.
+
+    Raises:
+        FileNotFoundError: no table can be there.
+    """
+    database, _, file = path.strip("/").partition("/")
+    if file and ("/" in file or not file.endswith(SUFFIX)):
+        raise FileNotFoundError(f"Tables are database/table{SUFFIX}: {path}")
+    return unquote(database), unquote(file.removesuffix(SUFFIX))
+
+
+def path_table(path: str) -> TableName:
+    """The table of a path. Raises: FileNotFoundError."""
+    database, table = split_path(path)
+    if not table:
+        raise FileNotFoundError(f"Tables are database/table{SUFFIX}: {path}")
+    return TableName(database=database, table=table)
 
 
 class TableFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec publishes no type information

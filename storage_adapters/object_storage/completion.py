@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from storage_adapters.contract import ObjectInfo
 from storage_adapters.errors import ObjectMissing, UploadMissing
+from storage_adapters.object_storage.contract import ObjectInfo
 
 
 def completed_before(key: str, size_bytes: int, stat: Callable[[str], ObjectInfo]) -> ObjectInfo:

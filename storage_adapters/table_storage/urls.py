@@ -6,8 +6,8 @@ from urllib.parse import unquote, urlsplit
 
 from storage_adapters.errors import ConfigurationInvalid
 from storage_adapters.options import OptionValue
-from storage_adapters.table_filesystem import TableFileSystem
-from storage_adapters.tables import TableStorage
+from storage_adapters.table_storage.contract import TableStorage
+from storage_adapters.table_storage.filesystem import TableFileSystem
 
 
 def server_of(url: str, example: str) -> dict[str, OptionValue]:

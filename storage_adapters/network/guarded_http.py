@@ -6,7 +6,7 @@ from typing import TypeVar
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection
 
-from storage_adapters.reach import refuse_near
+from storage_adapters.network.reach import refuse_near
 
 PoolT = TypeVar("PoolT", bound=HTTPConnectionPool)
 Pools = dict[str, type[HTTPConnectionPool]]

@@ -220,3 +220,8 @@ class Storage(Protocol):
 
     def flush(self) -> None:
         """Return once everything this process wrote is as durable as the storage makes it."""
+
+
+def failures(outcomes: Iterable[DeleteOutcome]) -> list[DeleteOutcome]:
+    """Those that have an error."""
+    return [outcome for outcome in outcomes if outcome.error is not None]

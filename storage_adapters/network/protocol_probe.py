@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from storage_adapters.errors import AddressRefused
-from storage_adapters.reach import Reach, refuse_near
+from storage_adapters.network.reach import Reach, refuse_near
 
 HADOOP = "Hadoop's RPC"
 MYSQL = "MySQL's protocol"

@@ -1,0 +1,1 @@
+"""The network: which addresses may be reached, TLS, waiting for a server, and what answers at a wrong address."""

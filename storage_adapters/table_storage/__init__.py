@@ -1,0 +1,1 @@
+"""Table storages: the contract of MySQL and Hive, and what their adapters share."""
