@@ -15,12 +15,12 @@ from benchmarks.measured import Row
 from benchmarks.processes import cpu_seconds_of, peak_mib_of
 from benchmarks.workshop import Workshop
 from datacenter.cli.embedded.background import running
-from datacenter.database import Database
+from datacenter.database.engine import Database
 from datacenter.ledger import leases, ledger
 from datacenter.ledger.leases import ShardPlan, Totals
 from datacenter.ledger.states import JobKind
 from datacenter.migrations import migrate
-from datacenter.settings import DatabaseSettings
+from datacenter.settings.model import DatabaseSettings
 
 SHALLOW, DEEP, JOBS = 100, 100_000, 10_000
 PROJECTS = 20

@@ -15,9 +15,9 @@ from celery.signals import (
 
 from datacenter.datasets.resources import open_resources
 from datacenter.ledger.doorbell import RING_TASK, broker_queue, broker_settings
-from datacenter.liveness import Role, SignOfLife
-from datacenter.settings import Settings
-from datacenter.tracing import configure_tracing, tracer
+from datacenter.observability.liveness import Role, SignOfLife
+from datacenter.observability.tracing import configure_tracing, tracer
+from datacenter.settings.model import Settings
 from jobs import memory
 from jobs.ending import ending_step, ignore_end_signals
 from jobs.engine import Engine

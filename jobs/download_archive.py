@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from sqlalchemy.orm import Session
 
-from datacenter.database import now
+from datacenter.database.engine import now
 from datacenter.datasets.models import Archive, Delivery, Download
 from datacenter.ledger.states import JobKind
 from jobs.building import archive as building

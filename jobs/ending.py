@@ -11,7 +11,7 @@ from celery.platforms import EX_OK
 from celery.worker import state
 
 from datacenter.ledger.doorbell import BrokerUnavailable, Doorbell
-from datacenter.settings import BrokerSettings
+from datacenter.settings.model import BrokerSettings
 from jobs.stopping import END_SIGNALS, StopFlag, listen
 
 log = structlog.get_logger(__name__)

@@ -18,7 +18,7 @@ from datacenter.ledger.leases import Claim
 from datacenter.ledger.models import Shard
 from datacenter.ledger.outbox import ring_committed
 from datacenter.ledger.states import JobKind, ShardState, Step
-from datacenter.origin import working
+from datacenter.observability.context import working
 from jobs import memory
 from jobs.contract import JobContext, JobRunner, NextWave, ShuttingDown, Stopped
 from jobs.errors import describe

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from datacenter.archives.detect import detect_format
 from datacenter.archives.limits import Limits
-from datacenter.database import now
+from datacenter.database.engine import now
 from datacenter.datasets.kept_tables import KeptTable
 from datacenter.datasets.labelling import publish_labels
 from datacenter.datasets.manifest import ManifestTotals, merge_sorted, write_manifest

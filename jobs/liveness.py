@@ -6,7 +6,7 @@ from typing import Any
 from celery import Celery, bootsteps
 from celery.worker.consumer import Consumer
 
-from datacenter.liveness import SignOfLife
+from datacenter.observability.liveness import SignOfLife
 
 
 def give_signs(app: Celery, sign: SignOfLife) -> None:

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from datacenter.ledger.leases import Claim
 from datacenter.ledger.states import JobKind, Step
-from datacenter.metrics import Metrics
+from datacenter.observability.metrics import Metrics
 
 
 class Outcome(StrEnum):

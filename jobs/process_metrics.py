@@ -17,8 +17,8 @@ from celery.signals import worker_process_init
 from prometheus_client import CollectorRegistry, values
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from datacenter.metrics import ConstantCollector, Metrics, answer_prometheus, tell_build
-from datacenter.settings import MetricsSettings
+from datacenter.observability.metrics import ConstantCollector, Metrics, answer_prometheus, tell_build
+from datacenter.settings.model import MetricsSettings
 from jobs.measuring import begin_measuring
 
 FOLDER = "datacenter-metrics-"

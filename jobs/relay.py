@@ -3,7 +3,7 @@
 import structlog
 from sqlalchemy import select
 
-from datacenter.database import now
+from datacenter.database.engine import now
 from datacenter.datasets.resources import Resources
 from datacenter.ledger.doorbell import BrokerUnavailable
 from datacenter.ledger.models import Job, OutboxMessage

@@ -11,14 +11,14 @@ import structlog
 from prometheus_client import CollectorRegistry, ProcessCollector
 from sqlalchemy.exc import SQLAlchemyError
 
-from datacenter.configuration.options import ConfigOption, SetOption
-from datacenter.database_trouble import trouble_of
+from datacenter.database.diagnosis import trouble_of
 from datacenter.datasets.resources import Resources, open_resources
 from datacenter.errors import SettingsInvalid
 from datacenter.ledger.gauges import LedgerCollector
-from datacenter.liveness import Role, SignOfLife, require_life
-from datacenter.metrics import answer_prometheus, tell_build
-from datacenter.starting import find_database, settings_for
+from datacenter.observability.liveness import Role, SignOfLife, require_life
+from datacenter.observability.metrics import answer_prometheus, tell_build
+from datacenter.settings.sources.flags import ConfigOption, SetOption
+from datacenter.startup import find_database, settings_for
 from jobs import one_command
 from jobs.relay import notify_once, relay_once
 from jobs.sweep import remove_litter, sweep_once

@@ -6,7 +6,7 @@ import structlog
 from sqlalchemy import Exists, delete, or_, select, update
 from sqlalchemy.orm import Session
 
-from datacenter.database import now
+from datacenter.database.engine import now
 from datacenter.datasets.archives import is_wanted
 from datacenter.datasets.kept_tables import KeptTable
 from datacenter.datasets.models import (
@@ -25,7 +25,7 @@ from datacenter.ledger.models import IdempotencyKey, Job
 from datacenter.ledger.moves import add_step
 from datacenter.ledger.repair import BATCH, queues_with_work, take_back_expired
 from datacenter.ledger.states import FINISHED, JobKind, JobState, Step
-from datacenter.settings import LifetimeSettings
+from datacenter.settings.model import LifetimeSettings
 from jobs.leftovers import abort_uploads, drop_kept
 from jobs.registry import runners
 from storage_adapters.errors import StorageError

@@ -12,13 +12,13 @@ import typer
 from celery import Celery
 from celery.exceptions import SecurityWarning
 
-from datacenter.configuration.options import ConfigOption, SetOption
 from datacenter.errors import SettingsInvalid
-from datacenter.ledger.broker_trouble import look_for_broker
+from datacenter.ledger.broker_diagnosis import look_for_broker
 from datacenter.ledger.states import JobKind
-from datacenter.liveness import Role, require_life
-from datacenter.settings import Settings
-from datacenter.starting import find_database, settings_for
+from datacenter.observability.liveness import Role, require_life
+from datacenter.settings.model import Settings
+from datacenter.settings.sources.flags import ConfigOption, SetOption
+from datacenter.startup import find_database, settings_for
 from jobs.celery_app import create_app
 from jobs.process_metrics import told_together
 from jobs.stopping import STOP

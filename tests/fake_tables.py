@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import pyarrow as pa
 import pytest
 
-from datacenter.settings import Role, StorageSettings
+from datacenter.settings.model import Role, StorageSettings
 from storage_adapters import registry
 from storage_adapters.errors import (
     ColumnUnsupported,

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from datacenter.database import Database
+from datacenter.database.engine import Database
 from datacenter.datasets.resources import Resources
 from storage_adapters.errors import PermissionDenied, StorageUnavailable
 from storage_adapters.object_storage.contract import DeleteOutcome

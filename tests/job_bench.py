@@ -10,7 +10,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.exc import OperationalError
 from workbench import Workbench
 
-from datacenter.database import now
+from datacenter.database.engine import now
 from datacenter.datasets import retrying
 from datacenter.datasets.models import (
     Archive,

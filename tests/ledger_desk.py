@@ -9,14 +9,14 @@ from quick_database import without_waiting
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from datacenter.database import Base, Database, now
+from datacenter.database.engine import Base, Database, now
 from datacenter.ledger import leases, ledger
 from datacenter.ledger.leases import Claim, ShardPlan, Totals
 from datacenter.ledger.models import Job, OutboxMessage, Shard
 from datacenter.ledger.options import JobOptions
 from datacenter.ledger.repair import take_back_expired, wake_due
 from datacenter.ledger.states import JobKind, ShardState, Step
-from datacenter.settings import DatabaseSettings, LedgerSettings
+from datacenter.settings.model import DatabaseSettings, LedgerSettings
 
 T = TypeVar("T")
 PROJECT = "project-a"

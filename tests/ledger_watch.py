@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
-from datacenter.database import Database
+from datacenter.database.engine import Database
 from datacenter.ledger.models import Job, Shard
 from datacenter.ledger.states import ShardState, Step
-from datacenter.settings import DatabaseSettings
+from datacenter.settings.model import DatabaseSettings
 
 PATIENCE_SECONDS = 60
 LOOK_SECONDS = 0.002

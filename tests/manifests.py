@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 from workbench import Workbench
 
-from datacenter.database import new_id, now
+from datacenter.database.engine import new_id, now
 from datacenter.datasets.labelling import publish_labels
 from datacenter.datasets.manifest import SCHEMA, manifest_key, write_manifest
 from datacenter.datasets.models import Dataset, DatasetState, DatasetVersion

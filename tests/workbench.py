@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from quick_database import without_waiting
 
 from datacenter.access.tokens import ensure_project
-from datacenter.database import Database, new_id, now
+from datacenter.database.engine import Database, new_id, now
 from datacenter.datasets import deletion, downloads, exports, records
 from datacenter.datasets.downloads import DownloadRequest
 from datacenter.datasets.exports import ExportRequest
@@ -27,7 +27,7 @@ from datacenter.ledger.options import JobOptions
 from datacenter.ledger.repair import wake_due
 from datacenter.ledger.states import JobKind
 from datacenter.migrations import migrate
-from datacenter.settings import (
+from datacenter.settings.model import (
     BrokerSettings,
     DatabaseSettings,
     LedgerSettings,

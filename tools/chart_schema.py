@@ -9,7 +9,7 @@ import yaml
 from pydantic import BaseModel
 
 from datacenter.ledger.states import JobKind
-from datacenter.settings import Settings
+from datacenter.settings.model import Settings
 
 CHART = Path(__file__).resolve().parents[1] / "helm" / "datacenter"
 VALUES = CHART / "values.yaml"

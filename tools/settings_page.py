@@ -15,15 +15,15 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from datacenter.configuration.variables import variable_of
-from datacenter.settings import Settings, StorageSettings
+from datacenter.settings.model import Settings, StorageSettings
+from datacenter.settings.sources.variables import variable_of
 
 PAGE = Path(__file__).parents[1] / "docs" / "settings.md"
 NAMED = "NAME"
 BEGIN = """\
 # Settings
 
-*This page is written from `datacenter/settings.py` by `make settings-page`.*
+*This page is written from `datacenter/settings/model.py` by `make settings-page`.*
 
 Every program reads the same settings once, when it starts. A value comes from the first of these that says it:
 

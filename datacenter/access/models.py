@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from datacenter.database import Base, UtcDateTime, new_id
+from datacenter.database.engine import Base, UtcDateTime, new_id
 
 
 class Project(Base):

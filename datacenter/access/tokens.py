@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from datacenter.access.models import Project, Token
-from datacenter.database import is_duplicate, new_id, now
+from datacenter.database.engine import is_duplicate, new_id, now
 from datacenter.errors import NotFound, Unauthenticated
 
 PREFIX = "dc_"

@@ -10,11 +10,11 @@ from pydantic import SecretStr
 
 from datacenter.cli.output import JsonOption, console, print_json
 from datacenter.cli.tables import Column, print_table
-from datacenter.configuration.options import SetOption
+from datacenter.settings.sources.flags import SetOption
 
 if TYPE_CHECKING:
-    from datacenter.configuration.layers import KeyPath, Layers
-    from datacenter.settings import Settings
+    from datacenter.settings.model import Settings
+    from datacenter.settings.sources.layers import KeyPath, Layers
 
 app = typer.Typer(no_args_is_help=True, help="Settings: check, show.")
 FileArgument = Annotated[
@@ -39,8 +39,8 @@ def check(
 ) -> None:
     """Say everything that is wrong with the settings; exits 2 if anything is."""
     from datacenter.cli.connecting import openings, trials
-    from datacenter.settings import Settings
-    from datacenter.settings_loading import check_settings
+    from datacenter.settings.loading import check_settings
+    from datacenter.settings.model import Settings
 
     found = check_settings(_layers(file, assignments))
     if isinstance(found, Settings):
@@ -62,8 +62,8 @@ def check(
 def show(file: FileArgument = None, assignments: SetOption = None, as_json: JsonOption = False) -> None:
     """Show every setting and where its value comes from; secrets read ***."""
     from datacenter.errors import SettingsInvalid
-    from datacenter.settings import Settings
-    from datacenter.settings_loading import check_settings
+    from datacenter.settings.loading import check_settings
+    from datacenter.settings.model import Settings
 
     layers = _layers(file, assignments)
     found = check_settings(layers)
@@ -81,8 +81,8 @@ def show(file: FileArgument = None, assignments: SetOption = None, as_json: Json
 
 
 def _layers(file: Path | None, assignments: Sequence[str] | None) -> "Layers":
-    from datacenter.settings import CONFIG_VARIABLE
-    from datacenter.settings_loading import read_layers
+    from datacenter.settings.loading import read_layers
+    from datacenter.settings.model import CONFIG_VARIABLE
 
     if file is not None:
         os.environ[CONFIG_VARIABLE] = str(file)

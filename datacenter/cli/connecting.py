@@ -4,15 +4,15 @@ from collections.abc import Iterator
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from datacenter.configuration.layers import Fault
-from datacenter.database import Database
-from datacenter.database_trouble import trouble_of
+from datacenter.database.diagnosis import trouble_of
+from datacenter.database.engine import Database
 from datacenter.errors import Invalid, SettingsInvalid
-from datacenter.ledger.broker_trouble import look_for_broker
+from datacenter.ledger.broker_diagnosis import look_for_broker
 from datacenter.migrations import require_schema
-from datacenter.settings import Settings
+from datacenter.settings.model import Settings
+from datacenter.settings.sources.layers import Fault
 from datacenter.storages.checking import Checker
-from datacenter.storages.registered import Storages
+from datacenter.storages.opener import Storages
 from storage_adapters.errors import StorageError
 from storage_adapters.registry import holds_tables
 

@@ -9,9 +9,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from datacenter.cli.embedded.home import Home
 from datacenter.cli.errors import WrongUse
-from datacenter.database_trouble import trouble_of
-from datacenter.settings import CONFIG_VARIABLE, DatabaseSettings, Settings
-from datacenter.settings_loading import load_settings
+from datacenter.database.diagnosis import trouble_of
+from datacenter.settings.loading import load_settings
+from datacenter.settings.model import CONFIG_VARIABLE, DatabaseSettings, Settings
 
 URL_VARIABLE = "DATACENTER__DATABASE__URL"
 

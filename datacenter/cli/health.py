@@ -8,7 +8,7 @@ import typer
 from datacenter.cli.errors import CommandFailed, WrongUse
 
 if TYPE_CHECKING:
-    from datacenter.settings import Settings
+    from datacenter.settings.model import Settings
 
 ANSWER_SECONDS = 5.0
 EVERYWHERE = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where it listens, not where we do
@@ -47,7 +47,7 @@ def health(
     """Say whether a process lives; exits 0 if so, else 1 with the reason."""
     if port is not None and process is not Process.WEB:
         raise WrongUse(f"--port is of the web layer; the {process} is not asked over a port")
-    from datacenter.settings_loading import load_settings
+    from datacenter.settings.loading import load_settings
 
     settings = load_settings()
     if process is Process.WEB:
@@ -82,7 +82,7 @@ def _detail(text: str) -> str:
 
 
 def _look_at_loop(settings: "Settings", process: Process) -> None:
-    from datacenter.liveness import NoSignOfLife, Role, require_life
+    from datacenter.observability.liveness import NoSignOfLife, Role, require_life
 
     try:
         require_life(settings.health, Role(process))
@@ -93,10 +93,10 @@ def _look_at_loop(settings: "Settings", process: Process) -> None:
 def _look_around(settings: "Settings") -> None:
     from sqlalchemy.exc import SQLAlchemyError
 
-    from datacenter.database import Database
-    from datacenter.database_trouble import trouble_of
+    from datacenter.database.diagnosis import trouble_of
+    from datacenter.database.engine import Database
     from datacenter.errors import SettingsInvalid
-    from datacenter.ledger.broker_trouble import look_for_broker
+    from datacenter.ledger.broker_diagnosis import look_for_broker
     from datacenter.migrations import require_schema
 
     database = Database(settings.database)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from datacenter.configuration.options import ConfigOption, SetOption
+from datacenter.settings.sources.flags import ConfigOption, SetOption
 
 
 def serve(config: ConfigOption = None, assignments: SetOption = None) -> None:
@@ -12,8 +12,8 @@ def serve(config: ConfigOption = None, assignments: SetOption = None) -> None:
     # Imported here because no other command pays for loading the web layer.
     import structlog
 
-    from datacenter.starting import find_database, settings_for
-    from datacenter.tracing import configure_tracing, tracer
+    from datacenter.observability.tracing import configure_tracing, tracer
+    from datacenter.startup import find_database, settings_for
     from datacenter.web.server import serve as run
 
     settings = settings_for(config, assignments)
@@ -46,7 +46,7 @@ def migrate(
     from datacenter.errors import SettingsInvalid
     from datacenter.migrations import migrate as run
     from datacenter.migrations import revision_of
-    from datacenter.starting import DatabaseSilent, find_database, settings_of
+    from datacenter.startup import DatabaseSilent, find_database, settings_of
 
     settings = settings_of(config, assignments).database
     once = settings.model_copy(update={"patience_seconds": 0.0})

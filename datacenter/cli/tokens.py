@@ -91,7 +91,7 @@ def revoke(
 def _transaction(context: typer.Context) -> Iterator["Session"]:
     # Imported here because no other command pays for loading the database layer.
     from datacenter.cli.databases import settings_for, told_in_words
-    from datacenter.database import Database
+    from datacenter.database.engine import Database
     from datacenter.migrations import require_schema
 
     settings = settings_for(context).database

@@ -9,7 +9,7 @@ import orjson
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from datacenter.database import now
+from datacenter.database.engine import now
 from datacenter.datasets.models import Archive, ArchiveState, Download, Export
 from datacenter.datasets.selection import LabelFilter, SelectedVersion, Selection
 from datacenter.errors import Invalid

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from datacenter.database import is_duplicate, new_id, now
+from datacenter.database.engine import is_duplicate, new_id, now
 from datacenter.datasets.kept_tables import KeptTable
 from datacenter.datasets.models import Dataset, DatasetState, DatasetVersion, DeletedDataset, LabelCount
 from datacenter.datasets.records import from_record, to_record

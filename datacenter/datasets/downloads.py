@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from datacenter.database import new_id, now
+from datacenter.database.engine import new_id, now
 from datacenter.datasets import exports
 from datacenter.datasets.archives import ArchiveForm, find_or_plan, is_alive, request_record, stand_in_line
 from datacenter.datasets.links import check_link, sign_link

@@ -5,7 +5,7 @@ from datetime import timedelta
 from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
-from datacenter.database import Database, new_id, now
+from datacenter.database.engine import Database, new_id, now
 from datacenter.datasets.models import Litter
 
 LIFETIME = timedelta(hours=1)

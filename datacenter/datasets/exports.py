@@ -7,7 +7,7 @@ from datetime import timedelta
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from datacenter.database import new_id, now
+from datacenter.database.engine import new_id, now
 from datacenter.datasets import places
 from datacenter.datasets.archives import ArchiveForm, find_or_plan, is_alive, request_record, stand_in_line
 from datacenter.datasets.models import Archive, Dataset, Export

@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Self
 
-from datacenter.database import new_id
+from datacenter.database.engine import new_id
 from datacenter.datasets.models import Upload
 from storage_adapters.errors import StorageError
 from storage_adapters.object_storage.contract import Buffer, ByteRange, NewObject, Part, Storage

@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from datacenter.archives.arrow_bytes import texts
-from datacenter.database import new_id, now
+from datacenter.database.engine import new_id, now
 from datacenter.datasets.columns import Mask, label_lists, true_count
 from datacenter.datasets.drafts import begin_draft, keep_draft
 from datacenter.datasets.files import has_label

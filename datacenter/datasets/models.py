@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import JSON, BigInteger, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from datacenter.database import Base, UtcDateTime, new_id
+from datacenter.database.engine import Base, UtcDateTime, new_id
 
 
 class DatasetState(StrEnum):

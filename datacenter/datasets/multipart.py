@@ -10,7 +10,7 @@ from itertools import islice
 
 from sqlalchemy.orm import Session
 
-from datacenter.database import now
+from datacenter.database.engine import now
 from datacenter.datasets import upload_records
 from datacenter.datasets.models import Upload
 from datacenter.datasets.multipart_plan import PartPlan, plan_parts

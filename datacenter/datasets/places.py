@@ -8,8 +8,8 @@ from sqlalchemy.orm import Session
 
 from datacenter.datasets.kept_tables import names_own_table
 from datacenter.errors import Invalid
-from datacenter.settings import StorageSettings
-from datacenter.storages.registered import Storages
+from datacenter.settings.model import StorageSettings
+from datacenter.storages.opener import Storages
 from storage_adapters.errors import InvalidKey
 from storage_adapters.object_storage.keys import check_key
 from storage_adapters.registry import DATABASE_OPTION, holds_tables, keeps_tables

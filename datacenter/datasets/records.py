@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from datacenter.archives.errors import ArchiveRejected
 from datacenter.archives.name_encoding import legacy_encodings
-from datacenter.database import is_duplicate, new_id, now
+from datacenter.database.engine import is_duplicate, new_id, now
 from datacenter.datasets import places
 from datacenter.datasets.kept_tables import KeptTable, kept_name
 from datacenter.datasets.models import (

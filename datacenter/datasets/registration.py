@@ -8,18 +8,16 @@ from typing import TypeVar
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from datacenter.database import is_duplicate, now
+from datacenter.database.engine import is_duplicate, now
 from datacenter.datasets.resources import Resources
 from datacenter.datasets.storage_use import refuse_used
 from datacenter.errors import Conflict, Invalid, NotFound, StorageFixed, StorageNameTaken
-from datacenter.settings import Role, StorageSettings
-from datacenter.settings_rules import find_nested
-from datacenter.storages.allowed import check_allowed, check_far, places_of, resolved
-from datacenter.storages.allowed_files import check_files
-from datacenter.storages.models import RegisteredStorage
-from datacenter.storages.opening import open_adapter
-from datacenter.storages.registrations import Registration, registered_rows, registration_of
-from datacenter.storages.sealing import Seal
+from datacenter.settings.model import Role, StorageSettings
+from datacenter.settings.rules import find_nested
+from datacenter.storages.allowed import check_allowed, check_far, check_files, places_of, resolved
+from datacenter.storages.encryption import Seal
+from datacenter.storages.opener import open_adapter
+from datacenter.storages.rows import RegisteredStorage, Registration, registered_rows, registration_of
 from datacenter.storages.secret_options import HIDDEN, hide, is_secret, scrub, secrets_of
 from storage_adapters.errors import ConfigurationInvalid
 from storage_adapters.options import OptionValue

@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass, field
 
-from datacenter.database import Database
+from datacenter.database.engine import Database
 from datacenter.datasets.layouts import LayoutCache
 from datacenter.ledger.counting import count_in
 from datacenter.ledger.doorbell import Doorbell
-from datacenter.metrics import Metrics
-from datacenter.settings import Settings
-from datacenter.storages.registered import Storages
+from datacenter.observability.metrics import Metrics
+from datacenter.settings.model import Settings
+from datacenter.storages.opener import Storages
 
 
 @dataclass(frozen=True, kw_only=True)

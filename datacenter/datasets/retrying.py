@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from datacenter.database import new_id, now
+from datacenter.database.engine import new_id, now
 from datacenter.datasets.archives import is_alive
 from datacenter.datasets.kept_tables import KeptTable, kept_name
 from datacenter.datasets.models import (

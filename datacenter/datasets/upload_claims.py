@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, CursorResult, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from datacenter.database import now
+from datacenter.database.engine import now
 from datacenter.datasets.models import Upload
 from datacenter.datasets.resources import Resources
 from datacenter.errors import Locked

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from sqlalchemy.orm import Session
 
-from datacenter.database import new_id, now
+from datacenter.database.engine import new_id, now
 from datacenter.datasets import places
 from datacenter.datasets.models import Litter, Upload
 from datacenter.datasets.resources import Resources

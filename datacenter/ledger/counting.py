@@ -5,11 +5,11 @@ from collections.abc import Callable
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
-from datacenter.database import Database
+from datacenter.database.engine import Database
 from datacenter.ledger.states import FINISHED, JobKind
-from datacenter.metrics import Metrics
+from datacenter.observability.metrics import Metrics
 
-_KEY = "datacenter.metrics"
+_KEY = "datacenter.observability.metrics"
 Count = Callable[[Metrics], None]
 
 

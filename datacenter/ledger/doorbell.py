@@ -5,7 +5,7 @@ from kombu import Exchange, Queue
 from kombu.exceptions import OperationalError
 
 from datacenter.errors import DataCentreError
-from datacenter.settings import BrokerSettings
+from datacenter.settings.model import BrokerSettings
 
 RING_TASK = "datacenter.ring"
 """The task's name is all the web layer knows of the worker's code."""

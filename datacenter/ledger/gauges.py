@@ -12,7 +12,7 @@ from sqlalchemy import case, func, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from datacenter.database import Database, now
+from datacenter.database.engine import Database, now
 from datacenter.ledger.models import Job, OutboxMessage, Shard
 from datacenter.ledger.states import FINISHED, JobKind, JobState, ShardState
 

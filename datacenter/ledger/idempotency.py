@@ -8,7 +8,7 @@ from sqlalchemy import CursorResult, delete, insert, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from datacenter.database import is_duplicate, now
+from datacenter.database.engine import is_duplicate, now
 from datacenter.errors import KeyInFlight, KeyReused
 from datacenter.ledger.models import IdempotencyKey
 

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from datacenter.database import now
+from datacenter.database.engine import now
 from datacenter.errors import LeaseLost
 from datacenter.ledger.counting import count
 from datacenter.ledger.models import Job, Shard
@@ -25,12 +25,12 @@ from datacenter.ledger.moves import (
     head_for,
     make_ready,
     move,
+    next_rank,
     wind_down,
 )
-from datacenter.ledger.queueing import next_rank
 from datacenter.ledger.states import FINISHED, JobKind, JobState, ShardState, Step
-from datacenter.origin import Origin
-from datacenter.settings import LedgerSettings
+from datacenter.observability.context import Origin
+from datacenter.settings.model import LedgerSettings
 
 INSERT_ROWS = 1_000
 FRESH = {"populate_existing": True}

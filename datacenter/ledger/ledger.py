@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from datacenter.database import new_id, now
+from datacenter.database.engine import new_id, now
 from datacenter.errors import Invalid, JobFinished, JobNotRetryable, NotFound
 from datacenter.ledger.counting import count
 from datacenter.ledger.models import Job, JobDataset, JobDependency, Shard
@@ -22,7 +22,7 @@ from datacenter.ledger.moves import (
 )
 from datacenter.ledger.options import JobOptions
 from datacenter.ledger.states import FINISHED, JobKind, JobState, ShardState, Step
-from datacenter.origin import origin_of_job
+from datacenter.observability.context import origin_of_job
 
 
 def enqueue(

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import JSON, BigInteger, ForeignKey, Index, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from datacenter.database import Base, UtcDateTime, new_id
+from datacenter.database.engine import Base, UtcDateTime, new_id
 from datacenter.ledger.states import JobKind, JobState, ShardState, Step
 
 RowId = BigInteger().with_variant(Integer, "sqlite")
@@ -47,7 +47,7 @@ class Job(Base):
     error: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     result: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     origin: Mapped[dict[str, str] | None] = mapped_column(JSON)
-    """The request that set it going, see `datacenter/origin.py`."""
+    """The request that set it going, see `datacenter/observability/context.py`."""
     cancel_requested_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -100,7 +100,7 @@ class Shard(Base):
     precedence: Mapped[int]
     """Minus the job's priority: smaller is served first."""
     rank: Mapped[int] = mapped_column(BigInteger)
-    """The place in the queue, given so that the projects take turns; see `ledger/queueing.py`."""
+    """The place in the queue, given so that the projects take turns; see `ledger/moves.py`."""
     not_before: Mapped[datetime | None] = mapped_column(UtcDateTime)
     spec: Mapped[dict[str, Any]] = mapped_column(JSON)
     result: Mapped[dict[str, Any] | None] = mapped_column(JSON)

@@ -6,10 +6,9 @@ from typing import Any
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from datacenter.database import now
+from datacenter.database.engine import now
 from datacenter.ledger.counting import count
 from datacenter.ledger.models import Job, JobDependency, OutboxMessage, Shard
-from datacenter.ledger.queueing import front_rank, next_rank
 from datacenter.ledger.states import FINISHED, MOVES, JobState, ShardState, Step
 
 RELAY_GRACE = timedelta(seconds=1)
@@ -182,3 +181,21 @@ def release(session: Session, job: Job, moment: datetime) -> None:
         return
     make_ready(session, plan, in_line=True)
     add_ring(session, job, 1)
+
+
+def front_rank(session: Session, queue: str, precedence: int) -> int:
+    """The rank before all others: the place of work that comes back or that its whole job waits for."""
+    least = _least(session, queue, precedence)
+    return least - 1 if least is not None else 0
+
+
+def next_rank(session: Session, queue: str, precedence: int, project_id: str) -> int:
+    """The rank for the project's next shard; further shards count up from it."""
+    ready = (Shard.queue == queue, Shard.state == ShardState.READY, Shard.precedence == precedence)
+    last = session.scalar(select(func.max(Shard.rank)).where(*ready, Shard.project_id == project_id))
+    return last + 1 if last is not None else _least(session, queue, precedence) or 0
+
+
+def _least(session: Session, queue: str, precedence: int) -> int | None:
+    ready = (Shard.queue == queue, Shard.state == ShardState.READY, Shard.precedence == precedence)
+    return session.scalar(select(func.min(Shard.rank)).where(*ready))

@@ -6,7 +6,7 @@ import structlog
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from datacenter.database import Database, now
+from datacenter.database.engine import Database, now
 from datacenter.ledger.doorbell import Doorbell
 from datacenter.ledger.models import Job, OutboxMessage
 from datacenter.ledger.states import JobState

@@ -5,13 +5,13 @@ from collections.abc import Callable
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from datacenter.database import now
+from datacenter.database.engine import now
 from datacenter.ledger.counting import count
 from datacenter.ledger.leases import count_failure, count_retry
 from datacenter.ledger.models import Job, Shard
 from datacenter.ledger.moves import add_ring, error_record, make_ready
 from datacenter.ledger.states import ShardState, Step
-from datacenter.settings import LedgerSettings
+from datacenter.settings.model import LedgerSettings
 
 Ended = Callable[[Session, Job, Step], None]
 BATCH = 200

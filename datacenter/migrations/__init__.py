@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import column, inspect, select, table
 
-from datacenter.database import Database
+from datacenter.database.engine import Database
 from datacenter.errors import SettingsInvalid
-from datacenter.schema import REVISION, why_not
-from datacenter.settings import CONFIG_VARIABLE, DatabaseSettings
+from datacenter.migrations.compatibility import REVISION, why_not
+from datacenter.settings.model import CONFIG_VARIABLE, DatabaseSettings
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -51,7 +51,7 @@ def migrate(settings: DatabaseSettings) -> str:
 
 
 def require_schema(database: Database) -> None:
-    """Raises: SettingsInvalid when the database's schema does not serve this release; `datacenter/schema.py` has the rule.
+    """Raises: SettingsInvalid when the database's schema does not serve this release; `datacenter/migrations/compatibility.py` has the rule.
 
     It only looks: a file of SQLite that is not there is not made by it.
     """

@@ -3,11 +3,11 @@
 from alembic import context
 
 from datacenter.access import models as _access
-from datacenter.database import Base
+from datacenter.database.engine import Base
 from datacenter.datasets import models as _datasets
 from datacenter.ledger import models as _ledger
 from datacenter.migrations import resumable as _resumable
-from datacenter.storages import models as _storages
+from datacenter.storages import rows as _storages
 
 IMPLEMENTATIONS = (_resumable.ResumableMySQL, _resumable.ResumableMariaDB)
 """Known to Alembic by being defined."""

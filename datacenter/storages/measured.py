@@ -11,8 +11,8 @@ from functools import partial
 from types import MethodType
 from typing import Any
 
-from datacenter.metrics import Metrics
-from datacenter.tracing import tracer
+from datacenter.observability.metrics import Metrics
+from datacenter.observability.tracing import tracer
 from storage_adapters.errors import StorageError
 
 READ: Mapping[str, Callable[[Any], int]] = {

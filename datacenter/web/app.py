@@ -10,9 +10,8 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from datacenter.datasets.resources import Resources, open_resources
-from datacenter.settings import Settings
-from datacenter.storages.checking import Checker
-from datacenter.storages.deadline import Deadline
+from datacenter.settings.model import Settings
+from datacenter.storages.checking import Checker, Deadline
 from datacenter.web import (
     dataset_files,
     dataset_labels,

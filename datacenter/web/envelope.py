@@ -9,8 +9,8 @@ import uuid_utils
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from datacenter.origin import serving
-from datacenter.tracing import Attributes
+from datacenter.observability.context import serving
+from datacenter.observability.tracing import Attributes
 from datacenter.web.calls import API
 from datacenter.web.problems import route_of, unexpected
 

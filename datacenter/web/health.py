@@ -4,7 +4,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
 from datacenter.migrations import known_revisions, revision_of
-from datacenter.schema import why_not
+from datacenter.migrations.compatibility import why_not
 from datacenter.web.calls import API, resources_of
 from datacenter.web.openapi import problems
 from datacenter.web.problems import problem

@@ -8,8 +8,8 @@ from fastapi import APIRouter, Request, Response
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
-from datacenter.metrics import Metrics, listen, tell_build
-from datacenter.settings import Settings
+from datacenter.observability.metrics import Metrics, listen, tell_build
+from datacenter.settings.model import Settings
 from datacenter.web.calls import API
 
 router = APIRouter(tags=["health"])

@@ -28,9 +28,8 @@ from datacenter.errors import (
     TooLarge,
     Unauthenticated,
 )
+from datacenter.validation_messages import REQUEST_WORDS, in_words
 from datacenter.web.calls import resources_of
-from datacenter.web.request_words import REQUEST_WORDS
-from datacenter.words import in_words
 from storage_adapters.errors import InvalidKey, NotSupported, StorageError, StorageFull, StorageUnavailable
 
 MEDIA_TYPE = "application/problem+json"

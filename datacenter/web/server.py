@@ -10,7 +10,7 @@ from types import FrameType
 import uvicorn
 
 from datacenter.datasets.resources import Resources
-from datacenter.settings import Settings
+from datacenter.settings.model import Settings
 from datacenter.web.app import MOST_REQUESTS, create_app
 from datacenter.web.metrics import told_apart
 

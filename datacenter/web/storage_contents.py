@@ -6,8 +6,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from datacenter.datasets.browsing import Entry, browse
 from datacenter.errors import Invalid, NotFound
-from datacenter.storages.checking import Checker
-from datacenter.storages.deadline import Deadline
+from datacenter.storages.checking import Checker, Deadline
 from datacenter.web.calls import API, Authorized, Changing, Keep, Outcome
 from datacenter.web.openapi import problems
 from datacenter.web.pages import DEFAULT_ITEMS, Cursors, CursorText, Limit

@@ -6,9 +6,8 @@ from sqlalchemy.orm import Session
 from datacenter.datasets import registration
 from datacenter.datasets.registration import StorageChange
 from datacenter.errors import NotFound
-from datacenter.settings import StorageSettings
-from datacenter.storages.models import RegisteredStorage
-from datacenter.storages.registrations import registered_rows, registration_of
+from datacenter.settings.model import StorageSettings
+from datacenter.storages.rows import RegisteredStorage, registered_rows, registration_of
 from datacenter.storages.secret_options import hide, hide_in_url
 from datacenter.web.calls import API, Authorized, Call, Changing, Keep, Outcome
 from datacenter.web.openapi import problems

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from datacenter.database import now
+from datacenter.database.engine import now
 from datacenter.datasets.archives import is_wanted, selection_of
 from datacenter.datasets.members import SIDECARS, write_members
 from datacenter.datasets.models import Archive, ArchiveState, Litter

@@ -18,7 +18,7 @@ from sqlalchemy import create_engine, make_url, text
 from datacenter.cli.embedded.background import Running, left_running, running
 from datacenter.client import Client
 from datacenter.ledger.states import JobKind
-from datacenter.settings import DatabaseSettings
+from datacenter.settings.model import DatabaseSettings
 
 DATABASE_VARIABLE = "DATACENTER_TEST_DATABASE_URL"
 DATABASE_URL = "DATACENTER__DATABASE__URL"

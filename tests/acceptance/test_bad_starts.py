@@ -15,7 +15,7 @@ from refusing_servers import refusing_mysql, refusing_redis
 from sqlalchemy import create_engine, text
 
 from datacenter.migrations import migrate
-from datacenter.settings import DatabaseSettings
+from datacenter.settings.model import DatabaseSettings
 
 pytestmark = [
     pytest.mark.real,

@@ -18,7 +18,7 @@ import kombu
 import pytest
 
 from datacenter.ledger.doorbell import RING_TASK, broker_queue
-from datacenter.settings import BrokerSettings
+from datacenter.settings.model import BrokerSettings
 
 pytestmark = pytest.mark.real
 

@@ -13,8 +13,8 @@ from ledger_watch import LedgerWatch, watching
 from rest_jobs import archive_of, start_import
 from scraping import free_ports
 
-from datacenter.liveness import NoSignOfLife, Role, require_life
-from datacenter.settings import HealthSettings
+from datacenter.observability.liveness import NoSignOfLife, Role, require_life
+from datacenter.settings.model import HealthSettings
 
 pytestmark = pytest.mark.real
 

@@ -15,7 +15,7 @@ from slow_storage import with_slow_storages
 from sqlalchemy import select
 
 from datacenter.client import Client, Job, LabelFilter
-from datacenter.database import Database
+from datacenter.database.engine import Database
 from datacenter.ledger.models import Shard
 from datacenter.ledger.states import ShardState
 

@@ -13,9 +13,9 @@ from pods import Pod, environment_of
 from rest_jobs import archive_of, start_import
 
 from datacenter.client import LabelFilter
-from datacenter.database import Database
+from datacenter.database.engine import Database
 from datacenter.migrations import known_revisions
-from datacenter.schema import number_of
+from datacenter.migrations.compatibility import number_of
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
 HEAD = number_of(known_revisions()[-1])

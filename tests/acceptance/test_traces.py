@@ -105,8 +105,8 @@ def test_without_an_endpoint_nothing_of_opentelemetrys_sdk_is_imported():
     code = """
 import sys, json
 import jobs.worker, jobs.scheduler, datacenter.web.server
-from datacenter.settings import Settings
-from datacenter.tracing import configure_tracing
+from datacenter.settings.model import Settings
+from datacenter.observability.tracing import configure_tracing
 configure_tracing(Settings().tracing, "worker")
 print(json.dumps([name for name in sys.modules if name.startswith(("opentelemetry.sdk", "opentelemetry.exporter"))]))
 """

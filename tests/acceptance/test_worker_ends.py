@@ -17,7 +17,7 @@ from slow_storage import with_slow_storages
 from datacenter.client import Job
 from datacenter.ledger.doorbell import broker_queue
 from datacenter.ledger.states import ShardState
-from datacenter.settings import BrokerSettings
+from datacenter.settings.model import BrokerSettings
 
 LONG_SECONDS = 60
 QUIET = {

@@ -13,7 +13,7 @@ from workbench import Workbench
 
 from datacenter.datasets.exports import ExportRequest
 from datacenter.datasets.models import Archive
-from datacenter.settings import StorageSettings
+from datacenter.settings.model import StorageSettings
 from storage_adapters.object_storage.streaming import put_stream, read_stream
 from storage_adapters.s3 import S3Storage
 

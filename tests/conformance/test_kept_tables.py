@@ -15,7 +15,7 @@ from workbench import Workbench
 
 from datacenter.datasets.models import Dataset
 from datacenter.datasets.selection import LabelFilter
-from datacenter.settings import StorageSettings
+from datacenter.settings.model import StorageSettings
 
 pytestmark = pytest.mark.real
 

@@ -21,7 +21,7 @@ from workbench import Workbench
 from datacenter.datasets.exports import ExportRequest
 from datacenter.datasets.models import Dataset
 from datacenter.datasets.selection import LabelFilter
-from datacenter.settings import StorageSettings
+from datacenter.settings.model import StorageSettings
 from jobs.engine import Engine
 from jobs.registry import runners
 from storage_adapters.table_storage.contract import TableName

@@ -13,7 +13,7 @@ from datacenter.cli.embedded.child import Child
 from datacenter.cli.embedded.home import Home
 from datacenter.cli.errors import CommandFailed
 from datacenter.client import Client
-from datacenter.settings import CONFIG_VARIABLE
+from datacenter.settings.model import CONFIG_VARIABLE
 
 READY_SECONDS = 90.0
 STOP_SECONDS = 150.0

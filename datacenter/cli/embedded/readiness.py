@@ -9,11 +9,11 @@ from datacenter.access.tokens import authenticate, create_token, ensure_project
 from datacenter.cli.databases import told_in_words
 from datacenter.cli.embedded.home import Home, write_private
 from datacenter.cli.errors import WrongUse
-from datacenter.database import Database
+from datacenter.database.engine import Database
 from datacenter.errors import SettingsInvalid, Unauthenticated
 from datacenter.migrations import migrate
-from datacenter.settings import CONFIG_VARIABLE, Settings
-from datacenter.settings_loading import load_settings
+from datacenter.settings.loading import load_settings
+from datacenter.settings.model import CONFIG_VARIABLE, Settings
 
 PROJECT = "default"
 EVERYWHERE = {"0.0.0.0", "::", ""}  # noqa: S104 - compared with, never bound

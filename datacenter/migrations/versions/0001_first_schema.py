@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.schema import SchemaItem
 
-from datacenter.database import UtcDateTime
+from datacenter.database.engine import UtcDateTime
 
 revision = "0001"
 down_revision = None

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from datacenter.database import UtcDateTime
+from datacenter.database.engine import UtcDateTime
 
 revision = "0002"
 down_revision = "0001"

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, WithJsonSchema
 
-from datacenter.settings import Role
+from datacenter.settings.model import Role
 from datacenter.web.schemas.base import Answer, Request, Text, Time
 
 MOST_NUMBER = 1 << 53

@@ -7,7 +7,7 @@ from types import ModuleType
 import yaml
 from chart import CHART, ROOT, render, values_of
 
-from datacenter.settings import Settings
+from datacenter.settings.model import Settings
 
 
 def _tool(name: str) -> ModuleType:

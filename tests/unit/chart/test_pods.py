@@ -6,7 +6,7 @@ import pytest
 from chart import VALUES, matrix_pods, pods_of, render, rendered, values_of
 
 from datacenter.ledger.states import JobKind
-from datacenter.settings import Settings
+from datacenter.settings.model import Settings
 from datacenter.web.server import STOP_SECONDS
 
 QUEUES = {kind.value for kind in JobKind}

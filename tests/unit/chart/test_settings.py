@@ -9,8 +9,8 @@ import pytest
 import yaml
 from chart import VALUES, Pod, matrix_pods, of_kind, pods_of, render, rendered, values_of
 
-from datacenter.settings import Settings
-from datacenter.settings_loading import load_settings
+from datacenter.settings.loading import load_settings
+from datacenter.settings.model import Settings
 from datacenter.storages.secret_options import is_secret
 
 SECRETS = {

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from datacenter.migrations import migrate
-from datacenter.settings import DatabaseSettings
+from datacenter.settings.model import DatabaseSettings
 
 CANARY = "canary-77"
 

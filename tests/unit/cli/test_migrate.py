@@ -9,7 +9,7 @@ import pytest
 from datacenter.cli import waiting
 from datacenter.cli.main import main
 from datacenter.migrations import migrate
-from datacenter.settings import DatabaseSettings
+from datacenter.settings.model import DatabaseSettings
 
 
 class Clock:

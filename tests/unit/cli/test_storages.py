@@ -13,11 +13,11 @@ from pydantic import SecretStr
 from datacenter.cli.embedded.home import Home
 from datacenter.client import Health
 from datacenter.client.storages import Storages
-from datacenter.database import Database, now
+from datacenter.database.engine import Database, now
 from datacenter.migrations import migrate
-from datacenter.settings import DatabaseSettings
-from datacenter.storages.models import RegisteredStorage
-from datacenter.storages.sealing import Seal
+from datacenter.settings.model import DatabaseSettings
+from datacenter.storages.encryption import Seal
+from datacenter.storages.rows import RegisteredStorage
 
 STORAGE = {
     "name": "vault",

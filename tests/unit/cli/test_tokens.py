@@ -6,10 +6,10 @@ import pytest
 
 from datacenter.access.tokens import authenticate, create_token, ensure_project
 from datacenter.cli.embedded.home import Home
-from datacenter.database import Database
+from datacenter.database.engine import Database
 from datacenter.errors import Unauthenticated
 from datacenter.migrations import migrate
-from datacenter.settings import DatabaseSettings
+from datacenter.settings.model import DatabaseSettings
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from datacenter.settings_loading import check_settings, read_layers
+from datacenter.settings.loading import check_settings, read_layers
 
 WRONG = """\
 environment: production

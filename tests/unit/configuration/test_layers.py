@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from datacenter.configuration.layers import Origin
 from datacenter.errors import SettingsInvalid
-from datacenter.settings_loading import check_settings, load_settings, read_layers
+from datacenter.settings.loading import check_settings, load_settings, read_layers
+from datacenter.settings.sources.layers import Origin
 
 FILE, ENVIRONMENT, FLAG = (
     "ledger: {attempts: 1}",

@@ -4,10 +4,10 @@ import pytest
 import structlog
 from sqlalchemy.exc import OperationalError
 
-from datacenter import starting
-from datacenter.database import Database
+from datacenter import startup
+from datacenter.database.engine import Database
 from datacenter.errors import SettingsInvalid
-from datacenter.settings import DatabaseSettings
+from datacenter.settings.model import DatabaseSettings
 
 URL = "mysql+pymysql://u:canary@db.example/d"
 AWAY = (2003, "Can't connect to MySQL server on 'db.example' ([Errno 111] Connection refused)")
@@ -28,14 +28,14 @@ class Answers:
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(starting, "LOOK_SECONDS", 0.001)
+    monkeypatch.setattr(startup, "LOOK_SECONDS", 0.001)
 
 
 def test_a_database_that_comes_up_late_is_waited_for_with_the_reason_in_the_log() -> None:
     answers = Answers(AWAY, (2013, "Lost connection to MySQL server during query"))
 
     with structlog.testing.capture_logs() as logs:
-        starting.find_database(DatabaseSettings(url=URL), look=answers)
+        startup.find_database(DatabaseSettings(url=URL), look=answers)
 
     assert answers.looks == 3
     assert [entry["event"] for entry in logs] == ["waiting for the database"] * 2
@@ -56,7 +56,7 @@ def test_what_waiting_does_not_cure_is_told_at_once(number, words) -> None:
     answers = Answers((number, "the driver's words"))
 
     with pytest.raises(SettingsInvalid, match=words) as refused:
-        starting.find_database(DatabaseSettings(url=URL), look=answers)
+        startup.find_database(DatabaseSettings(url=URL), look=answers)
 
     assert answers.looks == 1
     assert refused.value.detail.startswith("database.url: ")
@@ -66,6 +66,6 @@ def test_patience_has_an_end() -> None:
     answers = Answers(*[AWAY] * 10_000)
 
     with pytest.raises(SettingsInvalid, match="no database answers at"):
-        starting.find_database(DatabaseSettings(url=URL, patience_seconds=0.02), look=answers)
+        startup.find_database(DatabaseSettings(url=URL, patience_seconds=0.02), look=answers)
 
     assert answers.looks > 1

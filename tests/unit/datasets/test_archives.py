@@ -8,7 +8,7 @@ from job_bench import Bench
 from manifests import published
 from sqlalchemy import update
 
-from datacenter.database import now
+from datacenter.database.engine import now
 from datacenter.datasets import downloads, exports, labelling, layouts
 from datacenter.datasets.downloads import DownloadRequest
 from datacenter.datasets.exports import ExportRequest

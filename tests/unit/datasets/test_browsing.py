@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from workbench import Workbench
 
 from datacenter.datasets.browsing import browse
-from datacenter.settings import StorageSettings
-from datacenter.storages.registered import Storages
+from datacenter.settings.model import StorageSettings
+from datacenter.storages.opener import Storages
 
 KEYS = st.lists(
     st.text(st.sampled_from("ab/.0-猫\U0010ffff"), min_size=1, max_size=6)

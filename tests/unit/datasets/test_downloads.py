@@ -6,7 +6,7 @@ import pytest
 from manifests import published
 from workbench import Workbench
 
-from datacenter.database import now
+from datacenter.database.engine import now
 from datacenter.datasets import deletion, downloads
 from datacenter.datasets.downloads import DownloadRequest
 from datacenter.datasets.exports import ExportRequest

@@ -17,13 +17,13 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 from workbench import Workbench
 
-from datacenter.database import now
+from datacenter.database.engine import now
 from datacenter.datasets import drafts, files, labelling
 from datacenter.datasets.labelling import FileSelection
 from datacenter.datasets.models import Dataset, DatasetVersion, Litter
 from datacenter.datasets.records import find_version, labels_of
 from datacenter.errors import DatasetNotReady, Invalid, NotFound, VersionConflict
-from datacenter.settings import LimitSettings
+from datacenter.settings.model import LimitSettings
 from jobs.sweep import remove_litter, sweep_once
 
 FILES = {"a/1": ["cat"], "a/2": ["cat", "dog"], "b/1": [], "b/2": ["猫"]}

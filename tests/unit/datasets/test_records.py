@@ -7,7 +7,7 @@ from manifests import published
 from workbench import Workbench
 
 from datacenter.access.tokens import ensure_project
-from datacenter.database import new_id
+from datacenter.database.engine import new_id
 from datacenter.datasets import records
 from datacenter.datasets.exports import ExportRequest
 from datacenter.datasets.models import Dataset, DatasetState, Upload

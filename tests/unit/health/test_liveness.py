@@ -10,9 +10,9 @@ from prometheus_client import CollectorRegistry
 from scraping import free_ports
 
 from datacenter.errors import SettingsInvalid
-from datacenter.liveness import NoSignOfLife, Role, SignOfLife, require_life
-from datacenter.metrics import answer_prometheus, tell_build
-from datacenter.settings import HealthSettings, MetricsSettings
+from datacenter.observability.liveness import NoSignOfLife, Role, SignOfLife, require_life
+from datacenter.observability.metrics import answer_prometheus, tell_build
+from datacenter.settings.model import HealthSettings, MetricsSettings
 
 
 @pytest.fixture

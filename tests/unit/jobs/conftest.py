@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from workbench import Workbench
 
-from datacenter.settings import StorageSettings
+from datacenter.settings.model import StorageSettings
 
 
 @pytest.fixture(scope="module")

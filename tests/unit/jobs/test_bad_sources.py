@@ -11,7 +11,7 @@ from services.server import free_port
 from stub_servers import answering, refusing
 from workbench import Workbench
 
-from datacenter.settings import StorageSettings
+from datacenter.settings.model import StorageSettings
 from storage_adapters.errors import ConfigurationInvalid, PermissionDenied, StorageError, StorageUnavailable
 
 

@@ -7,7 +7,7 @@ import pytest
 from pydantic import SecretStr
 
 from datacenter.ledger.doorbell import RING_TASK
-from datacenter.settings import BrokerSettings, DatabaseSettings, Settings, StorageSettings, WebSettings
+from datacenter.settings.model import BrokerSettings, DatabaseSettings, Settings, StorageSettings, WebSettings
 from jobs import celery_app
 from jobs.stopping import StopFlag
 

@@ -19,7 +19,7 @@ from datacenter.datasets.manifest import read_rows
 from datacenter.datasets.models import Archive, Dataset
 from datacenter.datasets.records import find_version
 from datacenter.ledger.models import Job
-from datacenter.settings import StorageSettings
+from datacenter.settings.model import StorageSettings
 from datacenter.storages.object_file import ObjectSource
 from jobs.building import copying
 from storage_adapters.memory import MemoryStorage

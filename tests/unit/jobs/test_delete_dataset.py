@@ -17,7 +17,7 @@ from datacenter.datasets.manifest import read_rows, write_manifest
 from datacenter.datasets.models import Dataset
 from datacenter.datasets.records import find_version
 from datacenter.ledger.models import Job
-from datacenter.settings import StorageSettings
+from datacenter.settings.model import StorageSettings
 from storage_adapters.errors import PermissionDenied
 from storage_adapters.memory import MemoryStorage
 from storage_adapters.object_storage.contract import Storage

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from structlog.testing import CapturingLogger
 from workbench import SilentDoorbell, Workbench
 
-from datacenter.database import now
+from datacenter.database.engine import now
 from datacenter.ledger import ledger
 from datacenter.ledger.doorbell import BrokerUnavailable
 from datacenter.ledger.leases import ShardPlan, Totals

@@ -8,7 +8,7 @@ from job_scenarios import zip_of
 from workbench import Workbench
 
 from datacenter.datasets.exports import ExportRequest
-from datacenter.settings import StorageSettings
+from datacenter.settings.model import StorageSettings
 from storage_adapters.memory import MemoryStorage
 from storage_adapters.object_storage.contract import Part
 

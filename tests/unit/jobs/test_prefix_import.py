@@ -9,7 +9,7 @@ import pytest
 from prefix_imports import FILES, KEPT_AT, check_holds, failed, given, imported, rows
 from workbench import Workbench
 
-from datacenter.settings import LimitSettings
+from datacenter.settings.model import LimitSettings
 from jobs.importing import source_listing
 from storage_adapters.memory import MemoryStorage
 from storage_adapters.object_storage.contract import ObjectInfo

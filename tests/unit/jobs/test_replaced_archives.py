@@ -12,7 +12,7 @@ from raw_tar import member, tar
 from sqlalchemy import update
 from workbench import Workbench
 
-from datacenter.database import now
+from datacenter.database.engine import now
 from datacenter.datasets.models import Dataset
 from datacenter.ledger.models import Job, Shard
 from datacenter.ledger.repair import take_back_expired

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from datacenter.migrations import migrate
-from datacenter.settings import DatabaseSettings
+from datacenter.settings.model import DatabaseSettings
 
 COMMAND = (sys.executable, "-m", "jobs.scheduler")
 

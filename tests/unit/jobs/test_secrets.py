@@ -12,8 +12,8 @@ from workbench import Workbench
 from datacenter.datasets import records, registration
 from datacenter.datasets.records import NewDataset
 from datacenter.ledger.options import JobOptions
-from datacenter.settings import RegistrationSettings, StorageSettings
-from datacenter.storages.registered import Storages
+from datacenter.settings.model import RegistrationSettings, StorageSettings
+from datacenter.storages.opener import Storages
 from storage_adapters import registry
 
 

@@ -14,14 +14,14 @@ from manifests import published
 from sqlalchemy import func, select, update
 from workbench import SilentDoorbell
 
-from datacenter.database import Base, now
+from datacenter.database.engine import Base, now
 from datacenter.datasets.exports import ExportRequest
 from datacenter.datasets.models import Archive, ArchiveState, Delivery, Download, Export, Litter, Upload
 from datacenter.datasets.uploads import append, begin
 from datacenter.ledger import leases
 from datacenter.ledger.doorbell import BrokerUnavailable
 from datacenter.ledger.models import Job
-from datacenter.settings import LifetimeSettings
+from datacenter.settings.model import LifetimeSettings
 from jobs import scheduler, sweep
 from jobs.sweep import forget_the_old, remove_litter, sweep_once
 from storage_adapters.errors import PermissionDenied

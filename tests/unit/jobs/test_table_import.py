@@ -12,7 +12,7 @@ from datacenter.archives.crc import crc32
 from datacenter.datasets.labelling import FileSelection, relabel
 from datacenter.datasets.records import labels_of
 from datacenter.errors import Conflict, Invalid
-from datacenter.settings import LimitSettings
+from datacenter.settings.model import LimitSettings
 from storage_adapters.errors import ServerUntrusted, StorageUnavailable
 from storage_adapters.table_storage.contract import Partition
 

@@ -13,7 +13,7 @@ from raw_tar import member, tar
 from sqlalchemy import update
 from workbench import Workbench
 
-from datacenter.database import now
+from datacenter.database.engine import now
 from datacenter.datasets.manifest import read_rows
 from datacenter.datasets.records import find_version, labels_of
 from datacenter.ledger.models import Shard

@@ -9,7 +9,7 @@ from ledger_desk import LedgerDesk
 
 from datacenter.ledger.leases import backoff
 from datacenter.ledger.states import JobState, ShardState, Step
-from datacenter.settings import LedgerSettings
+from datacenter.settings.model import LedgerSettings
 
 
 def test_a_failure_that_may_pass_is_tried_again_after_a_pause(desk: LedgerDesk) -> None:

@@ -2,10 +2,10 @@
 
 import pytest
 
-from datacenter.database import Database
+from datacenter.database.engine import Database
 from datacenter.ledger.counting import count, count_in
-from datacenter.metrics import Metrics
-from datacenter.settings import DatabaseSettings
+from datacenter.observability.metrics import Metrics
+from datacenter.settings.model import DatabaseSettings
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 from ledger_desk import LedgerDesk
 from sqlalchemy import select
 
-from datacenter.database import Base
+from datacenter.database.engine import Base
 from datacenter.errors import LeaseLost
 from datacenter.ledger import leases
 from datacenter.ledger.leases import Claim

@@ -3,7 +3,7 @@
 from ledger_desk import LedgerDesk
 from sqlalchemy import delete
 
-from datacenter.database import now
+from datacenter.database.engine import now
 from datacenter.ledger.models import OutboxMessage
 
 

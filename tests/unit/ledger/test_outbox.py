@@ -4,7 +4,7 @@ import pytest
 from ledger_desk import LedgerDesk
 from sqlalchemy import update
 
-from datacenter.database import now
+from datacenter.database.engine import now
 from datacenter.ledger.doorbell import BrokerUnavailable, Doorbell
 from datacenter.ledger.models import OutboxMessage
 from datacenter.ledger.outbox import put_off, relay, ring_committed

@@ -6,7 +6,7 @@ import pytest
 from ledger_desk import LedgerDesk
 from sqlalchemy import update
 
-from datacenter.database import now
+from datacenter.database.engine import now
 from datacenter.errors import JobNotRetryable, NotFound
 from datacenter.ledger.leases import Claim
 from datacenter.ledger.models import Job, OutboxMessage

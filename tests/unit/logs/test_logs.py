@@ -13,9 +13,9 @@ PREPARED = f"""
 import logging, sys, threading, warnings
 import structlog
 from pydantic import SecretStr
-from datacenter.logs import configure_logs, hide
-from datacenter.origin import working
-from datacenter.settings import DatabaseSettings, Settings, WebSettings
+from datacenter.observability.logs import configure_logs, hide
+from datacenter.observability.context import working
+from datacenter.settings.model import DatabaseSettings, Settings, WebSettings
 
 settings = Settings(
     environment=sys.argv[1],

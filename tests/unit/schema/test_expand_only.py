@@ -13,7 +13,7 @@ from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 from alembic.script import Script, ScriptDirectory
 
-from datacenter.schema import number_of, since_of
+from datacenter.migrations.compatibility import number_of, since_of
 
 WRITES_DATA = re.compile(r"(UPDATE|INSERT INTO) ")
 CREATES = re.compile(r"CREATE TABLE `?(?P<table>\w+)`? ")

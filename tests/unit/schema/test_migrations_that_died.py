@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
 
 from datacenter.migrations import known_revisions, migrate
-from datacenter.settings import DatabaseSettings
+from datacenter.settings.model import DatabaseSettings
 
 CHANGES = ("CREATE", "ALTER")
 SERVER_VARIABLE = "DATACENTER_TEST_DATABASE_URL"

@@ -7,11 +7,11 @@ import pytest
 from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
-from datacenter.database import Database
+from datacenter.database.engine import Database
 from datacenter.errors import SettingsInvalid
 from datacenter.migrations import known_revisions, migrate, require_schema, revision_of
-from datacenter.schema import number_of, why_not
-from datacenter.settings import DatabaseSettings
+from datacenter.migrations.compatibility import number_of, why_not
+from datacenter.settings.model import DatabaseSettings
 
 SCRIPTS = ScriptDirectory(str(files("datacenter.migrations")))
 KNOWN = ("0001", "0002", "0003_since_0002", "0004_since_0002")

@@ -7,8 +7,8 @@ import pytest
 import yaml
 
 from datacenter.cli.connecting import openings
-from datacenter.settings import Settings
-from datacenter.settings_loading import check_settings, load_settings, read_layers
+from datacenter.settings.loading import check_settings, load_settings, read_layers
+from datacenter.settings.model import Settings
 
 FOLDER = Path(__file__).parents[3] / "configs"
 SECRETS = {

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from datacenter.errors import SettingsInvalid
-from datacenter.settings_loading import load_settings
+from datacenter.settings.loading import load_settings
 
 CANARY = "canary"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from datacenter.errors import Invalid
-from datacenter.settings import Settings
+from datacenter.settings.model import Settings
 from datacenter.storages.allowed import check_allowed, check_far, resolved
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from datacenter.errors import Invalid, SettingsInvalid
-from datacenter.settings import Settings
-from datacenter.settings_loading import load_settings
-from datacenter.storages.allowed_files import FILE_OPTION, check_files
+from datacenter.settings.loading import load_settings
+from datacenter.settings.model import Settings
+from datacenter.storages.allowed import FILE_OPTION, check_files
 from storage_adapters.ceph import CephOptions
 from storage_adapters.hdfs.options import HdfsOptions, WebHdfsOptions
 from storage_adapters.hive.options import HiveOptions

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from guarded_storage import CANARY, GUARDED
 
-from datacenter.database import Base, Database
-from datacenter.settings import Settings
+from datacenter.database.engine import Base, Database
+from datacenter.settings.model import Settings
 from datacenter.storages.checking import Checker
-from datacenter.storages.registered import Storages
+from datacenter.storages.opener import Storages
 from storage_adapters import registry
 from storage_adapters.errors import StorageUnavailable
 from storage_adapters.memory import MemoryStorage

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from datacenter.storages.deadline import Deadline
+from datacenter.storages.checking import Deadline
 from storage_adapters.errors import PermissionDenied, StorageUnavailable
 
 

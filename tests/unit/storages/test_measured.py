@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from datacenter.metrics import Metrics
+from datacenter.observability.metrics import Metrics
 from datacenter.storages.measured import MeasuredStorage
 from datacenter.storages.named import NamedStorage
 from storage_adapters.errors import ObjectMissing, StorageError, StorageUnavailable

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from cryptography.fernet import Fernet
 
-from datacenter.database import Base, Database
+from datacenter.database.engine import Base, Database
 from datacenter.datasets import registration
 from datacenter.datasets.resources import Resources
 from datacenter.ledger.doorbell import Doorbell
-from datacenter.settings import Settings, StorageSettings
+from datacenter.settings.model import Settings, StorageSettings
 from datacenter.storages.allowed import reach_of
-from datacenter.storages.registered import Storages
+from datacenter.storages.opener import Storages
 from storage_adapters.errors import AddressRefused
 from storage_adapters.network.reach import Reach
 from storage_adapters.object_storage.contract import NewObject

@@ -6,12 +6,12 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
 from datacenter.access import models as _access
-from datacenter.database import Base, Database
+from datacenter.database.engine import Base, Database
 from datacenter.datasets import models as _datasets
 from datacenter.ledger import models as _ledger
 from datacenter.migrations import migrate
-from datacenter.settings import DatabaseSettings
-from datacenter.storages import models as _storages
+from datacenter.settings.model import DatabaseSettings
+from datacenter.storages import rows as _storages
 
 MODELS = (_access, _datasets, _ledger, _storages)
 

@@ -5,7 +5,7 @@ from cryptography.fernet import Fernet
 from pydantic import SecretStr
 
 from datacenter.errors import Invalid
-from datacenter.storages.sealing import Seal
+from datacenter.storages.encryption import Seal
 from datacenter.storages.secret_options import hide, hide_in_url, scrub
 from storage_adapters.errors import ConfigurationInvalid
 

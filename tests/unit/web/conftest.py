@@ -15,12 +15,12 @@ from services.moto_server import MotoServer
 from workbench import Workbench
 
 from datacenter.access.tokens import create_token, ensure_project
-from datacenter.database import Database
+from datacenter.database.engine import Database
 from datacenter.datasets.resources import Resources
 from datacenter.ledger.doorbell import Doorbell
 from datacenter.migrations import migrate
-from datacenter.settings import BrokerSettings, LimitSettings, Settings, StorageSettings
-from datacenter.storages.registered import Storages
+from datacenter.settings.model import BrokerSettings, LimitSettings, Settings, StorageSettings
+from datacenter.storages.opener import Storages
 from datacenter.web.server import build_server
 
 REGISTRATION_KEY = "cmVnaXN0cmF0aW9uLWtleS1vZi10aGUtdGVzdHMtMDE="

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm.attributes import set_committed_value
 
-from datacenter.database import now
+from datacenter.database.engine import now
 from datacenter.datasets.models import Dataset
 from datacenter.errors import KeyInFlight, KeyReused
 from datacenter.ledger import idempotency

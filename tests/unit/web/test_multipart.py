@@ -13,7 +13,7 @@ from sqlalchemy import update
 
 from datacenter.access.tokens import create_token, ensure_project
 from datacenter.client import Client
-from datacenter.database import now
+from datacenter.database.engine import now
 from datacenter.datasets import multipart, upload_records
 from datacenter.datasets.models import Upload
 from datacenter.errors import NotFound

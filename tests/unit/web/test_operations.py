@@ -12,7 +12,7 @@ import pytest
 from scraping import Scrape, free_ports, scrape
 from sqlalchemy.exc import OperationalError
 
-from datacenter.database import Database
+from datacenter.database.engine import Database
 from datacenter.errors import SettingsInvalid
 from datacenter.ledger.models import Job
 from datacenter.ledger.states import JobState

@@ -9,7 +9,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 from sqlalchemy.exc import OperationalError
 
-from datacenter.web.request_words import REQUEST_WORDS
+from datacenter.validation_messages import REQUEST_WORDS
 from datacenter.web.schemas.base import Request
 from datacenter.web.schemas.datasets import LabelChange
 from storage_adapters.errors import StorageUnavailable

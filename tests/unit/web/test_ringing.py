@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from datacenter.ledger.doorbell import Doorbell
-from datacenter.settings import BrokerSettings
+from datacenter.settings.model import BrokerSettings
 
 AT_ONCE = 100
 MOST_SECONDS = 10

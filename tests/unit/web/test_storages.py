@@ -9,7 +9,7 @@ import pytest
 from guarded_storage import CANARY, GUARDED
 from sqlalchemy import select, text
 
-from datacenter.database import new_id, now
+from datacenter.database.engine import new_id, now
 from datacenter.datasets.models import (
     Archive,
     ArchiveState,
@@ -21,7 +21,7 @@ from datacenter.datasets.models import (
 )
 from datacenter.ledger.models import Job
 from datacenter.ledger.states import JobKind, JobState
-from datacenter.storages.models import RegisteredStorage
+from datacenter.storages.rows import RegisteredStorage
 from storage_adapters import registry
 from storage_adapters.registry import open_storage
 

@@ -24,8 +24,8 @@ from datacenter.datasets.models import Upload
 from datacenter.datasets.resources import Resources
 from datacenter.datasets.upload_claims import Claim
 from datacenter.errors import Conflict, Locked
-from datacenter.settings import StorageSettings
-from datacenter.storages.registered import Storages
+from datacenter.settings.model import StorageSettings
+from datacenter.storages.opener import Storages
 from jobs.sweep import remove_litter
 from storage_adapters.errors import StorageError
 from storage_adapters.object_storage.contract import Storage

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 from structlog.contextvars import bound_contextvars, get_contextvars
 
-from datacenter.tracing import Attributes, Kind, Span, tracer
+from datacenter.observability.tracing import Attributes, Kind, Span, tracer
 
 REQUEST_ID, TRACEPARENT, TRACE_ID = "request_id", "traceparent", "trace_id"
 Origin = dict[str, str]

@@ -7,7 +7,7 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from pydantic import SecretStr
 
 from datacenter.errors import Invalid
-from datacenter.settings import MAKE_KEY
+from datacenter.settings.model import MAKE_KEY
 from datacenter.storages.secret_options import Options
 from storage_adapters.errors import ConfigurationInvalid
 from storage_adapters.options import OptionValue

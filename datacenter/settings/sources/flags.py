@@ -1,10 +1,13 @@
 """Flags: `--set web.port=8081` says a key on the command line, where it is stronger than anything else."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
 
-from datacenter.configuration.layers import Fault, KeyPath, Layer, Origin, join, nested
-from datacenter.configuration.shapes import Model, NotJson, meant
+import typer
+
+from datacenter.settings.sources.layers import Fault, KeyPath, Layer, Origin, join, nested
+from datacenter.settings.sources.shapes import Model, NotJson, meant
 
 FLAG = "--set"
 
@@ -30,3 +33,15 @@ def read_flags(assignments: Sequence[str], overrides: Mapping[str, Any], model: 
         except NotJson:
             faults.append(Fault(key=key, detail="must be JSON: a list or a mapping", place=FLAG))
     return Layer(origin=Origin.FLAG, values=values, places=places, faults=tuple(faults))
+
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option("--config", metavar="FILE", help="The settings file, instead of DATACENTER_CONFIG's."),
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="A setting, stronger than variables and file; can be repeated."
+    ),
+]

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from datacenter.configuration.layers import Fault, KeyPath, Layer, Origin, join, nested
-from datacenter.configuration.shapes import Model, NotJson, meant
+from datacenter.settings.sources.layers import Fault, KeyPath, Layer, Origin, join, nested
+from datacenter.settings.sources.shapes import Model, NotJson, meant
 
 PREFIX = "DATACENTER__"
 BETWEEN = "__"

@@ -15,7 +15,7 @@ from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.sql.functions import GenericFunction
 from sqlalchemy.types import TypeDecorator
 
-from datacenter.settings import DatabaseSettings
+from datacenter.settings.model import DatabaseSettings
 
 T = TypeVar("T")
 READ_ONLY = "datacenter_read_only"

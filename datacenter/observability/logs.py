@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 
 import structlog
 
-from datacenter.settings import Settings
+from datacenter.settings.model import Settings
 
 HIDDEN = "***"
 SHORTEST_HIDDEN = 4

@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import Protocol, cast
 
 from datacenter.errors import SettingsInvalid
-from datacenter.settings import TracingSettings
+from datacenter.settings.model import TracingSettings
 
 Attributes = Mapping[str, str | int]
 
@@ -99,7 +99,7 @@ def configure_tracing(settings: TracingSettings, process: str) -> None:
     if not settings.endpoint:
         return
     try:
-        module = import_module("datacenter.open_telemetry")
+        module = import_module("datacenter.observability.otel")
     except ImportError as error:
         raise SettingsInvalid(
             "tracing.endpoint: OpenTelemetry is not installed; pip install 'datacenter[tracing]'"

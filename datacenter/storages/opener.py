@@ -3,31 +3,44 @@
 import logging
 import threading
 import time
+from collections.abc import Mapping
 from typing import cast
 
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from datacenter.database import Database
+from datacenter.database.engine import Database
 from datacenter.errors import Invalid
-from datacenter.logs import hide
-from datacenter.metrics import Metrics
-from datacenter.settings import Settings, StorageSettings
-from datacenter.storages.allowed import check_allowed, reach_of
-from datacenter.storages.allowed_files import check_files
+from datacenter.observability.logs import hide
+from datacenter.observability.metrics import Metrics
+from datacenter.settings.model import Settings, StorageSettings
+from datacenter.storages.allowed import check_allowed, check_files, reach_of
+from datacenter.storages.encryption import Seal
 from datacenter.storages.measured import MeasuredStorage
-from datacenter.storages.models import RegisteredStorage
 from datacenter.storages.named import NamedStorage, naming
-from datacenter.storages.opening import open_adapter
-from datacenter.storages.registrations import Registration, registered_rows, registration_of
-from datacenter.storages.sealing import Seal
+from datacenter.storages.rows import RegisteredStorage, Registration, registered_rows, registration_of
 from datacenter.storages.secret_options import passwords_in, scrub, secrets_of
 from storage_adapters.errors import ConfigurationInvalid
 from storage_adapters.network.reach import Reach
 from storage_adapters.object_storage.contract import Storage
-from storage_adapters.registry import WITH_REACH, holds_tables
+from storage_adapters.options import OptionValue
+from storage_adapters.registry import WITH_CREATE, WITH_REACH, holds_tables, open_storage, open_tables
 from storage_adapters.table_storage.contract import TableStorage
+
+
+def open_adapter(registered: StorageSettings, options: Mapping[str, OptionValue]) -> Storage | TableStorage:
+    """The storage with these options, which hold its secrets.
+
+    Of a source nothing is ever made: a directory that is not there is mistyped, or not mounted, and its check says so.
+
+    Raises: ConfigurationInvalid.
+    """
+    if registered.role == "source" and registered.kind in WITH_CREATE:
+        options = {**options, "create": False}
+    opener = open_tables if holds_tables(registered.kind) else open_storage
+    return opener(registered.kind, registered.url, options)
+
 
 LOOK_SECONDS = 2.0
 """A storage that was changed or removed elsewhere is used as it was for at most so long; a new one is seen at once."""

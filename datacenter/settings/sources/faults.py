@@ -7,9 +7,9 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from datacenter.configuration.layers import Fault, KeyPath, Layers, existing
-from datacenter.configuration.shapes import Model, fields_of, keys_of, shape_at
-from datacenter.words import WORDS, Words, in_words
+from datacenter.settings.sources.layers import Fault, KeyPath, Layers, existing
+from datacenter.settings.sources.shapes import Model, fields_of, keys_of, shape_at
+from datacenter.validation_messages import WORDS, Words, in_words
 
 SETTING_WORDS: Words = {
     **WORDS,

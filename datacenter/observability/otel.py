@@ -11,8 +11,8 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.sampling import ParentBasedTraceIdRatio
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from datacenter.settings import TracingSettings
-from datacenter.tracing import Attributes, Kind, Nothing, Span
+from datacenter.observability.tracing import Attributes, Kind, Nothing, Span
+from datacenter.settings.model import TracingSettings
 
 W3C = TraceContextTextMapPropagator()
 TRACEPARENT = "traceparent"

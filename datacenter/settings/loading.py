@@ -8,14 +8,14 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from datacenter.configuration.faults import faults_of
-from datacenter.configuration.flags import read_flags
-from datacenter.configuration.layers import Fault, Layers, without
-from datacenter.configuration.variables import read_variables
-from datacenter.configuration.yaml_file import read_file
 from datacenter.errors import SettingsInvalid
-from datacenter.settings import CONFIG_VARIABLE, Settings
-from datacenter.settings_rules import UNSAFE
+from datacenter.settings.model import CONFIG_VARIABLE, Settings
+from datacenter.settings.rules import UNSAFE
+from datacenter.settings.sources.faults import faults_of
+from datacenter.settings.sources.file import read_file
+from datacenter.settings.sources.flags import read_flags
+from datacenter.settings.sources.layers import Fault, Layers, without
+from datacenter.settings.sources.variables import read_variables
 
 
 def read_layers(assignments: Sequence[str] = (), **overrides: Any) -> Layers:

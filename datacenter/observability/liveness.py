@@ -11,7 +11,7 @@ from pathlib import Path
 import structlog
 
 from datacenter.errors import DataCentreError, SettingsInvalid
-from datacenter.settings import HealthSettings
+from datacenter.settings.model import HealthSettings
 
 log = structlog.get_logger(__name__)
 SIGNS = 6

@@ -6,10 +6,10 @@ from functools import partial
 from itertools import permutations
 from typing import Literal
 
-from datacenter.configuration.faults import did_you_mean
-from datacenter.configuration.layers import Fault
-from datacenter.configuration.variables import variable_of
-from datacenter.settings import Settings, StorageSettings
+from datacenter.settings.model import Settings, StorageSettings
+from datacenter.settings.sources.faults import did_you_mean
+from datacenter.settings.sources.layers import Fault
+from datacenter.settings.sources.variables import variable_of
 from storage_adapters.registry import KINDS, TABLE_KINDS
 
 SECRET_CHARACTERS = 32

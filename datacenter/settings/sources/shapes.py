@@ -6,7 +6,7 @@ from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel
 
-from datacenter.configuration.layers import KeyPath
+from datacenter.settings.sources.layers import KeyPath
 
 Model = type[BaseModel]
 

@@ -21,7 +21,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from datacenter.errors import DataCentreError, SettingsInvalid
-from datacenter.settings import MetricsSettings
+from datacenter.settings.model import MetricsSettings
 
 if TYPE_CHECKING:
     from wsgiref.simple_server import WSGIServer

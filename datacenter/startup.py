@@ -16,13 +16,13 @@ from types import FrameType
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from datacenter.database import Database
-from datacenter.database_trouble import trouble_of
+from datacenter.database.diagnosis import trouble_of
+from datacenter.database.engine import Database
 from datacenter.errors import SettingsInvalid
-from datacenter.logs import configure_logs
 from datacenter.migrations import require_schema
-from datacenter.settings import CONFIG_VARIABLE, DatabaseSettings, Settings
-from datacenter.settings_loading import load_settings
+from datacenter.observability.logs import configure_logs
+from datacenter.settings.loading import load_settings
+from datacenter.settings.model import CONFIG_VARIABLE, DatabaseSettings, Settings
 
 LOOK_SECONDS = 1.0
 log = structlog.get_logger(__name__)

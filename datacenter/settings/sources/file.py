@@ -6,8 +6,8 @@ from typing import Any
 
 import yaml
 
-from datacenter.configuration.layers import Fault, KeyPath, Layer, Origin
-from datacenter.configuration.shapes import Model, is_compound, shape_at
+from datacenter.settings.sources.layers import Fault, KeyPath, Layer, Origin
+from datacenter.settings.sources.shapes import Model, is_compound, shape_at
 
 
 def read_file(path: Path, model: Model, named_by: str) -> Layer:

@@ -8,7 +8,7 @@ from kombu.utils.url import maybe_sanitize_url
 
 from datacenter.errors import SettingsInvalid
 from datacenter.ledger.doorbell import broker_settings
-from datacenter.settings import BrokerSettings
+from datacenter.settings.model import BrokerSettings
 
 REFUSED = {
     "AuthenticationError": "the user or the password",

@@ -1,0 +1,1 @@
+"""Observability: logs, metrics, traces, the request that code runs for, and signs of life."""

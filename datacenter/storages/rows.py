@@ -1,0 +1,51 @@
+"""The table of storages that were registered by request."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, String, Text, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from datacenter.database.engine import Base, UtcDateTime
+from datacenter.settings.model import Role, StorageSettings
+
+
+class RegisteredStorage(Base):
+    """A storage that was registered by request; those of the settings file have no row."""
+
+    __tablename__ = "storages"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(32))
+    url: Mapped[str] = mapped_column(String(1024))
+    role: Mapped[Role] = mapped_column(String(16))
+    options: Mapped[dict[str, Any]] = mapped_column(JSON)
+    """Secret ones are there with the value `***`, so that they can be shown without any key."""
+    secrets: Mapped[str | None] = mapped_column(Text)
+    """The secret options as JSON in one Fernet token; None when there are none."""
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Registration:
+    """How a storage was registered: `shown` has `***` for its secrets, which lie sealed beside it."""
+
+    shown: StorageSettings
+    sealed: str | None = None
+
+
+def registration_of(row: RegisteredStorage) -> Registration:
+    """What a row says."""
+    # A row holds what was checked when it was written; to check it again would be dear in the loops of the jobs.
+    shown = StorageSettings.model_construct(
+        kind=row.kind, url=row.url, role=row.role, options=dict(row.options)
+    )
+    return Registration(shown=shown, sealed=row.secrets)
+
+
+def registered_rows(session: Session, *, locked: bool = False) -> dict[str, RegisteredStorage]:
+    """Every row by name; locked, nobody registers or changes another one before this transaction ends."""
+    query = select(RegisteredStorage).order_by(RegisteredStorage.name)
+    return {row.name: row for row in session.scalars(query.with_for_update() if locked else query)}
