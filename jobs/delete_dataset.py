@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 from sqlalchemy.orm import Session
 
 from datacenter.datasets.deletion import forget
-from datacenter.datasets.kept_tables import KeptTable
 from datacenter.datasets.manifest import group_bounds, open_rows
 from datacenter.datasets.models import DatasetVersion, dataset_prefix
+from datacenter.datasets.tables.kept import KeptTable
 from datacenter.errors import DataCentreError, Invalid
 from datacenter.ledger.leases import ShardPlan, Totals
 from datacenter.ledger.states import JobKind

@@ -11,7 +11,6 @@ from sqlalchemy.orm import Session
 from datacenter.archives.detect import detect_format
 from datacenter.archives.limits import Limits
 from datacenter.database.engine import now
-from datacenter.datasets.kept_tables import KeptTable
 from datacenter.datasets.labelling import publish_labels
 from datacenter.datasets.manifest import ManifestTotals, merge_sorted, write_manifest
 from datacenter.datasets.models import (
@@ -21,6 +20,7 @@ from datacenter.datasets.models import (
     Litter,
     Upload,
 )
+from datacenter.datasets.tables.kept import KeptTable
 from datacenter.formats.errors import LabelsInvalid
 from datacenter.ledger.leases import ShardPlan, Totals
 from datacenter.ledger.states import JobKind

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from datacenter.datasets.kept_tables import KeptTable
+from datacenter.datasets.tables.kept import KeptTable
 from storage_adapters.object_storage.contract import DeleteOutcome, Storage
 from storage_adapters.table_storage.contract import TableStorage
 

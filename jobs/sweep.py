@@ -7,8 +7,7 @@ from sqlalchemy import Exists, delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from datacenter.database.engine import now
-from datacenter.datasets.archives import is_wanted
-from datacenter.datasets.kept_tables import KeptTable
+from datacenter.datasets.archives.records import is_wanted
 from datacenter.datasets.models import (
     Archive,
     ArchiveState,
@@ -19,6 +18,7 @@ from datacenter.datasets.models import (
     Upload,
 )
 from datacenter.datasets.resources import Resources
+from datacenter.datasets.tables.kept import KeptTable
 from datacenter.errors import Invalid
 from datacenter.ledger.doorbell import BrokerUnavailable
 from datacenter.ledger.models import IdempotencyKey, Job

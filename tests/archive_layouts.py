@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from datacenter.archives.crc import crc32
 from datacenter.archives.layout import ArchiveLayout, Fetch, Request
-from datacenter.archives.zip_layout import ZipLayout
+from datacenter.archives.zip.layout import ZipLayout
 
 
 def table_of(files: Mapping[str, bytes]) -> pa.Table:

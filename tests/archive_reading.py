@@ -3,14 +3,14 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from datacenter.archives.decompress import decompressed
 from datacenter.archives.detect import detect_format
 from datacenter.archives.limits import Limits
 from datacenter.archives.member import Member
-from datacenter.archives.tar_names import NamesMisread, TarNames
-from datacenter.archives.tar_stream import read_tar
-from datacenter.archives.zip_index import read_zip_index
-from datacenter.archives.zip_span import read_zip_span
+from datacenter.archives.tar.decompress import decompressed
+from datacenter.archives.tar.names import NamesMisread, TarNames
+from datacenter.archives.tar.stream import read_tar
+from datacenter.archives.zip.index import read_zip_index
+from datacenter.archives.zip.span import read_zip_span
 
 
 class BytesSource:

@@ -13,7 +13,8 @@ from typing import Any, ClassVar
 from job_bench import Bench
 from sqlalchemy import select
 
-from datacenter.datasets.exports import ExportRequest
+from datacenter.datasets.archives.exports import ExportRequest
+from datacenter.datasets.archives.selection import LabelFilter
 from datacenter.datasets.files import list_files, read_file
 from datacenter.datasets.models import (
     Archive,
@@ -25,7 +26,6 @@ from datacenter.datasets.models import (
     Litter,
 )
 from datacenter.datasets.records import find_version, labels_of
-from datacenter.datasets.selection import LabelFilter
 
 FILES = {
     f"{label}/{number:03d}.bin": random.Random(f"{label}{number}").randbytes(200 + 3_001 * (number % 5))

@@ -16,11 +16,11 @@ from fake_tables import fake_storage, register_fake_tables
 from prefix_imports import rows
 from workbench import Workbench
 
-from datacenter.datasets.exports import ExportRequest
-from datacenter.datasets.kept_tables import KeptTable
+from datacenter.datasets.archives.exports import ExportRequest
 from datacenter.datasets.manifest import read_rows
 from datacenter.datasets.models import Archive, Dataset
 from datacenter.datasets.records import find_version
+from datacenter.datasets.tables.kept import KeptTable
 from storage_adapters.table_storage.contract import WHOLE_TABLE
 
 ANIMALS = pa.table(

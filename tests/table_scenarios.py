@@ -12,11 +12,11 @@ from job_bench import Bench
 from job_scenarios import FILE_SCENARIOS, Archiving, Delete, Import, Scenario
 from table_datasets import ANIMALS, KEPT, SOURCE, kept_rows
 
-from datacenter.datasets.exports import ExportRequest
+from datacenter.datasets.archives.exports import ExportRequest
+from datacenter.datasets.archives.selection import LabelFilter
 from datacenter.datasets.files import list_files
 from datacenter.datasets.models import Archive, Dataset
 from datacenter.datasets.records import find_version, labels_of
-from datacenter.datasets.selection import LabelFilter
 
 QUERY = {"storage": "tables", "query": "SELECT * FROM zoo.animals"}
 

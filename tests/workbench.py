@@ -13,13 +13,14 @@ from quick_database import without_waiting
 
 from datacenter.access.tokens import ensure_project
 from datacenter.database.engine import Database, new_id, now
-from datacenter.datasets import deletion, downloads, exports, records
-from datacenter.datasets.downloads import DownloadRequest
-from datacenter.datasets.exports import ExportRequest
+from datacenter.datasets import deletion, records
+from datacenter.datasets.archives import downloads, exports
+from datacenter.datasets.archives.downloads import DownloadRequest
+from datacenter.datasets.archives.exports import ExportRequest
 from datacenter.datasets.models import Archive, Dataset, Delivery, Download, Export
 from datacenter.datasets.records import NewDataset
 from datacenter.datasets.resources import Resources, open_resources
-from datacenter.datasets.uploads import append, begin
+from datacenter.datasets.uploads.tus import append, begin
 from datacenter.ledger.doorbell import Doorbell
 from datacenter.ledger.ledger import find_job
 from datacenter.ledger.models import Job

@@ -3,7 +3,7 @@
 from typing import Literal, TypeAlias
 
 from datacenter.archives.errors import ArchiveRejected
-from datacenter.archives.tar_header import BLOCK, has_checksum
+from datacenter.archives.tar.header import BLOCK, has_checksum
 
 ArchiveFormat: TypeAlias = Literal["zip", "tar", "tar.gz", "tar.zst"]
 

@@ -14,8 +14,8 @@ def rotate(context: typer.Context, as_json: JsonOption = False) -> None:
     """
     # Imported here because no other command pays for loading the database layer.
     from datacenter.cli.databases import settings_for, told_in_words
-    from datacenter.datasets.registration import rotate as seal_anew
     from datacenter.datasets.resources import open_resources
+    from datacenter.datasets.storages.registration import rotate as seal_anew
     from datacenter.migrations import require_schema
     from storage_adapters.errors import ConfigurationInvalid
 

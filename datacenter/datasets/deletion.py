@@ -9,10 +9,10 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from datacenter.database.engine import is_duplicate, new_id, now
-from datacenter.datasets.kept_tables import KeptTable
 from datacenter.datasets.models import Dataset, DatasetState, DatasetVersion, DeletedDataset, LabelCount
 from datacenter.datasets.records import from_record, to_record
 from datacenter.datasets.resources import Resources
+from datacenter.datasets.tables.kept import KeptTable
 from datacenter.errors import Conflict, NameTaken, NotFound
 from datacenter.ledger import ledger
 from datacenter.ledger.models import Job, JobDataset

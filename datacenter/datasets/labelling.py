@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -11,12 +12,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from datacenter.archives.arrow_bytes import texts
-from datacenter.database.engine import new_id, now
+from datacenter.database.engine import Database, new_id, now
 from datacenter.datasets.columns import Mask, label_lists, true_count
-from datacenter.datasets.drafts import begin_draft, keep_draft
 from datacenter.datasets.files import has_label
 from datacenter.datasets.manifest import ManifestTotals, manifest_folder, read_rows, write_manifest
-from datacenter.datasets.models import Dataset, DatasetVersion, LabelCount
+from datacenter.datasets.models import Dataset, DatasetVersion, LabelCount, Litter
 from datacenter.datasets.records import find_version
 from datacenter.datasets.resources import Resources
 from datacenter.errors import Conflict, Invalid, NotFound, VersionConflict
@@ -208,3 +208,24 @@ def _selected(table: pa.Table, select: FileSelection, wanted: pa.StringArray | N
     if select.prefix is not None:
         mask = pc.and_(mask, pc.starts_with(table["path"], select.prefix))
     return mask
+
+
+LIFETIME = timedelta(hours=1)
+"""For all of it: writing the draft and publishing it."""
+MARGIN = timedelta(minutes=10)
+"""A draft that is due so soon may be removed before the commit that publishes it."""
+
+
+def begin_draft(database: Database, storage: str, prefix: str) -> str:
+    """Commit that everything under `prefix` goes in an hour, whatever becomes of this process; returns the draft's id."""
+    with database.transaction() as session:
+        draft = Litter(id=new_id(), storage=storage, prefix=prefix, due_at=now(session) + LIFETIME)
+        session.add(draft)
+    return draft.id
+
+
+def keep_draft(session: Session, draft: str) -> bool:
+    """Keep a draft in the transaction that publishes it; False when it took too long and is being removed."""
+    in_time = (Litter.id == draft, Litter.due_at > now(session) + MARGIN)
+    kept = session.execute(delete(Litter).where(*in_time))
+    return kept.rowcount == 1  # type: ignore[attr-defined,no-any-return]  # a DELETE's result has it

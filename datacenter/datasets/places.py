@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from datacenter.datasets.kept_tables import names_own_table
+from datacenter.datasets.tables.kept import names_own_table
 from datacenter.errors import Invalid
 from datacenter.settings.model import StorageSettings
 from datacenter.storages.opener import Storages

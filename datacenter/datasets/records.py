@@ -13,7 +13,6 @@ from datacenter.archives.errors import ArchiveRejected
 from datacenter.archives.name_encoding import legacy_encodings
 from datacenter.database.engine import is_duplicate, new_id, now
 from datacenter.datasets import places
-from datacenter.datasets.kept_tables import KeptTable, kept_name
 from datacenter.datasets.models import (
     Dataset,
     DatasetState,
@@ -24,6 +23,7 @@ from datacenter.datasets.models import (
 )
 from datacenter.datasets.places import Home
 from datacenter.datasets.resources import Resources
+from datacenter.datasets.tables.kept import KeptTable, kept_name
 from datacenter.errors import Conflict, DatasetNotReady, Invalid, NameTaken, NotFound
 from datacenter.ledger import ledger
 from datacenter.ledger.models import Job

@@ -8,8 +8,7 @@ from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from datacenter.database.engine import new_id, now
-from datacenter.datasets.archives import is_alive
-from datacenter.datasets.kept_tables import KeptTable, kept_name
+from datacenter.datasets.archives.records import is_alive
 from datacenter.datasets.models import (
     Archive,
     ArchiveState,
@@ -21,6 +20,7 @@ from datacenter.datasets.models import (
     Upload,
 )
 from datacenter.datasets.resources import Resources
+from datacenter.datasets.tables.kept import KeptTable, kept_name
 from datacenter.errors import Conflict
 from datacenter.ledger import ledger
 from datacenter.ledger.models import Job

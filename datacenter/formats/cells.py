@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 import orjson
 
-from datacenter.formats.columns import LABEL_SEPARATORS
+from datacenter.formats.label_table import LABEL_SEPARATORS
 
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")
 _GUARDED = re.compile(r"'+[=+\-@\t\r]")

@@ -1,21 +1,76 @@
 """CSV labels: a header, then a row for each file, as spreadsheets and scripts write them."""
 
+import codecs
 import csv
+import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
+from typing import ClassVar, cast
 
 import orjson
 import pyarrow as pa
 
-from datacenter.formats.cells import split_labels, unguarded
-from datacenter.formats.columns import ANNOTATION_NAME, LABEL_NAMES, PATH_NAMES
-from datacenter.formats.encodings import text_lines
+from datacenter.formats.arrow_types import list_lengths, string_lists, strings
+from datacenter.formats.cells import guarded, joined_labels, split_labels, unguarded
 from datacenter.formats.errors import LabelsInvalid
 from datacenter.formats.label_rules import LabelVocabulary
-from datacenter.formats.label_table import LabelTableBuilder
+from datacenter.formats.label_table import ANNOTATION_NAME, LABEL_NAMES, PATH_NAMES, LabelTableBuilder
 from datacenter.formats.limits import DEFAULT_LIMITS, LabelLimits
 from datacenter.formats.lines import bounded, byte_lines
 from datacenter.formats.references import safe_reference
+
+WINDOW_BYTES = 8 << 20
+"""So much text from the first line that is not ASCII decides. Short GB18030 texts can be valid UTF-8 by chance
+(some single Chinese characters are), so that deciding at that line alone would be wrong too often."""
+
+NumberedLine = tuple[int, bytes]
+
+
+def text_lines(lines: Iterable[bytes]) -> Iterator[str]:
+    """The lines as text, without a byte order mark; holds at most one window of them.
+
+    Raises:
+        LabelsInvalid: BAD_LABELS, naming the line, where the encoding of the text does not hold.
+    """
+    source = enumerate(lines, 1)
+    for number, line in source:
+        if line.isascii():
+            yield line.decode("ascii")
+            continue
+        window = _window((number, line), source)
+        encoding = _encoding(window)
+        for later, text in chain(window, source):
+            yield _decoded(text, later, encoding)
+
+
+def _window(first: NumberedLine, source: Iterator[NumberedLine]) -> list[NumberedLine]:
+    window, size_bytes = [first], len(first[1])
+    while size_bytes < WINDOW_BYTES and (line := next(source, None)):
+        window.append(line)
+        size_bytes += len(line[1])
+    return window
+
+
+def _encoding(window: list[NumberedLine]) -> str:
+    number, line = window[0]
+    if number == 1 and line.startswith(codecs.BOM_UTF8):
+        window[0] = (number, line.removeprefix(codecs.BOM_UTF8))
+        return "utf-8"
+    try:
+        for _, line in window:
+            line.decode("utf-8")
+    except UnicodeDecodeError:
+        return "gb18030"
+    return "utf-8"
+
+
+def _decoded(line: bytes, number: int, encoding: str) -> str:
+    try:
+        return line.decode(encoding)
+    except UnicodeDecodeError as error:
+        reason = f"line {number} is neither UTF-8 nor GB18030 like the rest of the file; save it as UTF-8"
+        raise LabelsInvalid("BAD_LABELS", reason, line[:200].decode("ascii", "backslashreplace")) from error
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,3 +178,52 @@ def _json_value(cell: str, line: int) -> bytes | None:
         return None if value is None else orjson.dumps(value)
     except orjson.JSONEncodeError as error:
         raise LabelsInvalid("BAD_LABELS", f"line {line}: the annotation is nested too deeply") from error
+
+
+class CsvWriter:
+    """A label writer for people: a byte order mark so that spreadsheets see UTF-8, and CRLF."""
+
+    filename: ClassVar[str] = "labels.csv"
+
+    def head(self) -> bytes:
+        """The byte order mark and the header."""
+        return b"\xef\xbb\xbfpath,labels,annotation\r\n"
+
+    def rows(self, batch: pa.RecordBatch) -> bytes:
+        """One row a file; no annotation is an empty cell."""
+        text = io.StringIO(newline="")
+        rows = zip(paths(batch), label_lists(batch), annotation_texts(batch), strict=True)
+        csv.writer(text).writerows(
+            (guarded(path), guarded(joined_labels(labels)), guarded(annotation or ""))
+            for path, labels, annotation in rows
+        )
+        return text.getvalue().encode()
+
+    def tail(self) -> bytes:
+        """Nothing."""
+        return b""
+
+
+def paths(batch: pa.RecordBatch) -> list[str]:
+    """The path of each row."""
+    return cast(list[str], batch.column("path").to_pylist())
+
+
+def label_lists(batch: pa.RecordBatch) -> Iterator[list[str]]:
+    """The labels of each row; flattening first is several times faster than Arrow's own conversion of lists."""
+    lists = string_lists(batch.column("labels"))
+    values = cast(list[str], lists.flatten().to_pylist())
+    start = 0
+    for length in list_lengths(lists).tolist():
+        yield values[start : start + length]
+        start += length
+
+
+def annotation_texts(batch: pa.RecordBatch) -> list[str | None]:
+    """The annotation of each row as JSON text."""
+    return strings(batch.column("annotation")).to_pylist()
+
+
+def embedded(text: str | None) -> orjson.Fragment | None:
+    """JSON text that goes into a line as it is."""
+    return None if text is None else orjson.Fragment(text)

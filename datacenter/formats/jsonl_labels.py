@@ -1,15 +1,16 @@
 """JSONL labels: one JSON object a line, the format that keeps labels and annotations exactly."""
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import orjson
 import pyarrow as pa
 
-from datacenter.formats.columns import ANNOTATION_NAME, LABEL_NAMES, PATH_NAMES
+from datacenter.formats.arrow_types import string_lists, strings
 from datacenter.formats.errors import LabelsInvalid
+from datacenter.formats.json_lines import as_bytes, joined, quoted, quoted_lists
 from datacenter.formats.label_rules import LabelVocabulary
-from datacenter.formats.label_table import LabelTableBuilder
+from datacenter.formats.label_table import ANNOTATION_NAME, LABEL_NAMES, PATH_NAMES, LabelTableBuilder
 from datacenter.formats.limits import DEFAULT_LIMITS, LabelLimits
 from datacenter.formats.lines import bounded, byte_lines
 from datacenter.formats.references import safe_reference
@@ -82,3 +83,31 @@ def _annotation(rest: dict[str, Any], line: int) -> bytes | None:
         return None if value is None else orjson.dumps(value)
     except orjson.JSONEncodeError as error:
         raise LabelsInvalid("BAD_LABELS", f"line {line}: the annotation is nested too deeply") from error
+
+
+class JsonlWriter:
+    """A label writer for programs; files without an annotation have no such key."""
+
+    filename: ClassVar[str] = "labels.jsonl"
+
+    def head(self) -> bytes:
+        """Nothing."""
+        return b""
+
+    def rows(self, batch: pa.RecordBatch) -> bytes:
+        """One line a row."""
+        annotation = joined(',"annotation":', batch.column("annotation"))
+        return as_bytes(
+            joined(
+                '{"path":',
+                quoted(strings(batch.column("path"))),
+                ',"labels":',
+                quoted_lists(string_lists(batch.column("labels"))),
+                annotation.fill_null(""),
+                "}\n",
+            )
+        )
+
+    def tail(self) -> bytes:
+        """Nothing."""
+        return b""

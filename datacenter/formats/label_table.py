@@ -1,6 +1,20 @@
 """The label table: one row for each line of a label file, gathered in batches."""
 
+import re
+
 import pyarrow as pa
+
+PATH_NAMES = ("path", "file_name", "filename", "file", "image")
+"""The first of these that a file has is the path."""
+
+LABEL_NAMES = ("labels", "label", "class", "category")
+"""All of these that a file has are labels; only `labels` may hold several."""
+
+ANNOTATION_NAME = "annotation"
+"""If nothing else is left, its value is the annotation itself; otherwise it is one key of an object."""
+
+LABEL_SEPARATORS = re.compile(r"[|;]")
+
 
 LABEL_SCHEMA = pa.schema(
     [("path", pa.string()), ("labels", pa.list_(pa.string())), ("annotation", pa.string())],

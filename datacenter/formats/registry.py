@@ -3,16 +3,38 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import pyarrow as pa
 
 from datacenter.formats import csv_labels, jsonl_labels
-from datacenter.formats.csv_writer import CsvWriter
+from datacenter.formats.csv_labels import CsvWriter
 from datacenter.formats.errors import LabelsInvalid
-from datacenter.formats.jsonl_writer import JsonlWriter
+from datacenter.formats.jsonl_labels import JsonlWriter
 from datacenter.formats.limits import LabelLimits
-from datacenter.formats.writer import LabelWriter
+
+
+class LabelWriter(Protocol):
+    """Writes the columns `path`, `labels` and `annotation` (JSON text or null) of record batches.
+
+    The file is `head() + rows(batch) + rows(batch) … + tail()`. The same rows always give the same bytes,
+    however they are cut into batches.
+    """
+
+    filename: ClassVar[str]
+
+    def head(self) -> bytes:
+        """What comes before the first row."""
+        ...
+
+    def rows(self, batch: pa.RecordBatch) -> bytes:
+        """The rows of a batch."""
+        ...
+
+    def tail(self) -> bytes:
+        """What comes after the last row."""
+        ...
+
 
 FOLDERS = "folders"
 """Labels from the paths themselves; needs no label file."""

@@ -5,8 +5,8 @@ from datetime import timedelta
 from fastapi import APIRouter, Response
 from sqlalchemy.orm import Session
 
-from datacenter.datasets import downloads
-from datacenter.datasets.downloads import DownloadRequest
+from datacenter.datasets.archives import downloads
+from datacenter.datasets.archives.downloads import DownloadRequest
 from datacenter.datasets.models import Download
 from datacenter.ledger.models import Job
 from datacenter.web.calls import API, Authorized, Call, Changing, Outcome, started

@@ -3,9 +3,9 @@
 from fastapi import APIRouter, Response
 from sqlalchemy.orm import Session
 
-from datacenter.datasets import exports
-from datacenter.datasets.exports import ExportRequest
-from datacenter.datasets.selection import LabelFilter
+from datacenter.datasets.archives import exports
+from datacenter.datasets.archives.exports import ExportRequest
+from datacenter.datasets.archives.selection import LabelFilter
 from datacenter.web.calls import API, Authorized, Changing, IdempotencyHeader, Outcome, started
 from datacenter.web.objects import export_object, job_object
 from datacenter.web.openapi import problems

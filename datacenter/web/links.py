@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Request, Response
 
-from datacenter.datasets import downloads
+from datacenter.datasets.archives import downloads
 from datacenter.web.calls import resources_of
 from datacenter.web.disposition import attachment
 from datacenter.web.openapi import BYTES, problems

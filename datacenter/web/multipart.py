@@ -3,8 +3,8 @@
 from fastapi import APIRouter, Response
 from sqlalchemy.orm import Session
 
-from datacenter.datasets import multipart
 from datacenter.datasets.models import Upload
+from datacenter.datasets.uploads import multipart
 from datacenter.web.calls import Authorized, Changing, Keep, Outcome
 from datacenter.web.openapi import problems
 from datacenter.web.pages import DEFAULT_ITEMS, Cursors, CursorText, Limit

@@ -5,7 +5,8 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from datacenter.datasets import downloads, records
+from datacenter.datasets import records
+from datacenter.datasets.archives import downloads
 from datacenter.datasets.models import Archive, Dataset, DatasetVersion, Download, Export
 from datacenter.errors import Gone, NotFound
 from datacenter.ledger.ledger import after_ids_of, dataset_ids_of

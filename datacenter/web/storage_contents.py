@@ -4,7 +4,7 @@ from typing import Annotated, cast
 
 from fastapi import APIRouter, Query, Request, Response
 
-from datacenter.datasets.browsing import Entry, browse
+from datacenter.datasets.storages.browsing import Entry, browse
 from datacenter.errors import Invalid, NotFound
 from datacenter.storages.checking import Checker, Deadline
 from datacenter.web.calls import API, Authorized, Changing, Keep, Outcome

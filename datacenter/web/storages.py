@@ -3,8 +3,8 @@
 from fastapi import APIRouter, Response
 from sqlalchemy.orm import Session
 
-from datacenter.datasets import registration
-from datacenter.datasets.registration import StorageChange
+from datacenter.datasets.storages import registration
+from datacenter.datasets.storages.registration import StorageChange
 from datacenter.errors import NotFound
 from datacenter.settings.model import StorageSettings
 from datacenter.storages.rows import RegisteredStorage, registered_rows, registration_of

@@ -9,8 +9,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from datacenter.datasets import uploads
 from datacenter.datasets.models import Upload
+from datacenter.datasets.uploads import tus
 from datacenter.errors import Gone, NotFound, TooLarge
 from datacenter.web import tus_headers
 from datacenter.web.calls import (
@@ -79,7 +79,7 @@ async def create(request: Request, call: Authorized, _: Tus, key: IdempotencyHea
     change = change_of(call, request, key, f"{size_bytes} {metadata}".encode())
 
     def begin(session: Session) -> Outcome:
-        upload = uploads.begin(
+        upload = tus.begin(
             session,
             call.resources,
             project_id=call.project_id,
@@ -98,7 +98,7 @@ async def create(request: Request, call: Authorized, _: Tus, key: IdempotencyHea
         # The key was used before, and what it began is no more: its answer is still the one that was kept.
         return response
     if upload.size_bytes == 0:
-        upload = await run_in_threadpool(uploads.settle, call.resources, upload)
+        upload = await run_in_threadpool(tus.settle, call.resources, upload)
     elif has_bytes and upload.offset_bytes == 0:
         try:
             upload = await _receive(request, call, upload, 0)
@@ -118,7 +118,7 @@ async def create(request: Request, call: Authorized, _: Tus, key: IdempotencyHea
 )
 def show(upload_id: str, call: Authorized, _: Tus) -> Response:
     """Upload-Offset is where the next PATCH begins."""
-    upload = uploads.settle(call.resources, _find(call, upload_id))
+    upload = tus.settle(call.resources, _find(call, upload_id))
     headers = {
         **tus_headers.upload_headers(upload),
         "Upload-Length": str(upload.size_bytes),
@@ -160,7 +160,7 @@ def remove(
     """Its bytes are removed. 409 when an import reads it."""
 
     def give_up(session: Session) -> Outcome:
-        uploads.remove(session, call.project_id, upload_id)
+        tus.remove(session, call.project_id, upload_id)
         return Outcome(status=204, body=None)
 
     return change_of(call, request, key, b"").commit(give_up)
@@ -168,7 +168,7 @@ def remove(
 
 async def _receive(request: Request, call: Call, upload: Upload, offset_bytes: int) -> Upload:
     # Refused before the bytes travel, if the client says how many there are.
-    uploads.check_piece(upload, offset_bytes, _announced(request))
+    tus.check_piece(upload, offset_bytes, _announced(request))
     arrived = False
     async for buffer in _gathered(request):
         arrived = True
@@ -203,13 +203,13 @@ async def _gathered(request: Request) -> AsyncIterator[bytes]:
 
 
 def _append(call: Call, upload_id: str, offset_bytes: int, data: bytes) -> Upload:
-    return uploads.append(call.resources, call.project_id, upload_id, offset_bytes=offset_bytes, data=data)
+    return tus.append(call.resources, call.project_id, upload_id, offset_bytes=offset_bytes, data=data)
 
 
 def _forget(call: Call, upload_id: str) -> None:
-    call.resources.database.run(lambda session: uploads.remove(session, call.project_id, upload_id))
+    call.resources.database.run(lambda session: tus.remove(session, call.project_id, upload_id))
 
 
 def _find(call: Call, upload_id: str) -> Upload:
     with call.reading() as session:
-        return uploads.find(session, call.project_id, upload_id)
+        return tus.find(session, call.project_id, upload_id)

@@ -7,10 +7,10 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from datacenter.database.engine import now
-from datacenter.datasets.archives import is_wanted, selection_of
-from datacenter.datasets.members import SIDECARS, write_members
+from datacenter.datasets.archives.members import SIDECARS, write_members
+from datacenter.datasets.archives.records import is_wanted, selection_of
+from datacenter.datasets.archives.selection import Selection
 from datacenter.datasets.models import Archive, ArchiveState, Litter
-from datacenter.datasets.selection import Selection
 from datacenter.errors import Gone
 from datacenter.ledger.leases import Totals
 from datacenter.ledger.states import Step

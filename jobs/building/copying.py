@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import Any
 
 from datacenter.archives.layout import ArchiveLayout, Content
+from datacenter.datasets.archives.members import MemberRow, MemberRows, Piece
 from datacenter.datasets.manifest import first_manifest_key, open_rows
-from datacenter.datasets.members import MemberRow, MemberRows, Piece
 from datacenter.datasets.models import Archive
 from jobs.contract import JobContext
 from storage_adapters.errors import ObjectMissing

@@ -8,8 +8,8 @@ import pyarrow as pa
 from isal import isal_zlib
 
 from datacenter.archives.crc import crc32
+from datacenter.datasets.archives.members import GROUP_ROWS, SCHEMA, SIDECARS
 from datacenter.datasets.manifest import open_rows, read_rows, regroup, write_rows
-from datacenter.datasets.members import GROUP_ROWS, SCHEMA, SIDECARS
 from datacenter.datasets.models import Archive
 from datacenter.ledger.leases import ShardPlan, Totals
 from datacenter.storages.object_file import ObjectWriter

@@ -6,8 +6,8 @@ from typing import Any
 
 from datacenter.archives.crc import crc32_combine
 from datacenter.archives.layout import MOST_PARTS
+from datacenter.datasets.archives.members import SIDECARS, ArchiveReader, Piece
 from datacenter.datasets.manifest import open_rows
-from datacenter.datasets.members import SIDECARS, ArchiveReader, Piece
 from datacenter.datasets.models import Archive
 from datacenter.ledger.leases import ShardPlan
 from jobs.building.copying import changed_since_copied, copied_contents, copy_content

@@ -8,13 +8,12 @@ from typing import Any, cast
 
 import pyarrow as pa
 
-from datacenter.datasets.archives import is_rendered, selection_of
+from datacenter.datasets.archives.records import is_rendered, selection_of
+from datacenter.datasets.archives.selection import LabelFilter, SelectedVersion, Selection
 from datacenter.datasets.manifest import SCHEMA, open_rows, read_rows, regroup, write_rows
 from datacenter.datasets.models import Archive
-from datacenter.datasets.selection import LabelFilter, SelectedVersion, Selection
-from datacenter.datasets.table_parts import GROUP_PARTS, PartNote, RowCount
-from datacenter.datasets.table_rows import labels_of, rows_matching
-from datacenter.datasets.table_writer import new_part
+from datacenter.datasets.tables.parts import GROUP_PARTS, PartNote, RowCount, new_part
+from datacenter.datasets.tables.rows import labels_of, rows_matching
 from datacenter.formats.table_formats import TABLE_FORMATS
 from datacenter.ledger.leases import ShardPlan, Totals
 from jobs.building.stored_parts import changed, open_part

@@ -8,9 +8,9 @@ from typing import Any
 import pyarrow as pa
 
 from datacenter.archives.crc import crc32
-from datacenter.datasets.kept_tables import KeptTable, number_of_piece
+from datacenter.datasets.archives.selection import SelectedVersion
 from datacenter.datasets.manifest import open_rows
-from datacenter.datasets.selection import SelectedVersion
+from datacenter.datasets.tables.kept import KeptTable, number_of_piece
 from datacenter.storages.object_file import ObjectSource
 from jobs.contract import JobContext
 from storage_adapters.errors import ObjectChanged

@@ -5,8 +5,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from datacenter.datasets.table_parts import RowCount
-from datacenter.datasets.table_writer import new_part
+from datacenter.datasets.tables.parts import RowCount, new_part
 from datacenter.formats.table_formats import TABLE_FORMATS
 from jobs.contract import JobContext
 from jobs.importing.staging import Staging

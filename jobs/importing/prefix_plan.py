@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from datacenter.archives.arrow_bytes import one_chunk
 from datacenter.archives.errors import ArchiveRejected
 from datacenter.archives.limits import Limits
-from datacenter.archives.name_ledger import NameLedger
+from datacenter.archives.name_collisions import NameLedger
 from datacenter.archives.names import safe_paths
 from datacenter.errors import NothingToImport
 from datacenter.ledger.leases import Totals

@@ -7,9 +7,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from datacenter.datasets.kept_tables import KeptTable
 from datacenter.datasets.manifest import SCHEMA, open_rows, regroup, write_counted
-from datacenter.datasets.table_parts import GROUP_PARTS, TableTotals
+from datacenter.datasets.tables.kept import KeptTable
+from datacenter.datasets.tables.parts import GROUP_PARTS, TableTotals
 from jobs.contract import JobContext
 from jobs.importing.parquet_parts import keep_counted, write_parts
 from jobs.importing.staging import Staging

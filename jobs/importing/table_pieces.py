@@ -5,8 +5,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from datacenter.datasets.kept_tables import PIECE_MEDIA_TYPE, KeptTable, number_of_piece, piece_number
-from datacenter.datasets.table_parts import RowCount, part_row
+from datacenter.datasets.tables.kept import PIECE_MEDIA_TYPE, KeptTable, number_of_piece, piece_number
+from datacenter.datasets.tables.parts import RowCount, part_row
 from jobs.contract import JobContext
 
 NO_CRC = 0

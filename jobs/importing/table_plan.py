@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from typing import Any
 
-from datacenter.datasets.kept_tables import KeptTable
 from datacenter.datasets.manifest import write_rows
-from datacenter.datasets.table_rows import find_label_column
+from datacenter.datasets.tables.kept import KeptTable
+from datacenter.datasets.tables.rows import find_label_column
 from datacenter.ledger.leases import ShardPlan, Totals
 from jobs.contract import JobContext, Plan
 from jobs.importing.staging import Staging

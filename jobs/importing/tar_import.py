@@ -7,11 +7,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datacenter.archives.arrow_bytes import texts
-from datacenter.archives.decompress import TarFormat, decompressed
 from datacenter.archives.limits import Limits
 from datacenter.archives.member import Member
-from datacenter.archives.tar_names import NamesMisread, TarNames
-from datacenter.archives.tar_stream import TarReader, read_tar
+from datacenter.archives.tar.decompress import TarFormat, decompressed
+from datacenter.archives.tar.names import NamesMisread, TarNames
+from datacenter.archives.tar.stream import TarReader, read_tar
 from datacenter.datasets.manifest import read_rows
 from datacenter.formats.apply import LabelJoin
 from datacenter.formats.arrow_types import strings

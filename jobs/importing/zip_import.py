@@ -11,8 +11,8 @@ import pyarrow.compute as pc
 
 from datacenter.archives.arrow_bytes import texts
 from datacenter.archives.limits import Limits
-from datacenter.archives.zip_index import ENTRY_SCHEMA, read_zip_index
-from datacenter.archives.zip_span import read_zip_span
+from datacenter.archives.zip.index import ENTRY_SCHEMA, read_zip_index
+from datacenter.archives.zip.span import read_zip_span
 from datacenter.ledger.leases import Totals
 from datacenter.storages.object_file import ObjectSource
 from jobs.contract import JobContext, Plan

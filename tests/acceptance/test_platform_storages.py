@@ -19,8 +19,8 @@ from tusclient.uploader import Uploader
 from datacenter.client import Dataset, Download, Job, LabelFilter
 from datacenter.client.uploads import MULTIPART_FROM_BYTES
 from datacenter.database.engine import Database, now
-from datacenter.datasets.gathering import Arrived
 from datacenter.datasets.models import Archive, Upload
+from datacenter.datasets.uploads.buffering import Arrived
 from storage_adapters.object_storage.contract import NewObject
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]

@@ -11,7 +11,7 @@ from copy_traffic import Traffic
 from storage_places import Place, ceph_on_rgw, cos_on_rgw
 from workbench import Workbench
 
-from datacenter.datasets.exports import ExportRequest
+from datacenter.datasets.archives.exports import ExportRequest
 from datacenter.datasets.models import Archive
 from datacenter.settings.model import StorageSettings
 from storage_adapters.object_storage.streaming import put_stream, read_stream

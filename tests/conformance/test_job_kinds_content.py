@@ -16,12 +16,12 @@ from job_bench import Bench
 from job_scenarios import FILES, LABELS, tar_of, zip_of
 from raw_zip import RawEntry, RawZip
 
-from datacenter.datasets.exports import ExportRequest
+from datacenter.datasets.archives.exports import ExportRequest
+from datacenter.datasets.archives.selection import LabelFilter
 from datacenter.datasets.files import FileEntry, list_files, read_file
 from datacenter.datasets.manifest import read_rows
 from datacenter.datasets.models import Archive, ArchiveState, Dataset, Delivery
 from datacenter.datasets.records import find_version, labels_of
-from datacenter.datasets.selection import LabelFilter
 from datacenter.ledger.models import Job
 from storage_adapters.errors import ObjectChanged
 

@@ -18,9 +18,9 @@ from table_datasets import exported, table_of
 from table_places import PLACES, TablePlace
 from workbench import Workbench
 
-from datacenter.datasets.exports import ExportRequest
+from datacenter.datasets.archives.exports import ExportRequest
+from datacenter.datasets.archives.selection import LabelFilter
 from datacenter.datasets.models import Dataset
-from datacenter.datasets.selection import LabelFilter
 from datacenter.settings.model import StorageSettings
 from jobs.engine import Engine
 from jobs.registry import runners

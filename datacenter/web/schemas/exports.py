@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, WithJsonSchema
 
-from datacenter.datasets.archives import LABEL_FORMATS
+from datacenter.datasets.archives.records import LABEL_FORMATS
 from datacenter.datasets.models import ArchiveState
 from datacenter.web.schemas.base import Answer, Request, ShortText, Text, Time, VersionNumber
 from datacenter.web.schemas.datasets import MOST_LABELS, Label

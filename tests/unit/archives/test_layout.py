@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from datacenter.archives.errors import MemberMismatch
 from datacenter.archives.layout import PIECE_BYTES, Request
-from datacenter.archives.tar_layout import TarLayout
-from datacenter.archives.zip_layout import ZipLayout
+from datacenter.archives.tar.layout import TarLayout
+from datacenter.archives.zip.layout import ZipLayout
 
 Kind = type[ZipLayout] | type[TarLayout]
 LAYOUTS = [ZipLayout, TarLayout]

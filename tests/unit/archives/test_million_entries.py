@@ -12,15 +12,15 @@ from raw_zip import RawZip, file
 
 from datacenter.archives.errors import ArchiveRejected
 from datacenter.archives.limits import Limits
-from datacenter.archives.zip_index import read_zip_index
+from datacenter.archives.zip.index import read_zip_index
 
 MILLION = Limits().entries
 READ = r"""
 import json, re, sys
 from pathlib import Path
 from datacenter.archives.limits import Limits
-from datacenter.archives.zip_index import read_zip_index
-from datacenter.archives.zip_span import read_zip_span
+from datacenter.archives.zip.index import read_zip_index
+from datacenter.archives.zip.span import read_zip_span
 
 class Source:
     def __init__(self, file):

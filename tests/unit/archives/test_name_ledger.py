@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from datacenter.archives.errors import ArchiveRejected
 from datacenter.archives.limits import Limits
-from datacenter.archives.name_ledger import NameLedger
+from datacenter.archives.name_collisions import NameLedger
 
 segment = st.sampled_from(["a", "b", "a!", "a-", "A", "é", "e\u0301", "图"])
 paths = st.lists(segment, min_size=1, max_size=3).map("/".join)

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from datacenter.archives.layout import MOST_PARTS, PartPlan
 from datacenter.archives.member_layout import MemberLayout
-from datacenter.archives.tar_layout import TarLayout
-from datacenter.archives.zip_layout import ZipLayout
+from datacenter.archives.tar.layout import TarLayout
+from datacenter.archives.zip.layout import ZipLayout
 
 Kind = type[ZipLayout] | type[TarLayout]
 MIB = 1 << 20

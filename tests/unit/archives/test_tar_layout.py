@@ -12,7 +12,7 @@ from archive_layouts import LayoutFile, fetch_from, fetch_zeros, table_of, whole
 from archive_reading import unpack
 
 from datacenter.archives.limits import GIB, Limits
-from datacenter.archives.tar_layout import RECORD_BYTES, TarLayout
+from datacenter.archives.tar.layout import RECORD_BYTES, TarLayout
 
 NAMES = ["plain.txt", "a" * 100, "a" * 101, "d/" * 300 + "long", "图片/文件.jpg", "é" * 50, "x" * 5000]
 

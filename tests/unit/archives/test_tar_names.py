@@ -3,7 +3,7 @@
 import pytest
 
 from datacenter.archives.errors import ArchiveRejected
-from datacenter.archives.tar_names import NamesMisread, TarNames
+from datacenter.archives.tar.names import NamesMisread, TarNames
 
 CHANCE = "一".encode("gb18030")
 assert CHANCE.decode("utf-8") != "一"

@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from raw_tar import member, tar
 
-from datacenter.archives.decompress import TarFormat, decompressed
 from datacenter.archives.errors import ArchiveRejected
 from datacenter.archives.limits import MIB, Limits
-from datacenter.archives.tar_stream import read_tar
+from datacenter.archives.tar.decompress import TarFormat, decompressed
+from datacenter.archives.tar.stream import read_tar
 
 FILES = {f"图片/d{'x' * (i % 130)}/{i}.bin": random.Random(i).randbytes(i * 37 % 2000) for i in range(150)}
 

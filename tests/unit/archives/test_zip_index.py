@@ -10,7 +10,7 @@ from raw_zip import RawZip, file
 
 from datacenter.archives.errors import ArchiveRejected
 from datacenter.archives.limits import Limits
-from datacenter.archives.zip_index import ENTRY_SCHEMA, read_zip_index
+from datacenter.archives.zip.index import ENTRY_SCHEMA, read_zip_index
 
 WHOLE = RawZip(
     entries=[file("d/", b""), file("d/a", b"12345"), file("b", b"678")], comment=b"a comment"

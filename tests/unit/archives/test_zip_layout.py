@@ -13,9 +13,9 @@ from archive_layouts import LayoutFile, LayoutSource, fetch_from, fetch_zeros, t
 from raw_zip import raw_deflate
 
 from datacenter.archives.limits import GIB, Limits
-from datacenter.archives.zip_index import read_zip_index
-from datacenter.archives.zip_layout import ZipLayout
-from datacenter.archives.zip_span import read_zip_span
+from datacenter.archives.zip.index import read_zip_index
+from datacenter.archives.zip.layout import ZipLayout
+from datacenter.archives.zip.span import read_zip_span
 
 U32 = 0xFFFFFFFF
 

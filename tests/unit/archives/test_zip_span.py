@@ -13,8 +13,8 @@ from raw_zip import DEFLATED, Described, RawZip, file, raw_deflate
 
 from datacenter.archives.errors import ArchiveRejected
 from datacenter.archives.limits import MIB, Limits
-from datacenter.archives.zip_index import read_zip_index
-from datacenter.archives.zip_span import read_zip_span
+from datacenter.archives.zip.index import read_zip_index
+from datacenter.archives.zip.span import read_zip_span
 
 
 def written_by_zipfile(files: dict[str, bytes], *, streamed: bool = False) -> bytes:

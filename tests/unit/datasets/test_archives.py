@@ -9,13 +9,14 @@ from manifests import published
 from sqlalchemy import update
 
 from datacenter.database.engine import now
-from datacenter.datasets import downloads, exports, labelling, layouts
-from datacenter.datasets.downloads import DownloadRequest
-from datacenter.datasets.exports import ExportRequest
+from datacenter.datasets import labelling
+from datacenter.datasets.archives import downloads, exports, layouts
+from datacenter.datasets.archives.downloads import DownloadRequest
+from datacenter.datasets.archives.exports import ExportRequest
+from datacenter.datasets.archives.layouts import LayoutCache
+from datacenter.datasets.archives.selection import LabelFilter
 from datacenter.datasets.labelling import FileSelection
-from datacenter.datasets.layouts import LayoutCache
 from datacenter.datasets.models import Archive, ArchiveState, Dataset, Delivery
-from datacenter.datasets.selection import LabelFilter
 from datacenter.errors import Gone, Invalid, NotFound
 from datacenter.ledger.models import JobDependency
 from datacenter.ledger.options import JobOptions

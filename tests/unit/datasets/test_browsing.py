@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from workbench import Workbench
 
-from datacenter.datasets.browsing import browse
+from datacenter.datasets.storages.browsing import browse
 from datacenter.settings.model import StorageSettings
 from datacenter.storages.opener import Storages
 

@@ -7,9 +7,10 @@ from manifests import published
 from workbench import Workbench
 
 from datacenter.database.engine import now
-from datacenter.datasets import deletion, downloads
-from datacenter.datasets.downloads import DownloadRequest
-from datacenter.datasets.exports import ExportRequest
+from datacenter.datasets import deletion
+from datacenter.datasets.archives import downloads
+from datacenter.datasets.archives.downloads import DownloadRequest
+from datacenter.datasets.archives.exports import ExportRequest
 from datacenter.datasets.models import Archive, Dataset, Delivery, Download, Export
 from datacenter.errors import Gone
 from datacenter.ledger.options import JobOptions

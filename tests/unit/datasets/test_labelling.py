@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from workbench import Workbench
 
 from datacenter.database.engine import now
-from datacenter.datasets import drafts, files, labelling
+from datacenter.datasets import files, labelling
 from datacenter.datasets.labelling import FileSelection
 from datacenter.datasets.models import Dataset, DatasetVersion, Litter
 from datacenter.datasets.records import find_version, labels_of
@@ -298,7 +298,7 @@ def test_a_manifest_that_may_be_swept_just_now_is_not_published(
     bench: Workbench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dataset = published(bench, FILES)
-    monkeypatch.setattr(drafts, "LIFETIME", drafts.MARGIN)
+    monkeypatch.setattr(labelling, "LIFETIME", labelling.MARGIN)
 
     with pytest.raises(VersionConflict):
         relabel(bench, dataset, FileSelection(prefix="a"), add=["x"])

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from datacenter.datasets.links import check_link, sign_link
+from datacenter.datasets.archives.downloads import check_link, sign_link
 from datacenter.datasets.models import Download
 from datacenter.errors import Gone, LinkInvalid, SettingsInvalid
 

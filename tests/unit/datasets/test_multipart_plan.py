@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datacenter.datasets.multipart_plan import USUAL_PART_BYTES, plan_parts
+from datacenter.datasets.uploads.multipart import USUAL_PART_BYTES, plan_parts
 from datacenter.errors import Invalid
 from storage_adapters.object_storage.contract import Capabilities
 

@@ -9,7 +9,7 @@ from workbench import Workbench
 from datacenter.access.tokens import ensure_project
 from datacenter.database.engine import new_id
 from datacenter.datasets import records
-from datacenter.datasets.exports import ExportRequest
+from datacenter.datasets.archives.exports import ExportRequest
 from datacenter.datasets.models import Dataset, DatasetState, Upload
 from datacenter.datasets.records import NewDataset
 from datacenter.errors import Conflict, DatasetNotReady, Invalid, NameTaken, NotFound

@@ -10,19 +10,19 @@ from hypothesis import strategies as st
 from manifests import published, row, table
 from workbench import Workbench
 
-from datacenter.datasets import exports
-from datacenter.datasets.files import has_label
-from datacenter.datasets.folders import folder_names
-from datacenter.datasets.models import Dataset
-from datacenter.datasets.selection import (
+from datacenter.datasets.archives import exports
+from datacenter.datasets.archives.exports import totals_of
+from datacenter.datasets.archives.selection import (
     RESERVED,
     LabelFilter,
     Selection,
     collides,
+    folder_names,
     matching,
     selected_rows,
 )
-from datacenter.datasets.selection_totals import totals_of
+from datacenter.datasets.files import has_label
+from datacenter.datasets.models import Dataset
 
 LABELS = ("cat", "dog", "猫", "")
 SETS = st.lists(st.sampled_from(LABELS), unique=True, max_size=3)

@@ -5,7 +5,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datacenter.formats.jsonl_writer import JsonlWriter
+from datacenter.formats.jsonl_labels import JsonlWriter
 from datacenter.formats.manifest_lines import manifest_lines
 
 TEXT = st.text(max_size=12)

@@ -13,7 +13,7 @@ from copy_traffic import Traffic
 from job_scenarios import zip_of
 from workbench import Workbench
 
-from datacenter.datasets.exports import ExportRequest
+from datacenter.datasets.archives.exports import ExportRequest
 from datacenter.datasets.labelling import FileSelection, relabel
 from datacenter.datasets.manifest import read_rows
 from datacenter.datasets.models import Archive, Dataset

@@ -7,7 +7,7 @@ import pytest
 from job_scenarios import zip_of
 from workbench import Workbench
 
-from datacenter.datasets.exports import ExportRequest
+from datacenter.datasets.archives.exports import ExportRequest
 from datacenter.settings.model import StorageSettings
 from storage_adapters.memory import MemoryStorage
 from storage_adapters.object_storage.contract import Part

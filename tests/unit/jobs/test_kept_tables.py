@@ -26,12 +26,12 @@ from table_datasets import (
 )
 
 from datacenter.datasets import deletion, retrying
-from datacenter.datasets.exports import ExportRequest, preview
-from datacenter.datasets.kept_tables import KeptTable, piece_number
+from datacenter.datasets.archives.exports import ExportRequest, preview
+from datacenter.datasets.archives.selection import LabelFilter
 from datacenter.datasets.models import Dataset, Delivery, Litter
 from datacenter.datasets.records import labels_of
-from datacenter.datasets.selection import LabelFilter
-from datacenter.datasets.table_parts import PartNote
+from datacenter.datasets.tables.kept import KeptTable, piece_number
+from datacenter.datasets.tables.parts import PartNote
 from datacenter.ledger.models import JobDataset
 from jobs.engine import Engine
 from jobs.registry import runners

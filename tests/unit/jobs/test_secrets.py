@@ -9,8 +9,9 @@ from guarded_storage import CANARY, GUARDED
 from sqlalchemy import text
 from workbench import Workbench
 
-from datacenter.datasets import records, registration
+from datacenter.datasets import records
 from datacenter.datasets.records import NewDataset
+from datacenter.datasets.storages import registration
 from datacenter.ledger.options import JobOptions
 from datacenter.settings.model import RegistrationSettings, StorageSettings
 from datacenter.storages.opener import Storages

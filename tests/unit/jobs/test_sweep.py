@@ -15,9 +15,9 @@ from sqlalchemy import func, select, update
 from workbench import SilentDoorbell
 
 from datacenter.database.engine import Base, now
-from datacenter.datasets.exports import ExportRequest
+from datacenter.datasets.archives.exports import ExportRequest
 from datacenter.datasets.models import Archive, ArchiveState, Delivery, Download, Export, Litter, Upload
-from datacenter.datasets.uploads import append, begin
+from datacenter.datasets.uploads.tus import append, begin
 from datacenter.ledger import leases
 from datacenter.ledger.doorbell import BrokerUnavailable
 from datacenter.ledger.models import Job

@@ -21,9 +21,9 @@ from table_datasets import (
     unzipped,
 )
 
-from datacenter.datasets.exports import ExportRequest, preview
+from datacenter.datasets.archives.exports import ExportRequest, preview
+from datacenter.datasets.archives.selection import LabelFilter
 from datacenter.datasets.models import Dataset, Delivery, Litter
-from datacenter.datasets.selection import LabelFilter
 from datacenter.ledger.models import Shard
 
 FILTERS = [

@@ -9,8 +9,8 @@ import pytest
 from cryptography.fernet import Fernet
 
 from datacenter.database.engine import Base, Database
-from datacenter.datasets import registration
 from datacenter.datasets.resources import Resources
+from datacenter.datasets.storages import registration
 from datacenter.ledger.doorbell import Doorbell
 from datacenter.settings.model import Settings, StorageSettings
 from datacenter.storages.allowed import reach_of

@@ -12,9 +12,9 @@ from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
 from datacenter.database.engine import Base, Database
-from datacenter.datasets import registration
-from datacenter.datasets.registration import StorageChange
 from datacenter.datasets.resources import Resources
+from datacenter.datasets.storages import registration
+from datacenter.datasets.storages.registration import StorageChange
 from datacenter.errors import Invalid
 from datacenter.ledger.doorbell import Doorbell
 from datacenter.settings.model import Settings, StorageSettings

@@ -14,8 +14,8 @@ from sqlalchemy import update
 from datacenter.access.tokens import create_token, ensure_project
 from datacenter.client import Client
 from datacenter.database.engine import now
-from datacenter.datasets import multipart, upload_records
 from datacenter.datasets.models import Upload
+from datacenter.datasets.uploads import multipart, records
 from datacenter.errors import NotFound
 from jobs.sweep import remove_litter, sweep_once
 
@@ -173,7 +173,7 @@ def test_a_server_that_died_while_it_completed_is_mended_by_the_next_request(
     upload, bench = begin(served_bucket), served_bucket.bench
     send(served_bucket, upload, (1,))
     with monkeypatch.context() as patch:
-        patch.setattr(upload_records, "mark_complete", die)
+        patch.setattr(records, "mark_complete", die)
         with pytest.raises(Died):
             multipart.complete(bench.resources, bench.project_id, upload["id"])
     assert not served_bucket.client.get(f"{ADDRESS}/{upload['id']}").json()["completed"]
@@ -240,13 +240,13 @@ def test_a_link_that_is_asked_for_while_the_upload_is_removed_leaves_nothing(
     served_bucket, monkeypatch
 ) -> None:
     upload, bench = begin(served_bucket), served_bucket.bench
-    remember = upload_records._remember
+    remember = records._remember
 
     def after_removal(session, upload_id: str, storage_upload_id: str) -> Upload:
         multipart.remove(session, bench.project_id, upload_id)
         return remember(session, upload_id, storage_upload_id)
 
-    monkeypatch.setattr(upload_records, "_remember", after_removal)
+    monkeypatch.setattr(records, "_remember", after_removal)
     with pytest.raises(NotFound):
         multipart.link(bench.resources, bench.project_id, upload["id"], 1)
     assert left(served_bucket, upload) == []

@@ -234,7 +234,7 @@ def test_the_log_names_the_route_and_the_request_and_never_the_link(web, monkeyp
     def fail(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr("datacenter.datasets.downloads.resolve", fail)
+    monkeypatch.setattr("datacenter.datasets.archives.downloads.resolve", fail)
     response = httpx.get(f"{web.url}/d/canary%0Aforged", headers={"X-Request-ID": "mine-2"})
     assert response.status_code >= 500
     assert "canary" not in caplog.text

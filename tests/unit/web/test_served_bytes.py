@@ -9,7 +9,8 @@ import httpx
 import pyarrow.parquet as pq
 import pytest
 
-from datacenter.datasets import downloads, files
+from datacenter.datasets import files
+from datacenter.datasets.archives import downloads
 from datacenter.datasets.models import Download
 
 PNG = b"\x89PNG" + bytes(range(256)) * 3

@@ -18,11 +18,11 @@ from tusclient import client as tus_client
 from workbench import Workbench
 
 from datacenter.access.tokens import create_token
-from datacenter.datasets import gathering, uploads
-from datacenter.datasets.gathering import Arrived
 from datacenter.datasets.models import Upload
 from datacenter.datasets.resources import Resources
-from datacenter.datasets.upload_claims import Claim
+from datacenter.datasets.uploads import buffering
+from datacenter.datasets.uploads.buffering import Arrived
+from datacenter.datasets.uploads.tus import Claim, tus
 from datacenter.errors import Conflict, Locked
 from datacenter.settings.model import StorageSettings
 from datacenter.storages.opener import Storages
@@ -53,7 +53,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
 
 def begin(bench: Workbench, size_bytes: int, storage: str = "bucket") -> str:
     with bench.database.transaction() as session:
-        return uploads.begin(
+        return tus.begin(
             session,
             bench.resources,
             project_id=bench.project_id,
@@ -65,11 +65,11 @@ def begin(bench: Workbench, size_bytes: int, storage: str = "bucket") -> str:
 
 def row(bench: Workbench, upload_id: str) -> Upload:
     with bench.database.reading() as session:
-        return uploads.find(session, bench.project_id, upload_id)
+        return tus.find(session, bench.project_id, upload_id)
 
 
 def send(bench: Workbench, upload_id: str, offset: int, data: bytes) -> Upload:
-    return uploads.append(bench.resources, bench.project_id, upload_id, offset_bytes=offset, data=data)
+    return tus.append(bench.resources, bench.project_id, upload_id, offset_bytes=offset, data=data)
 
 
 def stored(bench: Workbench, upload_id: str) -> bytes:
@@ -97,12 +97,12 @@ def client(
         assert attempts < 5_000
         try:
             with web.database.reading() as session:
-                found = uploads.find(session, bench.project_id, upload_id)
-            offset = uploads.settle(web, found).offset_bytes
+                found = tus.find(session, bench.project_id, upload_id)
+            offset = tus.settle(web, found).offset_bytes
             if offset == len(data):
                 return
             piece = data[offset : offset + next(lengths)]
-            uploads.append(web, bench.project_id, upload_id, offset_bytes=offset, data=piece)
+            tus.append(web, bench.project_id, upload_id, offset_bytes=offset, data=piece)
         except Locked:
             # Whoever had it is dead; half a minute passes.
             with bench.database.transaction() as session:
@@ -258,7 +258,7 @@ def test_an_upload_that_is_given_up_is_swept_with_its_tails(bench: Workbench) ->
     send(bench, upload_id, 0, bytes(MINIMUM + 1))
     send(bench, upload_id, MINIMUM + 1, b"tail")
     assert len(objects(bench, upload_id)) == 1
-    bench.database.run(lambda session: uploads.remove(session, bench.project_id, upload_id))
+    bench.database.run(lambda session: tus.remove(session, bench.project_id, upload_id))
 
     remove_litter(bench.resources)
 
@@ -270,17 +270,17 @@ def test_a_writer_that_wakes_up_late_harms_no_tail_that_counts(
     bench: Workbench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     upload_id = begin(bench, MINIMUM)
-    put = gathering._put
+    put = buffering._put
 
     def after_others(storage: Storage, key: str, data: bytes) -> None:
-        monkeypatch.setattr(gathering, "_put", put)
+        monkeypatch.setattr(buffering, "_put", put)
         with bench.database.transaction() as session:
             session.get_one(Upload, upload_id).claimed_until = None
         send(bench, upload_id, 0, b"012")
         send(bench, upload_id, 3, b"34567")
         put(storage, key, data)
 
-    monkeypatch.setattr(gathering, "_put", after_others)
+    monkeypatch.setattr(buffering, "_put", after_others)
     with pytest.raises(Conflict):
         send(bench, upload_id, 0, b"abcdefgh")
 
@@ -365,7 +365,7 @@ def test_where_the_storage_knows_no_least_part_small_pieces_are_gathered_all_the
     resources = replace(bench.resources, storages=Storages(settings, bench.database))
     data = random.Random(3).randbytes(40 * 64)
     with bench.database.transaction() as session:
-        upload = uploads.begin(
+        upload = tus.begin(
             session,
             resources,
             project_id=bench.project_id,
@@ -375,7 +375,7 @@ def test_where_the_storage_knows_no_least_part_small_pieces_are_gathered_all_the
         )
     for start in range(0, len(data), 64):
         piece = data[start : start + 64]
-        uploads.append(resources, bench.project_id, upload.id, offset_bytes=start, data=piece)
+        tus.append(resources, bench.project_id, upload.id, offset_bytes=start, data=piece)
 
     found = row(bench, upload.id)
     assert found.completed

@@ -5,9 +5,9 @@ from datetime import timedelta
 
 import pytest
 
-from datacenter.datasets import upload_claims, upload_records, uploads
 from datacenter.datasets.models import Upload
-from datacenter.datasets.upload_claims import Claim
+from datacenter.datasets.uploads import records
+from datacenter.datasets.uploads.tus import Claim, tus
 from datacenter.errors import Conflict, Gone, Locked, NotFound
 from jobs.sweep import remove_litter
 
@@ -16,7 +16,7 @@ DATA = b"0123456789"
 
 def _begin(web, storage: str = "default", size: int = len(DATA)) -> Upload:
     with web.resources.database.transaction() as session:
-        return uploads.begin(
+        return tus.begin(
             session,
             web.resources,
             project_id=web.project_id,
@@ -27,12 +27,12 @@ def _begin(web, storage: str = "default", size: int = len(DATA)) -> Upload:
 
 
 def _append(web, upload: Upload, offset: int, data: bytes) -> Upload:
-    return uploads.append(web.resources, web.project_id, upload.id, offset_bytes=offset, data=data)
+    return tus.append(web.resources, web.project_id, upload.id, offset_bytes=offset, data=data)
 
 
 def _find(web, upload: Upload) -> Upload:
     with web.resources.database.reading() as session:
-        return uploads.find(session, web.project_id, upload.id)
+        return tus.find(session, web.project_id, upload.id)
 
 
 def _stored(web, upload: Upload) -> bytes:
@@ -54,7 +54,7 @@ def test_a_crash_after_the_bytes_are_written_and_before_the_row_moves_is_harmles
 ) -> None:
     upload = _begin(web, storage)
     with monkeypatch.context() as patch:
-        patch.setattr(uploads, "_advance", _die)
+        patch.setattr(tus, "_advance", _die)
         with pytest.raises(_Died):
             _append(web, upload, 0, DATA[:7])
     assert _find(web, upload).offset_bytes == 0
@@ -67,7 +67,7 @@ def test_a_crash_before_or_after_the_completion_is_mended_by_looking(web, monkey
     for method in ("settle", "mark_complete"):
         upload = _begin(web, storage)
         with monkeypatch.context() as patch:
-            patch.setattr(uploads, method, _die)
+            patch.setattr(tus, method, _die)
             with pytest.raises(_Died):
                 _append(web, upload, 0, DATA)
         left = _find(web, upload)
@@ -80,13 +80,13 @@ def test_a_crash_before_or_after_the_completion_is_mended_by_looking(web, monkey
 
 def test_of_two_writers_at_one_offset_one_wins(web, monkeypatch) -> None:
     upload = _begin(web)
-    advance = uploads._advance
+    advance = tus._advance
 
     def after_another(session, *arguments):
         session.query(Upload).filter_by(id=upload.id).update({"offset_bytes": 3})
         return advance(session, *arguments)
 
-    monkeypatch.setattr(uploads, "_advance", after_another)
+    monkeypatch.setattr(tus, "_advance", after_another)
     with pytest.raises(Conflict) as refused:
         _append(web, upload, 0, DATA[:5])
     assert refused.value.field == "Upload-Offset"
@@ -143,7 +143,7 @@ def test_a_refused_piece_writes_nothing_over_the_one_that_is_being_written(
 def test_the_claim_of_a_writer_that_was_killed_ends_by_itself(web, monkeypatch) -> None:
     upload = _begin(web)
     with monkeypatch.context() as patch:
-        patch.setattr(uploads, "_write", _die)
+        patch.setattr(tus, "_write", _die)
         patch.setattr(Claim, "release", lambda *_: None)
         with pytest.raises(_Died):
             _append(web, upload, 0, DATA)
@@ -151,7 +151,7 @@ def test_the_claim_of_a_writer_that_was_killed_ends_by_itself(web, monkeypatch) 
         _append(web, upload, 0, DATA)
 
     with web.resources.database.transaction() as session:
-        session.get_one(Upload, upload.id).claimed_until -= upload_claims.CLAIM
+        session.get_one(Upload, upload.id).claimed_until -= tus.CLAIM
 
     assert _append(web, upload, 0, DATA).completed
     assert _stored(web, upload) == DATA
@@ -159,11 +159,11 @@ def test_the_claim_of_a_writer_that_was_killed_ends_by_itself(web, monkeypatch) 
 
 def test_a_writer_keeps_its_claim_however_slow_the_storage_is(web, monkeypatch) -> None:
     upload = _begin(web)
-    monkeypatch.setattr(upload_claims, "CLAIM", timedelta(seconds=0.3))
+    monkeypatch.setattr(tus, "CLAIM", timedelta(seconds=0.3))
 
     def another() -> None:
         until = _find(web, upload).claimed_until
-        while _find(web, upload).claimed_until < until + 3 * upload_claims.CLAIM:
+        while _find(web, upload).claimed_until < until + 3 * tus.CLAIM:
             time.sleep(0.02)
         with pytest.raises(Locked):
             _append(web, upload, 0, DATA)
@@ -177,7 +177,7 @@ def test_a_writer_keeps_its_claim_however_slow_the_storage_is(web, monkeypatch) 
 def test_an_upload_is_completed_by_one_at_a_time(web, monkeypatch) -> None:
     upload = _begin(web)
     with monkeypatch.context() as patch:
-        patch.setattr(uploads, "settle", _die)
+        patch.setattr(tus, "settle", _die)
         with pytest.raises(_Died):
             _append(web, upload, 0, DATA)
     heads = []
@@ -187,7 +187,7 @@ def test_an_upload_is_completed_by_one_at_a_time(web, monkeypatch) -> None:
         heads.append(head.status_code)
 
     _before(monkeypatch, web, upload, "complete_upload", another)
-    assert uploads.settle(web.resources, _find(web, upload)).completed
+    assert tus.settle(web.resources, _find(web, upload)).completed
     assert heads == [423]
     assert _stored(web, upload) == DATA
 
@@ -198,11 +198,11 @@ def test_an_empty_upload_whose_server_died_after_it_was_published_is_completed(
 ) -> None:
     upload = _begin(web, storage, size=0)
     with monkeypatch.context() as patch:
-        patch.setattr(uploads, "mark_complete", _die)
+        patch.setattr(tus, "mark_complete", _die)
         with pytest.raises(_Died):
-            uploads.settle(web.resources, upload)
+            tus.settle(web.resources, upload)
 
-    assert uploads.settle(web.resources, _find(web, upload)).completed
+    assert tus.settle(web.resources, _find(web, upload)).completed
     assert _stored(web, upload) == b""
 
 
@@ -211,7 +211,7 @@ def test_a_piece_that_took_longer_than_its_claim_does_not_count(web, monkeypatch
 
     def another() -> None:
         with web.resources.database.transaction() as session:
-            session.get_one(Upload, upload.id).claimed_until -= upload_claims.CLAIM
+            session.get_one(Upload, upload.id).claimed_until -= tus.CLAIM
         assert _append(web, upload, 0, DATA[:4]).offset_bytes == 4
 
     with monkeypatch.context() as patch:
@@ -246,7 +246,7 @@ def test_an_expired_upload_is_gone(web) -> None:
 def test_whatever_crashes_every_byte_at_the_storage_lies_under_a_row(web, monkeypatch, storage: str) -> None:
     upload = _begin(web, storage)
     with monkeypatch.context() as patch:
-        patch.setattr(upload_records, "_remember", _die)
+        patch.setattr(records, "_remember", _die)
         with pytest.raises(_Died):
             _append(web, upload, 0, DATA)
     assert _append(web, upload, 0, DATA[:5]).offset_bytes == 5
@@ -256,14 +256,14 @@ def test_whatever_crashes_every_byte_at_the_storage_lies_under_a_row(web, monkey
 
 def test_of_two_first_pieces_one_begins_the_upload(web, monkeypatch) -> None:
     upload = _begin(web)
-    remember = upload_records._remember
+    remember = records._remember
 
     def after_another(session, upload_id: str, storage_upload_id: str) -> Upload:
         other = web.resources.storages.open("default").begin_upload(upload.key)
         remember(session, upload_id, other)
         return remember(session, upload_id, storage_upload_id)
 
-    monkeypatch.setattr(upload_records, "_remember", after_another)
+    monkeypatch.setattr(records, "_remember", after_another)
     assert _append(web, upload, 0, DATA).completed
     assert _stored(web, upload) == DATA
     assert not list(web.resources.storages.open("default").list_uploads(f"uploads/{upload.id}/"))
@@ -272,7 +272,7 @@ def test_of_two_first_pieces_one_begins_the_upload(web, monkeypatch) -> None:
 def test_a_removed_upload_is_gone_at_once_and_its_bytes_with_the_next_sweep(web) -> None:
     upload = _begin(web)
     _append(web, upload, 0, DATA[:5])
-    web.resources.database.run(lambda session: uploads.remove(session, web.project_id, upload.id))
+    web.resources.database.run(lambda session: tus.remove(session, web.project_id, upload.id))
     with pytest.raises(NotFound):
         _find(web, upload)
     remove_litter(web.resources)
@@ -281,12 +281,12 @@ def test_a_removed_upload_is_gone_at_once_and_its_bytes_with_the_next_sweep(web)
 
 def test_a_piece_that_arrives_after_the_removal_is_not_kept(web, monkeypatch) -> None:
     upload = _begin(web)
-    advance = uploads._advance
+    advance = tus._advance
 
     def after_removal(session, *arguments):
-        uploads.remove(session, web.project_id, upload.id)
+        tus.remove(session, web.project_id, upload.id)
         return advance(session, *arguments)
 
-    monkeypatch.setattr(uploads, "_advance", after_removal)
+    monkeypatch.setattr(tus, "_advance", after_removal)
     with pytest.raises(NotFound):
         _append(web, upload, 0, DATA)

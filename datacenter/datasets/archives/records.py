@@ -1,0 +1,175 @@
+"""Archives: the same selection of the same versions is one archive, built once and shared until it expires."""
+
+import hashlib
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import orjson
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from datacenter.database.engine import now
+from datacenter.datasets.archives.selection import LabelFilter, SelectedVersion, Selection
+from datacenter.datasets.models import Archive, ArchiveState, Download, Export
+from datacenter.errors import Invalid
+from datacenter.formats.table_formats import TABLE_FORMATS
+from datacenter.ledger import ledger
+from datacenter.ledger.models import Job
+from datacenter.ledger.states import FINISHED
+
+FORMATS = {"zip": ("zip", "application/zip"), "tar": ("tar", "application/x-tar")}
+"""Archive format → file name suffix, media type."""
+LABEL_FORMATS = ("jsonl", "csv")
+LATER_LABEL_FORMATS = ("coco", "voc", "yolo", "folders")
+"""Names of the interface that cannot be exported yet."""
+COMPRESSIONS = ("none", "deflate")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArchiveForm:
+    """How a selection is written as an archive."""
+
+    archive: str = "zip"
+    label_format: str = "jsonl"
+    table_format: str = "parquet"
+    compression: str = "none"
+
+    def check(self) -> None:
+        """Raises: Invalid, naming the field."""
+        if self.label_format in LATER_LABEL_FORMATS:
+            raise Invalid(
+                f"label_format: {self.label_format} is not supported yet; use {' or '.join(LABEL_FORMATS)}",
+                field="label_format",
+            )
+        known = {
+            "archive": FORMATS,
+            "label_format": LABEL_FORMATS,
+            "table_format": TABLE_FORMATS,
+            "compression": COMPRESSIONS,
+        }
+        for field, values in known.items():
+            value = getattr(self, field)
+            if value not in values:
+                raise Invalid(f"{field}: {value!r} is not one of {', '.join(values)}", field=field)
+        if self.compression == "deflate" and self.archive != "zip":
+            raise Invalid(
+                "compression: deflate goes with archive zip; a tar is laid out uncompressed",
+                field="compression",
+            )
+
+
+def request_record(selection: Selection, form: ArchiveForm, *, storage: str) -> dict[str, Any]:
+    """All that decides an archive's bytes and place, as JSON; without a table, its format decides nothing."""
+    has_table = any(version.kind == "table" for version in selection.versions)
+    labels = selection.labels
+    return {
+        "versions": [
+            _version_record(version)
+            for version in sorted(selection.versions, key=lambda version: version.name.encode())
+        ],
+        "labels": {
+            "any": sorted(set(labels.any)),
+            "all": sorted(set(labels.all)),
+            "none": sorted(set(labels.none)),
+        },
+        **asdict(form if has_table else replace(form, table_format="parquet")),
+        "storage": storage,
+    }
+
+
+def _version_record(version: SelectedVersion) -> dict[str, Any]:
+    """Without the fields of a kept table where there is none: what was asked for before there were any is the same."""
+    record = asdict(version)
+    if version.table_name is None:
+        del record["table_storage"], record["table_name"]
+    return record
+
+
+def selection_of(request: dict[str, Any]) -> Selection:
+    """The selection that `request_record` wrote down."""
+    labels = {name: tuple(values) for name, values in request["labels"].items()}
+    versions = tuple(SelectedVersion(**version) for version in request["versions"])
+    return Selection(versions=versions, labels=LabelFilter(**labels))
+
+
+def is_rendered(version: SelectedVersion, request: dict[str, Any]) -> bool:
+    """Whether a version has no objects that go into the archive as they are: a table that is kept in one, or of which
+    rows or another format are asked for."""
+    return version.kind == "table" and (
+        version.table_name is not None
+        or request["table_format"] != "parquet"
+        or any(request["labels"].values())
+    )
+
+
+def find_or_plan(
+    session: Session, project_id: str, request: dict[str, Any], *, name: str, job_id: str, lifetime: timedelta
+) -> Archive:
+    """The archive of this request; a living one of the same fingerprint is shared, and lives as long as asked for."""
+    fingerprint = hashlib.sha256(orjson.dumps(request, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    moment = now(session)
+    alive = (
+        Archive.project_id == project_id,
+        Archive.fingerprint == fingerprint,
+        Archive.state != ArchiveState.EXPIRED,
+        Archive.expires_at > moment,
+    )
+    archive = session.scalars(select(Archive).where(*alive).with_for_update()).first()
+    if archive is not None:
+        archive.expires_at = max(archive.expires_at, moment + lifetime)
+        return archive
+    suffix, media_type = FORMATS[request["archive"]]
+    archive = Archive(
+        project_id=project_id,
+        fingerprint=fingerprint,
+        state=ArchiveState.PLANNED,
+        storage=request["storage"],
+        request=request,
+        filename=f"{name}.{suffix}",
+        media_type=media_type,
+        dataset_ids=[version["dataset_id"] for version in request["versions"]],
+        job_id=job_id,
+        created_at=moment,
+        expires_at=moment + lifetime,
+    )
+    session.add(archive)
+    session.flush()
+    return archive
+
+
+def stand_in_line(session: Session, archive: Archive, job_id: str) -> list[str]:
+    """Make a job the next writer of an archive; returns the one before, which it has to wait for.
+
+    So only one job at a time writes an archive, and whoever comes later finds it finished. A job that may not begin
+    yet, because it was asked to wait, keeps nobody waiting: it has a key of its own to write to, and steps aside for
+    whoever was quicker. (Where members are made first, deflated or rendered, two would share them, so there it does.)
+    """
+    before = session.get(Job, archive.job_id)
+    archive.job_id = job_id
+    if before is None or before.id == job_id or before.state in FINISHED:
+        return []
+    request = archive.request
+    shares = request["compression"] != "none" or any(
+        is_rendered(version, request) for version in selection_of(request).versions
+    )
+    waits_itself = not shares and not ledger.has_begun(session, before)
+    return [] if waits_itself else [before.id]
+
+
+def is_wanted(session: Session, archive: Archive, *, but_for: str = "") -> bool:
+    """Whether a job that has not ended is about the archive, the job `but_for` left aside."""
+    for request in (Export, Download):
+        query = (
+            select(Job.id)
+            .join(request, request.job_id == Job.id)
+            .where(request.archive_id == archive.id, Job.id != but_for, Job.state.not_in(FINISHED))
+        )
+        if session.scalars(query.limit(1)).first() is not None:
+            return True
+    return False
+
+
+def is_alive(archive: Archive, moment: datetime) -> bool:
+    """Whether an archive may still be fetched."""
+    return archive.state != ArchiveState.EXPIRED and archive.expires_at > moment

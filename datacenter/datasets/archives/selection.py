@@ -1,0 +1,182 @@
+"""Selection: which files of which versions go into an archive, and under which paths."""
+
+import re
+import unicodedata
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import cast
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from datacenter.datasets.columns import prefixed
+from datacenter.datasets.files import has_label
+from datacenter.datasets.manifest import merge_sorted, read_rows
+from datacenter.datasets.resources import Resources
+
+RESERVED = ("labels.jsonl", "labels.csv", "manifest.jsonl")
+"""Names that the archive's own lists take."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelFilter:
+    """Files with any of `any`, all of `all` and none of `none`; an empty condition lets every file through."""
+
+    any: tuple[str, ...] = ()
+    all: tuple[str, ...] = ()
+    none: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class SelectedVersion:
+    """One version of one dataset that is selected from."""
+
+    dataset_id: str
+    name: str
+    version: int
+    storage: str
+    manifest_key: str
+    kind: str = "files"
+    label_column: str | None = None
+    table_storage: str | None = None
+    table_name: str | None = None
+    """Of a table whose rows are kept in one: the manifest names pieces of it, no objects."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """A label filter over versions of datasets."""
+
+    versions: tuple[SelectedVersion, ...]
+    labels: LabelFilter = field(default_factory=LabelFilter)
+
+
+def selected_rows(
+    resources: Resources, selection: Selection, check: Callable[[], None] = lambda: None
+) -> Iterator[pa.Table]:
+    """Manifest rows of the selection in the order of their archive paths.
+
+    Added columns: `storage`, `dataset`, `version`, and `source_path` where paths were changed. If paths meet,
+    every file goes into its dataset's folder, so that nothing is renamed by half. `check` may raise to stop.
+    """
+    if not collides(resources, selection, check):
+        ordered = sorted(selection.versions, key=lambda version: version.name.encode())
+        yield from merge_sorted(_rows(resources, version, selection.labels) for version in ordered)
+        return
+    folders = folder_names([version.name for version in selection.versions], RESERVED)
+    prefixes = {f"{folders[version.name]}/": version for version in selection.versions}
+    for prefix in sorted(prefixes, key=str.encode):
+        yield from _prefixed(_rows(resources, prefixes[prefix], selection.labels), prefix)
+
+
+def collides(resources: Resources, selection: Selection, check: Callable[[], None] = lambda: None) -> bool:
+    """Whether the paths of two datasets meet, or one is a name that the archive needs for its own lists."""
+    streams = [
+        (
+            table.select(["path"])
+            for table in filtered_rows(resources, version, selection.labels, ["path", "labels"])
+        )
+        for version in selection.versions
+    ]
+    # Within one dataset the paths are known to go together.
+    meet = _Meeting() if len(streams) > 1 else None
+    for table in merge_sorted(streams):
+        check()
+        if _any_reserved(table) or (meet is not None and meet.found(table)):
+            return True
+    return False
+
+
+def matching(table: pa.Table, labels: LabelFilter) -> pa.Table:
+    """The rows that a label filter lets through."""
+    conditions = [[label] for label in labels.all] + ([list(labels.any)] if labels.any else [])
+    masks = [has_label(table["labels"], wanted) for wanted in conditions]
+    if labels.none:
+        masks.append(pc.invert(has_label(table["labels"], list(labels.none))))
+    for mask in masks[1:]:
+        masks[0] = pc.and_(masks[0], mask)
+    return table.filter(masks[0]) if masks else table
+
+
+def filtered_rows(
+    resources: Resources, version: SelectedVersion, labels: LabelFilter, columns: list[str] | None = None
+) -> Iterator[pa.Table]:
+    """Manifest rows of one version that a label filter lets through."""
+    storage = resources.storages.open(version.storage)
+    for table in read_rows(storage, version.manifest_key, columns):
+        yield matching(table, labels)
+
+
+def _rows(resources: Resources, version: SelectedVersion, labels: LabelFilter) -> Iterator[pa.Table]:
+    for table in filtered_rows(resources, version, labels):
+        rows = table.num_rows
+        yield (
+            table.append_column("storage", pa.array([version.storage] * rows, pa.string()))
+            .append_column("dataset", pa.array([version.name] * rows, pa.string()))
+            .append_column("version", pa.array(np.full(rows, version.version, np.int32)))
+        )
+
+
+def _prefixed(tables: Iterable[pa.Table], prefix: str) -> Iterator[pa.Table]:
+    for table in tables:
+        index = table.schema.get_field_index("path")
+        renamed = table.set_column(index, table.schema.field(index), prefixed(table["path"], prefix))
+        yield renamed.append_column("source_path", table["path"])
+
+
+def _any_reserved(table: pa.Table) -> bool:
+    paths = table["path"]
+    named = pc.is_in(paths, value_set=pa.array(RESERVED, pa.string()))
+    below = (pc.starts_with(paths, f"{name}/") for name in RESERVED)
+    return any(pc.any(mask).as_py() for mask in (named, *below))
+
+
+class _Meeting:
+    """Looks in sorted paths for one that occurs twice, or is a file here and a folder there."""
+
+    def __init__(self) -> None:
+        self._begun: list[str] = []
+        """Paths that the present one begins with: in sorted order, all that begin with one follow it at once."""
+
+    def found(self, table: pa.Table) -> bool:
+        begun = self._begun
+        paths = cast(list[str], table["path"].to_pylist())
+        for path in paths:
+            while begun and not path.startswith(begun[-1]):
+                begun.pop()
+            if any(path[len(before) : len(before) + 1] in ("", "/") for before in begun):
+                return True
+            begun.append(path)
+        return False
+
+
+NAME_BYTES = 200
+"""Of the 255 that a file system takes, so that a number can follow."""
+_SPLITS = re.compile(r"[/\\:]")
+
+
+def folder_names(datasets: Collection[str], reserved: Collection[str]) -> dict[str, str]:
+    """A folder for each dataset name: one safe path segment, different from all others on any file system.
+
+    A dataset may be named like a path or like one of the archive's own lists; its folder never is.
+    """
+    taken = {_folded(name) for name in reserved}
+    folders = {}
+    for name in sorted(datasets, key=str.encode):
+        wanted = _segment(name)
+        folder, number = wanted, 2
+        while _folded(folder) in taken:
+            folder, number = f"{wanted}-{number}", number + 1
+        taken.add(_folded(folder))
+        folders[name] = folder
+    return folders
+
+
+def _segment(name: str) -> str:
+    plain = _SPLITS.sub("_", name).encode()[:NAME_BYTES].decode(errors="ignore").rstrip(" .")
+    return plain or "dataset"
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()

@@ -1,0 +1,288 @@
+"""Registration: add, change and remove the storages that do not stand in the settings file."""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from datacenter.database.engine import is_duplicate, now
+from datacenter.datasets.models import Archive, ArchiveState, Dataset, DeletedDataset, Litter, Upload
+from datacenter.datasets.resources import Resources
+from datacenter.datasets.tables.kept import FIELD
+from datacenter.errors import Conflict, Invalid, NotFound, StorageFixed, StorageInUse, StorageNameTaken
+from datacenter.ledger.models import Job
+from datacenter.ledger.states import FINISHED
+from datacenter.settings.model import Role, StorageSettings
+from datacenter.settings.rules import find_nested
+from datacenter.storages.allowed import check_allowed, check_far, check_files, places_of, resolved
+from datacenter.storages.encryption import Seal
+from datacenter.storages.opener import open_adapter
+from datacenter.storages.rows import RegisteredStorage, Registration, registered_rows, registration_of
+from datacenter.storages.secret_options import HIDDEN, hide, is_secret, scrub, secrets_of
+from storage_adapters.errors import ConfigurationInvalid
+from storage_adapters.options import OptionValue
+from storage_adapters.registry import (
+    ADAPTERS,
+    DATABASE_OPTION,
+    TABLE_ADAPTERS,
+    holds_tables,
+    keeps_tables,
+    offered_kinds,
+)
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class StorageChange:
+    """What is not None is changed; `options` are all options, in which a secret `***` stays as it was."""
+
+    role: Role | None = None
+    url: str | None = None
+    options: Mapping[str, OptionValue] | None = None
+
+
+def add(
+    resources: Resources, name: str, new: StorageSettings, then: Callable[[Session, RegisteredStorage], T]
+) -> T:
+    """Register a storage and do `then` in the same transaction.
+
+    The storage is opened once to see that it can be; that, like all that may take long, is before the transaction.
+
+    Raises: Invalid, StorageNameTaken, StorageFixed.
+    """
+    if resources.storages.is_fixed(name):
+        raise StorageFixed(f"name: {name!r} stands in the settings file; choose another name")
+    for option, value in new.options.items():
+        if value == HIDDEN and is_secret(option):
+            raise Invalid(f"options.{option}: *** is no secret", field=f"options.{option}")
+    new = _checked(resources, new)
+    sealed = _seal(resources).close(secrets_of(new.options))
+    fixed = _fixed(resources)
+
+    def insert(session: Session) -> T:
+        moment = now(session)
+        row = RegisteredStorage(
+            name=name,
+            kind=new.kind,
+            url=new.url,
+            role=new.role,
+            options=hide(new.options),
+            secrets=sealed,
+            created_at=moment,
+            updated_at=moment,
+        )
+        session.add(row)
+        try:
+            session.flush()
+        except IntegrityError as error:
+            if not is_duplicate(error):
+                raise
+            raise StorageNameTaken(f"name: there is a storage {name!r} already") from error
+        _refuse_nested(session, fixed, name)
+        return then(session, row)
+
+    return resources.database.run(insert)
+
+
+def change(
+    resources: Resources, name: str, wanted: StorageChange, then: Callable[[Session, RegisteredStorage], T]
+) -> T:
+    """Change a registration and do `then` in the same transaction; its secrets are sealed with the first key.
+
+    Raises:
+        NotFound, Invalid, StorageFixed
+        StorageInUse: a new address under what lies there.
+        Conflict: somebody else changed it meanwhile.
+    """
+    _refuse_fixed(resources, name, "changed")
+    with resources.database.reading() as session:
+        before = registration_of(_found(session.get(RegisteredStorage, name), name))
+    new = _checked(resources, _changed(resources, before, wanted))
+    sealed = _seal(resources).close(secrets_of(new.options))
+    fixed = _fixed(resources)
+
+    def update(session: Session) -> T:
+        row = _found(session.get(RegisteredStorage, name, with_for_update=True), name)
+        if registration_of(row) != before:
+            raise Conflict(f"storage {name} was changed by somebody else at the same time; look at it again")
+        if _address(new) != _address(before.shown):
+            refuse_used(session, name, action="moved")
+        row.url, row.role, row.options, row.secrets = new.url, new.role, hide(new.options), sealed
+        row.updated_at = now(session)
+        session.flush()
+        _refuse_nested(session, fixed, name)
+        return then(session, row)
+
+    return resources.database.run(update)
+
+
+def remove(session: Session, resources: Resources, name: str) -> None:
+    """Forget a registration; nothing at the storage is touched. Raises: NotFound, StorageFixed, StorageInUse."""
+    _refuse_fixed(resources, name, "removed")
+    row = _found(session.get(RegisteredStorage, name, with_for_update=True), name)
+    refuse_used(session, name, action="removed")
+    session.delete(row)
+
+
+def rotate(session: Session, resources: Resources) -> int:
+    """Seal every secret with the first of `registration.keys`; running it again does no harm.
+
+    Returns how many storages have secrets. Raises: ConfigurationInvalid, with nothing changed, naming a storage
+    whose key is missing.
+    """
+    seal = _seal(resources)
+    rows = [row for row in registered_rows(session, locked=True).values() if row.secrets is not None]
+    for row in rows:
+        try:
+            row.secrets = seal.renew(row.secrets or "")
+        except ConfigurationInvalid as error:
+            raise ConfigurationInvalid(f"storage {row.name}: {error.detail}") from error
+    return len(rows)
+
+
+def _seal(resources: Resources) -> Seal:
+    return Seal(resources.settings.registration.keys)
+
+
+def _refuse_fixed(resources: Resources, name: str, action: str) -> None:
+    if resources.storages.is_fixed(name):
+        raise StorageFixed(f"storage {name} stands in the settings file; it is {action} there")
+
+
+def _found(row: RegisteredStorage | None, name: str) -> RegisteredStorage:
+    if row is None:
+        raise NotFound(f"there is no storage {name}")
+    return row
+
+
+def _checked(resources: Resources, new: StorageSettings) -> StorageSettings:
+    """What will be kept. Raises: Invalid, naming the field; no secret is quoted."""
+    new = new.model_copy(update={"url": resolved(new.url)})
+    if new.kind not in {*ADAPTERS, *TABLE_ADAPTERS}:
+        known = ", ".join(offered_kinds())
+        raise Invalid(f"kind: {new.kind!r} is unknown; known are: {known}", field="kind")
+    _check_tables(new)
+    check_allowed(resources.settings, new.url, new.options)
+    check_files(resources.settings, new.options)
+    check_far(resources.settings, new.url, new.options)
+    try:
+        open_adapter(new, new.options)
+    except ConfigurationInvalid as error:
+        field = "options" if "ption" in error.detail else "url"
+        told = scrub(error.detail, secrets_of(new.options).values())
+        raise Invalid(f"{field}: {told}", field=field) from None
+    return new
+
+
+def _check_tables(new: StorageSettings) -> None:
+    """Refuse a platform of tables that could keep none. Raises: Invalid."""
+    if not holds_tables(new.kind) or new.role != "platform":
+        return
+    if not keeps_tables(new.kind):
+        raise Invalid(f"role: tables of kind {new.kind} are only read; use source", field="role")
+    if not new.options.get(DATABASE_OPTION):
+        raise Invalid(
+            f"options.{DATABASE_OPTION}: name the database in which tables are kept, or use the role source",
+            field=f"options.{DATABASE_OPTION}",
+        )
+
+
+def _fixed(resources: Resources) -> dict[str, StorageSettings]:
+    """The storages of the settings file, with the places that their symbolic links lead to now."""
+    return {
+        name: fixed.model_copy(update={"url": resolved(fixed.url)})
+        for name, fixed in resources.settings.storages.items()
+    }
+
+
+def _refuse_nested(session: Session, fixed: dict[str, StorageSettings], name: str) -> None:
+    # Locked, so that of two that would lie within one another and are registered at once one sees the other.
+    rows = registered_rows(session, locked=True)
+    known = {other: registration_of(row).shown for other, row in rows.items()} | fixed
+    for pair in find_nested(known, real=os.path.normpath):
+        if name in pair:
+            other = pair[pair[0] == name]
+            raise Invalid(
+                f"url: this place and that of {other!r} lie within one another, and one is a source, one a platform",
+                field="url",
+            )
+
+
+def _address(storage: StorageSettings) -> tuple[object, ...]:
+    """What says where a storage is: its URL, the places of its options, and the region that stands for an endpoint."""
+    region = None if "endpoint" in storage.options else storage.options.get("region")
+    return storage.url, frozenset(places_of(storage.url, storage.options)), region
+
+
+def _changed(resources: Resources, before: Registration, wanted: StorageChange) -> StorageSettings:
+    """The storage as it is wanted, with all of its secrets. Raises: Invalid."""
+    shown = before.shown
+    url = shown.url if wanted.url is None else resolved(wanted.url)
+    given = shown.options if wanted.options is None else wanted.options
+    kept = [option for option, value in given.items() if is_secret(option) and value == HIDDEN]
+    places, places_before = set(places_of(url, given)), set(places_of(shown.url, shown.options))
+    if kept and places != places_before:
+        # Whoever changes where a storage speaks to must know its secrets: they are sent there.
+        left_out = sorted(field for field, _ in places_before - places)
+        reason = (
+            f"the options given replace all that were there, and {left_out[0]} is not among them; give it, too"
+            if places < places_before
+            else "the storage moves to another place; give its secrets again"
+        )
+        raise Invalid(f"options.{kept[0]}: {reason}", field=f"options.{kept[0]}")
+    old: Mapping[str, OptionValue] = {}
+    if kept:
+        try:
+            old = _seal(resources).open(before.sealed)
+        except ConfigurationInvalid as error:
+            raise Invalid(f"options.{kept[0]}: {error.detail}", field=f"options.{kept[0]}") from error
+    for option in kept:
+        if option not in old:
+            raise Invalid(f"options.{option}: there is no such secret to keep", field=f"options.{option}")
+    options = {**given, **{option: old[option] for option in kept}}
+    return StorageSettings(kind=shown.kind, url=url, role=wanted.role or shown.role, options=options)
+
+
+def refuse_used(session: Session, name: str, *, action: str) -> None:
+    """Refuse to do `action` to a storage that something still stands on.
+
+    The caller holds the storage's row locked: whoever would put something there holds it, too (`Storages.hold`).
+    Raises: StorageInUse, which says what is there and what would have to go first.
+    """
+    for what, cure, column, condition in _uses(name):
+        if session.execute(select(column).where(condition).limit(1)).first() is not None:
+            raise StorageInUse(f"storage {name} cannot be {action}: {what}; {cure}")
+
+
+def _uses(name: str) -> list[tuple[str, str, InstrumentedAttribute[str], ColumnElement[bool]]]:
+    payload = Job.payload
+    reads = or_(
+        payload["storage"].as_string() == name,
+        payload[("source", "storage")].as_string() == name,
+    )
+    writes = payload[(FIELD, "storage")].as_string() == name
+    # Of a job that failed and can be retried, a table may be half written: it has to be dropped there one day.
+    open_jobs = or_(Job.state.not_in(FINISHED) & or_(reads, writes), Job.checkpoint & writes)
+    lies = or_(Dataset.storage == name, Dataset.table_storage == name)
+    record = DeletedDataset.record
+    lay = or_(record["storage"].as_string() == name, record["table_storage"].as_string() == name)
+    lives = Archive.state != ArchiveState.EXPIRED
+    swept = "wait until the sweep has removed it"
+    return [
+        ("datasets lie on it", "delete them first", Dataset.id, lies),
+        (
+            "files of deleted datasets lie on it",
+            "wait until their delete jobs have succeeded",
+            DeletedDataset.id,
+            lay,
+        ),
+        ("uploads lie on it", "finish them or let them expire", Upload.id, Upload.storage == name),
+        ("archives lie on it", "let them expire", Archive.id, (Archive.storage == name) & lives),
+        ("something that is to be swept lies on it", swept, Litter.id, Litter.storage == name),
+        ("jobs work with it", "wait for them or cancel them", Job.id, open_jobs),
+    ]
