@@ -14,6 +14,7 @@ from pathlib import Path
 from types import FrameType
 
 import structlog
+import typer
 from sqlalchemy.exc import SQLAlchemyError
 
 from datacenter.database.diagnosis import trouble_of
@@ -94,3 +95,10 @@ def _ended_by_sigterm() -> Iterator[None]:
 
 def _end(_number: int, _frame: FrameType | None) -> None:
     raise SystemExit(0)
+
+
+def run_command(command: Callable[..., None]) -> None:
+    """Run a program of one command with the arguments of this process. Raises: SystemExit, always."""
+    app = typer.Typer(add_completion=False, context_settings={"help_option_names": ["--help", "-h"]})
+    app.command()(command)
+    app()

@@ -13,8 +13,8 @@ from datacenter.datasets.tables.kept import KeptTable
 from datacenter.errors import DataCentreError, Invalid
 from datacenter.ledger.leases import ShardPlan, Totals
 from datacenter.ledger.states import JobKind
+from jobs.cleanup import abort_uploads, drop_kept
 from jobs.contract import Ending, JobContext, Plan
-from jobs.leftovers import abort_uploads, drop_kept
 from storage_adapters.errors import ObjectMissing, StorageError, TableMissing
 from storage_adapters.object_storage.contract import DeleteOutcome, Storage
 

@@ -25,17 +25,15 @@ from datacenter.formats.errors import LabelsInvalid
 from datacenter.ledger.leases import ShardPlan, Totals
 from datacenter.ledger.states import JobKind
 from datacenter.storages.object_file import ObjectSource
+from jobs.cleanup import abort_uploads, drop_kept, raise_first, remove
 from jobs.contract import Ending, JobContext, Plan
+from jobs.importing.archive_tar import import_tar
+from jobs.importing.archive_zip import import_zip_shard, plan_zip
 from jobs.importing.plan_file import MOST_WARNINGS
-from jobs.importing.prefix_import import import_prefix_shard
-from jobs.importing.prefix_plan import plan_prefix
+from jobs.importing.prefix import import_prefix_shard, plan_prefix
 from jobs.importing.source_listing import Planned, held_to, planned
 from jobs.importing.staging import Staging
-from jobs.importing.table_import import import_table_shard, publish_parts
-from jobs.importing.table_plan import is_table, plan_table, table_name
-from jobs.importing.tar_import import import_tar
-from jobs.importing.zip_import import import_zip_shard, plan_zip
-from jobs.leftovers import abort_uploads, drop_kept, raise_first, remove
+from jobs.importing.table import import_table_shard, is_table, plan_table, publish_parts, table_name
 from storage_adapters.object_storage.contract import Storage
 
 HEAD_BYTES = 1024

@@ -20,9 +20,9 @@ from datacenter.ledger.ledger import request_cancel
 from datacenter.ledger.models import Job, Shard
 from datacenter.ledger.repair import take_back_expired, wake_due
 from datacenter.ledger.states import FINISHED, JobKind, ShardState
-from jobs.engine import Engine
+from jobs.engine.engine import Engine
 from jobs.registry import runners
-from jobs.sweep import remove_litter, sweep_once, tell_kind, undo_old_checkpoints
+from jobs.scheduler.sweep import remove_litter, sweep_once, tell_kind, undo_old_checkpoints
 
 
 class Bench(Workbench):

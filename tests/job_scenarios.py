@@ -14,8 +14,8 @@ from job_bench import Bench
 from sqlalchemy import select
 
 from datacenter.datasets.archives.exports import ExportRequest
-from datacenter.datasets.archives.selection import LabelFilter
 from datacenter.datasets.files import list_files, read_file
+from datacenter.datasets.label_filter import LabelFilter
 from datacenter.datasets.models import (
     Archive,
     ArchiveState,

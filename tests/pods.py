@@ -23,7 +23,7 @@ class Pod:
         *,
         queues: str = "import,export,download,delete",
         concurrency: int = 1,
-        module: str = "jobs.pod",
+        module: str = "jobs.worker",
     ) -> None:
         self.log = log
         command = [sys.executable, "-m", module, "--queues", queues, "--concurrency", str(concurrency)]

@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
-from jobs.pod import main
+from jobs.worker.__main__ import main
 from storage_adapters import registry
 from storage_adapters.nas import NasStorage
 from storage_adapters.object_storage.contract import (

@@ -13,8 +13,8 @@ from job_scenarios import FILE_SCENARIOS, Archiving, Delete, Import, Scenario
 from table_datasets import ANIMALS, KEPT, SOURCE, kept_rows
 
 from datacenter.datasets.archives.exports import ExportRequest
-from datacenter.datasets.archives.selection import LabelFilter
 from datacenter.datasets.files import list_files
+from datacenter.datasets.label_filter import LabelFilter
 from datacenter.datasets.models import Archive, Dataset
 from datacenter.datasets.records import find_version, labels_of
 

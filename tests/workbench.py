@@ -39,7 +39,7 @@ from datacenter.settings.model import (
     WebSettings,
 )
 from jobs.contract import JobRunner
-from jobs.engine import Engine
+from jobs.engine.engine import Engine
 from jobs.registry import runners
 from storage_adapters.object_storage.contract import NewObject
 

@@ -1,15 +1,18 @@
-"""Which server a command speaks to: the one the environment names, else the one that `datacenter up` runs."""
+"""Which server or database a command works on: the environment's, else that of `datacenter up`'s home."""
 
 import os
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import typer
 
-from datacenter.cli.errors import CommandFailed, ExitCode
+from datacenter.cli.errors import CommandFailed, ExitCode, WrongUse
 from datacenter.client import Client, Patience
 
-DEFAULT_HOME = Path("~/.datacenter")
+if TYPE_CHECKING:
+    from datacenter.settings.model import Settings
+
+URL_VARIABLE = "DATACENTER__DATABASE__URL"
 PATIENCE = Patience(repeats=3)
 """About one and a half seconds: a person waits for the answer."""
 
@@ -34,6 +37,29 @@ def connect(context: typer.Context) -> Client:
             cure="start one with `datacenter up`, or set DATACENTER_URL and DATACENTER_TOKEN",
         )
     return Client(url, token, patience=PATIENCE)
+
+
+def settings_for(context: typer.Context) -> "Settings":
+    """The settings of the home that --home names; without it those of the environment, else of the usual home.
+
+    Raises: WrongUse, SettingsInvalid.
+    """
+    # Imported here because commands that go to a server do not pay for loading them.
+    from datacenter.cli.embedded.home import Home
+    from datacenter.settings.loading import load_settings
+    from datacenter.settings.model import CONFIG_VARIABLE
+
+    home = Home.at(context.obj)
+    source = context.find_root().get_parameter_source("home")
+    if source is not None and source.name == "COMMANDLINE":
+        if not home.config.exists():
+            raise WrongUse(
+                f"there is no {home.config}", cure="name the home of a `datacenter up` with --home"
+            )
+        os.environ[CONFIG_VARIABLE] = str(home.config)
+    elif not os.environ.get(CONFIG_VARIABLE) and URL_VARIABLE not in os.environ and home.config.exists():
+        os.environ[CONFIG_VARIABLE] = str(home.config)
+    return load_settings()
 
 
 def _read(path: Path) -> str:

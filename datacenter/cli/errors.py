@@ -1,7 +1,12 @@
 """How a command can fail: in one or two lines that say what, why and the cure, and with its exit code."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import IntEnum
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from datacenter.settings.model import DatabaseSettings
 
 
 class ExitCode(IntEnum):
@@ -36,3 +41,17 @@ class Interrupted(CommandFailed):
     """The user pressed Ctrl-C; the message says what goes on and how to come back to it."""
 
     exit_code = ExitCode.INTERRUPTED
+
+
+@contextmanager
+def refusals_of_database(settings: "DatabaseSettings") -> Iterator[None]:
+    """Raises: WrongUse, for anything the database or its driver refuses; the message holds no password."""
+    # Imported here because commands that need no database do not pay for loading it.
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from datacenter.database.diagnosis import trouble_of
+
+    try:
+        yield
+    except SQLAlchemyError as error:
+        raise WrongUse(str(trouble_of(error, settings.url))) from error

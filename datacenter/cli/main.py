@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.text import Text
 
 from datacenter.cli import configuration, datasets, jobs, storages, tokens
-from datacenter.cli.connection import DEFAULT_HOME
 from datacenter.cli.downloads import download
+from datacenter.cli.embedded import DEFAULT_HOME
 from datacenter.cli.errors import CommandFailed, ExitCode
 from datacenter.cli.exports import export
 from datacenter.cli.following import JobFailed

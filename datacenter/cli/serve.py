@@ -1,10 +1,38 @@
 """`datacenter serve` and `datacenter migrate`: the parts of a real installation, one at a time."""
 
-from typing import Annotated
+import time
+from collections.abc import Callable
+from typing import Annotated, TypeVar
 
 import typer
 
+from datacenter.cli.errors import refusals_of_database
 from datacenter.settings.sources.flags import ConfigOption, SetOption
+
+T = TypeVar("T")
+PAUSE_SECONDS = 2.0
+
+
+def patiently(
+    work: Callable[[], T], seconds: float, passing: dict[type[Exception], Callable[[Exception], str]]
+) -> T:
+    """The result of `work`, tried for so many seconds while it fails with what may pass; each reason is told once.
+
+    `passing` says how each such error is told. Raises: the last of them when the time is over, any other at once.
+    """
+    deadline = time.monotonic() + seconds
+    told = ""
+    while True:
+        try:
+            return work()
+        except tuple(passing) as error:
+            if time.monotonic() >= deadline:
+                raise
+            reason = next(tell for kind, tell in passing.items() if isinstance(error, kind))(error)
+        if reason != told:
+            typer.echo(f"waiting: {reason}", err=True)
+            told = reason
+        time.sleep(min(PAUSE_SECONDS, max(0.0, deadline - time.monotonic())))
 
 
 def serve(config: ConfigOption = None, assignments: SetOption = None) -> None:
@@ -41,8 +69,6 @@ def migrate(
     assignments: SetOption = None,
 ) -> None:
     """Bring the database to the schema of this release."""
-    from datacenter.cli.databases import told_in_words
-    from datacenter.cli.waiting import patiently
     from datacenter.errors import SettingsInvalid
     from datacenter.migrations import migrate as run
     from datacenter.migrations import revision_of
@@ -56,5 +82,5 @@ def migrate(
         return
     patience_seconds = settings.patience_seconds if wait is None else wait
     patiently(lambda: find_database(once, look=revision_of), patience_seconds, {DatabaseSilent: str})
-    with told_in_words(settings):
+    with refusals_of_database(settings):
         typer.echo(f"the database has schema {run(settings)}")

@@ -6,14 +6,12 @@ from typing import Annotated
 
 import typer
 
-from datacenter.cli.connection import connect
+from datacenter.cli.connection import connect, settings_for
 from datacenter.cli.display import count
-from datacenter.cli.errors import ExitCode
+from datacenter.cli.errors import CommandFailed, ExitCode, WrongUse, refusals_of_database
 from datacenter.cli.output import JsonOption, console, print_json, print_json_list
 from datacenter.cli.storage_browse import browse
-from datacenter.cli.storage_keys import rotate
 from datacenter.cli.storage_options import OptionArguments, SecretOptionArguments, read_options
-from datacenter.cli.storage_update import update
 from datacenter.cli.tables import Column, print_fields, print_table
 from datacenter.client import Client, Health, Problem, Storage
 from storage_adapters.registry import offered_kinds
@@ -125,7 +123,40 @@ def _check(client: Client, name: str) -> Health:
 
 
 app.command("browse")(browse)
-app.command("update")(update)
+
+
+@app.command("update")
+def update(
+    context: typer.Context,
+    name: NameArgument,
+    url: Annotated[
+        str | None, typer.Option(help="Another place; its secrets have to be given again.")
+    ] = None,
+    role: Annotated[str | None, typer.Option(help="platform, source or both.")] = None,
+    option: OptionArguments = None,
+    secret_option: SecretOptionArguments = None,
+    remove_option: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="An option to take away; repeat for more.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Change what is given; all other options and secrets stay as they are."""
+    changed = read_options(option or (), secret_option or ())
+    removed = set(remove_option or ())
+    if not (url or role or changed or removed):
+        raise WrongUse("there is nothing to change", cure="datacenter storages update --help")
+    with connect(context) as client:
+        options = None
+        if changed or removed:
+            before = client.storages.get(name).options
+            if unknown := sorted(removed - before.keys()):
+                raise WrongUse(f"{name} has no option {unknown[0]}", cure=f"datacenter storages show {name}")
+            options = {key: value for key, value in (before | changed).items() if key not in removed}
+        storage = client.storages.update(name, role=role, url=url, options=options)
+    if as_json:
+        print_json(storage)
+    else:
+        typer.echo(f"storage {storage.name} is changed; try it: datacenter storages check {storage.name}")
 
 
 @app.command("remove")
@@ -139,4 +170,29 @@ def remove(context: typer.Context, name: NameArgument, as_json: JsonOption = Fal
         typer.echo(f"storage {name} is removed; what lies there stays")
 
 
-app.command("rotate")(rotate)
+@app.command("rotate")
+def rotate(context: typer.Context, as_json: JsonOption = False) -> None:
+    """Encrypt all secrets with the first of registration.keys; the other keys can be removed then.
+
+    Needs the server's settings (--home or DATACENTER_CONFIG), not a server.
+    """
+    # Imported here because no other command pays for loading the database layer.
+    from datacenter.datasets.resources import open_resources
+    from datacenter.datasets.storages.registration import rotate as seal_anew
+    from datacenter.migrations import require_schema
+    from storage_adapters.errors import ConfigurationInvalid
+
+    settings = settings_for(context)
+    resources = open_resources(settings)
+    try:
+        with refusals_of_database(settings.database):
+            require_schema(resources.database)
+            sealed = resources.database.run(lambda session: seal_anew(session, resources))
+    except ConfigurationInvalid as error:
+        raise CommandFailed(error.detail, cure="nothing was changed") from error
+    finally:
+        resources.close()
+    if as_json:
+        print_json({"storages": sealed})
+    else:
+        typer.echo(f"the secrets of {count(sealed, 'storage')} are encrypted with the first key")

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from datacenter.cli.connection import settings_for
 from datacenter.cli.display import ago
+from datacenter.cli.errors import refusals_of_database
 from datacenter.cli.output import JsonOption, console, print_json, print_json_list
 from datacenter.cli.tables import Column, print_table
 
@@ -90,14 +92,13 @@ def revoke(
 @contextmanager
 def _transaction(context: typer.Context) -> Iterator["Session"]:
     # Imported here because no other command pays for loading the database layer.
-    from datacenter.cli.databases import settings_for, told_in_words
     from datacenter.database.engine import Database
     from datacenter.migrations import require_schema
 
     settings = settings_for(context).database
     database = Database(settings)
     try:
-        with told_in_words(settings):
+        with refusals_of_database(settings):
             require_schema(database)
             with database.transaction() as session:
                 yield session

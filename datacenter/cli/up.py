@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from datacenter.cli.connection import DEFAULT_HOME
+from datacenter.cli.embedded import DEFAULT_HOME
 
 
 def up(

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from datacenter.database.engine import Database
-from datacenter.datasets.archives.layouts import LayoutCache
+from datacenter.datasets.layouts import LayoutCache
 from datacenter.ledger.counting import count_in
 from datacenter.ledger.doorbell import Doorbell
 from datacenter.observability.metrics import Metrics

@@ -1,4 +1,4 @@
-"""What can be wrong with labels, each with a stable code and the entry it was found at."""
+"""What can be wrong with labels and table formats, each with a stable code and the entry it was found at."""
 
 from typing import Literal
 
@@ -23,6 +23,18 @@ class LabelsInvalid(Exception):
 
     def __str__(self) -> str:
         return f"{self.code}: {self.detail}" + (f" (entry: {self.entry})" if self.entry is not None else "")
+
+
+class ColumnNotWritable(Exception):
+    """A table format cannot hold a column; `detail` names the column and a format that can."""
+
+    retryable = False
+    code: Literal["COLUMN_UNSUPPORTED"] = "COLUMN_UNSUPPORTED"
+    entry = None
+
+    def __init__(self, detail: str) -> None:
+        self.detail = detail
+        super().__init__(detail)
 
 
 def shown(text: str) -> str:

@@ -12,8 +12,8 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from datacenter.formats.arrow_types import strings
+from datacenter.formats.errors import ColumnNotWritable
 from datacenter.formats.json_lines import as_bytes, joined, quoted
-from storage_adapters.errors import ColumnUnsupported
 
 
 class Sink(Protocol):
@@ -102,11 +102,11 @@ Column: TypeAlias = "pa.Array[Any] | pa.ChunkedArray[Any]"
 
 
 def csv_schema(schema: pa.Schema) -> pa.Schema:
-    """The columns as CSV has them: bytes become text. Raises: ColumnUnsupported, naming the column."""
+    """The columns as CSV has them: bytes become text. Raises: ColumnNotWritable, naming the column."""
     fields = []
     for field in schema:
         if pa.types.is_nested(field.type):
-            raise ColumnUnsupported(
+            raise ColumnNotWritable(
                 f"table_format: column {field.name!r} is a {field.type}, which CSV and JSON lines have no form for; "
                 "use parquet"
             )

@@ -26,16 +26,12 @@ from datacenter.web import (
     multipart,
     problems,
     reference,
-    storage_contents,
     storages,
     tus,
 )
-from datacenter.web.admission import Admission
-from datacenter.web.body_limit import BodyLimit
-from datacenter.web.calls import API
-from datacenter.web.envelope import Envelope
+from datacenter.web.calls import API, Ringer
 from datacenter.web.openapi import describe
-from datacenter.web.ringing import Ringer
+from datacenter.web.request_middleware import Admission, BodyLimit, Envelope
 from datacenter.web.tus_protocol import TusProtocol
 
 MOST_REQUESTS = 1000
@@ -52,7 +48,6 @@ ROUTERS = (
     jobs.router,
     events.router,
     storages.router,
-    storage_contents.router,
     health.router,
     metrics.router,
     reference.router,

@@ -1,6 +1,8 @@
 """A call: who asks for what, its transaction, its Idempotency-Key, and the doorbell after the commit."""
 
 import hashlib
+import queue
+import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -18,7 +20,7 @@ from datacenter.datasets.resources import Resources
 from datacenter.ledger import idempotency
 from datacenter.ledger.idempotency import Answer, KeyedRequest
 from datacenter.ledger.models import Job
-from datacenter.web.ringing import Ringer
+from datacenter.ledger.outbox import ring_committed
 
 log = structlog.get_logger(__name__)
 API = "/api/v1"
@@ -33,6 +35,40 @@ IdempotencyHeader = Annotated[
         description="The same request with the same key is done once; its answer is given again for a day.",
     ),
 ]
+
+
+MAX_WAITING_RINGS = 1_000
+
+
+class Ringer:
+    """Rings for committed jobs, one after the other. What finds no room, or is not rung at the end, the relay rings."""
+
+    def __init__(self, resources: Resources) -> None:
+        self._resources = resources
+        self._jobs: queue.Queue[str | None] = queue.Queue(MAX_WAITING_RINGS)
+        self._thread = threading.Thread(target=self._work, name="ringer", daemon=True)
+        self._thread.start()
+
+    def ring(self, job_id: str) -> None:
+        """Ask for the rings that were committed with a job; returns at once."""
+        try:
+            self._jobs.put_nowait(job_id)
+        except queue.Full:
+            return
+
+    def close(self) -> None:
+        """Stop after the ring that is under way, which is waited for as long as a broker that answers takes."""
+        while True:
+            try:
+                self._jobs.put_nowait(None)
+                break
+            except queue.Full:
+                self._jobs.get_nowait()
+        self._thread.join(1)
+
+    def _work(self) -> None:
+        while (job_id := self._jobs.get()) is not None:
+            ring_committed(self._resources.database, self._resources.doorbell, job_id)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,7 +182,7 @@ def base_url_of(request: Request, resources: Resources) -> str:
 
 
 def authorized(request: Request, _: Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)]) -> Call:
-    """Dependency: the caller that the route has found out (`TokenFirst`) before it read the body."""
+    """Dependency: the caller that the route has found out (`AuthRoute`) before it read the body."""
     resources = resources_of(request)
     return Call(resources=resources, caller=request.state.caller, base_url=base_url_of(request, resources))
 

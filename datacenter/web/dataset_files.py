@@ -7,19 +7,17 @@ from fastapi import APIRouter, Query, Request, Response
 
 from datacenter.datasets import files, records
 from datacenter.datasets.files import FileEntry
+from datacenter.web.auth_route import AuthRoute
 from datacenter.web.calls import API, Authorized
-from datacenter.web.disposition import attachment
 from datacenter.web.openapi import BYTES, problems
 from datacenter.web.pages import DEFAULT_ITEMS, Cursors, CursorText, Limit
-from datacenter.web.schemas.base import VersionNumber
-from datacenter.web.schemas.files import FileObject
-from datacenter.web.schemas.page import Page
-from datacenter.web.streams import Representation, respond
-from datacenter.web.token_first import TokenFirst
+from datacenter.web.schemas.base import Page, VersionNumber
+from datacenter.web.schemas.datasets import FileObject
+from datacenter.web.streams import Representation, attachment, respond
 
 PARQUET = "application/vnd.apache.parquet"
 Version = Annotated[VersionNumber | None, Query(description="The newest one if left out.")]
-router = APIRouter(prefix=f"{API}/datasets/{{dataset_id}}", tags=["files"], route_class=TokenFirst)
+router = APIRouter(prefix=f"{API}/datasets/{{dataset_id}}", tags=["files"], route_class=AuthRoute)
 
 
 @router.get("/files", response_model=Page[FileObject], responses=problems(404, 409), summary="List files")

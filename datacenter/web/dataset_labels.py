@@ -7,15 +7,15 @@ from datacenter.datasets import labelling, records
 from datacenter.datasets.labelling import FileSelection
 from datacenter.datasets.models import DatasetVersion
 from datacenter.errors import Invalid
+from datacenter.web.auth_route import AuthRoute
 from datacenter.web.calls import API, Authorized, Changing, Keep, Outcome
 from datacenter.web.objects import version_object
 from datacenter.web.openapi import problems
 from datacenter.web.pages import DEFAULT_ITEMS, Cursors, CursorText, Limit
+from datacenter.web.schemas.base import Page
 from datacenter.web.schemas.datasets import LabelChange, SelectionRequest, VersionObject
-from datacenter.web.schemas.page import Page
-from datacenter.web.token_first import TokenFirst
 
-router = APIRouter(prefix=f"{API}/datasets/{{dataset_id}}", tags=["datasets"], route_class=TokenFirst)
+router = APIRouter(prefix=f"{API}/datasets/{{dataset_id}}", tags=["datasets"], route_class=AuthRoute)
 
 
 @router.get("/versions", responses=problems(404), summary="List versions")

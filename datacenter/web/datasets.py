@@ -10,10 +10,12 @@ from datacenter.datasets import deletion, records
 from datacenter.datasets.models import DatasetState
 from datacenter.datasets.records import NewDataset
 from datacenter.ledger.options import JobOptions
+from datacenter.web.auth_route import AuthRoute
 from datacenter.web.calls import API, Authorized, Changing, IdempotencyHeader, Outcome, started
 from datacenter.web.objects import dataset_object, dataset_objects, job_object
 from datacenter.web.openapi import problems
 from datacenter.web.pages import DEFAULT_ITEMS, Cursors, CursorText, Limit
+from datacenter.web.schemas.base import Page
 from datacenter.web.schemas.datasets import (
     DatasetChange,
     DatasetContent,
@@ -22,11 +24,9 @@ from datacenter.web.schemas.datasets import (
     NewDatasetRequest,
 )
 from datacenter.web.schemas.jobs import JobStarted
-from datacenter.web.schemas.page import Page
-from datacenter.web.token_first import TokenFirst
 
 MOST_GRACE_SECONDS = 90 * 24 * 3600
-router = APIRouter(prefix=f"{API}/datasets", tags=["datasets"], route_class=TokenFirst)
+router = APIRouter(prefix=f"{API}/datasets", tags=["datasets"], route_class=AuthRoute)
 
 
 @router.post(

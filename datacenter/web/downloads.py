@@ -9,15 +9,15 @@ from datacenter.datasets.archives import downloads
 from datacenter.datasets.archives.downloads import DownloadRequest
 from datacenter.datasets.models import Download
 from datacenter.ledger.models import Job
+from datacenter.web.auth_route import AuthRoute
 from datacenter.web.calls import API, Authorized, Call, Changing, Outcome, started
 from datacenter.web.exports import label_filter
 from datacenter.web.objects import download_object, job_object
 from datacenter.web.openapi import problems
 from datacenter.web.schemas.downloads import DownloadObject, NewDownloadRequest
 from datacenter.web.schemas.jobs import JobStarted
-from datacenter.web.token_first import TokenFirst
 
-router = APIRouter(prefix=API, tags=["downloads"], route_class=TokenFirst)
+router = APIRouter(prefix=API, tags=["downloads"], route_class=AuthRoute)
 REFUSALS = problems(404, 409, 410, 413)
 
 

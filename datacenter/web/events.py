@@ -14,11 +14,11 @@ from datacenter.access.tokens import is_valid
 from datacenter.errors import NotFound
 from datacenter.ledger.ledger import find_job
 from datacenter.ledger.states import FINISHED
+from datacenter.web.auth_route import AuthRoute
 from datacenter.web.calls import API, Authorized, Call
 from datacenter.web.objects import job_object
 from datacenter.web.openapi import problems
 from datacenter.web.schemas.jobs import JobObject
-from datacenter.web.token_first import TokenFirst
 
 LOOK_SECONDS = 0.5
 SILENCE_SECONDS = 15
@@ -27,7 +27,7 @@ TOKEN_SECONDS = 15
 """A stream outlives its revoked token by this much at most."""
 RECONNECT = "retry: 2000\n\n"
 STREAM = {"text/event-stream": {"schema": {"type": "string"}}}
-router = APIRouter(prefix=f"{API}/jobs", tags=["jobs"], route_class=TokenFirst)
+router = APIRouter(prefix=f"{API}/jobs", tags=["jobs"], route_class=AuthRoute)
 
 
 @router.get(

@@ -5,11 +5,13 @@ from sqlalchemy.orm import Session
 
 from datacenter.datasets.archives import exports
 from datacenter.datasets.archives.exports import ExportRequest
-from datacenter.datasets.archives.selection import LabelFilter
+from datacenter.datasets.label_filter import LabelFilter
+from datacenter.web.auth_route import AuthRoute
 from datacenter.web.calls import API, Authorized, Changing, IdempotencyHeader, Outcome, started
 from datacenter.web.objects import export_object, job_object
 from datacenter.web.openapi import problems
 from datacenter.web.pages import DEFAULT_ITEMS, Cursors, CursorText, Limit
+from datacenter.web.schemas.base import Page
 from datacenter.web.schemas.exports import (
     ExportContent,
     ExportObject,
@@ -18,10 +20,8 @@ from datacenter.web.schemas.exports import (
     NewExportRequest,
     PreviewObject,
 )
-from datacenter.web.schemas.page import Page
-from datacenter.web.token_first import TokenFirst
 
-router = APIRouter(prefix=f"{API}/exports", tags=["exports"], route_class=TokenFirst)
+router = APIRouter(prefix=f"{API}/exports", tags=["exports"], route_class=AuthRoute)
 
 
 @router.post("/preview", responses=problems(404, 409, 413), summary="Preview an export")

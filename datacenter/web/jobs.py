@@ -10,15 +10,15 @@ from datacenter.datasets import retrying
 from datacenter.ledger import ledger
 from datacenter.ledger.models import Job
 from datacenter.ledger.states import JobKind, JobState
+from datacenter.web.auth_route import AuthRoute
 from datacenter.web.calls import API, Authorized, Change, Changing, Outcome, started
 from datacenter.web.objects import job_object, job_objects
 from datacenter.web.openapi import problems
 from datacenter.web.pages import DEFAULT_ITEMS, Cursors, CursorText, Limit
+from datacenter.web.schemas.base import Page
 from datacenter.web.schemas.jobs import JobObject, JobStarted
-from datacenter.web.schemas.page import Page
-from datacenter.web.token_first import TokenFirst
 
-router = APIRouter(prefix=f"{API}/jobs", tags=["jobs"], route_class=TokenFirst)
+router = APIRouter(prefix=f"{API}/jobs", tags=["jobs"], route_class=AuthRoute)
 
 
 @router.get("", summary="List jobs")

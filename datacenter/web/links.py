@@ -4,9 +4,8 @@ from fastapi import APIRouter, Request, Response
 
 from datacenter.datasets.archives import downloads
 from datacenter.web.calls import resources_of
-from datacenter.web.disposition import attachment
 from datacenter.web.openapi import BYTES, problems
-from datacenter.web.streams import Representation, respond
+from datacenter.web.streams import Representation, attachment, respond
 
 router = APIRouter(tags=["downloads"])
 

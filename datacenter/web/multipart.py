@@ -5,20 +5,20 @@ from sqlalchemy.orm import Session
 
 from datacenter.datasets.models import Upload
 from datacenter.datasets.uploads import multipart
+from datacenter.web.auth_route import AuthRoute
 from datacenter.web.calls import Authorized, Changing, Keep, Outcome
 from datacenter.web.openapi import problems
 from datacenter.web.pages import DEFAULT_ITEMS, Cursors, CursorText, Limit
+from datacenter.web.schemas.base import Page
 from datacenter.web.schemas.multipart import (
     MultipartObject,
     NewMultipartRequest,
     PartLinkObject,
     SentPartObject,
 )
-from datacenter.web.schemas.page import Page
-from datacenter.web.token_first import TokenFirst
 from datacenter.web.tus import MULTIPART_PATH
 
-router = APIRouter(prefix=MULTIPART_PATH, tags=["uploads"], route_class=TokenFirst)
+router = APIRouter(prefix=MULTIPART_PATH, tags=["uploads"], route_class=AuthRoute)
 
 
 @router.post(

@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from datacenter.web.problems import MEDIA_TYPE
-from datacenter.web.schemas.problem import FieldError, Problem
+from datacenter.web.schemas.base import FieldError, Problem
 
 SCHEMA = {"$ref": "#/components/schemas/Problem"}
 CONTENT = {MEDIA_TYPE: {"schema": SCHEMA}}

@@ -10,7 +10,7 @@ from typing import Annotated, TypeVar
 from fastapi import Query
 
 from datacenter.errors import Invalid
-from datacenter.web.schemas.page import Page
+from datacenter.web.schemas.base import Page
 
 DEFAULT_ITEMS = 100
 MOST_ITEMS = 1000

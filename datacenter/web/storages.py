@@ -1,22 +1,32 @@
-"""Storages as they are registered, by the settings file or by request; their secrets read as `***`."""
+"""Storages: register, change, check and browse them; their secrets read back as `***`."""
 
-from fastapi import APIRouter, Response
+from typing import Annotated, cast
+
+from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy.orm import Session
 
 from datacenter.datasets.storages import registration
+from datacenter.datasets.storages.browsing import Entry, browse
 from datacenter.datasets.storages.registration import StorageChange
-from datacenter.errors import NotFound
+from datacenter.errors import Invalid, NotFound
 from datacenter.settings.model import StorageSettings
+from datacenter.storages.checking import Checker, Deadline
 from datacenter.storages.rows import RegisteredStorage, registered_rows, registration_of
 from datacenter.storages.secret_options import hide, hide_in_url
+from datacenter.web.auth_route import AuthRoute
 from datacenter.web.calls import API, Authorized, Call, Changing, Keep, Outcome
 from datacenter.web.openapi import problems
 from datacenter.web.pages import DEFAULT_ITEMS, Cursors, CursorText, Limit
-from datacenter.web.schemas.page import Page
-from datacenter.web.schemas.storages import NewStorageRequest, StorageChangeRequest, StorageObject
-from datacenter.web.token_first import TokenFirst
+from datacenter.web.schemas.base import Page
+from datacenter.web.schemas.storages import (
+    EntryObject,
+    HealthObject,
+    NewStorageRequest,
+    StorageChangeRequest,
+    StorageObject,
+)
 
-router = APIRouter(prefix=f"{API}/storages", tags=["storages"], route_class=TokenFirst)
+router = APIRouter(prefix=f"{API}/storages", tags=["storages"], route_class=AuthRoute)
 
 
 @router.post(
@@ -121,3 +131,48 @@ def _known(call: Call) -> dict[str, StorageSettings]:
     with call.reading() as session:
         rows = {name: registration_of(row).shown for name, row in registered_rows(session).items()}
     return rows | call.resources.settings.storages
+
+
+@router.post("/{name}/check", response_model=HealthObject, responses=problems(404), summary="Check a storage")
+def check(name: str, call: Changing, request: Request) -> Response:
+    """Platforms are written to, read and cleaned again, sources only read; what is wrong is an answer, not a problem."""
+    checker = cast(Checker, request.app.state.checker)
+
+    def work(keep: Keep) -> Outcome:
+        try:
+            found = checker.check(name)
+        except Invalid as error:
+            raise NotFound(f"there is no storage {name}") from error
+        outcome = Outcome(status=200, body=HealthObject(ok=found.ok, detail=found.detail))
+        call.resources.database.run(lambda session: keep(session, outcome))
+        return outcome
+
+    return call.perform(work)
+
+
+@router.get("/{name}/browse", responses=problems(404, 409), summary="Browse a source")
+def browse_source(
+    name: str,
+    call: Authorized,
+    request: Request,
+    prefix: Annotated[str, Query(max_length=1024, description="With its final `/` to look into it.")] = "",
+    limit: Limit = DEFAULT_ITEMS,
+    cursor: CursorText = None,
+) -> Page[EntryObject]:
+    """One level below the prefix, by key: what can be imported, and prefixes to look into."""
+    cursors = Cursors(secret=call.secret, list_name=f"browse {name} {prefix}")
+    after = cursors.read(cursor)
+    deadline = cast(Deadline, request.app.state.deadline)
+    rows = deadline.within(name, lambda: browse(call.resources, name, prefix, after=after, limit=limit + 1))
+    return cursors.page(rows, limit, lambda row: row.key, [entry_object(row) for row in rows[:limit]])
+
+
+def entry_object(entry: Entry) -> EntryObject:
+    """An entry as clients see it."""
+    return EntryObject(
+        name=entry.key.rstrip("/").rpartition("/")[2],
+        key=entry.key,
+        kind="prefix" if entry.is_prefix else "object",
+        size_bytes=entry.size_bytes,
+        modified_at=entry.modified_at,
+    )

@@ -12,7 +12,8 @@ from starlette.requests import ClientDisconnect
 from datacenter.datasets.models import Upload
 from datacenter.datasets.uploads import tus
 from datacenter.errors import Gone, NotFound, TooLarge
-from datacenter.web import tus_headers
+from datacenter.web import tus_protocol
+from datacenter.web.auth_route import AuthRoute
 from datacenter.web.calls import (
     API,
     Authorized,
@@ -23,14 +24,13 @@ from datacenter.web.calls import (
     resources_of,
 )
 from datacenter.web.openapi import problems
-from datacenter.web.token_first import TokenFirst
 
 PATH = f"{API}/uploads"
 MULTIPART_PATH = f"{PATH}/multipart"
 """Below the address of tus, which is not spoken there."""
 BUFFER_BYTES = 8 << 20
 """What is gathered before it is written, and lost at most when this server dies."""
-OCTETS = {"requestBody": {"content": {tus_headers.CONTENT_TYPE: {"schema": {"format": "binary"}}}}}
+OCTETS = {"requestBody": {"content": {tus_protocol.CONTENT_TYPE: {"schema": {"format": "binary"}}}}}
 
 
 def is_spoken_at(path: str) -> bool:
@@ -39,16 +39,16 @@ def is_spoken_at(path: str) -> bool:
 
 
 def _speaks_tus(request: Request) -> None:
-    if request.headers.get("Tus-Resumable") != tus_headers.VERSION:
+    if request.headers.get("Tus-Resumable") != tus_protocol.VERSION:
         raise HTTPException(
             412,
-            f"Tus-Resumable: this server speaks {tus_headers.VERSION}",
-            headers={"Tus-Version": tus_headers.VERSION},
+            f"Tus-Resumable: this server speaks {tus_protocol.VERSION}",
+            headers={"Tus-Version": tus_protocol.VERSION},
         )
 
 
 Tus = Annotated[None, Depends(_speaks_tus)]
-router = APIRouter(prefix=PATH, tags=["uploads"], route_class=TokenFirst)
+router = APIRouter(prefix=PATH, tags=["uploads"], route_class=AuthRoute)
 
 
 @router.options("/{upload_id}", status_code=204, response_class=Response, include_in_schema=False)
@@ -56,7 +56,7 @@ router = APIRouter(prefix=PATH, tags=["uploads"], route_class=TokenFirst)
 def capabilities(request: Request) -> Response:
     """Version, extensions and the largest upload."""
     limit = resources_of(request).settings.limits.upload_bytes
-    return Response(status_code=204, headers=tus_headers.server_headers(limit))
+    return Response(status_code=204, headers=tus_protocol.server_headers(limit))
 
 
 @router.post(
@@ -69,11 +69,11 @@ def capabilities(request: Request) -> Response:
 )
 async def create(request: Request, call: Authorized, _: Tus, key: IdempotencyHeader = None) -> Response:
     """Needs Upload-Length; the first bytes may come along. Upload-Metadata may name `filename` and `storage`."""
-    size_bytes = tus_headers.number(request.headers, "Upload-Length")
-    metadata = tus_headers.metadata(request.headers)
-    name = tus_headers.filename(metadata)
-    storage = tus_headers.value_of(metadata, "storage") or None
-    has_bytes = request.headers.get("Content-Type") == tus_headers.CONTENT_TYPE
+    size_bytes = tus_protocol.number(request.headers, "Upload-Length")
+    metadata = tus_protocol.metadata(request.headers)
+    name = tus_protocol.filename(metadata)
+    storage = tus_protocol.value_of(metadata, "storage") or None
+    has_bytes = request.headers.get("Content-Type") == tus_protocol.CONTENT_TYPE
     if has_bytes and _announced(request) > size_bytes:
         raise TooLarge(f"Content-Length: there is more than the {size_bytes} bytes of Upload-Length")
     change = change_of(call, request, key, f"{size_bytes} {metadata}".encode())
@@ -106,7 +106,7 @@ async def create(request: Request, call: Authorized, _: Tus, key: IdempotencyHea
             # Nobody is told where it is, so nobody could go on with it or give it up.
             await run_in_threadpool(_forget, call, upload_id)
             raise
-    response.headers.update(tus_headers.upload_headers(upload))
+    response.headers.update(tus_protocol.upload_headers(upload))
     return response
 
 
@@ -120,7 +120,7 @@ def show(upload_id: str, call: Authorized, _: Tus) -> Response:
     """Upload-Offset is where the next PATCH begins."""
     upload = tus.settle(call.resources, _find(call, upload_id))
     headers = {
-        **tus_headers.upload_headers(upload),
+        **tus_protocol.upload_headers(upload),
         "Upload-Length": str(upload.size_bytes),
         "Cache-Control": "no-store",
     }
@@ -139,12 +139,12 @@ def show(upload_id: str, call: Authorized, _: Tus) -> Response:
 )
 async def append(upload_id: str, request: Request, call: Authorized, _: Tus) -> Response:
     """From Upload-Offset on, as many as there are; what has arrived is kept also when the connection breaks."""
-    if request.headers.get("Content-Type") != tus_headers.CONTENT_TYPE:
-        raise HTTPException(415, f"Content-Type: it must be {tus_headers.CONTENT_TYPE}")
-    offset_bytes = tus_headers.number(request.headers, "Upload-Offset")
+    if request.headers.get("Content-Type") != tus_protocol.CONTENT_TYPE:
+        raise HTTPException(415, f"Content-Type: it must be {tus_protocol.CONTENT_TYPE}")
+    offset_bytes = tus_protocol.number(request.headers, "Upload-Offset")
     upload = await run_in_threadpool(_find, call, upload_id)
     upload = await _receive(request, call, upload, offset_bytes)
-    return Response(status_code=204, headers=tus_headers.upload_headers(upload))
+    return Response(status_code=204, headers=tus_protocol.upload_headers(upload))
 
 
 @router.delete(
@@ -181,7 +181,9 @@ async def _receive(request: Request, call: Call, upload: Upload, offset_bytes: i
 
 def _announced(request: Request) -> int:
     """The bytes that come along, or 0 if the client does not say."""
-    return tus_headers.number(request.headers, "Content-Length") if "Content-Length" in request.headers else 0
+    return (
+        tus_protocol.number(request.headers, "Content-Length") if "Content-Length" in request.headers else 0
+    )
 
 
 async def _gathered(request: Request) -> AsyncIterator[bytes]:

@@ -1,11 +1,87 @@
-"""What the tus protocol asks of every exchange, refusals too: its version in the answer, and methods said in a header."""
+"""The headers of the tus 1.0 protocol, read and checked (https://tus.io/protocols/resumable-upload)."""
 
-from collections.abc import Callable
+import base64
+from collections.abc import Callable, Mapping
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from datacenter.web.tus_headers import VERSION
+from datacenter.datasets.models import Upload
+from datacenter.errors import Invalid
+
+VERSION = "1.0.0"
+EXTENSIONS = "creation,creation-with-upload,termination,expiration"
+CONTENT_TYPE = "application/offset+octet-stream"
+MOST_DIGITS = 19
+FILENAME_CHARACTERS = 255
+METADATA_CHARACTERS = 4096
+
+
+def server_headers(limit_bytes: int) -> dict[str, str]:
+    """What OPTIONS tells about this server."""
+    return {
+        "Tus-Version": VERSION,
+        "Tus-Extension": EXTENSIONS,
+        "Tus-Max-Size": str(limit_bytes),
+    }
+
+
+def upload_headers(upload: Upload) -> dict[str, str]:
+    """How far an upload is, and until when it can be continued."""
+    headers = {"Upload-Offset": str(upload.offset_bytes)}
+    if not upload.completed:
+        headers["Upload-Expires"] = upload.expires_at.strftime("%a, %d %b %Y %H:%M:%S GMT")
+    return headers
+
+
+def number(headers: Mapping[str, str], name: str) -> int:
+    """A header that must be a whole number. Raises: Invalid."""
+    text = headers.get(name, "")
+    if not (text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS):
+        raise Invalid(f"{name}: a whole number is needed", field=name)
+    return int(text)
+
+
+def metadata(headers: Mapping[str, str]) -> str:
+    """Upload-Metadata as it was given, or nothing. Raises: Invalid."""
+    given = headers.get("Upload-Metadata", "")
+    if not (given.isascii() and given.isprintable() and len(given) <= METADATA_CHARACTERS):
+        raise Invalid(
+            f"Upload-Metadata: at most {METADATA_CHARACTERS} characters of printable ASCII are taken",
+            field="Upload-Metadata",
+        )
+    return given
+
+
+def filename(given: str) -> str:
+    """`filename` of Upload-Metadata, or nothing. Raises: Invalid."""
+    found = value_of(given, "filename")
+    if len(found) > FILENAME_CHARACTERS:
+        raise Invalid(
+            f"Upload-Metadata: filename has more than {FILENAME_CHARACTERS} characters",
+            field="Upload-Metadata",
+        )
+    return found
+
+
+def value_of(given: str, wanted: str) -> str:
+    """One value of Upload-Metadata (key, space, base64 of the value; pairs separated by commas), or nothing.
+
+    Raises:
+        Invalid
+    """
+    found = ""
+    for pair in filter(None, map(str.strip, given.split(","))):
+        key, _, encoded = pair.partition(" ")
+        if key == wanted:
+            try:
+                found = base64.b64decode(encoded.strip(), validate=True).decode()
+            except ValueError as error:
+                raise Invalid(
+                    f"Upload-Metadata: {wanted} must be the base64 of a UTF-8 name", field="Upload-Metadata"
+                ) from error
+    return found
+
 
 OVERRIDDEN = frozenset({"PATCH", "DELETE", "HEAD"})
 

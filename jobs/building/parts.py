@@ -11,8 +11,8 @@ from datacenter.datasets.manifest import open_rows
 from datacenter.datasets.models import Archive
 from datacenter.ledger.leases import ShardPlan
 from jobs.building.copying import changed_since_copied, copied_contents, copy_content
+from jobs.cleanup import abort_uploads, remove
 from jobs.contract import JobContext
-from jobs.leftovers import abort_uploads, remove
 from storage_adapters.errors import ObjectChanged
 from storage_adapters.object_storage.contract import Buffer, Part, Storage
 

@@ -62,7 +62,7 @@ def pods(tmp_path: Path, environment) -> Iterator:
         def start(
             name: str, *, held: dict[str, Path] | None = None, concurrency: int = 1, **settings: str
         ) -> Pod:
-            chosen, module = {**environment, **settings}, "jobs.pod"
+            chosen, module = {**environment, **settings}, "jobs.worker"
             if held is not None:
                 chosen, module = with_slow_storages(chosen, **held), "slow_storage"
             pod = Pod(chosen, tmp_path / f"{name}.log", concurrency=concurrency, module=module)

@@ -8,7 +8,7 @@ from job_scenarios import Scenario
 from table_scenarios import SCENARIOS, scenario_of
 
 from jobs.contract import JobContext
-from jobs.engine import Engine
+from jobs.engine.engine import Engine
 
 KINDS = [scenario.name for scenario in SCENARIOS]
 

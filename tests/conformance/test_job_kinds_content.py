@@ -17,8 +17,8 @@ from job_scenarios import FILES, LABELS, tar_of, zip_of
 from raw_zip import RawEntry, RawZip
 
 from datacenter.datasets.archives.exports import ExportRequest
-from datacenter.datasets.archives.selection import LabelFilter
 from datacenter.datasets.files import FileEntry, list_files, read_file
+from datacenter.datasets.label_filter import LabelFilter
 from datacenter.datasets.manifest import read_rows
 from datacenter.datasets.models import Archive, ArchiveState, Dataset, Delivery
 from datacenter.datasets.records import find_version, labels_of

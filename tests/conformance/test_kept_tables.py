@@ -13,7 +13,7 @@ from table_datasets import exported, kept_rows, table_of
 from table_places import PLACES, MysqlPlace, TablePlace, mysql_place
 from workbench import Workbench
 
-from datacenter.datasets.archives.selection import LabelFilter
+from datacenter.datasets.label_filter import LabelFilter
 from datacenter.datasets.models import Dataset
 from datacenter.settings.model import StorageSettings
 

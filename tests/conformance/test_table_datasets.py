@@ -19,10 +19,10 @@ from table_places import PLACES, TablePlace
 from workbench import Workbench
 
 from datacenter.datasets.archives.exports import ExportRequest
-from datacenter.datasets.archives.selection import LabelFilter
+from datacenter.datasets.label_filter import LabelFilter
 from datacenter.datasets.models import Dataset
 from datacenter.settings.model import StorageSettings
-from jobs.engine import Engine
+from jobs.engine.engine import Engine
 from jobs.registry import runners
 from storage_adapters.table_storage.contract import TableName
 

@@ -3,7 +3,7 @@
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -12,8 +12,30 @@ import httpx
 from datacenter.cli.embedded import valkey
 from datacenter.cli.embedded.child import Child
 from datacenter.cli.embedded.home import Home
-from datacenter.cli.embedded.tail import Tail
 from datacenter.cli.errors import CommandFailed
+
+
+class Tail:
+    """New whole lines of a growing file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._offset = path.stat().st_size if path.exists() else 0
+
+    def lines(self) -> Iterator[str]:
+        """The lines that were finished since the last call."""
+        if not self._path.exists():
+            return
+        if self._path.stat().st_size < self._offset:
+            self._offset = 0  # the log was put aside and begun anew
+        with self._path.open("rb") as file:
+            file.seek(self._offset)
+            for line in file:
+                if not line.endswith(b"\n"):
+                    return
+                self._offset += len(line)
+                yield line.decode(errors="replace").rstrip("\n")
+
 
 QUEUES = "import,export,download,delete"
 READY_SECONDS = 60.0
@@ -40,7 +62,7 @@ class Centre:
         self._broker = self._child("valkey", valkey.command(home, socket)) if socket else None
         self._parts = (
             self._child("web", [*python, "datacenter.cli", "serve"]),
-            self._child("worker", [*python, "jobs.pod", "--queues", QUEUES]),
+            self._child("worker", [*python, "jobs.worker", "--queues", QUEUES]),
             self._child("scheduler", [*python, "jobs.scheduler"], _next_port(metrics_port)),
         )
         self._tails = {child.name: Tail(child.log) for child in self._children()} if verbose else {}

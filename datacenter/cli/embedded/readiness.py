@@ -6,9 +6,8 @@ import socket
 from pathlib import Path
 
 from datacenter.access.tokens import authenticate, create_token, ensure_project
-from datacenter.cli.databases import told_in_words
 from datacenter.cli.embedded.home import Home, write_private
-from datacenter.cli.errors import WrongUse
+from datacenter.cli.errors import WrongUse, refusals_of_database
 from datacenter.database.engine import Database
 from datacenter.errors import SettingsInvalid, Unauthenticated
 from datacenter.migrations import migrate
@@ -58,7 +57,7 @@ def url_of(settings: Settings) -> str:
 
 def prepare_database(home: Home, settings: Settings) -> str:
     """The schema of this release, the project, and the home's token, which is made anew if the database lost it."""
-    with told_in_words(settings.database):
+    with refusals_of_database(settings.database):
         migrate(settings.database)
         return _token(home, Database(settings.database))
 

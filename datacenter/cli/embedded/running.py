@@ -7,8 +7,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from datacenter.cli.connection import DEFAULT_HOME
-from datacenter.cli.embedded import readiness, valkey
+from datacenter.cli.embedded import DEFAULT_HOME, readiness, valkey
 from datacenter.cli.embedded.centre import Centre
 from datacenter.cli.embedded.home import Home, write_private
 

@@ -22,7 +22,7 @@ from datacenter.datasets.archives.records import (
     request_record,
     stand_in_line,
 )
-from datacenter.datasets.archives.selection import LabelFilter
+from datacenter.datasets.label_filter import LabelFilter
 from datacenter.datasets.models import Archive, ArchiveState, Delivery, Download
 from datacenter.datasets.resources import Resources
 from datacenter.errors import Gone, Invalid, LinkInvalid, NotFound, SettingsInvalid

@@ -16,7 +16,8 @@ from datacenter.datasets.archives.records import (
     request_record,
     stand_in_line,
 )
-from datacenter.datasets.archives.selection import LabelFilter, SelectedVersion, Selection, filtered_rows
+from datacenter.datasets.archives.selection import SelectedVersion, Selection, filtered_rows
+from datacenter.datasets.label_filter import LabelFilter
 from datacenter.datasets.manifest import ManifestTotals, read_rows
 from datacenter.datasets.models import Archive, Dataset, Export
 from datacenter.datasets.records import find_version

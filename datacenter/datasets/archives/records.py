@@ -10,7 +10,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from datacenter.database.engine import now
-from datacenter.datasets.archives.selection import LabelFilter, SelectedVersion, Selection
+from datacenter.datasets.archives.selection import SelectedVersion, Selection
+from datacenter.datasets.label_filter import LabelFilter
 from datacenter.datasets.models import Archive, ArchiveState, Download, Export
 from datacenter.errors import Invalid
 from datacenter.formats.table_formats import TABLE_FORMATS

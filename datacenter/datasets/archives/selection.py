@@ -12,20 +12,12 @@ import pyarrow.compute as pc
 
 from datacenter.datasets.columns import prefixed
 from datacenter.datasets.files import has_label
+from datacenter.datasets.label_filter import LabelFilter
 from datacenter.datasets.manifest import merge_sorted, read_rows
 from datacenter.datasets.resources import Resources
 
 RESERVED = ("labels.jsonl", "labels.csv", "manifest.jsonl")
 """Names that the archive's own lists take."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class LabelFilter:
-    """Files with any of `any`, all of `all` and none of `none`; an empty condition lets every file through."""
-
-    any: tuple[str, ...] = ()
-    all: tuple[str, ...] = ()
-    none: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,8 +8,8 @@ from typing import Any
 import orjson
 import pyarrow as pa
 
-from datacenter.datasets.archives.selection import LabelFilter
 from datacenter.datasets.columns import occurrences
+from datacenter.datasets.label_filter import LabelFilter
 from datacenter.datasets.manifest import ManifestTotals
 from datacenter.datasets.summed_writer import SummedWriter
 from datacenter.datasets.tables.rows import labels_of, rows_matching
@@ -133,7 +133,7 @@ class PartWriter:
         return self._sink.size_bytes
 
     def write(self, rows: pa.Table) -> None:
-        """Add rows, which become a row group where the format has such. Raises: LabelsInvalid, ColumnUnsupported."""
+        """Add rows, which become a row group where the format has such. Raises: LabelsInvalid, ColumnNotWritable."""
         self._count.add(rows)
         self._writer.write(rows)
 
@@ -151,7 +151,7 @@ def new_part(
 ) -> Iterator[PartWriter]:
     """A part to write rows to; its object appears when the block ends well, or not at all.
 
-    Raises: ColumnUnsupported, the format has no form for a column.
+    Raises: ColumnNotWritable, the format has no form for a column.
     """
     with SummedWriter(storage, key) as sink, closing(table_format.writer(sink, schema)) as writer:
         yield PartWriter(sink, writer, count)

@@ -5,8 +5,8 @@ from typing import Any, TypeAlias, cast
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from datacenter.datasets.archives.selection import LabelFilter
 from datacenter.datasets.columns import Mask
+from datacenter.datasets.label_filter import LabelFilter
 from datacenter.formats.errors import LabelsInvalid
 
 LABEL_COLUMN = "label"

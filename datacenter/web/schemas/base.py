@@ -1,7 +1,7 @@
 """What all schemas share: an unknown field in a request is an error, and every value has bounds."""
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Generic, TypeVar
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer
 
@@ -54,3 +54,35 @@ ShortText = Annotated[Text, Field(max_length=MOST_ID_CHARACTERS)]
 VersionNumber = Annotated[int, Field(ge=1, le=MOST_VERSION)]
 Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 """A time that every zone and database can write."""
+
+
+Item = TypeVar("Item")
+
+
+class Page(Answer, Generic[Item]):
+    """Some items and the cursor of those that follow; without a cursor these were the last."""
+
+    items: list[Item]
+    next: str | None
+
+
+class FieldError(Answer):
+    """One field and what is wrong with it."""
+
+    field: str
+    reason: str
+
+
+class Problem(Answer):
+    """Why a request was refused. `code` is stable; `detail` names the field and the cure.
+
+    `storage` is the storage that could not do it, where one could not; its check tells why.
+    """
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    errors: list[FieldError] | None = None
+    storage: str | None = None

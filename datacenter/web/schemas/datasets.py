@@ -1,6 +1,6 @@
 """Datasets, their versions and labels."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
@@ -191,3 +191,14 @@ class LabelChange(Request):
         if not self.add and not self.remove:
             raise ValueError("give labels to add or to remove")
         return self
+
+
+class FileObject(Answer):
+    """A row of a manifest."""
+
+    path: str
+    size_bytes: int
+    crc32: int
+    media_type: str
+    labels: list[str]
+    annotation: Any | None

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from datacenter.cli.embedded import child as child_module
+from datacenter.cli.embedded.centre import Tail
 from datacenter.cli.embedded.child import Child
-from datacenter.cli.embedded.tail import Tail
 
 
 @pytest.fixture

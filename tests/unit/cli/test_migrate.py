@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from datacenter.cli import waiting
+from datacenter.cli import serve
 from datacenter.cli.main import main
 from datacenter.migrations import migrate
 from datacenter.settings.model import DatabaseSettings
@@ -31,7 +31,7 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The clock of whoever waits."""
     clock = Clock()
-    monkeypatch.setattr(waiting, "time", clock)
+    monkeypatch.setattr(serve, "time", clock)
     return clock
 
 

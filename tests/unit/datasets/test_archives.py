@@ -9,13 +9,13 @@ from manifests import published
 from sqlalchemy import update
 
 from datacenter.database.engine import now
-from datacenter.datasets import labelling
-from datacenter.datasets.archives import downloads, exports, layouts
+from datacenter.datasets import labelling, layouts
+from datacenter.datasets.archives import downloads, exports
 from datacenter.datasets.archives.downloads import DownloadRequest
 from datacenter.datasets.archives.exports import ExportRequest
-from datacenter.datasets.archives.layouts import LayoutCache
-from datacenter.datasets.archives.selection import LabelFilter
+from datacenter.datasets.label_filter import LabelFilter
 from datacenter.datasets.labelling import FileSelection
+from datacenter.datasets.layouts import LayoutCache
 from datacenter.datasets.models import Archive, ArchiveState, Dataset, Delivery
 from datacenter.errors import Gone, Invalid, NotFound
 from datacenter.ledger.models import JobDependency

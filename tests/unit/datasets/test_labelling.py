@@ -24,7 +24,7 @@ from datacenter.datasets.models import Dataset, DatasetVersion, Litter
 from datacenter.datasets.records import find_version, labels_of
 from datacenter.errors import DatasetNotReady, Invalid, NotFound, VersionConflict
 from datacenter.settings.model import LimitSettings
-from jobs.sweep import remove_litter, sweep_once
+from jobs.scheduler.sweep import remove_litter, sweep_once
 
 FILES = {"a/1": ["cat"], "a/2": ["cat", "dog"], "b/1": [], "b/2": ["猫"]}
 

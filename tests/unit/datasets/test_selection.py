@@ -14,7 +14,6 @@ from datacenter.datasets.archives import exports
 from datacenter.datasets.archives.exports import totals_of
 from datacenter.datasets.archives.selection import (
     RESERVED,
-    LabelFilter,
     Selection,
     collides,
     folder_names,
@@ -22,6 +21,7 @@ from datacenter.datasets.archives.selection import (
     selected_rows,
 )
 from datacenter.datasets.files import has_label
+from datacenter.datasets.label_filter import LabelFilter
 from datacenter.datasets.models import Dataset
 
 LABELS = ("cat", "dog", "猫", "")

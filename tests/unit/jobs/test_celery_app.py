@@ -8,8 +8,8 @@ from pydantic import SecretStr
 
 from datacenter.ledger.doorbell import RING_TASK
 from datacenter.settings.model import BrokerSettings, DatabaseSettings, Settings, StorageSettings, WebSettings
-from jobs import celery_app
-from jobs.stopping import StopFlag
+from jobs.worker import celery_app
+from jobs.worker.stopping import StopFlag
 
 LOOKED_INTO: list[str] = []
 

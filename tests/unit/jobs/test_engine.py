@@ -19,9 +19,9 @@ from datacenter.ledger.leases import ShardPlan, Totals
 from datacenter.ledger.models import Shard
 from datacenter.ledger.repair import take_back_expired
 from datacenter.ledger.states import JobKind, JobState, ShardState
-from jobs import engine as engine_module
 from jobs.contract import Ending, JobContext, NextWave, Plan, ShuttingDown, Stopped
-from jobs.engine import Engine
+from jobs.engine import engine as engine_module
+from jobs.engine.engine import Engine
 from storage_adapters.errors import StorageUnavailable
 
 
@@ -134,7 +134,7 @@ def test_a_fault_of_ours_is_tried_again_a_bounded_number_of_times_and_logged(
     bench: Workbench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     logged = CapturingLogger()
-    monkeypatch.setattr("jobs.errors.log", logged)
+    monkeypatch.setattr("jobs.engine.errors.log", logged)
 
     def fail(job: JobContext, spec: dict[str, Any]) -> None:
         raise ZeroDivisionError("canary")

@@ -7,7 +7,7 @@ from datacenter.archives.errors import ArchiveRejected
 from datacenter.errors import Conflict, VersionConflict
 from datacenter.formats.errors import LabelsInvalid
 from datacenter.ledger.doorbell import BrokerUnavailable
-from jobs.errors import describe
+from jobs.engine.errors import describe
 from storage_adapters.errors import ObjectChanged, PermissionDenied, StorageFull, StorageUnavailable
 
 SECRET = "canary-7f3a"

@@ -18,7 +18,7 @@ from datacenter.ledger.leases import Claim
 from datacenter.ledger.models import Shard
 from datacenter.ledger.states import JobKind
 from jobs.contract import JobContext, Stopped
-from jobs.heartbeat import Heartbeat
+from jobs.engine.heartbeat import Heartbeat
 
 
 @pytest.fixture

@@ -27,15 +27,15 @@ from table_datasets import (
 
 from datacenter.datasets import deletion, retrying
 from datacenter.datasets.archives.exports import ExportRequest, preview
-from datacenter.datasets.archives.selection import LabelFilter
+from datacenter.datasets.label_filter import LabelFilter
 from datacenter.datasets.models import Dataset, Delivery, Litter
 from datacenter.datasets.records import labels_of
 from datacenter.datasets.tables.kept import KeptTable, piece_number
 from datacenter.datasets.tables.parts import PartNote
 from datacenter.ledger.models import JobDataset
-from jobs.engine import Engine
+from jobs.engine.engine import Engine
 from jobs.registry import runners
-from jobs.sweep import remove_litter
+from jobs.scheduler.sweep import remove_litter
 from storage_adapters.errors import PermissionDenied, StorageUnavailable, UploadMissing
 from storage_adapters.table_storage.contract import Partition
 

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 
-@pytest.mark.parametrize("module", ["jobs.pod", "jobs.scheduler"])
+@pytest.mark.parametrize("module", ["jobs.worker", "jobs.scheduler"])
 def test_help_has_a_short_name_too(module: str) -> None:
     asked = subprocess.run([sys.executable, "-m", module, "-h"], capture_output=True, text=True, check=False)
 

@@ -23,9 +23,9 @@ from datacenter.ledger.ledger import request_cancel
 from datacenter.ledger.states import JobKind, Step
 from datacenter.storages.object_file import ObjectSource
 from jobs.contract import JobContext
-from jobs.engine import Engine
+from jobs.engine.engine import Engine
 from jobs.import_dataset import ImportDataset
-from jobs.importing import copy_objects, prefix_import, server_copy
+from jobs.importing import copy_objects
 from storage_adapters.memory import MemoryStorage
 from storage_adapters.nas import NasStorage
 from storage_adapters.object_storage.contract import ObjectInfo
@@ -87,7 +87,7 @@ def test_an_object_that_changes_while_it_is_read_ends_the_job(
         return crcs
 
     source = given(bench, "inbox", prefix, FILES)
-    monkeypatch.setattr(prefix_import, "copy_objects", changed_at_once)
+    monkeypatch.setattr(prefix, "copy_objects", changed_at_once)
 
     error = failed(bench, source)
 
@@ -196,7 +196,7 @@ def test_a_planner_that_was_given_up_does_not_disturb_the_one_that_counts(
 def test_within_a_storage_a_large_file_is_copied_there_in_parts_where_one_call_would_take_long(
     bench: Workbench, prefix: str, monkeypatch: pytest.MonkeyPatch, storage: str
 ) -> None:
-    monkeypatch.setattr(server_copy, "COPY_BYTES", 500_000)
+    monkeypatch.setattr(copy_objects, "COPY_BYTES", 500_000)
     # Parts of the bucket have 5 MiB at least.
     files = {**FILES, "dog/larger.bin": LARGE * 9}
 
@@ -212,7 +212,7 @@ def test_a_cancel_while_a_large_file_is_copied_leaves_nothing(
     bench: Workbench, prefix: str, monkeypatch: pytest.MonkeyPatch, storage: str, in_parts: bool
 ) -> None:
     if in_parts:
-        monkeypatch.setattr(server_copy, "COPY_BYTES", 500_000)
+        monkeypatch.setattr(copy_objects, "COPY_BYTES", 500_000)
     dataset, job = bench.submit_source(given(bench, storage, prefix, {"a": LARGE * 9}), storage=storage)
     one_at_a_time(bench).work("import")
     checks = 0

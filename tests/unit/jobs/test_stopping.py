@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from jobs import stopping
-from jobs.stopping import STUCK_SECONDS, StopFlag, listen
+from jobs.worker import stopping
+from jobs.worker.stopping import STUCK_SECONDS, StopFlag, listen
 
 
 def test_a_child_that_was_forked_before_sees_it() -> None:
@@ -32,7 +32,7 @@ def test_a_child_that_was_forked_before_sees_it() -> None:
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """What time it is."""
     moment = [100.0]
-    monkeypatch.setattr("jobs.stopping.time.monotonic", lambda: moment[0])
+    monkeypatch.setattr("jobs.worker.stopping.time.monotonic", lambda: moment[0])
     return moment
 
 

@@ -22,7 +22,7 @@ from table_datasets import (
 )
 
 from datacenter.datasets.archives.exports import ExportRequest, preview
-from datacenter.datasets.archives.selection import LabelFilter
+from datacenter.datasets.label_filter import LabelFilter
 from datacenter.datasets.models import Dataset, Delivery, Litter
 from datacenter.ledger.models import Shard
 

@@ -78,7 +78,7 @@ def test_a_query_is_one_shard(bench: TableBench) -> None:
 
 
 def test_a_large_partition_becomes_several_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jobs.importing.parquet_parts.GROUP_BYTES", 1)
+    monkeypatch.setattr("jobs.importing.table_parts.GROUP_BYTES", 1)
     with table_bench(tmp_path, rows=100, size_bytes=1) as bench:
         dataset, job = imported(bench, SOURCE)
 

@@ -20,7 +20,7 @@ from datacenter.ledger.models import Shard
 from datacenter.ledger.repair import take_back_expired
 from datacenter.ledger.states import ShardState
 from datacenter.storages.object_file import ObjectSource
-from jobs.importing.tar_import import Recorder
+from jobs.importing.archive_tar import Recorder
 
 PATHS = ["一/1.jpg", "一/2.jpg", "中/1.jpg", "中/3.jpg"]
 

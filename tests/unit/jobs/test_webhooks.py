@@ -16,8 +16,8 @@ from workbench import Workbench
 from datacenter.datasets import records
 from datacenter.datasets.records import NewDataset
 from datacenter.ledger.options import JobOptions
-from jobs.relay import notify_once
-from jobs.webhooks import AddressRefused, tell
+from jobs.scheduler.relay import notify_once
+from jobs.scheduler.webhooks import AddressRefused, tell
 
 
 @dataclass(frozen=True, kw_only=True)

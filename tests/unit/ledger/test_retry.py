@@ -11,7 +11,7 @@ from datacenter.errors import JobNotRetryable, NotFound
 from datacenter.ledger.leases import Claim
 from datacenter.ledger.models import Job, OutboxMessage
 from datacenter.ledger.states import JobState, Step
-from jobs.sweep import undo_old_checkpoints
+from jobs.scheduler.sweep import undo_old_checkpoints
 
 
 def interrupted(desk: LedgerDesk, shards: int = 4, **options: object) -> tuple[str, list[Claim]]:

@@ -5,7 +5,7 @@ from urllib.parse import unquote
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datacenter.web.disposition import attachment
+from datacenter.web.streams import attachment
 
 
 def test_a_chinese_name_keeps_its_characters_and_has_an_ascii_fallback() -> None:

@@ -7,7 +7,7 @@ import pytest
 from fake_tables import FakeTables, register_fake_tables
 from table_datasets import ANIMALS
 
-from jobs.engine import Engine
+from jobs.engine.engine import Engine
 from jobs.registry import runners
 
 DATASETS, STORAGES = "/api/v1/datasets", "/api/v1/storages"

@@ -17,7 +17,7 @@ from datacenter.database.engine import now
 from datacenter.datasets.models import Upload
 from datacenter.datasets.uploads import multipart, records
 from datacenter.errors import NotFound
-from jobs.sweep import remove_litter, sweep_once
+from jobs.scheduler.sweep import remove_litter, sweep_once
 
 ADDRESS = "/api/v1/uploads/multipart"
 PART = 5 << 20

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.datastructures import Headers
 
-from datacenter.web.ranges import Span, Unsatisfiable, is_known, parse_range, requested_span
+from datacenter.web.streams import Span, Unsatisfiable, is_known, parse_range, requested_span
 
 ETAG = '"abc"'
 

@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from tusclient import client as tus_client
 
 from datacenter.datasets.models import Upload
-from jobs.sweep import remove_litter
+from jobs.scheduler.sweep import remove_litter
 
 TUS = {"Tus-Resumable": "1.0.0"}
 OCTETS = {**TUS, "Content-Type": "application/offset+octet-stream"}

@@ -26,7 +26,7 @@ from datacenter.datasets.uploads.tus import Claim, tus
 from datacenter.errors import Conflict, Locked
 from datacenter.settings.model import StorageSettings
 from datacenter.storages.opener import Storages
-from jobs.sweep import remove_litter
+from jobs.scheduler.sweep import remove_litter
 from storage_adapters.errors import StorageError
 from storage_adapters.object_storage.contract import Storage
 

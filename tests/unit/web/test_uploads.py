@@ -9,7 +9,7 @@ from datacenter.datasets.models import Upload
 from datacenter.datasets.uploads import records
 from datacenter.datasets.uploads.tus import Claim, tus
 from datacenter.errors import Conflict, Gone, Locked, NotFound
-from jobs.sweep import remove_litter
+from jobs.scheduler.sweep import remove_litter
 
 DATA = b"0123456789"
 

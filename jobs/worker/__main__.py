@@ -2,7 +2,7 @@
 
 import os
 
-from jobs.stopping import STOP, listen
+from jobs.worker.stopping import STOP, listen
 
 
 def main() -> None:
@@ -13,11 +13,11 @@ def main() -> None:
     """
     listen(STOP, told=lambda: os._exit(0), overdue=lambda: None)
 
-    from jobs import one_command
-    from jobs.worker import work
+    from datacenter.startup import run_command
+    from jobs.worker.serving import work
 
     try:
-        one_command.run(work)
+        run_command(work)
     except SystemExit:
         # Celery has codes of its own for the ways to be told to stop.
         if STOP.is_raised():

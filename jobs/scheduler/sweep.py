@@ -26,7 +26,7 @@ from datacenter.ledger.moves import add_step
 from datacenter.ledger.repair import BATCH, queues_with_work, take_back_expired
 from datacenter.ledger.states import FINISHED, JobKind, JobState, Step
 from datacenter.settings.model import LifetimeSettings
-from jobs.leftovers import abort_uploads, drop_kept
+from jobs.cleanup import abort_uploads, drop_kept
 from jobs.registry import runners
 from storage_adapters.errors import StorageError
 from storage_adapters.registry import holds_tables

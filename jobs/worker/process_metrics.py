@@ -19,7 +19,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 from datacenter.observability.metrics import ConstantCollector, Metrics, answer_prometheus, tell_build
 from datacenter.settings.model import MetricsSettings
-from jobs.measuring import begin_measuring
+from jobs.engine.measuring import begin_measuring
 
 FOLDER = "datacenter-metrics-"
 VARIABLE = "PROMETHEUS_MULTIPROC_DIR"

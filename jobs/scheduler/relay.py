@@ -9,7 +9,7 @@ from datacenter.ledger.doorbell import BrokerUnavailable
 from datacenter.ledger.models import Job, OutboxMessage
 from datacenter.ledger.outbox import put_off, relay
 from datacenter.ledger.repair import BATCH, wake_due
-from jobs.webhooks import tell
+from jobs.scheduler.webhooks import tell
 
 NOTIFY_ATTEMPTS = 10
 NOTIFY_BATCH = 20

@@ -7,7 +7,7 @@ from sqlalchemy.exc import OperationalError
 
 from datacenter.archives.errors import ArchiveRejected
 from datacenter.errors import DataCentreError
-from datacenter.formats.errors import LabelsInvalid
+from datacenter.formats.errors import ColumnNotWritable, LabelsInvalid
 from storage_adapters.errors import StorageError
 
 log = structlog.get_logger(__name__)
@@ -26,7 +26,7 @@ class Failure:
 def describe(error: BaseException) -> Failure:
     """The failure that an exception stands for; an unknown one is ours, and is tried again a bounded number of times."""
     match error:
-        case ArchiveRejected() | LabelsInvalid():
+        case ArchiveRejected() | LabelsInvalid() | ColumnNotWritable():
             return Failure(code=error.code, message=error.detail, entry=error.entry)
         case StorageError():
             message = f"storage {error.storage}: {error.detail}" if error.storage else error.detail

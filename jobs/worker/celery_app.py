@@ -18,12 +18,12 @@ from datacenter.ledger.doorbell import RING_TASK, broker_queue, broker_settings
 from datacenter.observability.liveness import Role, SignOfLife
 from datacenter.observability.tracing import configure_tracing, tracer
 from datacenter.settings.model import Settings
-from jobs import memory
-from jobs.ending import ending_step, ignore_end_signals
-from jobs.engine import Engine
-from jobs.liveness import give_signs
+from jobs.engine import measuring
+from jobs.engine.engine import Engine
 from jobs.registry import runners
-from jobs.stopping import StopFlag
+from jobs.worker.liveness import give_signs
+from jobs.worker.shutdown import ending_step, ignore_end_signals
+from jobs.worker.stopping import StopFlag
 
 log = structlog.get_logger(__name__)
 
@@ -64,7 +64,7 @@ def create_app(settings: Settings, queues: list[str], stop: StopFlag) -> Celery:
             must_stop=stop.grace_is_over,
             overdue=stop.is_overdue,
         )
-        memory.prepare()
+        measuring.prepare()
         return ready
 
     @app.task(name=RING_TASK, ignore_result=True)

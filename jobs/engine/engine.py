@@ -19,11 +19,11 @@ from datacenter.ledger.models import Shard
 from datacenter.ledger.outbox import ring_committed
 from datacenter.ledger.states import JobKind, ShardState, Step
 from datacenter.observability.context import working
-from jobs import memory
 from jobs.contract import JobContext, JobRunner, NextWave, ShuttingDown, Stopped
-from jobs.errors import describe
-from jobs.heartbeat import Heartbeat
-from jobs.measuring import Outcome, measured
+from jobs.engine import measuring
+from jobs.engine.errors import describe
+from jobs.engine.heartbeat import Heartbeat
+from jobs.engine.measuring import Outcome, measured
 
 RESULT_ROWS = 500
 log = structlog.get_logger(__name__)
@@ -59,7 +59,7 @@ class Engine:
             if held is None:
                 return done
             self._carry(held)
-            memory.give_back()
+            measuring.give_back()
             done += 1
             if time.monotonic() > until:
                 break

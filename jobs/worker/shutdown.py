@@ -12,7 +12,7 @@ from celery.worker import state
 
 from datacenter.ledger.doorbell import BrokerUnavailable, Doorbell
 from datacenter.settings.model import BrokerSettings
-from jobs.stopping import END_SIGNALS, StopFlag, listen
+from jobs.worker.stopping import END_SIGNALS, StopFlag, listen
 
 log = structlog.get_logger(__name__)
 

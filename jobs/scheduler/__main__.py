@@ -18,10 +18,9 @@ from datacenter.ledger.gauges import LedgerCollector
 from datacenter.observability.liveness import Role, SignOfLife, require_life
 from datacenter.observability.metrics import answer_prometheus, tell_build
 from datacenter.settings.sources.flags import ConfigOption, SetOption
-from datacenter.startup import find_database, settings_for
-from jobs import one_command
-from jobs.relay import notify_once, relay_once
-from jobs.sweep import remove_litter, sweep_once
+from datacenter.startup import find_database, run_command, settings_for
+from jobs.scheduler.relay import notify_once, relay_once
+from jobs.scheduler.sweep import remove_litter, sweep_once
 
 log = structlog.get_logger(__name__)
 
@@ -113,7 +112,7 @@ def _told(resources: Resources) -> CollectorRegistry:
 
 def main() -> None:
     """Entry point of the command."""
-    one_command.run(schedule)
+    run_command(schedule)
 
 
 if __name__ == "__main__":

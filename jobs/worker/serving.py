@@ -1,4 +1,4 @@
-"""What `datacenter-worker` does: it serves some queues. `jobs/pod.py` is where it begins."""
+"""What `datacenter-worker` does: it serves some queues. it begins in `jobs/worker/__main__.py`."""
 
 import os
 import sys
@@ -19,9 +19,9 @@ from datacenter.observability.liveness import Role, require_life
 from datacenter.settings.model import Settings
 from datacenter.settings.sources.flags import ConfigOption, SetOption
 from datacenter.startup import find_database, settings_for
-from jobs.celery_app import create_app
-from jobs.process_metrics import told_together
-from jobs.stopping import STOP
+from jobs.worker.celery_app import create_app
+from jobs.worker.process_metrics import told_together
+from jobs.worker.stopping import STOP
 
 log = structlog.get_logger(__name__)
 QUEUES = [kind.value for kind in JobKind]
@@ -87,10 +87,3 @@ def _settings(config: Path | None, assignments: list[str] | None) -> Settings:
 def _refuse(reason: str) -> NoReturn:
     print(f"datacenter-worker: {reason}", file=sys.stderr)
     raise SystemExit(2)
-
-
-if __name__ == "__main__":
-    # As `jobs.pod`, but deaf to signals until all of the above is loaded.
-    from jobs.pod import main
-
-    main()

@@ -1,0 +1,76 @@
+"""The route class: unknown query parameters are refused, and nothing of a body is read before the token is known."""
+
+from collections.abc import Callable, Collection, Coroutine, Iterator
+from difflib import get_close_matches
+from typing import Any
+
+from fastapi import Request, Response
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
+from starlette.concurrency import run_in_threadpool
+
+from datacenter.access.tokens import Caller, authenticate
+from datacenter.errors import Invalid, Unauthenticated
+from datacenter.web.calls import BEARER, authorized, resources_of
+
+MAX_SHOWN = 64
+ALIKE = 0.75
+"""Of 1: a letter too many or too few, not another word."""
+
+
+class StrictQueryRoute(APIRoute):
+    """A route that takes the query parameters it declares, and no others."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The handler behind the check."""
+        handle = super().get_route_handler()
+        known = sorted(_declared(self.dependant))
+
+        async def handle_known(request: Request) -> Response:
+            for name in request.query_params:
+                if name not in known:
+                    raise _unknown(name, known)
+            return await handle(request)
+
+        return handle_known
+
+
+def _declared(dependant: Dependant) -> Iterator[str]:
+    yield from (field.alias for field in dependant.query_params)
+    for dependency in dependant.dependencies:
+        yield from _declared(dependency)
+
+
+def _unknown(name: str, known: Collection[str]) -> Invalid:
+    shown = name[:MAX_SHOWN]
+    near = get_close_matches(shown, known, n=1, cutoff=ALIKE)
+    cure = f"did you mean {near[0]}?" if near else f"known are: {', '.join(known) or 'none'}"
+    return Invalid(f"{shown}: this call has no such query parameter; {cure}", field=shown)
+
+
+class AuthRoute(StrictQueryRoute):
+    """A route that knows its caller before FastAPI reads the body, if it has the dependency `authorized`."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The handler behind the check."""
+        handle = super().get_route_handler()
+        if not _needs_caller(self.dependant):
+            return handle
+
+        async def handle_known(request: Request) -> Response:
+            credentials = await BEARER(request)
+            if credentials is None:
+                raise Unauthenticated("Authorization: a bearer token is needed")
+            request.state.caller = await run_in_threadpool(_caller, request, credentials.credentials)
+            return await handle(request)
+
+        return handle_known
+
+
+def _needs_caller(dependant: Dependant) -> bool:
+    return dependant.call is authorized or any(map(_needs_caller, dependant.dependencies))
+
+
+def _caller(request: Request, secret: str) -> Caller:
+    with resources_of(request).database.reading() as session:
+        return authenticate(session, secret)
