@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from statistics import median
 
-from pods import without_its_own_worker
 from services.mariadb import MariadbServer
+from support.jobs.pods import without_its_own_worker
 
 from benchmarks import servers
 from benchmarks.measured import Row

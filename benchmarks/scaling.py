@@ -10,8 +10,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from pods import Pod, without_its_own_worker
-from slow_storage import with_slow_storages
+from support.jobs.pods import Pod, without_its_own_worker
+from support.storages.slow import with_slow_storages
 
 from benchmarks import depth, material
 from benchmarks.centre import JobFailed
@@ -75,7 +75,7 @@ def _workers(environment: Mapping[str, str], logs: Path, count: int) -> Iterator
     with ExitStack() as stack:
         pods = []
         for number in range(count):
-            pod = Pod(environment, logs / f"worker-{count}-{number}.log", module="slow_storage")
+            pod = Pod(environment, logs / f"worker-{count}-{number}.log", module="support.storages.slow")
             stack.callback(pod.kill)
             pods.append(pod)
         for pod in pods:

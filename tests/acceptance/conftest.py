@@ -12,8 +12,8 @@ from pathlib import Path
 import kombu
 import pytest
 import redis
-from rest_jobs import archive_of
 from sqlalchemy import create_engine, make_url, text
+from support.jobs.rest_jobs import archive_of
 
 from datacenter.cli.embedded.background import Running, left_running, running
 from datacenter.client import Client

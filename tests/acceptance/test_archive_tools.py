@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from archive_tools import CHECKS, checked_by
+from support.archives.tools import CHECKS, checked_by
 
 from datacenter.client import LabelFilter
 

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from refusing_servers import refusing_mysql, refusing_redis
 from sqlalchemy import create_engine, text
+from support.servers.refusing import refusing_mysql, refusing_redis
 
 from datacenter.migrations import migrate
 from datacenter.settings.model import DatabaseSettings

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from raw_tar import header
-from raw_zip import DEFLATED, Described, RawZip, file
-from rest_jobs import archive_of
+from support.archives.raw_tar import header
+from support.archives.raw_zip import DEFLATED, Described, RawZip, file
+from support.jobs.rest_jobs import archive_of
 
 pytestmark = pytest.mark.real
 

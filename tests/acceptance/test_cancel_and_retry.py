@@ -5,8 +5,8 @@ import signal
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from ledger_watch import watching
-from rest_jobs import archive_of, eventually, files_under, start_import
+from support.jobs.ledger_watch import watching
+from support.jobs.rest_jobs import archive_of, eventually, files_under, start_import
 
 from datacenter.client import Problem
 

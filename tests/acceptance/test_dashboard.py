@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from promql import Asked, asked_for
-from rest_jobs import archive_of, eventually, link_of, start_import
-from scraping import Scrape, free_ports, scrape
 from services.prometheus import PrometheusServer
+from support.chart.promql import Asked, asked_for
+from support.jobs.rest_jobs import archive_of, eventually, link_of, start_import
+from support.servers.scraping import Scrape, free_ports, scrape
 
 from datacenter.client import LabelFilter
 

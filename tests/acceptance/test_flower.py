@@ -8,8 +8,8 @@ from typing import Any
 
 import httpx
 import pytest
-from rest_jobs import eventually, start_import
-from scraping import free_ports
+from support.jobs.rest_jobs import eventually, start_import
+from support.servers.scraping import free_ports
 
 from datacenter.ledger.doorbell import RING_TASK
 

@@ -1,7 +1,7 @@
 """The grace period of a delete: what it keeps can be restored, and afterwards it goes."""
 
 import pytest
-from rest_jobs import start_import
+from support.jobs.rest_jobs import start_import
 
 from datacenter.client import Problem
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from ledger_watch import LedgerWatch, watching
-from rest_jobs import archive_of, start_import
-from scraping import free_ports
+from support.jobs.ledger_watch import LedgerWatch, watching
+from support.jobs.rest_jobs import archive_of, start_import
+from support.servers.scraping import free_ports
 
 from datacenter.observability.liveness import NoSignOfLife, Role, require_life
 from datacenter.settings.model import HealthSettings

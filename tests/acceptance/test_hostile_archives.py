@@ -14,9 +14,9 @@ from typing import Any
 
 import httpx
 import pytest
-from archive_reading import unpack
-from archive_tools import CHECKS, checked_by
-from hostile import HOSTILE, Hostile
+from support.archives.hostile import HOSTILE, Hostile
+from support.archives.reading import unpack
+from support.archives.tools import CHECKS, checked_by
 
 from datacenter.archives.errors import ArchiveRejected
 from datacenter.archives.limits import Limits

@@ -4,8 +4,8 @@ import os
 import signal
 from datetime import UTC, datetime, timedelta
 
-from ledger_watch import watching
-from rest_jobs import start_import
+from support.jobs.ledger_watch import watching
+from support.jobs.rest_jobs import start_import
 
 
 def test_a_job_begins_no_earlier_than_it_may(client, small, name):

@@ -15,10 +15,10 @@ import httpx
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from ledger_watch import LedgerWatch, watching
-from rest_jobs import eventually, files_under, link_of, run
-from table_columns import COLUMNS
-from table_places import MysqlPlace, mysql_place
+from support.jobs.ledger_watch import LedgerWatch, watching
+from support.jobs.rest_jobs import eventually, files_under, link_of, run
+from support.tables.columns import COLUMNS
+from support.tables.places import MysqlPlace, mysql_place
 
 from datacenter.client import Dataset, Job, LabelFilter, Problem
 

@@ -14,7 +14,7 @@ import httpx
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from ledger_watch import LedgerWatch, Middle, watching
+from support.jobs.ledger_watch import LedgerWatch, Middle, watching
 
 from datacenter.client import Job, LabelFilter
 from datacenter.ledger.states import ShardState

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import httpx
 import pytest
-from rest_jobs import archive_of, eventually, files_under, link_of, start_import
+from support.jobs.rest_jobs import archive_of, eventually, files_under, link_of, start_import
 
 from datacenter.client import Dataset, Job, Problem
 

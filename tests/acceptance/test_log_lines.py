@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
-from rest_jobs import archive_of, eventually
+from support.jobs.rest_jobs import archive_of, eventually
 
 pytestmark = pytest.mark.real
 

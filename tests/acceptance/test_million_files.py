@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from archive_layouts import zip_of_empty_files
+from support.archives.layouts import zip_of_empty_files
 
 from datacenter.archives.limits import Limits
 

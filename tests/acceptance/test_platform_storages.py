@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 from sqlalchemy import update
-from storage_places import Place, ceph_on_rgw, cos_on_rgw, hdfs, webhdfs
+from support.storages.places import Place, ceph_on_rgw, cos_on_rgw, hdfs, webhdfs
 from tusclient import client as tus_client
 from tusclient.uploader import Uploader
 

@@ -10,9 +10,9 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from pods import Pod, without_its_own_worker
-from slow_storage import with_slow_storages
 from sqlalchemy import select
+from support.jobs.pods import Pod, without_its_own_worker
+from support.storages.slow import with_slow_storages
 
 from datacenter.client import Client, Job, LabelFilter
 from datacenter.database.engine import Database
@@ -104,7 +104,7 @@ def test_rolling_restarts_under_load_lose_no_attempt_and_do_no_shard_twice(start
             number = next(numbers)
             grace = {"DATACENTER__WORKER__GRACE_SECONDS": GRACES[number % len(GRACES)]}
             chosen = with_slow_storages({**environment, **grace}, milliseconds=10)
-            pod = Pod(chosen, tmp_path / f"{number}.log", concurrency=2, module="slow_storage")
+            pod = Pod(chosen, tmp_path / f"{number}.log", concurrency=2, module="support.storages.slow")
             stack.callback(pod.kill)
             return pod
 

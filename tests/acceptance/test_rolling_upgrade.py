@@ -9,8 +9,8 @@ import pytest
 import sqlalchemy as sa
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
-from pods import Pod, environment_of
-from rest_jobs import archive_of, start_import
+from support.jobs.pods import Pod, environment_of
+from support.jobs.rest_jobs import archive_of, start_import
 
 from datacenter.client import LabelFilter
 from datacenter.database.engine import Database

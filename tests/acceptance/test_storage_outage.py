@@ -14,10 +14,10 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from cut_proxy import CutProxy, cut_proxy
-from ledger_watch import watching
-from rest_jobs import archive_of, eventually
-from storage_places import Place, ceph_on_rgw, hdfs, webhdfs
+from support.jobs.ledger_watch import watching
+from support.jobs.rest_jobs import archive_of, eventually
+from support.servers.cut_proxy import CutProxy, cut_proxy
+from support.storages.places import Place, ceph_on_rgw, hdfs, webhdfs
 
 from datacenter.client import Dataset, Export, Job
 from storage_adapters.object_storage.contract import NewObject, Storage

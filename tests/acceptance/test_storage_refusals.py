@@ -8,8 +8,8 @@ from uuid import uuid4
 
 import boto3
 import pytest
-from rest_jobs import archive_of, eventually
-from s3_places import real_gateway
+from support.jobs.rest_jobs import archive_of, eventually
+from support.storages.s3_places import real_gateway
 
 from storage_adapters.options import OptionValue
 from storage_adapters.registry import open_storage

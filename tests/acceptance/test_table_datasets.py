@@ -17,10 +17,10 @@ import httpx
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from ledger_watch import LedgerWatch, watching
-from rest_jobs import files_under, link_of, run
-from table_columns import COLUMNS
-from table_places import PLACES, TablePlace
+from support.jobs.ledger_watch import LedgerWatch, watching
+from support.jobs.rest_jobs import files_under, link_of, run
+from support.tables.columns import COLUMNS
+from support.tables.places import PLACES, TablePlace
 
 from datacenter.client import Job, LabelFilter
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from rest_jobs import eventually
-from span_collector import Collector, Seen, collecting
+from support.jobs.rest_jobs import eventually
+from support.servers.span_collector import Collector, Seen, collecting
 
 pytestmark = pytest.mark.real
 

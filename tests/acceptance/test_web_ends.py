@@ -11,8 +11,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from pods import environment_of
-from rest_jobs import eventually, start_import
+from support.jobs.pods import environment_of
+from support.jobs.rest_jobs import eventually, start_import
 
 from datacenter.cli.embedded.readiness import free_port
 from datacenter.client import Client

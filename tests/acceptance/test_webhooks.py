@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from rest_jobs import PATIENCE_SECONDS, start_import
+from support.jobs.rest_jobs import PATIENCE_SECONDS, start_import
 
 
 @pytest.fixture

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import kombu
 import pytest
-from ledger_watch import LedgerWatch, watching
-from pods import Pod, without_its_own_worker
-from rest_jobs import archive_of, eventually, start_import
-from slow_storage import with_slow_storages
+from support.jobs.ledger_watch import LedgerWatch, watching
+from support.jobs.pods import Pod, without_its_own_worker
+from support.jobs.rest_jobs import archive_of, eventually, start_import
+from support.storages.slow import with_slow_storages
 
 from datacenter.client import Job
 from datacenter.ledger.doorbell import broker_queue
@@ -64,7 +64,7 @@ def pods(tmp_path: Path, environment) -> Iterator:
         ) -> Pod:
             chosen, module = {**environment, **settings}, "jobs.worker"
             if held is not None:
-                chosen, module = with_slow_storages(chosen, **held), "slow_storage"
+                chosen, module = with_slow_storages(chosen, **held), "support.storages.slow"
             pod = Pod(chosen, tmp_path / f"{name}.log", concurrency=concurrency, module=module)
             stack.callback(pod.kill)
             return pod

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ledger_watch import LedgerWatch, watching
-from rest_jobs import archive_of, eventually, start_import
-from scraping import Scrape, free_ports, scrape
+from support.jobs.ledger_watch import LedgerWatch, watching
+from support.jobs.rest_jobs import archive_of, eventually, start_import
+from support.servers.scraping import Scrape, free_ports, scrape
 
 pytestmark = pytest.mark.real
 

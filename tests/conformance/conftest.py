@@ -7,10 +7,10 @@ from secrets import token_hex
 from uuid import uuid4
 
 import pytest
-from s3_places import COS_BUCKET, Gateway, fresh_root
 from services.moto_server import MotoServer
-from storage_places import Place, ceph_on_rgw, cos_on_rgw, hdfs, webhdfs
-from table_places import TablePlace
+from support.storages.places import Place, ceph_on_rgw, cos_on_rgw, hdfs, webhdfs
+from support.storages.s3_places import COS_BUCKET, Gateway, fresh_root
+from support.tables.places import TablePlace
 
 from storage_adapters.object_storage.contract import Storage
 from storage_adapters.table_storage.contract import TableName

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 from botocore import auth
-from s3_places import CEPH_BUCKET, Gateway, fresh_root, real_gateway
+from support.storages.s3_places import CEPH_BUCKET, Gateway, fresh_root, real_gateway
 
 from storage_adapters.ceph import CephStorage
 from storage_adapters.errors import ConfigurationInvalid, PermissionDenied

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from copy_traffic import Traffic
-from storage_places import Place, ceph_on_rgw, cos_on_rgw
-from workbench import Workbench
+from support.jobs.workbench import Workbench
+from support.storages.copy_traffic import Traffic
+from support.storages.places import Place, ceph_on_rgw, cos_on_rgw
 
 from datacenter.datasets.archives.exports import ExportRequest
 from datacenter.datasets.models import Archive

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pyarrow as pa
 import pytest
-from table_places import ROWS, HivePlace, hive_place, read_table
+from support.tables.places import ROWS, HivePlace, hive_place, read_table
 
 from storage_adapters.errors import QueryInvalid, QueryLimit, StorageError, TableChanged
 from storage_adapters.object_storage.contract import NewObject

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pyarrow as pa
 import pytest
-from table_places import PLACES, HivePlace, read_table
+from support.tables.places import PLACES, HivePlace, read_table
 
 from storage_adapters.errors import ColumnUnsupported, ValueUnsupported
 from storage_adapters.hive.engines import HIVE

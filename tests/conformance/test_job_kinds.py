@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from job_scenarios import Scenario
-from table_scenarios import SCENARIOS, scenario_of
+from support.jobs.scenarios import Scenario
+from support.jobs.table_scenarios import SCENARIOS, scenario_of
 
 from jobs.contract import JobContext
 from jobs.engine.engine import Engine

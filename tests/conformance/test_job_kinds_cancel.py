@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from job_bench import Bench
-from job_scenarios import Scenario
 from sqlalchemy import select
-from table_scenarios import SCENARIOS, scenario_of
+from support.jobs.bench import Bench
+from support.jobs.scenarios import Scenario
+from support.jobs.table_scenarios import SCENARIOS, scenario_of
 
 from datacenter.ledger.ledger import request_cancel
 from datacenter.ledger.models import Shard

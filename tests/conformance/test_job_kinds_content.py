@@ -12,9 +12,9 @@ from typing import Any
 
 import orjson
 import pytest
-from job_bench import Bench
-from job_scenarios import FILES, LABELS, tar_of, zip_of
-from raw_zip import RawEntry, RawZip
+from support.archives.raw_zip import RawEntry, RawZip
+from support.jobs.bench import Bench
+from support.jobs.scenarios import FILES, LABELS, tar_of, zip_of
 
 from datacenter.datasets.archives.exports import ExportRequest
 from datacenter.datasets.files import FileEntry, list_files, read_file

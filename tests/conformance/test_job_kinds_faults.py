@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from faults import Schedule, faulty_database, faulty_storages, lost_connection
-from job_bench import Bench
-from job_scenarios import Delete, Scenario
-from table_scenarios import SCENARIOS, scenario_of
+from support.jobs.bench import Bench
+from support.jobs.faults import Schedule, faulty_database, faulty_storages, lost_connection
+from support.jobs.scenarios import Delete, Scenario
+from support.jobs.table_scenarios import SCENARIOS, scenario_of
 
 from storage_adapters.errors import PermissionDenied, StorageUnavailable
 

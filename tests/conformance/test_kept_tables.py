@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from prefix_imports import imported
-from table_columns import COLUMNS
-from table_datasets import exported, kept_rows, table_of
-from table_places import PLACES, MysqlPlace, TablePlace, mysql_place
-from workbench import Workbench
+from support.jobs.prefix_imports import imported
+from support.jobs.workbench import Workbench
+from support.tables.columns import COLUMNS
+from support.tables.datasets import exported, kept_rows, table_of
+from support.tables.places import PLACES, MysqlPlace, TablePlace, mysql_place
 
 from datacenter.datasets.label_filter import LabelFilter
 from datacenter.datasets.models import Dataset

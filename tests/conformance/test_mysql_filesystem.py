@@ -6,7 +6,7 @@ import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from table_places import TablePlace, mysql_place
+from support.tables.places import TablePlace, mysql_place
 
 pytestmark = pytest.mark.real
 

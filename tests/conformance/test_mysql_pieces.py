@@ -7,7 +7,7 @@ from threading import Event
 
 import pyarrow as pa
 import pytest
-from table_places import ROWS, MysqlPlace, mysql_place, read_table, tables_of
+from support.tables.places import ROWS, MysqlPlace, mysql_place, read_table, tables_of
 
 from storage_adapters.errors import (
     NotSupported,

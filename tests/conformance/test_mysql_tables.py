@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pyarrow as pa
 import pytest
-from table_places import ROWS, MysqlPlace, mysql_place, read_table
+from support.tables.places import ROWS, MysqlPlace, mysql_place, read_table
 
 from storage_adapters.errors import (
     PermissionDenied,

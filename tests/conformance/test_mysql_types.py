@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from table_places import TablePlace, mysql_place
+from support.tables.places import TablePlace, mysql_place
 
 from storage_adapters.errors import ColumnUnsupported, ValueUnsupported
 from storage_adapters.table_storage.contract import WHOLE_TABLE

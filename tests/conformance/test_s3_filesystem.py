@@ -13,7 +13,7 @@ from fsspec.tests.abstract import (
     AbstractPipeTests,
     AbstractPutTests,
 )
-from s3_places import CEPH_BUCKET, COS_BUCKET, Gateway, real_gateway
+from support.storages.s3_places import CEPH_BUCKET, COS_BUCKET, Gateway, real_gateway
 
 from storage_adapters.ceph import CephFileSystem, CephStorage
 from storage_adapters.cos import CosFileSystem

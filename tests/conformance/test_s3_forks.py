@@ -4,7 +4,7 @@ import subprocess
 import sys
 from uuid import uuid4
 
-from s3_places import CEPH_BUCKET, Gateway
+from support.storages.s3_places import CEPH_BUCKET, Gateway
 
 PROGRAM = """
 import os, sys, warnings

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import httpx
 import pytest
-from s3_places import ON_RGW, ROWS, s3_place
+from support.storages.s3_places import ON_RGW, ROWS, s3_place
 
 from storage_adapters.object_storage.contract import Part, Storage
 from storage_adapters.object_storage.streaming import read_stream

@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 
 import pyarrow as pa
 import pytest
-from cut_proxy import cut_proxy
-from table_places import PLACES, ROWS, TablePlace, read_table, tables_of
+from support.servers.cut_proxy import cut_proxy
+from support.tables.places import PLACES, ROWS, TablePlace, read_table, tables_of
 
 from storage_adapters.errors import (
     NotSupported,

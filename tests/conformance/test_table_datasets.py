@@ -12,11 +12,11 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from prefix_imports import failed, imported, rows
-from table_columns import COLUMNS, Columns
-from table_datasets import exported, table_of
-from table_places import PLACES, TablePlace
-from workbench import Workbench
+from support.jobs.prefix_imports import failed, imported, rows
+from support.jobs.workbench import Workbench
+from support.tables.columns import COLUMNS, Columns
+from support.tables.datasets import exported, table_of
+from support.tables.places import PLACES, TablePlace
 
 from datacenter.datasets.archives.exports import ExportRequest
 from datacenter.datasets.label_filter import LabelFilter

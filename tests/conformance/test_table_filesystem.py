@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
-from table_places import PLACES, TablePlace
+from support.tables.places import PLACES, TablePlace
 
 pytestmark = pytest.mark.real
 

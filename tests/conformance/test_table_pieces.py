@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from table_places import ROWS, TablePlace, fake_place, mysql_place, read_table, tables_of
+from support.tables.places import ROWS, TablePlace, fake_place, mysql_place, read_table, tables_of
 
 from storage_adapters.errors import (
     ColumnUnsupported,

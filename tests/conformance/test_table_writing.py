@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 import pytest
-from table_places import PLACES, ROWS, TablePlace, read_table, tables_of
+from support.tables.places import PLACES, ROWS, TablePlace, read_table, tables_of
 
 from storage_adapters.errors import (
     ColumnUnsupported,

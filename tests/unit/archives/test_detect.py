@@ -4,8 +4,8 @@ import gzip
 
 import pytest
 import zstandard
-from raw_tar import member, tar
-from raw_zip import RawZip, file
+from support.archives.raw_tar import member, tar
+from support.archives.raw_zip import RawZip, file
 
 from datacenter.archives.detect import detect_format
 from datacenter.archives.errors import ArchiveRejected

@@ -3,8 +3,8 @@
 import time
 
 import pytest
-from archive_reading import unpack
-from hostile import HOSTILE, Hostile
+from support.archives.hostile import HOSTILE, Hostile
+from support.archives.reading import unpack
 
 from datacenter.archives.errors import ArchiveRejected
 from datacenter.archives.limits import MIB, Limits

@@ -7,9 +7,9 @@ import zipfile
 from collections.abc import Iterator
 
 import pytest
-from archive_layouts import fetch_from, table_of, whole
 from hypothesis import given
 from hypothesis import strategies as st
+from support.archives.layouts import fetch_from, table_of, whole
 
 from datacenter.archives.errors import MemberMismatch
 from datacenter.archives.layout import PIECE_BYTES, Request

@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from archive_layouts import zip_of_empty_files
-from archive_reading import BytesSource
-from raw_zip import RawZip, file
+from support.archives.layouts import zip_of_empty_files
+from support.archives.raw_zip import RawZip, file
+from support.archives.reading import BytesSource
 
 from datacenter.archives.errors import ArchiveRejected
 from datacenter.archives.limits import Limits

@@ -4,12 +4,12 @@ import contextlib
 import gzip
 
 import pytest
-from archive_reading import unpack
-from hostile import PLAIN, PLAIN_TAR
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from raw_tar import member, pax, tar
-from raw_zip import DESCRIPTOR, UTF8, RawZip, file
+from support.archives.hostile import PLAIN, PLAIN_TAR
+from support.archives.raw_tar import member, pax, tar
+from support.archives.raw_zip import DESCRIPTOR, UTF8, RawZip, file
+from support.archives.reading import unpack
 
 from datacenter.archives.errors import ArchiveRejected
 from datacenter.archives.limits import MIB, Limits

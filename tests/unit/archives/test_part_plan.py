@@ -2,9 +2,9 @@
 
 import pyarrow as pa
 import pytest
-from archive_layouts import fetch_from, table_of, whole
 from hypothesis import given
 from hypothesis import strategies as st
+from support.archives.layouts import fetch_from, table_of, whole
 
 from datacenter.archives.layout import MOST_PARTS, PartPlan
 from datacenter.archives.member_layout import MemberLayout

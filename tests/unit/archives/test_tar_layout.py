@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from archive_layouts import LayoutFile, fetch_from, fetch_zeros, table_of, whole
-from archive_reading import unpack
+from support.archives.layouts import LayoutFile, fetch_from, fetch_zeros, table_of, whole
+from support.archives.reading import unpack
 
 from datacenter.archives.limits import GIB, Limits
 from datacenter.archives.tar.layout import RECORD_BYTES, TarLayout

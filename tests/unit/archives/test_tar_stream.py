@@ -9,10 +9,10 @@ from collections.abc import Iterator
 
 import pytest
 import zstandard
-from archive_reading import chunked, content, unpack
 from hypothesis import given
 from hypothesis import strategies as st
-from raw_tar import member, tar
+from support.archives.raw_tar import member, tar
+from support.archives.reading import chunked, content, unpack
 
 from datacenter.archives.errors import ArchiveRejected
 from datacenter.archives.limits import MIB, Limits

@@ -3,10 +3,10 @@
 import contextlib
 
 import pytest
-from archive_reading import BytesSource
 from hypothesis import given
 from hypothesis import strategies as st
-from raw_zip import RawZip, file
+from support.archives.raw_zip import RawZip, file
+from support.archives.reading import BytesSource
 
 from datacenter.archives.errors import ArchiveRejected
 from datacenter.archives.limits import Limits

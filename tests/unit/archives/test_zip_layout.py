@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from archive_layouts import LayoutFile, LayoutSource, fetch_from, fetch_zeros, table_of, whole
-from raw_zip import raw_deflate
+from support.archives.layouts import LayoutFile, LayoutSource, fetch_from, fetch_zeros, table_of, whole
+from support.archives.raw_zip import raw_deflate
 
 from datacenter.archives.limits import GIB, Limits
 from datacenter.archives.zip.index import read_zip_index

@@ -6,10 +6,10 @@ import zipfile
 from itertools import pairwise
 
 import pytest
-from archive_reading import BytesSource, content, unpack
 from hypothesis import given
 from hypothesis import strategies as st
-from raw_zip import DEFLATED, Described, RawZip, file, raw_deflate
+from support.archives.raw_zip import DEFLATED, Described, RawZip, file, raw_deflate
+from support.archives.reading import BytesSource, content, unpack
 
 from datacenter.archives.errors import ArchiveRejected
 from datacenter.archives.limits import MIB, Limits

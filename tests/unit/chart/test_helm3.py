@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 import yaml
-from chart import CHART, NAMESPACE, RELEASE, ROOT, VALUES, name_of, rendered
+from support.chart.rendering import CHART, NAMESPACE, RELEASE, ROOT, VALUES, name_of, rendered
 
 HELM = ROOT / ".cache" / "helm3" / "node_modules" / ".bin" / "helm"
 pytestmark = [

@@ -1,7 +1,17 @@
 """The migration runs before all others, with what it needs, and the others wait for it however they were started."""
 
 import pytest
-from chart import VALUES, Object, is_hook, matrix_pods, name_of, of_kind, render, rendered, values_of
+from support.chart.rendering import (
+    VALUES,
+    Object,
+    is_hook,
+    matrix_pods,
+    name_of,
+    of_kind,
+    render,
+    rendered,
+    values_of,
+)
 from typer.main import get_command
 
 from datacenter.cli.main import app

@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from chart import NAMESPACE, ROOT, of_kind, rendered
+from support.chart.rendering import NAMESPACE, ROOT, of_kind, rendered
 
 PAGE = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
 METRICS = set(re.findall(r"^\| `(datacenter_\w+)`", PAGE, re.MULTILINE))

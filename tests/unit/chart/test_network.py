@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 import pytest
-from chart import VALUES, Object, Pod, of_kind, pods_of, rendered
+from support.chart.rendering import VALUES, Object, Pod, of_kind, pods_of, rendered
 
 WITH_POLICIES = [name for name in VALUES if name != "bare"]
 

@@ -5,7 +5,7 @@ import json
 from types import ModuleType
 
 import yaml
-from chart import CHART, ROOT, render, values_of
+from support.chart.rendering import CHART, ROOT, render, values_of
 
 from datacenter.settings.model import Settings
 

@@ -3,7 +3,7 @@
 from pathlib import PurePosixPath
 
 import pytest
-from chart import VALUES, matrix_pods, pods_of, render, rendered, values_of
+from support.chart.rendering import VALUES, matrix_pods, pods_of, render, rendered, values_of
 
 from datacenter.ledger.states import JobKind
 from datacenter.settings.model import Settings

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
-from chart import VALUES, Object, Pod, name_of, of_kind, pods_of, rendered, values_of
+from support.chart.rendering import VALUES, Object, Pod, name_of, of_kind, pods_of, rendered, values_of
 
 
 def _references(pod: Pod) -> Iterator[tuple[str, str]]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import yaml
-from chart import CHART, ROOT, of_kind, pods_of, render, values_of
+from support.chart.rendering import CHART, ROOT, of_kind, pods_of, render, values_of
 
 BY_SCHEMA = {
     "an unknown value": ({"replicas": 2}, "additional properties 'replicas' not allowed"),

@@ -4,7 +4,8 @@ import re
 
 import pytest
 import yaml
-from chart import (
+from support.chart.kubernetes_schemas import NEWEST, OLDEST, faults_of
+from support.chart.rendering import (
     CHART,
     NAMESPACE,
     VALUES,
@@ -17,7 +18,6 @@ from chart import (
     rendered,
     values_of,
 )
-from kubernetes_schemas import NEWEST, OLDEST, faults_of
 
 FOREIGN = {"ScaledObject", "ServiceMonitor", "PrometheusRule", "ExternalSecret"}
 """Kinds of operators; Kubernetes has no schema for them."""

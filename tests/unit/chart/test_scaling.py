@@ -1,7 +1,7 @@
 """How many pods there are: by CPU without anything else, by the depth of the queues with KEDA, or as one says."""
 
 import pytest
-from chart import of_kind, pods_of, render, rendered, values_of
+from support.chart.rendering import of_kind, pods_of, render, rendered, values_of
 
 PROBE_SECONDS = 2.5
 """Of a core, that `datacenter health worker --ready` took on a busy machine."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from chart import VALUES, Pod, matrix_pods, of_kind, pods_of, render, rendered, values_of
+from support.chart.rendering import VALUES, Pod, matrix_pods, of_kind, pods_of, render, rendered, values_of
 
 from datacenter.settings.loading import load_settings
 from datacenter.settings.model import Settings

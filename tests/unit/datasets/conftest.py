@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from workbench import Workbench
+from support.jobs.workbench import Workbench
 
 
 @pytest.fixture(scope="module")

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
-from job_bench import Bench
-from manifests import published
 from sqlalchemy import update
+from support.jobs.bench import Bench
+from support.jobs.manifests import published
 
 from datacenter.database.engine import now
 from datacenter.datasets import labelling, layouts

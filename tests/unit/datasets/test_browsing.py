@@ -5,7 +5,7 @@ from uuid import uuid4
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from workbench import Workbench
+from support.jobs.workbench import Workbench
 
 from datacenter.datasets.storages.browsing import browse
 from datacenter.settings.model import StorageSettings

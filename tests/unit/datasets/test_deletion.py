@@ -3,10 +3,10 @@
 from datetime import timedelta
 
 import pytest
-from job_bench import Bench
-from job_scenarios import FILES, LABELS, zip_of
-from manifests import published
-from workbench import Workbench
+from support.jobs.bench import Bench
+from support.jobs.manifests import published
+from support.jobs.scenarios import FILES, LABELS, zip_of
+from support.jobs.workbench import Workbench
 
 from datacenter.datasets import deletion, records, retrying
 from datacenter.datasets.models import Dataset, DatasetState, DeletedDataset

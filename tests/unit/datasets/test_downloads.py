@@ -3,8 +3,8 @@
 from datetime import datetime, timedelta
 
 import pytest
-from manifests import published
-from workbench import Workbench
+from support.jobs.manifests import published
+from support.jobs.workbench import Workbench
 
 from datacenter.database.engine import now
 from datacenter.datasets import deletion

@@ -6,8 +6,8 @@ import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from manifests import published, row, table
-from workbench import Workbench
+from support.jobs.manifests import published, row, table
+from support.jobs.workbench import Workbench
 
 from datacenter.datasets import files
 from datacenter.datasets.files import FileEntry, FilePage

@@ -11,11 +11,11 @@ from collections.abc import Sequence
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from manifests import published
 from sqlalchemy import update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
-from workbench import Workbench
+from support.jobs.manifests import published
+from support.jobs.workbench import Workbench
 
 from datacenter.database.engine import now
 from datacenter.datasets import files, labelling

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from manifests import row, table
+from support.jobs.manifests import row, table
 
 from datacenter.datasets.manifest import (
     SCHEMA,

@@ -3,8 +3,8 @@
 import threading
 
 import pytest
-from manifests import published
-from workbench import Workbench
+from support.jobs.manifests import published
+from support.jobs.workbench import Workbench
 
 from datacenter.access.tokens import ensure_project
 from datacenter.database.engine import new_id

@@ -7,8 +7,8 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from manifests import published, row, table
-from workbench import Workbench
+from support.jobs.manifests import published, row, table
+from support.jobs.workbench import Workbench
 
 from datacenter.datasets.archives import exports
 from datacenter.datasets.archives.exports import totals_of

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from containerfile import REPOSITORY, stages, texts
+from support.chart.containerfile import REPOSITORY, stages, texts
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(900)]
 BUILDER, IMAGE = stages()

@@ -6,8 +6,8 @@ import shlex
 import tomllib
 
 import pytest
-from containerfile import REPOSITORY, stages, texts
 from dockerfile_parse import DockerfileParser
+from support.chart.containerfile import REPOSITORY, stages, texts
 
 BUILDER, IMAGE = stages()
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]

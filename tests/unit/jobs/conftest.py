@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from workbench import Workbench
+from support.jobs.workbench import Workbench
 
 from datacenter.settings.model import StorageSettings
 

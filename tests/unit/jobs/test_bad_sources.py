@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from rogue_mysql import RogueServer
 from services.server import free_port
-from stub_servers import answering, refusing
-from workbench import Workbench
+from support.jobs.workbench import Workbench
+from support.servers.rogue_mysql import RogueServer
+from support.servers.stubs import answering, refusing
 
 from datacenter.settings.model import StorageSettings
 from storage_adapters.errors import ConfigurationInvalid, PermissionDenied, StorageError, StorageUnavailable

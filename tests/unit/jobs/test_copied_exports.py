@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from copy_traffic import Traffic
-from job_scenarios import zip_of
-from workbench import Workbench
+from support.jobs.scenarios import zip_of
+from support.jobs.workbench import Workbench
+from support.storages.copy_traffic import Traffic
 
 from datacenter.datasets.archives.exports import ExportRequest
 from datacenter.datasets.labelling import FileSelection, relabel

@@ -8,8 +8,8 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from manifests import published
-from workbench import Workbench
+from support.jobs.manifests import published
+from support.jobs.workbench import Workbench
 
 from datacenter.datasets import labelling, retrying
 from datacenter.datasets.labelling import FileSelection

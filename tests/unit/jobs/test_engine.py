@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 from structlog.testing import CapturingLogger
-from workbench import SilentDoorbell, Workbench
+from support.jobs.workbench import SilentDoorbell, Workbench
 
 from datacenter.database.engine import now
 from datacenter.ledger import ledger

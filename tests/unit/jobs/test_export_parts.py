@@ -4,8 +4,8 @@ import random
 from pathlib import Path
 
 import pytest
-from job_scenarios import zip_of
-from workbench import Workbench
+from support.jobs.scenarios import zip_of
+from support.jobs.workbench import Workbench
 
 from datacenter.datasets.archives.exports import ExportRequest
 from datacenter.settings.model import StorageSettings

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 from sqlalchemy.exc import OperationalError
-from workbench import Workbench
+from support.jobs.workbench import Workbench
 
 from datacenter.datasets.resources import Resources
 from datacenter.errors import LeaseLost

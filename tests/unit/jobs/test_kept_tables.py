@@ -7,10 +7,10 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from faults import FaultyStorages, Schedule
-from prefix_imports import failed, imported
 from sqlalchemy import select
-from table_datasets import (
+from support.jobs.faults import FaultyStorages, Schedule
+from support.jobs.prefix_imports import failed, imported
+from support.tables.datasets import (
     ANIMALS,
     KEPT,
     LABELS,

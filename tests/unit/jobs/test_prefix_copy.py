@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, cast
 
 import pytest
-from prefix_imports import (
+from support.jobs.prefix_imports import (
     FILES,
     LARGE,
     check_holds,
@@ -16,7 +16,7 @@ from prefix_imports import (
     given,
     imported,
 )
-from workbench import Workbench
+from support.jobs.workbench import Workbench
 
 from datacenter.datasets import retrying
 from datacenter.ledger.ledger import request_cancel

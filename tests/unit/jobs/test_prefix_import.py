@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from prefix_imports import FILES, KEPT_AT, check_holds, failed, given, imported, rows
-from workbench import Workbench
+from support.jobs.prefix_imports import FILES, KEPT_AT, check_holds, failed, given, imported, rows
+from support.jobs.workbench import Workbench
 
 from datacenter.settings.model import LimitSettings
 from jobs.importing import source_listing

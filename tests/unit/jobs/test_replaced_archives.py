@@ -6,11 +6,11 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from job_scenarios import zip_of
-from prefix_imports import KEPT_AT, check_holds, check_nothing_left, failed, given, imported
-from raw_tar import member, tar
 from sqlalchemy import update
-from workbench import Workbench
+from support.archives.raw_tar import member, tar
+from support.jobs.prefix_imports import KEPT_AT, check_holds, check_nothing_left, failed, given, imported
+from support.jobs.scenarios import zip_of
+from support.jobs.workbench import Workbench
 
 from datacenter.database.engine import now
 from datacenter.datasets.models import Dataset

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 from cryptography.fernet import Fernet
-from guarded_storage import CANARY, GUARDED
 from sqlalchemy import text
-from workbench import Workbench
+from support.jobs.workbench import Workbench
+from support.storages.guarded import CANARY, GUARDED
 
 from datacenter.datasets import records
 from datacenter.datasets.records import NewDataset

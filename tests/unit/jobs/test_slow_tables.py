@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from prefix_imports import check_nothing_left, imported
-from table_datasets import ANIMALS, KEPT, SOURCE, TableBench, exported, table_bench
+from support.jobs.prefix_imports import check_nothing_left, imported
+from support.tables.datasets import ANIMALS, KEPT, SOURCE, TableBench, exported, table_bench
 
 from datacenter.ledger.ledger import request_cancel
 from storage_adapters.network.waiting import Check, always_wanted

@@ -7,12 +7,12 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from faults import Schedule, faulty_storages
-from job_bench import Bench
-from job_scenarios import FILES, zip_of
-from manifests import published
 from sqlalchemy import func, select, update
-from workbench import SilentDoorbell
+from support.jobs.bench import Bench
+from support.jobs.faults import Schedule, faulty_storages
+from support.jobs.manifests import published
+from support.jobs.scenarios import FILES, zip_of
+from support.jobs.workbench import SilentDoorbell
 
 from datacenter.database.engine import Base, now
 from datacenter.datasets.archives.exports import ExportRequest

@@ -8,9 +8,9 @@ from typing import Any
 import orjson
 import pyarrow as pa
 import pytest
-from job_scenarios import zip_of
-from prefix_imports import imported, rows
-from table_datasets import (
+from support.jobs.prefix_imports import imported, rows
+from support.jobs.scenarios import zip_of
+from support.tables.datasets import (
     ANIMALS,
     SOURCE,
     TableBench,

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from prefix_imports import check_nothing_left, failed, imported, rows
-from table_datasets import ANIMALS, LABELS, SOURCE, TableBench, table_bench, table_of
+from support.jobs.prefix_imports import check_nothing_left, failed, imported, rows
+from support.tables.datasets import ANIMALS, LABELS, SOURCE, TableBench, table_bench, table_of
 
 from datacenter.archives.crc import crc32
 from datacenter.datasets.labelling import FileSelection, relabel

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from raw_tar import member, tar
 from sqlalchemy import update
-from workbench import Workbench
+from support.archives.raw_tar import member, tar
+from support.jobs.workbench import Workbench
 
 from datacenter.database.engine import now
 from datacenter.datasets.manifest import read_rows

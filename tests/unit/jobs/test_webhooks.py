@@ -11,7 +11,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from workbench import Workbench
+from support.jobs.workbench import Workbench
 
 from datacenter.datasets import records
 from datacenter.datasets.records import NewDataset

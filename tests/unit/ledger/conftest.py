@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ledger_desk import LedgerDesk
+from support.jobs.ledger_desk import LedgerDesk
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from ledger_desk import LedgerDesk
+from support.jobs.ledger_desk import LedgerDesk
 
 from datacenter.ledger.states import JobState, Step
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multiple, precondition, rule
-from ledger_desk import LedgerDesk
 from sqlalchemy import select
+from support.jobs.ledger_desk import LedgerDesk
 
 from datacenter.errors import JobFinished, JobNotRetryable, LeaseLost
 from datacenter.ledger.leases import Claim

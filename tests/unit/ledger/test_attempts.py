@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ledger_desk import LedgerDesk
+from support.jobs.ledger_desk import LedgerDesk
 
 from datacenter.ledger.leases import backoff
 from datacenter.ledger.states import JobState, ShardState, Step

@@ -1,7 +1,7 @@
 """Cancel: a job stops wherever it stands, is undone, and ends in REVOKED; one that has ended is left alone."""
 
 import pytest
-from ledger_desk import LedgerDesk
+from support.jobs.ledger_desk import LedgerDesk
 
 from datacenter.errors import JobFinished, NotFound
 from datacenter.ledger import ledger

@@ -6,8 +6,8 @@ from collections import Counter
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ledger_desk import LedgerDesk
 from sqlalchemy import event
+from support.jobs.ledger_desk import LedgerDesk
 
 from datacenter.ledger.leases import Claim
 from datacenter.ledger.states import ShardState, Step

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from ledger_desk import PROJECT, LedgerDesk
+from support.jobs.ledger_desk import PROJECT, LedgerDesk
 
 from datacenter.errors import Invalid
 from datacenter.ledger import ledger

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from ledger_desk import LedgerDesk
 from sqlalchemy import select
+from support.jobs.ledger_desk import LedgerDesk
 
 from datacenter.database.engine import Base
 from datacenter.errors import LeaseLost

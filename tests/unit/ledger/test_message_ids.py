@@ -1,7 +1,7 @@
 """Ids of messages: two processes may send and remove one message, and neither may remove another one by it."""
 
-from ledger_desk import LedgerDesk
 from sqlalchemy import delete
+from support.jobs.ledger_desk import LedgerDesk
 
 from datacenter.database.engine import now
 from datacenter.ledger.models import OutboxMessage

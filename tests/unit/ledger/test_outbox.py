@@ -1,8 +1,8 @@
 """The outbox: rings go out after the commit, by whoever committed or else by the relay; none is ever the truth."""
 
 import pytest
-from ledger_desk import LedgerDesk
 from sqlalchemy import update
+from support.jobs.ledger_desk import LedgerDesk
 
 from datacenter.database.engine import now
 from datacenter.ledger.doorbell import BrokerUnavailable, Doorbell

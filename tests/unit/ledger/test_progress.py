@@ -1,6 +1,6 @@
 """Progress: it never goes back and never beyond the total, whoever does a shard again."""
 
-from ledger_desk import LedgerDesk
+from support.jobs.ledger_desk import LedgerDesk
 
 from datacenter.ledger import leases
 from datacenter.ledger.leases import ShardPlan, Totals

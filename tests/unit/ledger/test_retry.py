@@ -3,8 +3,8 @@
 from datetime import timedelta
 
 import pytest
-from ledger_desk import LedgerDesk
 from sqlalchemy import update
+from support.jobs.ledger_desk import LedgerDesk
 
 from datacenter.database.engine import now
 from datacenter.errors import JobNotRetryable, NotFound

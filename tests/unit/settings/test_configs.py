@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from datacenter.cli.configuration import openings
+from datacenter.cli.connecting import openings
 from datacenter.settings.loading import check_settings, load_settings, read_layers
 from datacenter.settings.model import Settings
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
-import stub_servers
+from support.servers import stubs
 
 Answering = Callable[[int, str], str]
 
@@ -13,4 +13,4 @@ Answering = Callable[[int, str], str]
 def refusing() -> Iterator[Answering]:
     """Start a server that refuses with this status and code; its endpoint."""
     with ExitStack() as stack:
-        yield lambda status, code: stack.enter_context(stub_servers.refusing(status, code))
+        yield lambda status, code: stack.enter_context(stubs.refusing(status, code))

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from refusing_servers import listening, refusing_mysql
 from services.server import free_port
-from stub_servers import answering
+from support.servers.refusing import listening, refusing_mysql
+from support.servers.stubs import answering
 
 from storage_adapters.errors import ConfigurationInvalid
 from storage_adapters.mysql.options import SPOKEN

@@ -11,7 +11,7 @@ import pytest
 import requests
 from hdfs.util import HdfsError
 from hdfs_native import FileWriter
-from stub_servers import answering
+from support.servers.stubs import answering
 
 from storage_adapters.errors import (
     ConfigurationInvalid,

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import fsspec
 import pytest
 from services.server import free_port
-from stub_servers import answering
+from support.servers.stubs import answering
 
 from storage_adapters.ceph import CephStorage
 from storage_adapters.cos import CosStorage

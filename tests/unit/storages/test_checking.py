@@ -4,7 +4,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from guarded_storage import CANARY, GUARDED
+from support.storages.guarded import CANARY, GUARDED
 
 from datacenter.database.engine import Base, Database
 from datacenter.settings.model import Settings

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 from cryptography.fernet import Fernet
-from guarded_storage import CANARY, GUARDED, GuardedStorage
 from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
+from support.storages.guarded import CANARY, GUARDED, GuardedStorage
 
 from datacenter.database.engine import Base, Database
 from datacenter.datasets.resources import Resources

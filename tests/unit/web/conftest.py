@@ -10,9 +10,9 @@ from typing import Any
 
 import httpx
 import pytest
-from s3_places import ROWS, Gateway, s3_place
 from services.moto_server import MotoServer
-from workbench import Workbench
+from support.jobs.workbench import Workbench
+from support.storages.s3_places import ROWS, Gateway, s3_place
 
 from datacenter.access.tokens import create_token, ensure_project
 from datacenter.database.engine import Database

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from fake_tables import FakeTables, register_fake_tables
-from table_datasets import ANIMALS
+from support.tables.datasets import ANIMALS
+from support.tables.fake_tables import FakeTables, register_fake_tables
 
 from jobs.engine.engine import Engine
 from jobs.registry import runners

@@ -9,8 +9,8 @@ from dataclasses import replace
 
 import httpx
 import pytest
-from scraping import Scrape, free_ports, scrape
 from sqlalchemy.exc import OperationalError
+from support.servers.scraping import Scrape, free_ports, scrape
 
 from datacenter.database.engine import Database
 from datacenter.errors import SettingsInvalid

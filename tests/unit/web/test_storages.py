@@ -6,8 +6,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from guarded_storage import CANARY, GUARDED
 from sqlalchemy import select, text
+from support.storages.guarded import CANARY, GUARDED
 
 from datacenter.database.engine import new_id, now
 from datacenter.datasets.models import (

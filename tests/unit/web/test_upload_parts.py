@@ -10,19 +10,19 @@ from pathlib import Path
 
 import httpx
 import pytest
-from faults import Schedule, faulty_database, faulty_storages, lost_connection
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.exc import OperationalError
+from support.jobs.faults import Schedule, faulty_database, faulty_storages, lost_connection
+from support.jobs.workbench import Workbench
 from tusclient import client as tus_client
-from workbench import Workbench
 
 from datacenter.access.tokens import create_token
 from datacenter.datasets.models import Upload
 from datacenter.datasets.resources import Resources
-from datacenter.datasets.uploads import buffering
+from datacenter.datasets.uploads import buffering, tus
 from datacenter.datasets.uploads.buffering import Arrived
-from datacenter.datasets.uploads.tus import Claim, tus
+from datacenter.datasets.uploads.tus import Claim
 from datacenter.errors import Conflict, Locked
 from datacenter.settings.model import StorageSettings
 from datacenter.storages.opener import Storages

@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 
 from datacenter.datasets.models import Upload
-from datacenter.datasets.uploads import records
-from datacenter.datasets.uploads.tus import Claim, tus
+from datacenter.datasets.uploads import records, tus
+from datacenter.datasets.uploads.tus import Claim
 from datacenter.errors import Conflict, Gone, Locked, NotFound
 from jobs.scheduler.sweep import remove_litter
 

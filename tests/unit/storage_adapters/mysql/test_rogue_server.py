@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from rogue_mysql import RogueServer
+from support.servers.rogue_mysql import RogueServer
 
 from storage_adapters.errors import ServerUntrusted
 from storage_adapters.mysql import MysqlStorage

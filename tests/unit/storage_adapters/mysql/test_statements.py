@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator
 
 import pymysql
 import pytest
-from binary_rows import END, TIME_LIMIT, row
 from pymysql.constants import FIELD_TYPE
-from rogue_mysql import HANDSHAKE, OK
+from support.servers.rogue_mysql import HANDSHAKE, OK
+from support.tables.binary_rows import END, TIME_LIMIT, row
 
 from storage_adapters.errors import QueryInvalid, QueryLimit, ServerUntrusted
 from storage_adapters.mysql.connection import Connection, hang_up

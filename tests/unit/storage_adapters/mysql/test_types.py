@@ -5,8 +5,8 @@ from decimal import Decimal
 
 import pyarrow as pa
 import pytest
-from binary_rows import ServerColumn
 from pymysql.constants import FIELD_TYPE, FLAG
+from support.tables.binary_rows import ServerColumn
 
 from storage_adapters.errors import ColumnUnsupported, NameInvalid, ValueUnsupported
 from storage_adapters.mysql.columns import read_columns

@@ -11,10 +11,21 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from binary_rows import ServerColumn, counted, moment, of_day, of_moment, of_time, packets, row, span, stream
 from hypothesis import given
 from hypothesis import strategies as st
 from pymysql.constants import FIELD_TYPE, FLAG
+from support.tables.binary_rows import (
+    ServerColumn,
+    counted,
+    moment,
+    of_day,
+    of_moment,
+    of_time,
+    packets,
+    row,
+    span,
+    stream,
+)
 
 from storage_adapters.errors import ServerUntrusted, ValueUnsupported
 from storage_adapters.mysql.columns import read_columns

@@ -2,7 +2,7 @@
 
 import pymysql
 import pytest
-from binary_rows import END, TIME_LIMIT, packets, row, stream
+from support.tables.binary_rows import END, TIME_LIMIT, packets, row, stream
 
 from storage_adapters.errors import ServerUntrusted
 from storage_adapters.mysql import wire

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from nas_objects import STAGING, put
+from support.storages.nas_objects import STAGING, put
 
 from storage_adapters.errors import (
     StorageUnavailable,

@@ -8,7 +8,7 @@ from itertools import chain
 from pathlib import Path
 
 import pytest
-from nas_objects import STAGING, keys_of, put
+from support.storages.nas_objects import STAGING, keys_of, put
 
 from storage_adapters.errors import (
     InvalidKey,

@@ -9,7 +9,7 @@ from pathlib import Path
 from threading import Event, Thread
 
 import pytest
-from nas_objects import keys_of, put
+from support.storages.nas_objects import keys_of, put
 
 from storage_adapters.nas import NasStorage, clearing
 from storage_adapters.nas.directories import Directories

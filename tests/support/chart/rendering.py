@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[3]
 CHART = ROOT / "helm" / "datacenter"
 RELEASE = "dc"
 NAMESPACE = "datasets"

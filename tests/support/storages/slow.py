@@ -1,6 +1,6 @@
 """A NAS directory that answers as slowly as a far storage, and not at all while a file says so; for workers under test.
 
-`python -m slow_storage --queues …` is `datacenter-worker` to which every NAS is one of these.
+`python -m support.storages.slow --queues …` is `datacenter-worker` to which every NAS is one of these.
 """
 
 import os
@@ -26,7 +26,7 @@ from storage_adapters.registry import AdapterEntry
 
 T = TypeVar("T")
 AT_ONCE = 50
-SLOW = AdapterEntry(target="slow_storage:SlowStorage", install="part of the tests")
+SLOW = AdapterEntry(target="support.storages.slow:SlowStorage", install="part of the tests")
 LOOK_SECONDS = 0.02
 
 
@@ -89,7 +89,7 @@ def with_slow_storages(environment: Mapping[str, str], **options: object) -> dic
     """The environment of a worker for which the storage `default`, a plain NAS for everybody else, is a slow one."""
     names = {name: f"DATACENTER__STORAGES__DEFAULT__OPTIONS__{name.upper()}" for name in options}
     chosen = {names[name]: str(value) for name, value in options.items()}
-    here = os.pathsep.join([str(Path(__file__).parent), environment.get("PYTHONPATH", "")])
+    here = os.pathsep.join([str(Path(__file__).parents[2]), environment.get("PYTHONPATH", "")])
     return {**environment, **chosen, "PYTHONPATH": here}
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from dockerfile_parse import DockerfileParser
 
-REPOSITORY = Path(__file__).parents[1]
+REPOSITORY = Path(__file__).parents[3]
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pymysql
 import pytest
-from fake_tables import FakeTables, register_fake_tables
 from impala.dbapi import connect
 from pymysql.cursors import DictCursor
+from support.tables.fake_tables import FakeTables, register_fake_tables
 
 from storage_adapters.object_storage.contract import NewObject, Storage
 from storage_adapters.options import OptionValue

@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 import pytest
-from fake_tables import fake_storage, register_fake_tables
-from prefix_imports import rows
-from workbench import Workbench
+from support.jobs.prefix_imports import rows
+from support.jobs.workbench import Workbench
+from support.tables.fake_tables import fake_storage, register_fake_tables
 
 from datacenter.datasets.archives.exports import ExportRequest
 from datacenter.datasets.manifest import read_rows

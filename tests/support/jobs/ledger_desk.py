@@ -5,9 +5,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
-from quick_database import without_waiting
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
+from support.jobs.quick_database import without_waiting
 
 from datacenter.database.engine import Base, Database, now
 from datacenter.ledger import leases, ledger

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from job_bench import Bench
 from sqlalchemy import select
+from support.jobs.bench import Bench
 
 from datacenter.datasets.archives.exports import ExportRequest
 from datacenter.datasets.files import list_files, read_file

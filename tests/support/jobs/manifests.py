@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
-from workbench import Workbench
+from support.jobs.workbench import Workbench
 
 from datacenter.database.engine import new_id, now
 from datacenter.datasets.labelling import publish_labels

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import func, select, update
 from sqlalchemy.exc import OperationalError
-from workbench import Workbench
+from support.jobs.workbench import Workbench
 
 from datacenter.database.engine import now
 from datacenter.datasets import retrying

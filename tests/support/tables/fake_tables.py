@@ -231,7 +231,9 @@ class FakeTables:
 
 def register_fake_tables(patch: pytest.MonkeyPatch) -> None:
     """Make `fake` a kind of storage."""
-    entry = AdapterEntry(target="fake_tables:FakeTables", install="part of the tests", keeps=True)
+    entry = AdapterEntry(
+        target="support.tables.fake_tables:FakeTables", install="part of the tests", keeps=True
+    )
     patch.setitem(registry.TABLE_ADAPTERS, "fake", entry)  # type: ignore[arg-type]  # a table of adapters is read only
 
 

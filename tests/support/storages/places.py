@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from uuid import uuid4
 
 import pytest
-from s3_places import CEPH_BUCKET, COS_BUCKET, fresh_root, real_gateway
+from support.storages.s3_places import CEPH_BUCKET, COS_BUCKET, fresh_root, real_gateway
 
 from storage_adapters.object_storage.contract import Storage
 from storage_adapters.options import OptionValue

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-from fake_tables import fake_storage, register_fake_tables
-from job_bench import Bench
-from job_scenarios import FILE_SCENARIOS, Archiving, Delete, Import, Scenario
-from table_datasets import ANIMALS, KEPT, SOURCE, kept_rows
+from support.jobs.bench import Bench
+from support.jobs.scenarios import FILE_SCENARIOS, Archiving, Delete, Import, Scenario
+from support.tables.datasets import ANIMALS, KEPT, SOURCE, kept_rows
+from support.tables.fake_tables import fake_storage, register_fake_tables
 
 from datacenter.datasets.archives.exports import ExportRequest
 from datacenter.datasets.files import list_files

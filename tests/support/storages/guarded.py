@@ -9,7 +9,7 @@ from storage_adapters.options import OptionValue
 from storage_adapters.registry import AdapterEntry
 
 CANARY = "canary-4c1f9e27"
-GUARDED = AdapterEntry(target="guarded_storage:GuardedStorage", install="part of the tests")
+GUARDED = AdapterEntry(target="support.storages.guarded:GuardedStorage", install="part of the tests")
 
 
 class GuardedStorage(MemoryStorage):

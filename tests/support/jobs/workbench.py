@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from pydantic import SecretStr
-from quick_database import without_waiting
+from support.jobs.quick_database import without_waiting
 
 from datacenter.access.tokens import ensure_project
 from datacenter.database.engine import Database, new_id, now

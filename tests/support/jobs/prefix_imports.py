@@ -4,7 +4,7 @@ import random
 from typing import Any
 
 import pyarrow as pa
-from workbench import Workbench
+from support.jobs.workbench import Workbench
 
 from datacenter.archives.crc import crc32
 from datacenter.datasets.manifest import read_rows

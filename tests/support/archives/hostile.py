@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 import zstandard
-from raw_tar import END, header, long_name, member, padded, pax, tar
-from raw_zip import (
+from support.archives.raw_tar import END, header, long_name, member, padded, pax, tar
+from support.archives.raw_zip import (
     CHARACTER_DEVICE,
     DEFLATED,
     DESCRIPTOR,

@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 from prometheus_client import CollectorRegistry
-from scraping import free_ports
+from support.servers.scraping import free_ports
 
 from datacenter.errors import SettingsInvalid
 from datacenter.observability.liveness import NoSignOfLife, Role, SignOfLife, require_life
