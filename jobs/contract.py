@@ -1,9 +1,9 @@
 """What a job kind is: plan → shards → finish, and undo when it will not succeed."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, TypeVar
 
 from sqlalchemy.orm import Session
 
@@ -12,6 +12,8 @@ from datacenter.errors import LeaseLost
 from datacenter.ledger.leases import Claim, Publish, ShardPlan, Totals
 from datacenter.ledger.states import JobKind
 from storage_adapters.table_storage.contract import TableStorage
+
+ItemT = TypeVar("ItemT")
 
 
 class Stopped(Exception):
@@ -88,6 +90,12 @@ class JobContext:
         self.files += files
         self.size_bytes += size_bytes
         self.check()
+
+    def checked(self, items: Iterable[ItemT]) -> Generator[ItemT, None, None]:
+        """The same items, with a `check` before each."""
+        for item in items:
+            self.check()
+            yield item
 
     def check(self) -> None:
         """Say that the work goes on; called at least once a batch, or the lease runs out.

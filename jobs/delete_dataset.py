@@ -1,8 +1,9 @@
 """Delete: remove every object of a dataset, then what is left under its prefix, and its table; report what would not go."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import chain
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from sqlalchemy.orm import Session
 
@@ -15,10 +16,35 @@ from datacenter.ledger.leases import ShardPlan, Totals
 from datacenter.ledger.states import JobKind
 from jobs.cleanup import abort_uploads, drop_kept
 from jobs.contract import Ending, JobContext, Plan
+from jobs.shard_specs import SpecReader, shard
 from storage_adapters.errors import ObjectMissing, StorageError, TableMissing
 from storage_adapters.object_storage.contract import DeleteOutcome, Storage
 
-MOST_EXAMPLES = 20
+MAX_EXAMPLES = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeletePrefix:
+    """Everything under the prefix, which the storage removes in one call."""
+
+    kind: Literal["delete_prefix"] = "delete_prefix"
+    prefix: str
+    files: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeleteRows:
+    """The objects that rows `first` to `last` (exclusive) of a row group of the manifest name."""
+
+    kind: Literal["delete_rows"] = "delete_rows"
+    manifest: str
+    row_group: int
+    first: int
+    last: int
+
+
+SPECS = SpecReader[DeletePrefix | DeleteRows](DeletePrefix, DeleteRows)
 
 
 class LeftoversRemain(DataCentreError):
@@ -44,19 +70,12 @@ class DeleteDataset:
         )
 
     def run_shard(self, job: JobContext, spec: dict[str, Any]) -> dict[str, Any]:
-        storage, failures = _storage(job), Failures()
-        if "prefix" in spec:
-            failures.clear(job, storage, spec["prefix"])
-            if not failures.count:
-                job.report(files=spec["files"], size_bytes=spec["size_bytes"])
-            return {"failed": failures.count}
-        with open_rows(storage, spec["manifest"]) as file:
-            rows = file.read_row_group(spec["row_group"], columns=["key", "length"])
-        rows = rows.slice(spec["first"], spec["last"] - spec["first"])
-        sizes = {row["key"]: row["length"] for row in rows.to_pylist()}
-        for outcome in storage.delete(sizes):
-            failures.add(outcome)
-            job.report(files=1, size_bytes=sizes[outcome.key])
+        failures = Failures()
+        match SPECS.read(spec):
+            case DeletePrefix() as whole:
+                _delete_prefix(job, whole, failures)
+            case DeleteRows() as rows:
+                _delete_rows(job, rows, failures)
         return {"failed": failures.count}
 
     def finish(self, job: JobContext, results: Iterator[dict[str, Any]]) -> Ending:
@@ -93,7 +112,7 @@ class DeleteDataset:
         for info in _storage(job).list_objects(dataset_prefix(job.payload["dataset_id"])):
             job.check()
             left += 1
-            if len(examples) < MOST_EXAMPLES:
+            if len(examples) < MAX_EXAMPLES:
                 examples.append(info.key)
         return Ending(result={"dataset": job.payload["dataset_id"], "leftovers": left, "examples": examples})
 
@@ -125,8 +144,25 @@ class Failures:
         if error.retryable:
             raise error
         self.count += 1
-        if len(self.examples) < MOST_EXAMPLES:
+        if len(self.examples) < MAX_EXAMPLES:
             self.examples.append({"key": outcome.key, "code": error.code, "message": error.detail})
+
+
+def _delete_prefix(job: JobContext, spec: DeletePrefix, failures: Failures) -> None:
+    failures.clear(job, _storage(job), spec.prefix)
+    if not failures.count:
+        job.report(files=spec.files, size_bytes=spec.size_bytes)
+
+
+def _delete_rows(job: JobContext, spec: DeleteRows, failures: Failures) -> None:
+    storage = _storage(job)
+    with open_rows(storage, spec.manifest) as file:
+        rows = file.read_row_group(spec.row_group, columns=["key", "length"])
+    rows = rows.slice(spec.first, spec.last - spec.first)
+    sizes = {row["key"]: row["length"] for row in rows.to_pylist()}
+    for outcome in storage.delete(sizes):
+        failures.add(outcome)
+        job.report(files=1, size_bytes=sizes[outcome.key])
 
 
 def _tables_left(job: JobContext) -> list[str]:
@@ -157,14 +193,13 @@ def _shards(job: JobContext, version: DatasetVersion) -> Iterator[ShardPlan]:
         # A finish that left something behind had removed the manifest: the next one sweeps what is left.
         return
     if storage.capabilities.recursive_delete and all(key.startswith(prefix) for key in chain(*bounds)):
-        yield ShardPlan(spec={"prefix": prefix, "files": version.files, "size_bytes": version.size_bytes})
+        yield shard(DeletePrefix(prefix=prefix, files=version.files, size_bytes=version.size_bytes))
         return
-    most_files = job.resources.settings.shards.files
+    max_files = job.resources.settings.shards.files
     for group, rows in enumerate(counts):
-        for first in range(0, rows, most_files):
-            last = min(rows, first + most_files)
-            spec = {"manifest": version.manifest_key, "row_group": group, "first": first, "last": last}
-            yield ShardPlan(spec=spec)
+        for first in range(0, rows, max_files):
+            last = min(rows, first + max_files)
+            yield shard(DeleteRows(manifest=version.manifest_key, row_group=group, first=first, last=last))
 
 
 def _storage(job: JobContext) -> Storage:

@@ -1,96 +1,63 @@
 """Import: an archive, the objects under a prefix, or the rows of a table become a dataset, without a local disk."""
 
 from collections.abc import Iterator, Mapping
-from types import MappingProxyType
 from typing import Any, ClassVar
 
-import pyarrow as pa
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from datacenter.archives.detect import detect_format
-from datacenter.archives.limits import Limits
 from datacenter.database.engine import now
 from datacenter.datasets.labelling import publish_labels
-from datacenter.datasets.manifest import ManifestTotals, merge_sorted, write_manifest
-from datacenter.datasets.models import (
-    Dataset,
-    DatasetState,
-    DatasetVersion,
-    Litter,
-    Upload,
-)
+from datacenter.datasets.models import Dataset, DatasetState, DatasetVersion, Litter, Upload
 from datacenter.datasets.tables.kept import KeptTable
-from datacenter.formats.errors import LabelsInvalid
-from datacenter.ledger.leases import ShardPlan, Totals
 from datacenter.ledger.states import JobKind
-from datacenter.storages.object_file import ObjectSource
 from jobs.cleanup import abort_uploads, drop_kept, raise_first, remove
 from jobs.contract import Ending, JobContext, Plan
-from jobs.importing.archive_tar import import_tar
-from jobs.importing.archive_zip import import_zip_shard, plan_zip
-from jobs.importing.plan_file import MOST_WARNINGS
-from jobs.importing.prefix import import_prefix_shard, plan_prefix
-from jobs.importing.source_listing import Planned, held_to, planned
+from jobs.importing.archive import ArchiveSource
+from jobs.importing.prefix import PrefixSource
+from jobs.importing.source import Imported, ImportSource
 from jobs.importing.staging import Staging
-from jobs.importing.table import import_table_shard, is_table, plan_table, publish_parts, table_name
-from storage_adapters.object_storage.contract import Storage
+from jobs.importing.table import TableSource
 
-HEAD_BYTES = 1024
+SOURCES: Mapping[str, ImportSource] = {
+    "upload": ArchiveSource(),
+    "key": ArchiveSource(),
+    "prefix": PrefixSource(),
+    "table": TableSource(),
+    "query": TableSource(),
+}
+"""By the field that the source of a request has, besides its storage; the first that is there counts."""
+
+
+def source_of(payload: Mapping[str, Any]) -> ImportSource:
+    """What imports from the source that the request named."""
+    return next(found for field, found in SOURCES.items() if field in payload["source"])
 
 
 class ImportDataset:
-    """Zip: read the directory, split by byte range, import spans side by side. Tar: one pass. Prefix: list, copy side
-    by side. Table: cut, read side by side. Then publish a version."""
+    """The source plans, imports its shards and writes the manifest; then one transaction publishes the version."""
 
     kind: ClassVar[JobKind] = JobKind.IMPORT
 
     def plan(self, job: JobContext) -> Plan:
-        if is_table(job.payload["source"]):
-            return plan_table(job, _staging(job))
-        if "prefix" in job.payload["source"]:
-            return plan_prefix(job, _staging(job), _limits(job))
-        storage, source = _archive(job)
-        archive = planned(source.info)
-        with held_to(job, storage, archive):
-            archive_format = detect_format(source.read(0, HEAD_BYTES), job.payload["source"]["filename"])
-            if archive_format == "zip":
-                return plan_zip(job, source, _staging(job), _limits(job))
-        # A tar has no index: one shard reads it front to back, and progress counts the bytes of the archive.
-        spec = {"format": archive_format, "archive": archive._asdict()}
-        totals = Totals(files=None, size_bytes=source.size_bytes)
-        return Plan(shards=[ShardPlan(spec=spec)], totals=totals, phase="importing")
+        return source_of(job.payload).plan(job, _staging(job))
 
     def run_shard(self, job: JobContext, spec: dict[str, Any]) -> dict[str, Any]:
-        if is_table(job.payload["source"]):
-            return import_table_shard(job, _staging(job), spec)
-        if "prefix" in job.payload["source"]:
-            return import_prefix_shard(job, _staging(job), spec)
-        storage, source = _archive(job)
-        with held_to(job, storage, Planned(**spec["archive"])):
-            if "row_group" in spec:
-                return import_zip_shard(job, source, _staging(job), _limits(job), spec)
-            return import_tar(job, source, _staging(job), _limits(job), spec["format"])
+        return source_of(job.payload).run_shard(job, _staging(job), spec)
 
     def finish(self, job: JobContext, results: Iterator[dict[str, Any]]) -> Ending:
-        if is_table(job.payload["source"]):
-            return _finish_table(job, _staging(job), results)
         staging = _staging(job)
-        fragments: list[str] = []
-        warnings: list[str] = []
-        dropped: list[str] = []
-        label_file: str | None = None
-        for result in results:
-            fragments += result["fragments"]
-            warnings += result.get("warnings", ())
-            dropped += result.get("dropped", ())
-            label_file = result.get("label_file", label_file)
-        rows = _checked(job, merge_sorted(staging.read_fragment(fragment) for fragment in fragments))
-        totals = write_manifest(staging.storage, staging.manifest_key, rows)
-        _check_labels(job, totals)
-        remove(staging.storage, dropped)
-        learned = {"warnings": warnings[:MOST_WARNINGS], "label_file": label_file}
-        return _ending(job, staging, totals, learned)
+        imported = source_of(job.payload).finish(job, staging, results)
+        abort_uploads(staging.storage, staging.objects_prefix)
+        staging.storage.flush()
+        result = {
+            "dataset": job.payload["dataset_id"],
+            "version": 1,
+            "files": imported.totals.files,
+            "size_bytes": imported.totals.size_bytes,
+            **imported.learned,
+        }
+        return Ending(result=result, publish=lambda session: _publish(session, job, staging, imported))
 
     def undo(self, job: JobContext) -> Ending:
         """Remove every object and table that was made; the upload stays until it expires, so that it can be imported anew."""
@@ -119,35 +86,6 @@ class ImportDataset:
             session.add(Litter(storage=table.storage, prefix=str(table.name), due_at=now(session)))
 
 
-def _finish_table(job: JobContext, staging: Staging, results: Iterator[dict[str, Any]]) -> Ending:
-    totals, label_column = publish_parts(job, staging, results)
-    learned = {"rows": totals.rows, "label_column": label_column}
-    table = KeptTable.of_payload(job.payload)
-    name = str(table.name) if table is not None else None
-    columns = {"row_count": totals.rows, "label_column": label_column, "table_name": name}
-    return _ending(job, staging, totals, learned, columns)
-
-
-def _ending(
-    job: JobContext,
-    staging: Staging,
-    totals: ManifestTotals,
-    learned: dict[str, Any],
-    columns: Mapping[str, Any] = MappingProxyType({}),
-) -> Ending:
-    """Everything is stored; what was learned goes into the job's result, and the columns into the dataset's row."""
-    abort_uploads(staging.storage, staging.objects_prefix)
-    staging.storage.flush()
-    result = {
-        "dataset": job.payload["dataset_id"],
-        "version": 1,
-        "files": totals.files,
-        "size_bytes": totals.size_bytes,
-        **learned,
-    }
-    return Ending(result=result, publish=lambda session: _publish(session, job, staging, totals, columns))
-
-
 def _failed(session: Session, payload: dict[str, Any]) -> None:
     _mark_failed(session, payload["dataset_id"])
     upload = session.get(Upload, payload["source"].get("upload") or "")
@@ -165,44 +103,9 @@ def _staging(job: JobContext) -> Staging:
     )
 
 
-def _archive(job: JobContext) -> tuple[Storage, ObjectSource]:
-    """Where the archive lies, and the archive."""
-    source = job.payload["source"]
-    storage = job.resources.storages.open(source["storage"])
-    return storage, ObjectSource(storage, source["key"])
-
-
-def _limits(job: JobContext) -> Limits:
-    limits = job.resources.settings.limits
-    return Limits(
-        entries=limits.entries,
-        entry_bytes=limits.entry_bytes,
-        total_bytes=limits.total_bytes,
-        path_bytes=limits.path_bytes,
-        segment_bytes=limits.segment_bytes,
-        depth=limits.depth,
-        index_bytes=limits.index_bytes,
-    )
-
-
-def _checked(job: JobContext, tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
-    for table in tables:
-        job.check()
-        yield table
-
-
-def _check_labels(job: JobContext, totals: ManifestTotals) -> None:
-    most = job.resources.settings.limits.labels
-    if len(totals.labels) > most:
-        detail = f"the files have {len(totals.labels)} different labels; a dataset can have {most}"
-        raise LabelsInvalid("TOO_MANY_LABELS", detail)
-
-
-def _publish(
-    session: Session, job: JobContext, staging: Staging, totals: ManifestTotals, columns: Mapping[str, Any]
-) -> None:
+def _publish(session: Session, job: JobContext, staging: Staging, imported: Imported) -> None:
     """The one moment at which anything of the import becomes visible."""
-    moment = now(session)
+    moment, totals = now(session), imported.totals
     dataset_id, source = job.payload["dataset_id"], job.payload["source"]
     session.add(
         DatasetVersion(
@@ -211,7 +114,7 @@ def _publish(
             manifest_key=staging.manifest_key,
             files=totals.files,
             size_bytes=totals.size_bytes,
-            comment=f"imported from {_named(source)}"[:255],
+            comment=f"imported from {source_of(job.payload).title(source)}"[:255],
             created_at=moment,
         )
     )
@@ -222,7 +125,7 @@ def _publish(
         "files": totals.files,
         "size_bytes": totals.size_bytes,
         "updated_at": moment,
-        **columns,
+        **imported.columns,
     }
     session.execute(update(Dataset).where(Dataset.id == dataset_id).values(**values))
     session.add(Litter(storage=job.payload["storage"], prefix=staging.prefix, due_at=moment))
@@ -230,16 +133,6 @@ def _publish(
     if upload is not None:
         session.delete(upload)
         session.add(Litter(storage=upload.storage, prefix=upload.key.rpartition("/")[0] + "/", due_at=moment))
-
-
-def _named(source: dict[str, Any]) -> str:
-    """What people call the place that the content came from."""
-    if "prefix" in source:
-        return f"{source['storage']}: {source['prefix'] or 'all of it'}"
-    if is_table(source):
-        return f"{source['storage']}: {'a query' if 'query' in source else table_name(source)}"
-    name: str = source["filename"] or source["key"]
-    return name
 
 
 def _mark_failed(session: Session, dataset_id: str) -> None:

@@ -16,7 +16,11 @@ from datacenter.ledger.leases import Totals
 from datacenter.ledger.states import Step
 from jobs.building import deflate, parts, rendering
 from jobs.contract import Ending, JobContext, NextWave, Plan
+from jobs.shard_specs import SpecReader
 
+SPECS = SpecReader[rendering.TablePart | deflate.DeflateSpan | parts.ArchivePart](
+    rendering.TablePart, deflate.DeflateSpan, parts.ArchivePart
+)
 STREAM_LIFETIME = timedelta(hours=1)
 """Streams that began before the archive was there go on reading what it is made of; a later one is cut, and resumes."""
 
@@ -52,11 +56,13 @@ def run_shard(job: JobContext, archive: Archive, spec: dict[str, Any]) -> dict[s
     """Render a part of a table, deflate the members of a span, or write a part of the archive; nothing if it is there."""
     if archive.state == ArchiveState.READY:
         return {}
-    if "dataset" in spec:
-        return rendering.render_part(job, archive, spec)
-    if "span" in spec:
-        return deflate.deflate_span(job, archive, spec)
-    return parts.write_part(job, archive, spec)
+    match SPECS.read(spec):
+        case rendering.TablePart() as table_part:
+            return rendering.render_part(job, archive, table_part)
+        case deflate.DeflateSpan() as span:
+            return deflate.deflate_span(job, archive, span)
+        case parts.ArchivePart() as part:
+            return parts.write_part(job, archive, part)
 
 
 def finish(

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
+from typing import Protocol
 
 from datacenter.archives.layout import ArchiveLayout, Content
 from datacenter.datasets.archives.members import MemberRow, MemberRows, Piece
@@ -14,6 +14,25 @@ from storage_adapters.object_storage.contract import ByteRange, ObjectInfo, Part
 
 COPY_FROM_BYTES = 64 << 20
 """Less is not worth a copy: what is written before it has to be a part of the least size."""
+
+
+class PartPlace(Protocol):
+    """Where a part belongs: its upload, its number, and its bytes in the archive."""
+
+    @property
+    def key(self) -> str: ...
+
+    @property
+    def upload(self) -> str: ...
+
+    @property
+    def part(self) -> int: ...
+
+    @property
+    def start(self) -> int: ...
+
+    @property
+    def stop(self) -> int: ...
 
 
 def copied_contents(storage: Storage, archive: Archive, layout: ArchiveLayout) -> list[Content]:
@@ -32,7 +51,9 @@ def copied_contents(storage: Storage, archive: Archive, layout: ArchiveLayout) -
         return [content for content in large if _can_be_copied(archive, rows.row(content.member))]
 
 
-def copy_content(job: JobContext, archive: Archive, spec: dict[str, Any]) -> tuple[Part, Piece] | None:
+def copy_content(
+    job: JobContext, archive: Archive, place: PartPlace, member: int
+) -> tuple[Part, Piece] | None:
     """Copy one part; None if the object may have changed since its import, so that it has to be read and checked.
 
     The bytes are not read, so their CRC is not compared with the manifest's. What is verified: the object still has
@@ -43,15 +64,15 @@ def copy_content(job: JobContext, archive: Archive, spec: dict[str, Any]) -> tup
 
     Raises: ObjectChanged, ObjectMissing.
     """
-    storage, member = job.resources.storages.open(archive.storage), spec["member"]
+    storage = job.resources.storages.open(archive.storage)
     content = job.resources.layouts.get(storage, archive).content(member)
     with open_rows(storage, archive.members_key) as file:
         row = MemberRows(file).row(member)
     piece = Piece(
-        member=member, start=spec["start"] - content.start, stop=spec["stop"] - content.start, crc32=None
+        member=member, start=place.start - content.start, stop=place.stop - content.start, crc32=None
     )
     source = ByteRange(key=row.key, offset=row.offset + piece.start, length=piece.stop - piece.start)
-    part = storage.copy_part(spec["key"], spec["upload"], spec["part"], spec["start"], source)
+    part = storage.copy_part(place.key, place.upload, place.part, place.start, source)
     return (part, piece) if _is_as_imported(storage, row) else None
 
 

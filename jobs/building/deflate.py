@@ -1,7 +1,8 @@
 """Deflate the members of a zip before it is laid out: the sizes are known only afterwards."""
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -11,9 +12,10 @@ from datacenter.archives.crc import crc32
 from datacenter.datasets.archives.members import GROUP_ROWS, SCHEMA, SIDECARS
 from datacenter.datasets.manifest import open_rows, read_rows, regroup, write_rows
 from datacenter.datasets.models import Archive
-from datacenter.ledger.leases import ShardPlan, Totals
+from datacenter.ledger.leases import Totals
 from datacenter.storages.object_file import ObjectWriter
 from jobs.contract import JobContext, Plan
+from jobs.shard_specs import shard
 from storage_adapters.errors import ObjectChanged
 from storage_adapters.object_storage.contract import ByteRange, Storage
 
@@ -21,6 +23,16 @@ DEFLATED = 8
 LEVEL = 1
 RAW = -15
 READ_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeflateSpan:
+    """Members `first` to `last` (exclusive) of the plain member table, deflated into object number `span`."""
+
+    kind: Literal["deflate_span"] = "deflate_span"
+    span: int
+    first: int
+    last: int
 
 
 def plain_key(archive: Archive) -> str:
@@ -39,18 +51,20 @@ def plan_spans(job: JobContext, archive: Archive) -> Plan:
     with open_rows(storage, plain_key(archive)) as file:
         sizes = file.read(columns=["size_bytes"])["size_bytes"].to_numpy()
     spans = _spans(sizes, job.resources.settings.shards.part_bytes, job.resources.settings.shards.files)
-    specs = [{"span": number, "first": first, "last": last} for number, (first, last) in enumerate(spans)]
+    shards = [
+        shard(DeflateSpan(span=number, first=first, last=last)) for number, (first, last) in enumerate(spans)
+    ]
     # Files count when they are written into the archive; only then are its bytes known.
     totals = Totals(files=len(sizes) - SIDECARS, size_bytes=None)
-    return Plan(shards=[ShardPlan(spec=spec) for spec in specs], totals=totals, phase="compressing")
+    return Plan(shards=shards, totals=totals, phase="compressing")
 
 
-def deflate_span(job: JobContext, archive: Archive, spec: dict[str, Any]) -> dict[str, Any]:
+def deflate_span(job: JobContext, archive: Archive, spec: DeflateSpan) -> dict[str, Any]:
     """Deflate members into one object, and write their rows of the member table as a fragment."""
     storage = job.resources.storages.open(archive.storage)
-    key = f"{deflated_prefix(archive)}{spec['span']:06d}"
+    key = f"{deflated_prefix(archive)}{spec.span:06d}"
     with open_rows(storage, plain_key(archive)) as file:
-        rows = _slice(file, spec["first"], spec["last"]).to_pylist()
+        rows = _slice(file, spec.first, spec.last).to_pylist()
     with ObjectWriter(storage, key) as sink:
         for row in rows:
             offset = sink.tell()

@@ -2,7 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from datacenter.archives.crc import crc32_combine
 from datacenter.archives.layout import MOST_PARTS
@@ -13,10 +14,25 @@ from datacenter.ledger.leases import ShardPlan
 from jobs.building.copying import changed_since_copied, copied_contents, copy_content
 from jobs.cleanup import abort_uploads, remove
 from jobs.contract import JobContext
+from jobs.shard_specs import shard
 from storage_adapters.errors import ObjectChanged
 from storage_adapters.object_storage.contract import Buffer, Part, Storage
 
 REPORT_BYTES = 4 << 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArchivePart:
+    """Bytes `start` to `stop` of the archive, as part number `part` of its upload."""
+
+    kind: Literal["archive_part"] = "archive_part"
+    key: str
+    upload: str
+    part: int
+    start: int
+    stop: int
+    member: int | None
+    """The member whose content the storage can copy there; None where the bytes have to be written."""
 
 
 def plan_parts(job: JobContext, archive: Archive) -> list[ShardPlan]:
@@ -33,15 +49,15 @@ def plan_parts(job: JobContext, archive: Archive) -> list[ShardPlan]:
     key = _begin_key(job, archive)
     upload_id = storage.begin_upload(key)
     return [
-        ShardPlan(
-            spec={
-                "key": key,
-                "upload": upload_id,
-                "part": part.number,
-                "start": part.start,
-                "stop": part.stop,
-                "member": part.member,
-            }
+        shard(
+            ArchivePart(
+                key=key,
+                upload=upload_id,
+                part=part.number,
+                start=part.start,
+                stop=part.stop,
+                member=part.member,
+            )
         )
         for part in parts
     ]
@@ -72,27 +88,27 @@ def _begin_key(job: JobContext, archive: Archive) -> str:
     return f"{step}{job.held.token}"
 
 
-def write_part(job: JobContext, archive: Archive, spec: dict[str, Any]) -> dict[str, Any]:
+def write_part(job: JobContext, archive: Archive, spec: ArchivePart) -> dict[str, Any]:
     """Write one part, or have the storage copy it; the same part again gives the same bytes."""
-    if spec["member"] is not None and (copied := copy_content(job, archive, spec)) is not None:
+    if spec.member is not None and (copied := copy_content(job, archive, spec, spec.member)) is not None:
         part, piece = copied
         job.report(size_bytes=part.length)
         return _result(spec, part, [piece])
     storage = job.resources.storages.open(archive.storage)
     reader = ArchiveReader(job.resources, archive)
-    first, last = reader.layout.members(spec["start"], spec["stop"])
-    chunks = _watched(job, reader.read(spec["start"], spec["stop"]))
-    part = storage.upload_part(spec["key"], spec["upload"], spec["part"], spec["start"], chunks)
-    begun_before = first < last and reader.layout.member_offset(first) < spec["start"]
+    first, last = reader.layout.members(spec.start, spec.stop)
+    chunks = _watched(job, reader.read(spec.start, spec.stop))
+    part = storage.upload_part(spec.key, spec.upload, spec.part, spec.start, chunks)
+    begun_before = first < last and reader.layout.member_offset(first) < spec.start
     files = reader.layout.files - SIDECARS
     job.report(files=max(0, min(last, files) - min(first + begun_before, files)))
     return _result(spec, part, reader.pieces)
 
 
-def _result(spec: dict[str, Any], part: Part, pieces: list[Piece]) -> dict[str, Any]:
+def _result(spec: ArchivePart, part: Part, pieces: list[Piece]) -> dict[str, Any]:
     return {
-        "key": spec["key"],
-        "upload": spec["upload"],
+        "key": spec.key,
+        "upload": spec.upload,
         "part": [part.number, part.offset, part.length, part.tag],
         "pieces": [[piece.member, piece.start, piece.stop, piece.crc32] for piece in pieces],
     }

@@ -1,11 +1,11 @@
 """Render the parts of tables before an archive is laid out: the rows that were asked for, in the format that was."""
 
 from collections import defaultdict
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import chain
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import pyarrow as pa
 
@@ -22,9 +22,20 @@ from datacenter.formats.table_formats import TABLE_FORMATS
 from datacenter.ledger.leases import ShardPlan, Totals
 from datacenter.storages.object_file import ObjectSource
 from jobs.contract import JobContext, Plan
+from jobs.shard_specs import shard
 from storage_adapters.errors import ObjectChanged
 from storage_adapters.object_storage.contract import Storage
 from storage_adapters.table_storage.spool import row_groups
+
+
+@dataclass(frozen=True, kw_only=True)
+class TablePart:
+    """The part that one row of a table's manifest names, to be rendered."""
+
+    kind: Literal["table_part"] = "table_part"
+    dataset: str
+    row_group: int
+    row: int
 
 
 def rendered_prefix(archive: Archive) -> str:
@@ -48,17 +59,17 @@ def plan_rendering(job: JobContext, archive: Archive) -> Plan:
     )
 
 
-def render_part(job: JobContext, archive: Archive, spec: dict[str, Any]) -> dict[str, Any]:
+def render_part(job: JobContext, archive: Archive, spec: TablePart) -> dict[str, Any]:
     """Write one part anew, and its manifest row as a fragment.
 
     Raises:
         ObjectChanged: the part is not what was imported.
         ColumnNotWritable: the format has no form for a column.
     """
-    version = next(each for each in rendered_versions(archive) if each.dataset_id == spec["dataset"])
+    version = next(each for each in rendered_versions(archive) if each.dataset_id == spec.dataset)
     target = job.resources.storages.open(archive.storage)
     with open_rows(job.resources.storages.open(version.storage), version.manifest_key) as manifest:
-        stored = manifest.read_row_group(spec["row_group"]).slice(spec["row"], 1).to_pylist()[0]
+        stored = manifest.read_row_group(spec.row_group).slice(spec.row, 1).to_pylist()[0]
     table_format = TABLE_FORMATS[archive.request["table_format"]]
     wanted = selection_of(archive.request).labels
     expected = PartNote.from_text(stored["annotation"]).matching(wanted)
@@ -93,7 +104,7 @@ def rendered_selection(job: JobContext, archive: Archive, results: Iterable[dict
     for version in rendered_versions(archive):
         key = f"{rendered_prefix(archive)}{version.dataset_id}.parquet"
         rows = chain.from_iterable(read_rows(storage, each) for each in fragments[version.dataset_id])
-        write_rows(storage, key, SCHEMA, regroup(_checked(job, rows), GROUP_PARTS))
+        write_rows(storage, key, SCHEMA, regroup(job.checked(rows), GROUP_PARTS))
         made[version] = replace(version, storage=archive.storage, manifest_key=key)
     selection = selection_of(archive.request)
     return replace(selection, versions=tuple(made.get(version, version) for version in selection.versions))
@@ -107,13 +118,7 @@ def _specs(job: JobContext, archive: Archive) -> Iterator[ShardPlan]:
             job.check()
             for row, text in enumerate(cast(list[str], table["annotation"].to_pylist())):
                 if wanted == LabelFilter() or PartNote.from_text(text).matching(wanted).rows:
-                    yield ShardPlan(spec={"dataset": version.dataset_id, "row_group": group, "row": row})
-
-
-def _checked(job: JobContext, tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
-    for table in tables:
-        job.check()
-        yield table
+                    yield shard(TablePart(dataset=version.dataset_id, row_group=group, row=row))
 
 
 GROUP_BYTES = 32 << 20
@@ -150,18 +155,12 @@ def changed(stored: dict[str, Any]) -> ObjectChanged:
 def _piece(job: JobContext, table: KeptTable, stored: dict[str, Any]) -> Iterator[Part]:
     tables = job.open_tables(table.storage)
     partition = tables.part_partition(number_of_piece(stored["key"]))
-    batches = _watched(job, tables.read_partition(table.name, partition))
+    batches = job.checked(tables.read_partition(table.name, partition))
     try:
         first = next(batches)
         yield first.schema, row_groups(chain([first], batches), size_bytes=GROUP_BYTES)
     finally:
         batches.close()  # lets the server go
-
-
-def _watched(job: JobContext, batches: Iterator[pa.RecordBatch]) -> Generator[pa.RecordBatch, None, None]:
-    for batch in batches:
-        job.check()
-        yield batch
 
 
 def _check(job: JobContext, storage: Storage, stored: dict[str, Any]) -> None:

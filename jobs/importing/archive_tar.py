@@ -1,7 +1,8 @@
 """Import of a tar, tar.gz or tar.zst: one pass with concurrent puts, since a tar has no index."""
 
 from collections.abc import Iterator
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,13 +20,34 @@ from datacenter.formats.detect import LabelFile
 from datacenter.formats.folders import folder_labels
 from datacenter.formats.limits import LabelLimits
 from datacenter.formats.registry import reader_for
+from datacenter.ledger.leases import Totals
 from datacenter.storages.object_file import ObjectSource
-from jobs.contract import JobContext
+from jobs.contract import JobContext, Plan
 from jobs.importing.labels import find_lists
 from jobs.importing.put import put_members
+from jobs.importing.source_listing import PlannedObject
 from jobs.importing.staging import Staging, manifest_rows
+from jobs.shard_specs import shard
 
 FRAGMENT_FILES = 16_384
+
+
+@dataclass(frozen=True, kw_only=True)
+class TarPass:
+    """The whole of a tar, read front to back."""
+
+    kind: Literal["tar_pass"] = "tar_pass"
+    format: TarFormat
+    archive: PlannedObject
+
+
+def plan_tar(source: ObjectSource, archive: PlannedObject, archive_format: TarFormat) -> Plan:
+    """One shard, as a tar has no index; progress counts the bytes of the archive."""
+    return Plan(
+        shards=[shard(TarPass(format=archive_format, archive=archive))],
+        totals=Totals(files=None, size_bytes=source.size_bytes),
+        phase="importing",
+    )
 
 
 def import_tar(
@@ -44,8 +66,8 @@ def import_tar(
             job.report(files=-job.files, size_bytes=-job.size_bytes)
     label_file, lists = find_lists(_all_paths(staging, recorder.fragments), job.payload["label_format"])
     warnings = list(reader.warnings)
-    most_labels = job.resources.settings.limits.labels
-    label_join = _label_join(staging, recorder.fragments, label_file, most_labels)
+    max_labels = job.resources.settings.limits.labels
+    label_join = _label_join(staging, recorder.fragments, label_file, max_labels)
     dropped: list[str] = []
     for fragment in recorder.fragments:
         job.check()
@@ -126,7 +148,7 @@ def _all_paths(staging: Staging, fragments: list[str]) -> Any:
 
 
 def _label_join(
-    staging: Staging, fragments: list[str], label_file: LabelFile | None, most_labels: int
+    staging: Staging, fragments: list[str], label_file: LabelFile | None, max_labels: int
 ) -> LabelJoin | None:
     if label_file is None:
         return None
@@ -135,7 +157,7 @@ def _label_join(
             is_list = pc.equal(table["path"], pa.scalar(label_file.path))
             for key in texts(table["key"].filter(is_list)):
                 content = ObjectSource(staging.storage, key).stream()
-                limits = LabelLimits(labels=most_labels)
+                limits = LabelLimits(labels=max_labels)
                 return LabelJoin(reader_for(label_file.format)(content, label_file.base, limits))
     raise AssertionError(f"{label_file.path} was found among the paths and has no row")
 

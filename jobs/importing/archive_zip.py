@@ -1,8 +1,9 @@
 """Import of a zip: the directory is read once and split by byte range; each shard reads its span of the archive."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -17,10 +18,21 @@ from datacenter.ledger.leases import Totals
 from datacenter.storages.object_file import ObjectSource
 from jobs.contract import JobContext, Plan
 from jobs.importing.labels import Labelled, apply, find_lists
-from jobs.importing.plan_file import Learned, plan_shards, read_group, write_plan
+from jobs.importing.plan_file import Learned, read_group, write_plan
 from jobs.importing.put import put_members
-from jobs.importing.source_listing import planned
+from jobs.importing.source_listing import PlannedObject, planned_object
 from jobs.importing.staging import Staging, manifest_rows
+from jobs.shard_specs import shard
+
+
+@dataclass(frozen=True, kw_only=True)
+class ZipSpan:
+    """A run of neighbouring entries of a zip: one row group of the plan."""
+
+    kind: Literal["zip_span"] = "zip_span"
+    plan: str
+    row_group: int
+    archive: PlannedObject
 
 
 def plan_zip(job: JobContext, source: ObjectSource, staging: Staging, limits: Limits) -> Plan:
@@ -36,8 +48,8 @@ def plan_zip(job: JobContext, source: ObjectSource, staging: Staging, limits: Li
     if label_file is not None:
         at = pc.index(entries["path"], label_file.path).as_py()
         content = _content(source, entries.slice(at, 1), limits)
-    most_labels = job.resources.settings.limits.labels
-    labelled = apply(paths, label_file, lists, content, most_labels)
+    max_labels = job.resources.settings.limits.labels
+    labelled = apply(paths, label_file, lists, content, max_labels)
     job.check()
     bounds = _bounds(entries, job.resources.settings.shards.files, job.resources.settings.shards.size_bytes)
     kept = _kept(entries, is_file, labelled)
@@ -45,15 +57,19 @@ def plan_zip(job: JobContext, source: ObjectSource, staging: Staging, limits: Li
     learned = Learned([*index.warnings, *labelled.warnings], labelled.label_file)
     key = write_plan(job, staging, _plan_schema(entries), groups, learned)
     sizes = entries["size_bytes"].to_numpy()
+    archive = planned_object(source.info)
     return Plan(
-        shards=plan_shards(key, [{"archive": planned(source.info)._asdict()}] * max(1, len(bounds) - 1)),
+        shards=[
+            shard(ZipSpan(plan=key, row_group=group, archive=archive))
+            for group in range(max(1, len(bounds) - 1))
+        ],
         totals=Totals(files=int(kept.sum()), size_bytes=int(sizes[kept].sum())),
         phase="importing",
     )
 
 
-def import_zip_shard(
-    job: JobContext, source: ObjectSource, staging: Staging, limits: Limits, spec: dict[str, Any]
+def import_zip_span(
+    job: JobContext, source: ObjectSource, staging: Staging, limits: Limits, spec: ZipSpan
 ) -> dict[str, Any]:
     """Read one span of the archive, store its files, and write their manifest rows as a fragment."""
     entries, first, learned = read_group(staging, spec)
@@ -66,7 +82,7 @@ def import_zip_shard(
     files = entries.filter(entries["kept"])
     if not files.num_rows:
         return {"fragments": [], **learned}
-    fragment = staging.fragment_key(spec["row_group"])
+    fragment = staging.fragment_key(spec.row_group)
     rows = manifest_rows(
         paths=files["path"].combine_chunks(),
         sizes=files["size_bytes"],

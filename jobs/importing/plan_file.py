@@ -1,17 +1,16 @@
 """The plan file of an import: a row group for each shard, and what the plan learned for the finish."""
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import orjson
 import pyarrow as pa
 
 from datacenter.datasets.manifest import open_rows, write_rows
-from datacenter.ledger.leases import ShardPlan
 from jobs.contract import JobContext
 from jobs.importing.staging import Staging
 
-MOST_WARNINGS = 100
+MAX_WARNINGS = 100
 LEARNED = b"learned"
 
 
@@ -37,23 +36,28 @@ def write_plan(
 ) -> str:
     """Write a row group for each table; the key under which this attempt's plan lies."""
     key = staging.plan_key_of(job.held.token)
-    told = {"warnings": learned.warnings[:MOST_WARNINGS], "label_file": learned.label_file}
-    write_rows(staging.storage, key, schema.with_metadata({LEARNED: orjson.dumps(told)}), groups)
+    learned_json = {"warnings": learned.warnings[:MAX_WARNINGS], "label_file": learned.label_file}
+    write_rows(staging.storage, key, schema.with_metadata({LEARNED: orjson.dumps(learned_json)}), groups)
     return key
 
 
-def plan_shards(key: str, specs: Iterable[dict[str, Any]]) -> list[ShardPlan]:
-    """A shard for each row group, with what else it has to know.
+class PlannedGroup(Protocol):
+    """The spec of a shard that is one row group of a plan file."""
 
-    One at least, even of a plan without a group: the first brings to the finish what was learned.
+    @property
+    def plan(self) -> str: ...
+
+    @property
+    def row_group(self) -> int: ...
+
+
+def read_group(staging: Staging, spec: PlannedGroup) -> Group:
+    """What the plan says about one shard, by its spec.
+
+    A plan has one shard at least, even without a row group: the first brings to the finish what was learned.
     """
-    return [ShardPlan(spec={"plan": key, "row_group": group, **spec}) for group, spec in enumerate(specs)]
-
-
-def read_group(staging: Staging, spec: dict[str, Any]) -> Group:
-    """What the plan says about one shard, by its spec."""
-    number = spec["row_group"]
-    with open_rows(staging.storage, spec["plan"]) as plan:
+    number = spec.row_group
+    with open_rows(staging.storage, spec.plan) as plan:
         entries = plan.read_row_groups([number] if number < plan.num_row_groups else [])
         first = sum(plan.metadata.row_group(before).num_rows for before in range(number))
         metadata = plan.schema_arrow.metadata

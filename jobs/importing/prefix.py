@@ -1,8 +1,9 @@
-"""Plan of an import from a prefix: list it once, apply the rules for names and sizes, split it into shards."""
+"""Import from a prefix: list it once, apply the rules for names and sizes, and copy its objects side by side."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 import pyarrow as pa
@@ -18,10 +19,13 @@ from datacenter.ledger.leases import Totals
 from datacenter.storages.object_file import ObjectSource
 from jobs.contract import JobContext, Plan
 from jobs.importing.copy_objects import Copy, copy_objects
+from jobs.importing.files import finish_files
 from jobs.importing.labels import Labelled, apply, find_lists
-from jobs.importing.plan_file import Learned, plan_shards, read_group, write_plan
-from jobs.importing.source_listing import Planned, check_unchanged, importable, tag_of
+from jobs.importing.plan_file import Learned, read_group, write_plan
+from jobs.importing.source import Imported, limits_of
+from jobs.importing.source_listing import PlannedObject, check_unchanged, importable, tag_of
 from jobs.importing.staging import Staging, manifest_rows
+from jobs.shard_specs import SpecReader, shard
 from storage_adapters.object_storage.batches import cut_batches
 from storage_adapters.object_storage.contract import ObjectInfo, Storage
 
@@ -37,7 +41,37 @@ LISTING = pa.schema(_COLUMNS)
 PLAN = LISTING.append(pa.field("labels", pa.list_(pa.string()))).append(pa.field("annotation", pa.string()))
 
 
-def plan_prefix(job: JobContext, staging: Staging, limits: Limits) -> Plan:
+@dataclass(frozen=True, kw_only=True)
+class PrefixGroup:
+    """Objects of the prefix that one shard copies: one row group of the plan."""
+
+    kind: Literal["prefix_group"] = "prefix_group"
+    plan: str
+    row_group: int
+    in_folders: int
+    """How many objects lie in the folders that these lie in."""
+
+
+SPECS = SpecReader[PrefixGroup](PrefixGroup)
+
+
+class PrefixSource:
+    """List, copy side by side, and see that every object still is what was planned."""
+
+    def plan(self, job: JobContext, staging: Staging) -> Plan:
+        return _plan(job, staging, limits_of(job))
+
+    def run_shard(self, job: JobContext, staging: Staging, spec: dict[str, Any]) -> dict[str, Any]:
+        return _import_group(job, staging, SPECS.read(spec))
+
+    def finish(self, job: JobContext, staging: Staging, results: Iterator[dict[str, Any]]) -> Imported:
+        return finish_files(job, staging, results)
+
+    def title(self, source: Mapping[str, Any]) -> str:
+        return f"{source['storage']}: {source['prefix'] or 'all of it'}"
+
+
+def _plan(job: JobContext, staging: Staging, limits: Limits) -> Plan:
     """List the prefix, find the labels, and write the plan: a row group of the plan file is a shard.
 
     Holds names, sizes and tags of all objects, about as much as the directory of a zip of so many files.
@@ -59,8 +93,8 @@ def plan_prefix(job: JobContext, staging: Staging, limits: Limits) -> Plan:
     if label_file is not None:
         at: int = pc.index(entries["path"], pa.scalar(label_file.path)).as_py()
         content = _content(job, source, _planned(prefix, entries.slice(at, 1)))
-    most_labels = job.resources.settings.limits.labels
-    labelled = apply(paths, label_file, lists, content, most_labels)
+    max_labels = job.resources.settings.limits.labels
+    labelled = apply(paths, label_file, lists, content, max_labels)
     job.check()
     kept = entries.filter(labelled.keep)
     sizes = kept["size_bytes"].to_numpy()
@@ -69,9 +103,10 @@ def plan_prefix(job: JobContext, staging: Staging, limits: Limits) -> Plan:
     learned = Learned([*warnings, *labelled.warnings], labelled.label_file)
     key = write_plan(job, staging, PLAN, _parts(kept, labelled, bounds), learned)
     return Plan(
-        shards=plan_shards(
-            key, [{"in_folders": files} for files in _in_folders(kept["name"], bounds) or [0]]
-        ),
+        shards=[
+            shard(PrefixGroup(plan=key, row_group=group, in_folders=files))
+            for group, files in enumerate(_in_folders(kept["name"], bounds) or [0])
+        ],
         totals=Totals(files=kept.num_rows, size_bytes=int(sizes.sum())),
         phase="importing",
     )
@@ -124,25 +159,25 @@ def _is_directory(paths: Any) -> Any:
     return pc.or_(pc.ends_with(paths, "/"), pc.equal(paths, pa.scalar("")))
 
 
-def _planned(prefix: str, entry: pa.Table) -> Planned:
+def _planned(prefix: str, entry: pa.Table) -> PlannedObject:
     (row,) = entry.to_pylist()
-    return Planned(key=prefix + row["name"], size_bytes=row["size_bytes"], tag=row["tag"])
+    return PlannedObject(key=prefix + row["name"], size_bytes=row["size_bytes"], tag=row["tag"])
 
 
-def _content(job: JobContext, source: Storage, planned: Planned) -> Iterator[bytes]:
+def _content(job: JobContext, source: Storage, planned: PlannedObject) -> Iterator[bytes]:
     """The bytes of the label file as it was listed. Raises: ObjectMissing, ObjectChanged."""
     yield from ObjectSource(source, planned.key).stream()
     check_unchanged(job, source, planned.key, [planned], in_folders=1)
 
 
-def _bounds(sizes: Any, most_files: int, most_bytes: int) -> list[int]:
+def _bounds(sizes: Any, max_files: int, max_bytes: int) -> list[int]:
     """Rows at which shards begin, and the end: a shard closes when it is full of files or of bytes."""
     ends = np.cumsum(sizes)
     bounds = [0]
     while (start := bounds[-1]) < len(ends):
         base = int(ends[start - 1]) if start else 0
-        by_bytes = int(np.searchsorted(ends, base + most_bytes, "right"))
-        bounds.append(min(len(ends), start + most_files, max(by_bytes, start + 1)))
+        by_bytes = int(np.searchsorted(ends, base + max_bytes, "right"))
+        bounds.append(min(len(ends), start + max_files, max(by_bytes, start + 1)))
     return bounds
 
 
@@ -162,13 +197,13 @@ def _parts(kept: pa.Table, labelled: Labelled, bounds: list[int]) -> Iterator[pa
         yield part.append_column(PLAN.field("annotation"), labelled.annotations.slice(start, stop - start))
 
 
-def import_prefix_shard(job: JobContext, staging: Staging, spec: dict[str, Any]) -> dict[str, Any]:
+def _import_group(job: JobContext, staging: Staging, spec: PrefixGroup) -> dict[str, Any]:
     """Copy the objects of one row group of the plan and write their manifest rows as a fragment.
 
     Raises:
         ObjectMissing, ObjectChanged: an object is not what the plan saw. What was stored of it goes with the undo.
     """
-    place, group = job.payload["source"], spec["row_group"]
+    place, group = job.payload["source"], spec.row_group
     source, prefix = job.resources.storages.open(place["storage"]), place["prefix"]
     entries, first, learned = read_group(staging, spec)
     keys = [prefix + name for name in texts(entries["name"])]
@@ -177,8 +212,8 @@ def import_prefix_shard(job: JobContext, staging: Staging, spec: dict[str, Any])
     copies = [Copy(*each) for each in zip(keys, targets, sizes, strict=True)]
     is_same = place["storage"] == job.payload["storage"]
     crcs = copy_objects(job, source, staging.storage, copies, is_same=is_same)
-    planned = list(map(Planned, keys, sizes, texts(entries["tag"])))
-    check_unchanged(job, source, prefix, planned, in_folders=spec["in_folders"])
+    planned = list(map(PlannedObject, keys, sizes, texts(entries["tag"])))
+    check_unchanged(job, source, prefix, planned, in_folders=spec.in_folders)
     fragment = staging.fragment_key(group)
     rows = manifest_rows(
         paths=entries["path"].combine_chunks(),

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from functools import partial
 from itertools import chain
-from typing import NamedTuple
 
 from datacenter.archives.errors import ArchiveRejected
 from datacenter.datasets.places import is_own
@@ -20,7 +20,8 @@ _LAST = "\U0010ffff"
 """Sorts after every other character."""
 
 
-class Planned(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class PlannedObject:
     """An object as the plan saw it."""
 
     key: str
@@ -50,17 +51,17 @@ def tag_of(info: ObjectInfo) -> str:
     return info.etag or info.modified_at.isoformat()
 
 
-def planned(info: ObjectInfo) -> Planned:
+def planned_object(info: ObjectInfo) -> PlannedObject:
     """The object as a plan writes it down."""
-    return Planned(info.key, info.size_bytes, tag_of(info))
+    return PlannedObject(info.key, info.size_bytes, tag_of(info))
 
 
 @contextmanager
-def held_to(job: JobContext, storage: Storage, archive: Planned) -> Iterator[None]:
-    """Whatever is read of the archive inside is of the one that was planned, or ends in an error.
+def source_unchanged(job: JobContext, storage: Storage, archive: PlannedObject) -> Iterator[None]:
+    """Within the block only the archive that was planned is read; if it was replaced, the block ends in an error.
 
-    One that is replaced while it is read looks broken. That somebody replaced it is the reason that helps, so it
-    is looked for first.
+    An archive that is replaced while it is read looks broken. The replacement is the reason that helps, so it is
+    looked for first.
 
     Raises: ObjectMissing, ObjectChanged.
     """
@@ -74,7 +75,7 @@ def held_to(job: JobContext, storage: Storage, archive: Planned) -> Iterator[Non
 
 
 def check_unchanged(
-    job: JobContext, storage: Storage, prefix: str, expected: Sequence[Planned], *, in_folders: int
+    job: JobContext, storage: Storage, prefix: str, expected: Sequence[PlannedObject], *, in_folders: int
 ) -> None:
     """Compare objects under the prefix, in the order of their keys, with what was planned.
 
@@ -85,14 +86,15 @@ def check_unchanged(
     """
     found = _look(storage, prefix, [each.key for each in expected], in_folders)
     info = next(found, None)
-    for key, size_bytes, tag in expected:
+    for planned in expected:
+        key = planned.key
         job.check()
         while info is not None and info.key < key:
             job.check()
             info = next(found, None)
         if info is None or info.key != key:
             raise ObjectMissing("The object was removed after the import was planned.", key=key)
-        if (info.size_bytes, tag_of(info)) != (size_bytes, tag):
+        if (info.size_bytes, tag_of(info)) != (planned.size_bytes, planned.tag):
             raise ObjectChanged("The object was changed after the import was planned.", key=key)
 
 

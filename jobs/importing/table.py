@@ -1,8 +1,9 @@
-"""Plan of an import of a table or a query: agree on its columns, find what labels it, and cut it."""
+"""Import of a table or a query: agree on its columns, cut it, and read its partitions side by side."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from itertools import chain
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 
@@ -10,8 +11,9 @@ from datacenter.datasets.manifest import SCHEMA, open_rows, regroup, write_count
 from datacenter.datasets.tables.kept import KeptTable
 from datacenter.datasets.tables.parts import GROUP_PARTS, TableTotals
 from datacenter.datasets.tables.rows import find_label_column
-from datacenter.ledger.leases import ShardPlan, Totals
+from datacenter.ledger.leases import Totals
 from jobs.contract import JobContext, Plan
+from jobs.importing.source import Imported
 from jobs.importing.staging import Staging
 from jobs.importing.table_parts import (
     begin_table,
@@ -21,21 +23,54 @@ from jobs.importing.table_parts import (
     write_parts,
     write_pieces,
 )
+from jobs.shard_specs import SpecReader, shard
 from storage_adapters.errors import TableChanged
 from storage_adapters.table_storage.contract import WHOLE_TABLE, Partition, TableName, TableStorage
 
 
-def is_table(source: dict[str, Any]) -> bool:
-    """Whether the source of an import is a table or a query."""
-    return "table" in source or "query" in source
+@dataclass(frozen=True, kw_only=True)
+class TablePartition:
+    """One partition of a table, or a whole query."""
+
+    kind: Literal["table_partition"] = "table_partition"
+    plan: str
+    """The key of a Parquet object without rows that has the columns."""
+    label_column: str | None
+    partition: int
+    token: str
 
 
-def table_name(source: dict[str, Any]) -> TableName:
-    """The table that the source names."""
+SPECS = SpecReader[TablePartition](TablePartition)
+
+
+class TableSource:
+    """Cut the table, read the pieces side by side; the rows become Parquet objects or pieces of a table of ours."""
+
+    def plan(self, job: JobContext, staging: Staging) -> Plan:
+        return _plan(job, staging)
+
+    def run_shard(self, job: JobContext, staging: Staging, spec: dict[str, Any]) -> dict[str, Any]:
+        return _import_partition(job, staging, SPECS.read(spec))
+
+    def finish(self, job: JobContext, staging: Staging, results: Iterator[dict[str, Any]]) -> Imported:
+        totals, label_column = _publish_parts(job, staging, results)
+        table = KeptTable.of_payload(job.payload)
+        name = str(table.name) if table is not None else None
+        return Imported(
+            totals=totals,
+            learned={"rows": totals.rows, "label_column": label_column},
+            columns={"row_count": totals.rows, "label_column": label_column, "table_name": name},
+        )
+
+    def title(self, source: Mapping[str, Any]) -> str:
+        return f"{source['storage']}: {'a query' if 'query' in source else _table_name(source)}"
+
+
+def _table_name(source: Mapping[str, Any]) -> TableName:
     return TableName(database=source["database"], table=source["table"])
 
 
-def plan_table(job: JobContext, staging: Staging) -> Plan:
+def _plan(job: JobContext, staging: Staging) -> Plan:
     """Write down the columns, which every shard has to find, and make each partition a shard; a query is one.
 
     A table of ours, if the rows go into one, is begun.
@@ -47,7 +82,7 @@ def plan_table(job: JobContext, staging: Staging) -> Plan:
     source = job.payload["source"]
     tables = job.open_tables(source["storage"])
     schema = (
-        tables.validate_query(source["query"]) if "query" in source else tables.describe(table_name(source))
+        tables.validate_query(source["query"]) if "query" in source else tables.describe(_table_name(source))
     )
     label_column = find_label_column(schema, job.payload["label_column"])
     key = staging.plan_key_of(job.held.token)
@@ -55,14 +90,18 @@ def plan_table(job: JobContext, staging: Staging) -> Plan:
     kept = KeptTable.of_payload(job.payload)
     if kept is not None:
         begin_table(job, kept, schema)
-    specs = [
-        {"plan": key, "label_column": label_column, "partition": partition.number, "token": partition.token}
+    shards = [
+        shard(
+            TablePartition(
+                plan=key, label_column=label_column, partition=partition.number, token=partition.token
+            )
+        )
         for partition in _partitions(job, tables, source)
     ]
     # Only the server knows how many rows and bytes there are; progress counts partitions, and bytes as they come.
     return Plan(
-        shards=[ShardPlan(spec=spec) for spec in specs],
-        totals=Totals(files=len(specs), size_bytes=None),
+        shards=shards,
+        totals=Totals(files=len(shards), size_bytes=None),
         phase="importing",
     )
 
@@ -71,12 +110,12 @@ def _partitions(job: JobContext, tables: TableStorage, source: dict[str, Any]) -
     if "query" in source:
         yield WHOLE_TABLE
         return
-    for partition in tables.list_partitions(table_name(source), rows=job.resources.settings.shards.rows):
+    for partition in tables.list_partitions(_table_name(source), rows=job.resources.settings.shards.rows):
         job.check()
         yield partition
 
 
-def import_table_shard(job: JobContext, staging: Staging, spec: dict[str, Any]) -> dict[str, Any]:
+def _import_partition(job: JobContext, staging: Staging, spec: TablePartition) -> dict[str, Any]:
     """Write the rows of one partition as parts of about a shard's bytes, and their manifest rows as a fragment.
 
     The parts are Parquet objects, or pieces of a table of ours. A table changes while it is read, so a repeated shard
@@ -87,25 +126,25 @@ def import_table_shard(job: JobContext, staging: Staging, spec: dict[str, Any]) 
         TableMissing, TableChanged: it is not what the plan saw. What was stored of it goes with the undo.
         LabelsInvalid: a value that can be no label.
     """
-    number, token = spec["partition"], job.held.token
-    with open_rows(staging.storage, spec["plan"]) as plan:
+    number, token, label_column = spec.partition, job.held.token, spec.label_column
+    with open_rows(staging.storage, spec.plan) as plan:
         schema = plan.schema_arrow
-    batches = _watched(job, _read(job, spec, schema))
+    batches = job.checked(_read(job, spec, schema))
     table = KeptTable.of_payload(job.payload)
     if table is None:
-        rows = write_parts(job, staging, spec, batches, schema)
+        rows = write_parts(job, staging, number, label_column, batches, schema)
         written: dict[str, Any] = {"parts": staging.parts_prefix(number, token)}
     else:
-        rows = write_pieces(job, table, spec, batches)
+        rows = write_pieces(job, table, number, label_column, batches)
         written = {"pieces": piece_numbers(rows)}
     fragment = staging.fragment_key(number, token)
     staging.write_fragment(fragment, pa.Table.from_pylist(rows, schema=SCHEMA))
     staging.storage.flush()
     job.report(files=1)
-    return {"fragments": [fragment], "label_column": spec["label_column"], **written}
+    return {"fragments": [fragment], "label_column": label_column, **written}
 
 
-def publish_parts(
+def _publish_parts(
     job: JobContext, staging: Staging, results: Iterable[dict[str, Any]]
 ) -> tuple[TableTotals, str | None]:
     """Write the manifest, and remove the parts or pieces of attempts that did not count.
@@ -117,7 +156,7 @@ def publish_parts(
     totals = TableTotals(most_labels=job.resources.settings.limits.labels)
     # Partitions come in the order of their numbers, which is that of their parts' paths.
     rows = chain.from_iterable(staging.read_fragment(key) for result in found for key in result["fragments"])
-    write_counted(staging.storage, staging.manifest_key, regroup(_checked(job, rows), GROUP_PARTS), totals)
+    write_counted(staging.storage, staging.manifest_key, regroup(job.checked(rows), GROUP_PARTS), totals)
     table = KeptTable.of_payload(job.payload)
     if table is None:
         keep_counted(staging, found)
@@ -126,26 +165,14 @@ def publish_parts(
     return totals, found[0]["label_column"]
 
 
-def _read(job: JobContext, spec: dict[str, Any], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+def _read(job: JobContext, spec: TablePartition, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
     source = job.payload["source"]
     tables = job.open_tables(source["storage"])
     if "query" not in source:
-        partition = Partition(number=spec["partition"], token=spec["token"])
-        yield from tables.read_partition(table_name(source), partition, schema=schema)
+        partition = Partition(number=spec.partition, token=spec.token)
+        yield from tables.read_partition(_table_name(source), partition, schema=schema)
         return
     for batch in tables.read_query(source["query"]):
         if not batch.schema.equals(schema):
             raise TableChanged("The query gives other columns than when the import was planned.")
         yield batch
-
-
-def _watched(job: JobContext, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    for batch in batches:
-        job.check()
-        yield batch
-
-
-def _checked(job: JobContext, tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
-    for table in tables:
-        job.check()
-        yield table

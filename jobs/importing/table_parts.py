@@ -1,4 +1,4 @@
-"""Parts of a table as Parquet objects: a shard writes its rows as some, and the finish keeps those that count."""
+"""Parts of a table: a shard writes its rows as Parquet objects or as pieces of a table of ours; the finish keeps those that count."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -21,17 +21,18 @@ GROUP_BYTES = 32 << 20
 def write_parts(
     job: JobContext,
     staging: Staging,
-    spec: dict[str, Any],
+    number: int,
+    label_column: str | None,
     batches: Iterator[pa.RecordBatch],
     schema: pa.Schema,
 ) -> list[dict[str, Any]]:
     """Write the rows as parts of about a shard's bytes. Returns their manifest rows. Raises: LabelsInvalid."""
-    number, token = spec["partition"], job.held.token
+    token = job.held.token
     groups = row_groups(batches, size_bytes=GROUP_BYTES)
     rows: list[dict[str, Any]] = []
     group = next(groups, None)
     while group is not None and (group.num_rows or not number):
-        count = RowCount(label_column=spec["label_column"], most_labels=job.resources.settings.limits.labels)
+        count = RowCount(label_column=label_column, most_labels=job.resources.settings.limits.labels)
         key = staging.part_key(number, token, len(rows))
         with new_part(staging.storage, key, PARQUET, schema, count) as part:
             while group is not None:
@@ -62,20 +63,24 @@ def begin_table(job: JobContext, table: KeptTable, schema: pa.Schema) -> None:
 
 
 def write_pieces(
-    job: JobContext, table: KeptTable, spec: dict[str, Any], batches: Iterator[pa.RecordBatch]
+    job: JobContext,
+    table: KeptTable,
+    number: int,
+    label_column: str | None,
+    batches: Iterator[pa.RecordBatch],
 ) -> list[dict[str, Any]]:
     """Write the rows as pieces of about a shard's bytes, a transaction each. Returns their manifest rows.
 
     Raises: LabelsInvalid, ValueUnsupported.
     """
-    number, attempt = spec["partition"], job.held.token
+    attempt = job.held.token
     tables = job.open_tables(table.storage)
     filled = (batch for batch in batches if batch.num_rows)
     rows: list[dict[str, Any]] = []
     batch = next(filled, None)
     # The first shard writes a piece though there be no rows, so that the dataset has columns to be exported.
     while batch is not None or not (number or rows):
-        count = RowCount(label_column=spec["label_column"], most_labels=job.resources.settings.limits.labels)
+        count = RowCount(label_column=label_column, most_labels=job.resources.settings.limits.labels)
         piece = _Piece(batch, filled, count, job.resources.settings.shards.size_bytes)
         piece_id = piece_number(number, len(rows), attempt)
         tables.write_partition(table.name, table.write_id, piece_id, piece)

@@ -1,0 +1,49 @@
+"""The contract of import sources: what an archive, a prefix and a table each do in their own way."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from datacenter.archives.limits import Limits
+from datacenter.datasets.manifest import ManifestTotals
+from jobs.contract import JobContext, Plan
+from jobs.importing.staging import Staging
+
+
+@dataclass(frozen=True, kw_only=True)
+class Imported:
+    """What a finish has stored: the manifest's totals, what the job's result says besides, and columns of the dataset."""
+
+    totals: ManifestTotals
+    learned: Mapping[str, Any]
+    columns: Mapping[str, Any] = field(default_factory=dict)
+
+
+class ImportSource(Protocol):
+    """One kind of source. Every method can run twice, as those of a `JobRunner`."""
+
+    def plan(self, job: JobContext, staging: Staging) -> Plan:
+        """Split the import into shards."""
+
+    def run_shard(self, job: JobContext, staging: Staging, spec: dict[str, Any]) -> dict[str, Any]:
+        """Import one shard; the small result reaches `finish`."""
+
+    def finish(self, job: JobContext, staging: Staging, results: Iterator[dict[str, Any]]) -> Imported:
+        """Write the manifest from what the shards did, in the order of their numbers."""
+
+    def title(self, source: Mapping[str, Any]) -> str:
+        """What people call the place that the content came from."""
+
+
+def limits_of(job: JobContext) -> Limits:
+    """How much an import may hold, by the settings."""
+    limits = job.resources.settings.limits
+    return Limits(
+        entries=limits.entries,
+        entry_bytes=limits.entry_bytes,
+        total_bytes=limits.total_bytes,
+        path_bytes=limits.path_bytes,
+        segment_bytes=limits.segment_bytes,
+        depth=limits.depth,
+        index_bytes=limits.index_bytes,
+    )
