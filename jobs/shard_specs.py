@@ -41,7 +41,7 @@ class SpecReader(Generic[SpecT]):
     """Reads the specs of one job kind from the ledger: `SpecReader[ZipSpan | TarPass](ZipSpan, TarPass)`."""
 
     def __init__(self, *kinds: type[SpecT]) -> None:
-        self._adapters: dict[object, TypeAdapter[SpecT]] = {
+        self._adapters: dict[str, TypeAdapter[SpecT]] = {
             _kind_of(kind): TypeAdapter(kind) for kind in kinds
         }
 
@@ -50,7 +50,7 @@ class SpecReader(Generic[SpecT]):
         kind = spec.get("kind") or next(
             (kind for field, kind in KIND_BY_FIELD.items() if field in spec), None
         )
-        adapter = self._adapters.get(kind)
+        adapter = self._adapters.get(str(kind))
         if adapter is None:
             raise ValueError(f"unknown kind of shard {kind!r}; known are {', '.join(sorted(self._adapters))}")
         return adapter.validate_python({**spec, "kind": kind})
