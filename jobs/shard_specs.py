@@ -41,9 +41,7 @@ class SpecReader(Generic[SpecT]):
     """Reads the specs of one job kind from the ledger: `SpecReader[ZipSpan | TarPass](ZipSpan, TarPass)`."""
 
     def __init__(self, *kinds: type[SpecT]) -> None:
-        self._adapters: dict[str, TypeAdapter[SpecT]] = {
-            _kind_of(kind): TypeAdapter(kind) for kind in kinds
-        }
+        self._adapters: dict[str, TypeAdapter[SpecT]] = {_kind_of(kind): TypeAdapter(kind) for kind in kinds}
 
     def read(self, spec: Mapping[str, Any]) -> SpecT:
         """The spec in its own type. Raises: ValueError, it is none of these kinds or lacks a field."""

@@ -1,28 +1,31 @@
 """What is wrong with a database, in words: what it or its driver refuses, and whether waiting may cure it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import URL, make_url
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import (
+    DatabaseError,
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    NotSupportedError,
+    ProgrammingError,
+    SQLAlchemyError,
+)
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-UNREACHABLE = frozenset({1040, 1053, 2002, 2003, 2006, 2013, 2055})
-"""MySQL: no connection is free, it is shutting down, there is no server, or it went away."""
-REFUSALS = {
-    1044: "this user may not use the database; grant it, or name another user",
-    1045: "the server refuses the user or the password; correct them",
-    1046: "the URL names no database; put its name behind the host",
-    1049: "the server has no database of this name; create it, or correct the name",
-    1142: "this user may not do that with the tables; grant it, or name another user",
-    1698: "the server refuses the user or the password; correct them",
-    1823: "the server cannot write; see its log",
-}
-"""By MySQL's number."""
-SQLITE_REFUSALS = {
-    "unable to open database file": "the file cannot be opened; its directory must exist, and be one that can be written to",
-    "file is not a database": "the file is not an SQLite database; name another one",
-    "attempt to write a readonly database": "the file cannot be written to; its owner must be the user of this program",
-}
-"""By SQLite's words."""
+
+@dataclass(frozen=True, kw_only=True)
+class Cause:
+    """Why a database does not do what a program of this release asks for; what is a mistake of ours is no cause.
+
+    `reason` is for the operator, who can change the database or the settings; without it the driver's words are.
+    `answer` is for clients, and says nothing of the installation.
+    """
+
+    answer: str
+    reason: str = ""
+    may_pass: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,18 +39,142 @@ class Trouble:
         return f"database.url: {self.reason}"
 
 
+AWAY = Cause(answer="the database does not answer; try again", may_pass=True)
+FAILED = Cause(answer="the database failed; try again")
+BUSY = Cause(
+    answer="the database is busy; try again",
+    reason="the database is busy: other work holds what is needed; try again, and look for what takes so long",
+    may_pass=True,
+)
+READ_ONLY = Cause(
+    answer="the database takes no changes now: it is read-only",
+    reason="the server takes no changes: it is read-only; name the server that is written to, or wait for the switch",
+    may_pass=True,
+)
+FULL = Cause(
+    answer="the database has no space left",
+    reason="the server has no space or memory left; make room",
+)
+DAMAGED = Cause(
+    answer="the database is damaged; the log has what it said",
+    reason="the database is damaged; repair it, or restore it from a backup",
+)
+SCHEMA = Cause(
+    answer="the database has no tables of this version; run `datacenter migrate`",
+    reason="the database has no tables of this version; run `datacenter migrate`",
+)
+REFUSED = Cause(answer="the database refuses this server; the log has what it said")
+WRONG_FILE = replace(REFUSED, answer="the database cannot be opened; the log has what it said")
+
+
+def _refused(reason: str) -> Cause:
+    return replace(REFUSED, reason=reason)
+
+
+_PASSWORD = _refused("the server refuses the user or the password; correct them")
+_NO_DATABASE = _refused("the server has no database of this name; create it, or correct the name")
+_TABLES = _refused("this user may not do that with the tables; grant it, or name another user")
+
+BY_NUMBER: dict[int, Cause] = {
+    # No connection is free, the server is shutting down, there is none, or the connection broke or was ended there.
+    **dict.fromkeys((1040, 1053, 1203, 1226, 2002, 2003, 2006, 2013, 2055), AWAY),
+    **dict.fromkeys((1152, 1158, 1159, 1160, 1161, 1184, 1317, 1927, 4031), AWAY),
+    # A lock was waited for too long, a deadlock, a row or a table that changed meanwhile, a statement's time is over.
+    **dict.fromkeys((1020, 1205, 1213, 1412, 1969, 3024), BUSY),
+    **dict.fromkeys((1223, 1290, 1792, 1836), READ_ONLY),
+    **dict.fromkeys((1021, 1037, 1038, 1041, 1114, 1135), FULL),
+    1823: replace(FULL, reason="the server cannot write; see its log"),
+    **dict.fromkeys((126, 127, 144, 145, 1034, 1035, 1194, 1195, 1712), DAMAGED),
+    # No such column, no such table, and a table that only its definition is left of.
+    **dict.fromkeys((1054, 1146, 1932), SCHEMA),
+    1044: _refused("this user may not use the database; grant it, or name another user"),
+    1045: _PASSWORD,
+    1046: _refused("the URL names no database; put its name behind the host"),
+    1049: _NO_DATABASE,
+    1129: _refused("the server has shut this host out after many errors; FLUSH HOSTS there lets it in again"),
+    1130: _refused("the server takes no connection from this host; let the user connect from it"),
+    1142: _TABLES,
+    1143: _TABLES,
+    1227: _refused("this user lacks a privilege; grant it, or name another user"),
+    1698: _PASSWORD,
+    **dict.fromkeys((1820, 1862), _refused("the user's password has expired; set a new one")),
+}
+"""By the number of MySQL and MariaDB."""
+OURS_BY_NUMBER = frozenset({1052, 1055, 1056, 1060, 1064, 1222, 1241, 1305, 1364, 1390})
+"""Statements that the server cannot make sense of, though the driver calls that operational."""
+BY_WORDS: dict[str, Cause] = {
+    "database is locked": BUSY,
+    "database table is locked": BUSY,
+    "database schema has changed": BUSY,
+    "database or disk is full": replace(FULL, reason="the disk of the file is full; make room"),
+    "no such table": SCHEMA,
+    "no such column": SCHEMA,
+    "has no column named": SCHEMA,
+    "database disk image is malformed": DAMAGED,
+    "disk I/O error": FAILED,
+    "unable to open database file": replace(
+        WRONG_FILE,
+        reason="the file cannot be opened; its directory must exist, and be one that can be written to",
+    ),
+    "file is not a database": replace(
+        WRONG_FILE, reason="the file is not an SQLite database; name another one"
+    ),
+    "attempt to write a readonly database": replace(
+        READ_ONLY,
+        reason="the file cannot be written to; its owner must be the user of this program",
+        may_pass=False,
+    ),
+}
+"""By SQLite's words, or some of them."""
+OURS_BY_WORDS = (
+    "syntax error",
+    "incomplete input",
+    "ambiguous column name",
+    "no such function",
+    "too many SQL variables",
+    "Error binding parameter",
+    "API misuse",
+)
+
+
+def cause_of(error: SQLAlchemyError) -> Cause | None:
+    """Why the database failed; None when it is a mistake of ours: a statement, or values, that no database would take."""
+    if isinstance(error, PoolTimeout):
+        return replace(BUSY, reason="all connections of this process are in use; try again")
+    if not isinstance(error, DBAPIError):
+        return None
+    number = _number_of(error)
+    words = "" if number else str(error.orig)
+    known = BY_NUMBER.get(number) or next((cause for part, cause in BY_WORDS.items() if part in words), None)
+    if known is not None:
+        return known
+    if isinstance(error, (ProgrammingError, IntegrityError, DataError, NotSupportedError)):
+        return None
+    if number in OURS_BY_NUMBER or any(part in words for part in OURS_BY_WORDS):
+        return None
+    # A driver that has no number for it has lost its server.
+    return FAILED if number or type(error) is DatabaseError else AWAY
+
+
 def trouble_of(error: SQLAlchemyError, url: str) -> Trouble:
     """What the error says about the database at this URL."""
+    cause = cause_of(error)
     driver = getattr(error, "orig", None) or error
-    number = next(iter(driver.args), None)
-    if number in UNREACHABLE:
+    if cause is AWAY and _number_of(error):
         place = make_url(url)
         return Trouble(
             reason=f"no database answers at {_address(place)} ({_told(driver)}); is it up, and the address right?",
             may_pass=True,
         )
-    known = REFUSALS.get(number) if isinstance(number, int) else SQLITE_REFUSALS.get(str(number))
-    return Trouble(reason=known or f"the database cannot be used: {_told(driver)}")
+    if cause is None or not cause.reason:
+        return Trouble(reason=f"the database cannot be used: {_told(driver)}")
+    return Trouble(reason=cause.reason, may_pass=cause.may_pass)
+
+
+def _number_of(error: SQLAlchemyError) -> int:
+    """The number of MySQL; 0 where there is none, as in what SQLite says."""
+    number = next(iter(getattr(getattr(error, "orig", None), "args", ())), None)
+    return number if isinstance(number, int) else 0
 
 
 def _address(url: URL) -> str:

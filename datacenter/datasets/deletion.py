@@ -16,9 +16,8 @@ from datacenter.datasets.tables.kept import KeptTable
 from datacenter.errors import Conflict, NameTaken, NotFound
 from datacenter.ledger import ledger
 from datacenter.ledger.models import Job, JobDataset
-from datacenter.ledger.moves import head_for
 from datacenter.ledger.options import JobOptions
-from datacenter.ledger.states import FINISHED, JobKind, JobState
+from datacenter.ledger.states import FINISHED, JobKind
 
 
 def delete(
@@ -124,10 +123,9 @@ def _stop_imports(session: Session, dataset_id: str) -> list[str]:
         .join(JobDataset, JobDataset.job_id == Job.id)
         .where(JobDataset.dataset_id == dataset_id, Job.kind == JobKind.IMPORT, Job.state.not_in(FINISHED))
         .with_for_update()
+        .execution_options(populate_existing=True)
     )
     running = session.scalars(query).all()
     for job in running:
-        if job.cancel_requested_at is None:
-            job.cancel_requested_at = now(session)
-            head_for(session, job, JobState.REVOKED, None, checkpoint=False)
+        ledger.cancel(session, job)
     return [job.id for job in running]

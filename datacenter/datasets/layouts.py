@@ -2,6 +2,7 @@
 
 import threading
 from collections import OrderedDict
+from concurrent.futures import Future
 
 from datacenter.archives.layout import ArchiveLayout
 from datacenter.archives.tar.layout import TarLayout
@@ -23,22 +24,50 @@ def load_layout(storage: Storage, archive: Archive) -> ArchiveLayout:
 
 
 class LayoutCache:
-    """The layouts that were used last, so that a range request does not read the member table anew."""
+    """The layouts that were used last, so that a range request does not read the member table anew. Safe for threads.
+
+    Each archive is loaded by one thread at a time, and only those that want the same one wait for it: a storage that
+    hangs holds up no download from another.
+    """
 
     def __init__(self, most_files: int = 1_500_000) -> None:
         self._most_files = most_files
         self._layouts: OrderedDict[str, ArchiveLayout] = OrderedDict()
+        self._loading: dict[str, Future[ArchiveLayout]] = {}
         self._lock = threading.Lock()
+        """Of the two maps; nothing is read from a storage under it."""
 
     def get(self, storage: Storage, archive: Archive) -> ArchiveLayout:
-        """The archive's layout, loaded at most once while it is in use."""
+        """The archive's layout, loaded at most once while it is in use.
+
+        What a load fails with comes out at all that wait for it then; the next to ask loads again.
+        """
         with self._lock:
-            if archive.id not in self._layouts:
-                self._layouts[archive.id] = load_layout(storage, archive)
-            self._layouts.move_to_end(archive.id)
-            while (
-                len(self._layouts) > 1
-                and sum(each.files for each in self._layouts.values()) > self._most_files
-            ):
-                self._layouts.popitem(last=False)
-            return self._layouts[archive.id]
+            found = self._layouts.get(archive.id)
+            if found is not None:
+                self._layouts.move_to_end(archive.id)
+                return found
+            running = self._loading.get(archive.id)
+            if running is None:
+                own = self._loading[archive.id] = Future()
+        if running is not None:
+            return running.result()
+        try:
+            layout = load_layout(storage, archive)
+        except BaseException as error:
+            with self._lock:
+                del self._loading[archive.id]
+            own.set_exception(error)
+            raise
+        with self._lock:
+            del self._loading[archive.id]
+            self._keep(archive.id, layout)
+        own.set_result(layout)
+        return layout
+
+    def _keep(self, archive_id: str, layout: ArchiveLayout) -> None:
+        self._layouts[archive_id] = layout
+        while (
+            len(self._layouts) > 1 and sum(each.files for each in self._layouts.values()) > self._most_files
+        ):
+            self._layouts.popitem(last=False)

@@ -144,20 +144,27 @@ def after_ids_of(session: Session, job_ids: Collection[str]) -> dict[str, list[s
 
 
 def request_cancel(session: Session, project_id: str, job_id: str) -> Job:
+    """Cancel a job by its id; see `cancel`. Raises: NotFound, JobFinished."""
+    job = _locked(session, project_id, job_id)
+    cancel(session, job)
+    return job
+
+
+def cancel(session: Session, job: Job) -> None:
     """Ask a job to stop: what is not claimed never will be, what is running stops within a batch and is undone.
 
-    Asking again changes nothing. Raises: NotFound, JobFinished.
+    Nothing is kept for a retry, also where the job is failing already. Asking again changes nothing. The caller has
+    locked the row. Raises: JobFinished.
     """
-    job = _locked(session, project_id, job_id)
     if job.state in FINISHED:
-        raise JobFinished(f"job {job_id} has already ended in {job.state}")
-    if job.cancel_requested_at is None:
-        job.cancel_requested_at = now(session)
-        if job.outcome == JobState.FAILURE and job.checkpoint:
-            # It is failing and waits for its leased shards: nobody wants to go on with it any more.
-            job.outcome, job.error, job.checkpoint = JobState.REVOKED, None, False
-        head_for(session, job, JobState.REVOKED, None, checkpoint=False)
-    return job
+        raise JobFinished(f"job {job.id} has already ended in {job.state}")
+    if job.cancel_requested_at is not None:
+        return
+    job.cancel_requested_at = now(session)
+    if job.outcome == JobState.FAILURE and job.checkpoint:
+        # It is failing and waits for its leased shards; no retry will need what it has made.
+        job.outcome, job.error, job.checkpoint = JobState.REVOKED, None, False
+    head_for(session, job, JobState.REVOKED, None, checkpoint=False)
 
 
 def has_begun(session: Session, job: Job) -> bool:

@@ -9,7 +9,8 @@ from urllib.parse import unquote, urlsplit
 from datacenter.errors import Invalid
 from datacenter.settings.model import Settings
 from datacenter.storages.secret_options import Options
-from storage_adapters.network.reach import Reach, addresses_of, is_near
+from storage_adapters.network.address_policy import is_near
+from storage_adapters.network.reach import Reach, addresses_of
 
 PORTS = {"http": 80, "https": 443}
 PLACE_OPTION = re.compile(

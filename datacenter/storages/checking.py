@@ -10,7 +10,7 @@ from typing import TypeVar
 import pyarrow as pa
 
 from datacenter.errors import Invalid
-from datacenter.storages.named import naming
+from datacenter.storages.observed import naming
 from datacenter.storages.opener import Storages
 from storage_adapters.errors import StorageError, StorageUnavailable
 from storage_adapters.object_storage.contract import Health

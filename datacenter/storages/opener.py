@@ -4,7 +4,6 @@ import logging
 import threading
 import time
 from collections.abc import Mapping
-from typing import cast
 
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
@@ -17,8 +16,7 @@ from datacenter.observability.metrics import Metrics
 from datacenter.settings.model import Settings, StorageSettings
 from datacenter.storages.allowed import check_allowed, check_files, reach_of
 from datacenter.storages.encryption import Seal
-from datacenter.storages.measured import MeasuredStorage
-from datacenter.storages.named import NamedStorage, naming
+from datacenter.storages.observed import ObservedStorage, ObservedTableStorage, naming
 from datacenter.storages.rows import RegisteredStorage, Registration, registered_rows, registration_of
 from datacenter.storages.secret_options import passwords_in, scrub, secrets_of
 from storage_adapters.errors import ConfigurationInvalid
@@ -36,10 +34,28 @@ def open_adapter(registered: StorageSettings, options: Mapping[str, OptionValue]
 
     Raises: ConfigurationInvalid.
     """
+    if holds_tables(registered.kind):
+        return _tables(registered, options)
+    return _objects(registered, options)
+
+
+def open_observed(
+    name: str, registered: StorageSettings, options: Mapping[str, OptionValue], metrics: Metrics
+) -> ObservedStorage | ObservedTableStorage:
+    """The same, under its registered name, with its calls counted in `metrics`. Raises: ConfigurationInvalid."""
+    if holds_tables(registered.kind):
+        return ObservedTableStorage(_tables(registered, options), name, metrics)
+    return ObservedStorage(_objects(registered, options), name, metrics)
+
+
+def _objects(registered: StorageSettings, options: Mapping[str, OptionValue]) -> Storage:
     if registered.role == "source" and registered.kind in WITH_CREATE:
         options = {**options, "create": False}
-    opener = open_tables if holds_tables(registered.kind) else open_storage
-    return opener(registered.kind, registered.url, options)
+    return open_storage(registered.kind, registered.url, options)
+
+
+def _tables(registered: StorageSettings, options: Mapping[str, OptionValue]) -> TableStorage:
+    return open_tables(registered.kind, registered.url, options)
 
 
 LOOK_SECONDS = 2.0
@@ -62,7 +78,7 @@ class Storages:
         self._settings = settings
         self._database = database
         self._seal = Seal(settings.registration.keys)
-        self._open: dict[str, tuple[Registration, Storage | TableStorage]] = {}
+        self._open: dict[str, tuple[Registration, ObservedStorage | ObservedTableStorage]] = {}
         self._file = {name: Registration(shown=shown) for name, shown in settings.storages.items()}
         self._rows: dict[str, Registration] = {}
         self._secrets: frozenset[str] = frozenset()
@@ -106,17 +122,19 @@ class Storages:
 
     def open(self, name: str) -> Storage:
         """The storage of this name. Raises: Invalid when it is not registered or holds tables, ConfigurationInvalid."""
-        if holds_tables(self.describe(name).kind):
+        kept = None if holds_tables(self.describe(name).kind) else self._kept(name)
+        if not isinstance(kept, ObservedStorage):
             raise Invalid(f"storage: {name!r} holds tables, not files; name another one", field="storage")
-        return cast(Storage, self._kept(name))
+        return kept
 
     def open_tables(self, name: str) -> TableStorage:
         """The storage of tables of this name. Raises: Invalid when it is not registered or holds files, ConfigurationInvalid."""
-        if not holds_tables(self.describe(name).kind):
+        kept = self._kept(name) if holds_tables(self.describe(name).kind) else None
+        if not isinstance(kept, ObservedTableStorage):
             raise Invalid(f"storage: {name!r} holds files, not tables; name another one", field="storage")
-        return cast(TableStorage, self._kept(name))
+        return kept
 
-    def _kept(self, name: str) -> Storage | TableStorage:
+    def _kept(self, name: str) -> ObservedStorage | ObservedTableStorage:
         found = self._find(name)
         kept = self._open.get(name)
         if kept is not None and kept[0] is found:
@@ -139,7 +157,7 @@ class Storages:
             self._asked += 1
             self._look_at = float("-inf")
 
-    def _opened(self, name: str, found: Registration) -> Storage | TableStorage:
+    def _opened(self, name: str, found: Registration) -> ObservedStorage | ObservedTableStorage:
         shown = found.shown
         options = dict(shown.options)
         if name not in self._file:
@@ -161,8 +179,7 @@ class Storages:
             }
             hide(self._secrets)
         try:
-            named = NamedStorage(open_adapter(shown, options), name)
-            return cast("Storage | TableStorage", MeasuredStorage(named, name, self._metrics))
+            return open_observed(name, shown, options, self._metrics)
         except ConfigurationInvalid as error:
             # Without its cause: the sentence goes into logs and jobs.
             raise ConfigurationInvalid(self.scrub(error.detail)) from None

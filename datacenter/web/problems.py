@@ -10,12 +10,13 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 from starlette.types import Scope
 
+from datacenter.database.diagnosis import cause_of
 from datacenter.errors import (
     Conflict,
     DataCentreError,
@@ -64,8 +65,8 @@ def install(app: FastAPI, routers: Iterable[APIRouter]) -> None:
     app.add_exception_handler(StorageError, _domain)
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(HTTPException, _http)
-    for error in (OperationalError, InterfaceError, PoolTimeout):
-        app.add_exception_handler(error, _database_away)
+    for error in (DBAPIError, PoolTimeout):
+        app.add_exception_handler(error, _database_failed)
 
 
 def problem(
@@ -198,15 +199,11 @@ _DETAILS = {
 }
 
 
-def _database_away(request: Request, error: Exception) -> JSONResponse:
+def _database_failed(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, SQLAlchemyError)
+    cause = cause_of(error)
+    if cause is None:
+        raise error  # a mistake of ours, which the envelope logs and answers
     log.error("the database failed", method=request.method, route=route_of(request.scope), exc_info=error)
-    if isinstance(error, DBAPIError) and _is_schema_missing(error):
-        detail = "the database has no tables of this version; run `datacenter migrate`"
-    else:
-        detail = "the database does not answer; try again"
     headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
-    return problem(503, "DATABASE_UNAVAILABLE", detail, headers=headers)
-
-
-def _is_schema_missing(error: DBAPIError) -> bool:
-    return "no such table" in str(error.orig)
+    return problem(503, "DATABASE_UNAVAILABLE", cause.answer, headers=headers)

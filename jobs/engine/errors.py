@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 import structlog
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import SQLAlchemyError
 
 from datacenter.archives.errors import ArchiveRejected
+from datacenter.database.diagnosis import cause_of
 from datacenter.errors import DataCentreError
 from datacenter.formats.errors import ColumnNotWritable, LabelsInvalid
 from storage_adapters.errors import StorageError
@@ -33,9 +34,9 @@ def describe(error: BaseException) -> Failure:
             return Failure(code=error.code, message=message, entry=error.key, retryable=error.retryable)
         case DataCentreError():
             return Failure(code=error.code, message=error.detail, retryable=error.retryable)
-        case OperationalError():
-            message = "the database did not answer; the worker's log has the details"
-            return Failure(code="DATABASE_UNAVAILABLE", message=message, retryable=True)
+        case SQLAlchemyError() if (cause := cause_of(error)) is not None:
+            log.error("the database failed", exc_info=error)
+            return Failure(code="DATABASE_UNAVAILABLE", message=cause.answer, retryable=True)
         case MemoryError():
             return Failure(code="OUT_OF_MEMORY", message="the worker ran out of memory", retryable=True)
         case _:

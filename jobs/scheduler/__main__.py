@@ -11,7 +11,7 @@ import structlog
 from prometheus_client import CollectorRegistry, ProcessCollector
 from sqlalchemy.exc import SQLAlchemyError
 
-from datacenter.database.diagnosis import trouble_of
+from datacenter.database.diagnosis import cause_of, trouble_of
 from datacenter.datasets.resources import Resources, open_resources
 from datacenter.errors import SettingsInvalid
 from datacenter.ledger.gauges import LedgerCollector
@@ -66,15 +66,13 @@ def _turn(name: str, work: Callable[[Resources], object], resources: Resources) 
     try:
         work(resources)
         outcome = "ok"
-    except SQLAlchemyError as error:
-        log.warning(
-            "database unavailable",
-            work=name,
-            reason=trouble_of(error, resources.settings.database.url).reason,
-        )
-    except Exception:
+    except Exception as error:
         # One bad row must not end the repair of all others.
-        log.exception("a turn failed", work=name)
+        if isinstance(error, SQLAlchemyError) and cause_of(error) is not None:
+            reason = trouble_of(error, resources.settings.database.url).reason
+            log.warning("database unavailable", work=name, reason=reason)
+        else:
+            log.exception("a turn failed", work=name)
     resources.metrics.turns.labels(name, outcome).inc()
     return outcome == "ok"
 

@@ -1,15 +1,14 @@
 """Webhooks: tell a URL how a job ended, without lending it the network that this process stands in."""
 
-import ipaddress
 import socket
 from typing import Any
 
 import httpx
 
+from storage_adapters.network.address_policy import is_public
+
 TIMEOUT_SECONDS = 5
 MOST_ADDRESSES = 4
-TRANSLATED = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("2002::/16"))
-"""IPv6 that a gateway turns into the IPv4 address within it, which may be a private one."""
 
 
 class AddressRefused(Exception):
@@ -30,7 +29,7 @@ def tell(url: str, body: dict[str, Any], *, public_only: bool) -> bool:
     if target.scheme not in ("http", "https"):
         raise AddressRefused("a webhook is called by http or https")
     addresses = _addresses(target)
-    if public_only and not all(map(_is_public, addresses)):
+    if public_only and not all(map(is_public, addresses)):
         raise AddressRefused("the host is not a public one")
     with httpx.Client(trust_env=False, follow_redirects=False, timeout=TIMEOUT_SECONDS) as client:
         for address in addresses[:-1]:
@@ -45,15 +44,6 @@ def _addresses(target: httpx.URL) -> list[str]:
     port = target.port or {"http": 80, "https": 443}[target.scheme]
     found = socket.getaddrinfo(target.raw_host.decode(), port, type=socket.SOCK_STREAM)
     return [str(address[0]) for *_, address in found][:MOST_ADDRESSES]
-
-
-def _is_public(text: str) -> bool:
-    address = ipaddress.ip_address(text.partition("%")[0])
-    if isinstance(address, ipaddress.IPv6Address):
-        if any(address in network for network in TRANSLATED):
-            return False
-        address = address.ipv4_mapped or address
-    return address.is_global and not address.is_multicast
 
 
 def _post(client: httpx.Client, target: httpx.URL, address: str, body: dict[str, Any]) -> bool:

@@ -1,10 +1,10 @@
 """Reach: how far a storage may lead us, for storages that were not named by whoever runs this machine."""
 
-import ipaddress
 import socket
 from enum import StrEnum
 
 from storage_adapters.errors import AddressRefused, ConfigurationInvalid
+from storage_adapters.network.address_policy import is_near
 
 
 class Reach(StrEnum):
@@ -20,16 +20,6 @@ def check_reach(value: str) -> None:
     """Raises: ConfigurationInvalid."""
     if value not in tuple(Reach):
         raise ConfigurationInvalid(f"Option 'reach' must be one of: {', '.join(Reach)}.")
-
-
-def is_near(address: str) -> bool:
-    """Whether an IP address is one of this machine or its link; a name is not."""
-    try:
-        found = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return False
-    mapped = getattr(found, "ipv4_mapped", None) or found
-    return bool(mapped.is_loopback or mapped.is_link_local or mapped.is_unspecified)
 
 
 def addresses_of(host: str) -> list[str]:

@@ -4,7 +4,7 @@ import hashlib
 import os
 from base64 import b64encode
 from datetime import timedelta
-from functools import cache, cached_property
+from functools import cache
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -33,18 +33,26 @@ class Clients:
         self.connection = connection
         self._lock = Lock()
         self._process = os.getpid()
+        # Not cached properties: Python 3.11 makes those of all instances under one lock, and a name or a file of
+        # this storage may take its time.
+        self._boto: S3Client | None = None
+        self._store: S3Store | None = None
         self._left: list[object] = []
 
     @property
     def boto(self) -> "S3Client":
         """boto3's client: every request of S3, each answer with the storage's own error code."""
         with self._fresh():
+            if self._boto is None:
+                self._boto = self._make_boto()
             return self._boto
 
     @property
     def store(self) -> S3Store:
         """obstore's store: the fast way for what happens once per object, where `objects.by_obstore` says so."""
         with self._fresh():
+            if self._store is None:
+                self._store = self._make_store()
             return self._store
 
     def _fresh(self) -> Lock:
@@ -53,11 +61,11 @@ class Clients:
             self._process = os.getpid()
             self._lock = Lock()
             # Kept, not closed: their connections go on in the parent.
-            self._left += [self.__dict__.pop(made, None) for made in ("_boto", "_store")]
+            self._left += [self._boto, self._store]
+            self._boto = self._store = None
         return self._lock
 
-    @cached_property
-    def _boto(self) -> "S3Client":
+    def _make_boto(self) -> "S3Client":
         to = self.connection
         session, making = _session_of(os.getpid())
         with making:
@@ -75,8 +83,7 @@ class Clients:
             keep_far(client)
         return client
 
-    @cached_property
-    def _store(self) -> S3Store:
+    def _make_store(self) -> S3Store:
         to = self.connection
         if to.reach == Reach.FAR:
             refuse_near_name(urlsplit(to.proxy or to.bucket_endpoint).hostname or "")

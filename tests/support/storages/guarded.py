@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+from datacenter.storages.observed import ObservedStorage
+from datacenter.storages.opener import Storages
 from storage_adapters.errors import ConfigurationInvalid, PermissionDenied, StorageUnavailable
 from storage_adapters.memory import MemoryStorage
 from storage_adapters.object_storage.contract import Health
@@ -44,3 +46,11 @@ class GuardedStorage(MemoryStorage):
         if self.key.endswith("-wrong"):
             raise PermissionDenied(f"the key {self.key} is not the storage's", key=key)
         return super().stat(key)
+
+
+def key_of(storages: Storages, name: str) -> str:
+    """The key with which a registered guarded storage was opened."""
+    observed = storages.open(name)
+    assert isinstance(observed, ObservedStorage)
+    assert isinstance(observed._adapter, GuardedStorage)
+    return observed._adapter.key

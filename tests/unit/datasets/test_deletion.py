@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from sqlalchemy.orm import Session
 from support.jobs.bench import Bench
 from support.jobs.manifests import published
 from support.jobs.scenarios import FILES, LABELS, zip_of
@@ -12,8 +13,11 @@ from datacenter.datasets import deletion, records, retrying
 from datacenter.datasets.models import Dataset, DatasetState, DeletedDataset
 from datacenter.datasets.records import find_version, labels_of
 from datacenter.errors import Conflict, NameTaken, NotFound
+from datacenter.ledger import leases
+from datacenter.ledger.leases import Claim
 from datacenter.ledger.ledger import request_cancel
 from datacenter.ledger.models import Job
+from datacenter.ledger.states import JobKind
 
 GRACE = timedelta(hours=1)
 
@@ -170,6 +174,44 @@ def test_deleting_during_an_import_stops_it_and_leaves_nothing(
     with pytest.raises(Conflict):
         bench.retry(job.id)
     bench.close()
+
+
+@pytest.mark.parametrize("way", ["cancel", "delete"])
+def test_an_import_that_is_failing_is_revoked_and_keeps_no_work_however_it_is_stopped(
+    tmp_path_factory: pytest.TempPathFactory, way: str
+) -> None:
+    bench = Bench(tmp_path_factory.mktemp("bench"))
+    dataset, job = bench.submit_import(zip_of(FILES))
+    bench.step(bench.engine())
+    fails, goes_on = (bench.database.run(_claim) for _ in range(2))
+    bench.database.run(lambda session: _fail_for_good(session, bench, fails))
+    assert (bench.job(job.id).outcome, bench.job(job.id).checkpoint) == ("FAILURE", True)
+
+    if way == "cancel":
+        cancel(bench, job)
+    else:
+        bench.delete(dataset.id, GRACE)
+    stopped = bench.job(job.id)
+    assert (stopped.outcome, stopped.error, stopped.checkpoint) == ("REVOKED", None, False)
+    bench.database.run(lambda session: leases.drop(session, goes_on))
+    bench.settle()
+
+    assert (bench.job(job.id).state, bench.job(job.id).checkpoint) == ("REVOKED", False)
+    assert bench.objects(dataset.prefix) == [], "its work is undone"
+    bench.close()
+
+
+def _claim(session: Session) -> Claim:
+    held = leases.claim(session, JobKind.IMPORT, "another:1", timedelta(minutes=1))
+    assert held is not None
+    return held
+
+
+def _fail_for_good(session: Session, bench: Bench, held: Claim) -> None:
+    """A failure that a retry may mend, at the last attempt."""
+    ledger = bench.settings.ledger.model_copy(update={"attempts": 1})
+    details = {"code": "STORAGE_UNAVAILABLE", "message": "away"}
+    leases.fail(session, held, ledger, **details, retryable=True, publish=lambda _: None)
 
 
 def test_an_import_that_was_deleted_and_restored_can_be_retried(

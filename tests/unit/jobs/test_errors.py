@@ -2,6 +2,7 @@
 
 import pytest
 from sqlalchemy.exc import OperationalError
+from support.servers.mysql_errors import mysql_error
 
 from datacenter.archives.errors import ArchiveRejected
 from datacenter.errors import Conflict, VersionConflict
@@ -26,6 +27,9 @@ SECRET = "canary-7f3a"
         (VersionConflict("no"), "VERSION_CONFLICT", False),
         (BrokerUnavailable("down"), "BROKER_UNAVAILABLE", True),
         (OperationalError("SELECT", {}, ConnectionError(SECRET)), "DATABASE_UNAVAILABLE", True),
+        (mysql_error(1146, SECRET), "DATABASE_UNAVAILABLE", True),
+        (mysql_error(1114, SECRET), "DATABASE_UNAVAILABLE", True),
+        (mysql_error(1064, SECRET), "INTERNAL", True),
         (MemoryError(SECRET), "OUT_OF_MEMORY", True),
         (ZeroDivisionError(SECRET), "INTERNAL", True),
         (RuntimeError(SECRET), "INTERNAL", True),

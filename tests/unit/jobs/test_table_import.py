@@ -58,6 +58,19 @@ def test_the_column_label_labels_the_rows(bench: TableBench) -> None:
     ]
 
 
+def test_what_an_import_calls_at_a_server_of_tables_is_measured(bench: TableBench) -> None:
+    def calls(operation: str) -> float:
+        labels = {"storage": "tables", "operation": operation}
+        metric = "datacenter_storage_call_duration_seconds_count"
+        return bench.resources.metrics.registry.get_sample_value(metric, labels) or 0
+
+    before = calls("list_partitions"), calls("read_partition")
+    imported(bench, SOURCE)
+
+    assert calls("list_partitions") > before[0]
+    assert calls("read_partition") == before[1] + 3
+
+
 @pytest.mark.parametrize(("column", "labels"), [("note", 10), ("id", 10), ("", 0)])
 def test_another_column_labels_the_rows_or_none(bench: TableBench, column: str, labels: int) -> None:
     dataset, job = imported(bench, SOURCE, label_column=column)

@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 from sqlalchemy import select, text
-from support.storages.guarded import CANARY, GUARDED
+from support.storages.guarded import CANARY, GUARDED, key_of
 
 from datacenter.database.engine import new_id, now
 from datacenter.datasets.models import (
@@ -153,7 +153,7 @@ def test_the_same_request_with_the_same_key_registers_once(web) -> None:
 
 def _key_of(web, name: str) -> str:
     web.resources.storages.look_again()
-    return web.resources.storages.open(name).key
+    return key_of(web.resources.storages, name)
 
 
 def test_a_secret_sent_back_as_stars_stays_and_one_that_is_left_out_goes(web) -> None:
