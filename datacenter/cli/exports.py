@@ -14,6 +14,7 @@ from datacenter.cli.output import JsonOption, console, print_json
 from datacenter.cli.progress import meter
 from datacenter.cli.selecting import ExcludeOption, LabelOption, RequireOption, WaitOption, label_filter
 from datacenter.client import Export, Job, LabelFilter, Preview
+from datacenter.formats.registry import exported_formats
 
 
 def export(
@@ -24,10 +25,10 @@ def export(
     exclude_label: ExcludeOption = None,
     label_format: Annotated[
         str | None,
-        typer.Option("--format", help="How labels are written: jsonl, csv."),
+        typer.Option("--format", help=f"How labels are written: {', '.join(exported_formats())}."),
     ] = None,
     table_format: Annotated[
-        str | None, typer.Option(help="How tables are written: parquet, csv, jsonl.")
+        str | None, typer.Option(help="How tables are written, such as parquet or csv.")
     ] = None,
     archive: Annotated[str | None, typer.Option(help="zip or tar.")] = None,
     compression: Annotated[str | None, typer.Option(help="none or deflate.")] = None,

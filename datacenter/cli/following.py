@@ -1,29 +1,11 @@
 """Following a job to its end, and what its end means for the command."""
 
 import shlex
-from typing import get_args
 
-from datacenter.archives.errors import ArchiveCode
 from datacenter.cli.display import duration, safe
 from datacenter.cli.errors import CommandFailed, Interrupted
 from datacenter.cli.progress import Meter
 from datacenter.client import Client, ClientError, Job
-from datacenter.formats.errors import LabelsCode
-
-FOR_GOOD = frozenset(
-    (
-        *get_args(ArchiveCode),
-        *get_args(LabelsCode),
-        "COLUMN_UNSUPPORTED",
-        "NOTHING_TO_IMPORT",
-        "QUERY_INVALID",
-        "TABLE_MISSING",
-        "TABLE_NAME_INVALID",
-        "VALUE_UNSUPPORTED",
-    )
-)
-"""Codes of what is wrong with the source, or with what was asked for: the same fails again, however often it is tried."""
-FOR_GOOD_IN_AN_IMPORT = FOR_GOOD | {"OBJECT_MISSING"}
 
 
 class JobFailed(CommandFailed):
@@ -58,8 +40,7 @@ def took(job: Job) -> str:
 
 
 def _cure(client: Client, job: Job) -> str:
-    for_good = FOR_GOOD_IN_AN_IMPORT if job.kind == "import" else FOR_GOOD
-    if job.error is None or job.error.code not in for_good:
+    if job.error is None or job.error.retryable:
         return f"to try again: datacenter jobs retry {job.id}"
     if job.kind != "import" or not job.dataset_ids:
         return "the same fails again; change what is asked for"

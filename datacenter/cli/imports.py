@@ -15,6 +15,7 @@ from datacenter.cli.output import JsonOption, console, print_json
 from datacenter.cli.progress import Meter, meter
 from datacenter.cli.selecting import WaitOption
 from datacenter.client import Client, ClientError, OtherFile, Problem
+from datacenter.formats.registry import imported_formats
 
 
 def import_dataset(
@@ -40,7 +41,9 @@ def import_dataset(
     ] = None,
     label_format: Annotated[
         str | None,
-        typer.Option(help="Where labels come from: folders, csv, jsonl; default: the server finds out."),
+        typer.Option(
+            help=f"Where labels come from: {', '.join(imported_formats())}; default: the server finds out."
+        ),
     ] = None,
     name_encoding: Annotated[
         str | None,

@@ -12,6 +12,7 @@ from datacenter.cli.output import JsonOption, console, print_json, print_json_li
 from datacenter.cli.progress import meter
 from datacenter.cli.tables import Column, print_fields, print_table
 from datacenter.client import Job
+from datacenter.ledger.states import JobKind, JobState
 
 app = typer.Typer(no_args_is_help=True, help="Jobs: list, watch, cancel, retry.")
 JobArgument = Annotated[str, typer.Argument(metavar="JOB", help="A job's id.")]
@@ -27,10 +28,8 @@ LIST = (
 @app.command("list")
 def list_jobs(
     context: typer.Context,
-    kind: Annotated[str | None, typer.Option(help="import, export, download or delete.")] = None,
-    state: Annotated[
-        str | None, typer.Option(help="PENDING, RECEIVED, STARTED, RETRY, SUCCESS, FAILURE or REVOKED.")
-    ] = None,
+    kind: Annotated[str | None, typer.Option(help=f"One of {', '.join(JobKind)}.")] = None,
+    state: Annotated[str | None, typer.Option(help=f"One of {', '.join(JobState)}.")] = None,
     dataset: Annotated[str | None, typer.Option(help="Only jobs about this dataset: name or id.")] = None,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="At most so many.")] = 50,
     as_json: JsonOption = False,

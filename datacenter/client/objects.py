@@ -66,11 +66,16 @@ class Progress:
 
 @dataclass(frozen=True, kw_only=True)
 class JobError:
-    """Why a job failed; `entry` is the offending file of an archive."""
+    """Why a job failed; `entry` is the offending file of an archive.
+
+    If `retryable` is false, a retry fails in the same way: the source or the request is at fault.
+    """
 
     code: str
     message: str = ""
     entry: str | None = None
+    retryable: bool = True
+    """True also of an older server, which does not say: a retry that fails again does no harm."""
 
 
 @dataclass(frozen=True, kw_only=True)

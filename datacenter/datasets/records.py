@@ -25,13 +25,13 @@ from datacenter.datasets.places import Home
 from datacenter.datasets.resources import Resources
 from datacenter.datasets.tables.kept import KeptTable, kept_name
 from datacenter.errors import Conflict, DatasetNotReady, Invalid, NameTaken, NotFound
+from datacenter.formats.registry import imported_formats
 from datacenter.ledger import ledger
 from datacenter.ledger.models import Job
 from datacenter.ledger.options import JobOptions
 from datacenter.ledger.states import JobKind
 from storage_adapters.table_storage.contract import TableName
 
-LABEL_FORMATS = ("folders", "csv", "jsonl")
 TABLE_SOURCES = {"table", "query"}
 """Fields of a source that make a dataset of kind table."""
 
@@ -109,8 +109,8 @@ def check_new(session: Session, resources: Resources, project_id: str, new: NewD
 
 def _checked_home(session: Session, resources: Resources, new: NewDataset, kind: str) -> Home:
     """Where the dataset will be kept, once all that is said about it can be. Raises: Invalid."""
-    if new.label_format is not None and new.label_format not in LABEL_FORMATS:
-        known = ", ".join(LABEL_FORMATS)
+    if new.label_format is not None and new.label_format not in imported_formats():
+        known = ", ".join(imported_formats())
         raise Invalid(
             f"label_format: {new.label_format!r} cannot be imported; use {known}", field="label_format"
         )

@@ -1,17 +1,19 @@
-"""The label formats by name: which files they live in, what reads them, what writes them."""
+"""The label formats by name, and the only list of them: a new format is its files and a row here.
+
+What reads and writes a format is imported only when it is asked for, so that the command line can name the formats.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from types import MappingProxyType
-from typing import ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
 
-import pyarrow as pa
-
-from datacenter.formats import csv_labels, jsonl_labels
-from datacenter.formats.csv_labels import CsvWriter
 from datacenter.formats.errors import LabelsInvalid
-from datacenter.formats.jsonl_labels import JsonlWriter
 from datacenter.formats.limits import LabelLimits
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 class LabelWriter(Protocol):
@@ -27,7 +29,7 @@ class LabelWriter(Protocol):
         """What comes before the first row."""
         ...
 
-    def rows(self, batch: pa.RecordBatch) -> bytes:
+    def rows(self, batch: "pa.RecordBatch") -> bytes:
         """The rows of a batch."""
         ...
 
@@ -38,12 +40,14 @@ class LabelWriter(Protocol):
 
 FOLDERS = "folders"
 """Labels from the paths themselves; needs no label file."""
+ANNOUNCED = ("coco", "voc", "yolo", FOLDERS)
+"""Names of the interface. Until they are written they are told apart from names that will never be."""
 
 
 class LabelReader(Protocol):
     """Reads a label file into a label table, each path with `base` before it."""
 
-    def __call__(self, chunks: Iterable[bytes], base: str = ..., limits: LabelLimits = ...) -> pa.Table:
+    def __call__(self, chunks: Iterable[bytes], base: str = ..., limits: LabelLimits = ...) -> "pa.Table":
         """Raises LabelsInvalid, naming the line."""
         ...
 
@@ -53,21 +57,37 @@ class LabelFormat:
     """A format that keeps labels in a file of their own."""
 
     filenames: Sequence[str]
-    """Where an import looks for it, best first."""
-    read: LabelReader
-    writer: type[LabelWriter]
+    """Where an import looks for it, best first; an export writes the first."""
+    reader: str
+    """A `LabelReader`, as `module:function`."""
+    writer: str
+    """A `LabelWriter`, as `module:class`."""
 
 
 FORMATS: Mapping[str, LabelFormat] = MappingProxyType(
     {
         "jsonl": LabelFormat(
-            filenames=("labels.jsonl", "metadata.jsonl"), read=jsonl_labels.read_labels, writer=JsonlWriter
+            filenames=("labels.jsonl", "metadata.jsonl"),
+            reader="datacenter.formats.jsonl_labels:read_labels",
+            writer="datacenter.formats.jsonl_labels:JsonlWriter",
         ),
         "csv": LabelFormat(
-            filenames=("labels.csv", "metadata.csv"), read=csv_labels.read_labels, writer=CsvWriter
+            filenames=("labels.csv", "metadata.csv"),
+            reader="datacenter.formats.csv_labels:read_labels",
+            writer="datacenter.formats.csv_labels:CsvWriter",
         ),
     }
 )
+
+
+def imported_formats() -> list[str]:
+    """The names that an import takes."""
+    return [FOLDERS, *FORMATS]
+
+
+def exported_formats() -> list[str]:
+    """The names that an export takes; the first is what it writes when none is named."""
+    return list(FORMATS)
 
 
 def label_format(name: str) -> LabelFormat:
@@ -77,7 +97,7 @@ def label_format(name: str) -> LabelFormat:
         LabelsInvalid: BAD_LABELS, naming the formats there are.
     """
     if name not in FORMATS:
-        known = ", ".join((FOLDERS, *FORMATS))
+        known = ", ".join(imported_formats())
         raise LabelsInvalid(
             "BAD_LABELS", f"this label format is not supported yet; supported are {known}", name
         )
@@ -86,9 +106,14 @@ def label_format(name: str) -> LabelFormat:
 
 def reader_for(name: str) -> LabelReader:
     """What reads a label file of this format. Raises LabelsInvalid for an unknown one."""
-    return label_format(name).read
+    return cast(LabelReader, _load(label_format(name).reader))
 
 
 def writer_for(name: str) -> LabelWriter:
     """A writer of this format. Raises LabelsInvalid for an unknown one."""
-    return label_format(name).writer()
+    return cast("type[LabelWriter]", _load(label_format(name).writer))()
+
+
+def _load(target: str) -> Any:
+    module, _, name = target.partition(":")
+    return getattr(import_module(module), name)

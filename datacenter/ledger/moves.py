@@ -25,7 +25,7 @@ def move(job: Job, state: JobState) -> None:
 
 
 def error_record(code: str, message: str, entry: str | None = None) -> dict[str, Any]:
-    """The shape of an error in the ledger and in REST."""
+    """The shape of an error in the ledger."""
     return {"code": code, "message": message, "entry": entry}
 
 

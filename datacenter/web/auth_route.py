@@ -8,6 +8,8 @@ from fastapi import Request, Response
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
+from starlette.routing import Match
+from starlette.types import Scope
 
 from datacenter.access.tokens import Caller, authenticate
 from datacenter.errors import Invalid, Unauthenticated
@@ -20,6 +22,12 @@ ALIKE = 0.75
 
 class StrictQueryRoute(APIRoute):
     """A route that takes the query parameters it declares, and no others."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """A fixed address, as `/datasets/preview`, is no `/datasets/{dataset_id}`, whatever the method."""
+        if self.param_convertors and scope["path"] in scope["app"].state.fixed_paths:
+            return Match.NONE, {}
+        return super().matches(scope)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """The handler behind the check."""

@@ -9,7 +9,7 @@ from datacenter.datasets import files, records
 from datacenter.datasets.files import FileEntry
 from datacenter.web.auth_route import AuthRoute
 from datacenter.web.calls import API, Authorized
-from datacenter.web.openapi import BYTES, problems
+from datacenter.web.openapi import ASKS_FOR_BYTES, BYTES, HEAD_OF_BYTES, problems
 from datacenter.web.pages import DEFAULT_ITEMS, Cursors, CursorText, Limit
 from datacenter.web.schemas.base import Page, VersionNumber
 from datacenter.web.schemas.datasets import FileObject
@@ -17,6 +17,17 @@ from datacenter.web.streams import Representation, attachment, respond
 
 PARQUET = "application/vnd.apache.parquet"
 Version = Annotated[VersionNumber | None, Query(description="The newest one if left out.")]
+
+
+def _in(media_type: str) -> dict[int | str, dict[str, Any]]:
+    """`BYTES` in a form of their own."""
+    schema = {"type": "string", "format": "binary"}
+    return {
+        status: {**told, "content": {media_type: {"schema": schema}}} if "content" in told else told
+        for status, told in BYTES.items()
+    }
+
+
 router = APIRouter(prefix=f"{API}/datasets/{{dataset_id}}", tags=["files"], route_class=AuthRoute)
 
 
@@ -43,11 +54,18 @@ def list_all(
     return Response(orjson.dumps(body), media_type="application/json")
 
 
-@router.head("/files/{path:path}", include_in_schema=False)
+@router.head(
+    "/files/{path:path}",
+    operation_id="dataset_files_look",
+    response_class=Response,
+    responses={**problems(404, 409), **HEAD_OF_BYTES},
+    summary="Look at a file without its bytes",
+)
 @router.get(
     "/files/{path:path}",
     response_class=Response,
     responses={**problems(404, 409, 416), **BYTES},
+    openapi_extra=ASKS_FOR_BYTES,
     summary="Read a file",
 )
 def read(dataset_id: str, path: str, request: Request, call: Authorized, version: Version = None) -> Response:
@@ -74,8 +92,10 @@ def read(dataset_id: str, path: str, request: Request, call: Authorized, version
 
 @router.get(
     "/manifest",
+    operation_id="dataset_files_read_manifest",
     response_class=Response,
-    responses={**problems(404, 409), 200: {"content": {PARQUET: {}}, "description": "Parquet"}},
+    responses={**problems(404, 409, 416), **_in(PARQUET)},
+    openapi_extra=ASKS_FOR_BYTES,
     summary="Read the manifest",
 )
 def manifest(dataset_id: str, request: Request, call: Authorized, version: Version = None) -> Response:

@@ -18,7 +18,9 @@ from datacenter.web.schemas.datasets import LabelChange, SelectionRequest, Versi
 router = APIRouter(prefix=f"{API}/datasets/{{dataset_id}}", tags=["datasets"], route_class=AuthRoute)
 
 
-@router.get("/versions", responses=problems(404), summary="List versions")
+@router.get(
+    "/versions", operation_id="dataset_versions_list_all", responses=problems(404), summary="List versions"
+)
 def list_all(
     dataset_id: str, call: Authorized, limit: Limit = DEFAULT_ITEMS, cursor: CursorText = None
 ) -> Page[VersionObject]:
@@ -37,7 +39,11 @@ def list_all(
 
 
 @router.post(
-    "/labels", response_model=VersionObject, responses=problems(404, 409, 413), summary="Label files"
+    "/labels",
+    operation_id="dataset_labels_change",
+    response_model=VersionObject,
+    responses=problems(404, 409, 413),
+    summary="Label files",
 )
 def label(dataset_id: str, body: LabelChange, call: Changing) -> Response:
     """Add and remove labels on the selected files. The answer is the new version; the old ones stay as they are.

@@ -30,14 +30,20 @@ router = APIRouter(tags=["health"])
 
 
 @router.get("/healthz", include_in_schema=False)
-@router.get(f"{API}/healthz", summary="Is the process alive?")
+@router.get(f"{API}/healthz", operation_id="health_show_alive", summary="Is the process alive?")
 async def healthz() -> Alive:
     """Asks nobody else, and waits for no thread: a broken database is no reason to restart the web process."""
     return Alive()
 
 
 @router.get("/readyz", include_in_schema=False, response_model=Ready)
-@router.get(f"{API}/readyz", response_model=Ready, responses=problems(503), summary="Can it serve?")
+@router.get(
+    f"{API}/readyz",
+    operation_id="health_show_ready",
+    response_model=Ready,
+    responses=problems(503),
+    summary="Can it serve?",
+)
 def readyz(request: Request) -> Ready | JSONResponse:
     """503 while the database is away, or has a schema that does not serve this release.
 

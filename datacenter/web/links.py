@@ -4,17 +4,24 @@ from fastapi import APIRouter, Request, Response
 
 from datacenter.datasets.archives import downloads
 from datacenter.web.calls import resources_of
-from datacenter.web.openapi import BYTES, problems
+from datacenter.web.openapi import ASKS_FOR_BYTES, BYTES, HEAD_OF_BYTES, problems
 from datacenter.web.streams import Representation, attachment, respond
 
 router = APIRouter(tags=["downloads"])
 
 
-@router.head("/d/{token}", include_in_schema=False)
+@router.head(
+    "/d/{token}",
+    operation_id="links_look",
+    response_class=Response,
+    responses={**problems(403, 410), **HEAD_OF_BYTES},
+    summary="Look at an archive without its bytes",
+)
 @router.get(
     "/d/{token}",
     response_class=Response,
     responses={**problems(403, 410, 416), **BYTES},
+    openapi_extra=ASKS_FOR_BYTES,
     summary="Fetch an archive by its link",
 )
 def fetch(token: str, request: Request) -> Response:

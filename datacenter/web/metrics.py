@@ -54,6 +54,7 @@ def told_apart(settings: Settings, counts: ExchangeCounts) -> Iterator[None]:
     f"{API}/metrics",
     response_class=Response,
     responses={200: {"content": {"text/plain": {}}, "description": "Prometheus text format"}},
+    operation_id="metrics_read",
     summary="Metrics",
 )
 def metrics(request: Request) -> Response:

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from datacenter.datasets import records
 from datacenter.datasets.archives import downloads
+from datacenter.datasets.job_errors import error_of
 from datacenter.datasets.models import Archive, Dataset, DatasetVersion, Download, Export
 from datacenter.errors import Gone, NotFound
 from datacenter.ledger.ledger import after_ids_of, dataset_ids_of
@@ -80,7 +81,7 @@ def job_objects(session: Session, call: Call, rows: Sequence[Job]) -> list[JobOb
                 bytes_total=row.bytes_total,
             ),
             attempts=row.attempts,
-            error=_job_error(row.error),
+            error=_job_error(row),
             result=_job_result(session, call, row),
             priority=row.priority,
             not_before=row.not_before,
@@ -125,12 +126,9 @@ def download_object(call: Call, row: Download, archive: Archive) -> DownloadObje
     )
 
 
-def _job_error(error: dict[str, Any] | None) -> JobError | None:
-    if error is None:
-        return None
-    return JobError(
-        code=error.get("code", "ERROR"), message=error.get("message", ""), entry=error.get("entry")
-    )
+def _job_error(row: Job) -> JobError | None:
+    error = error_of(row)
+    return None if error is None else JobError(**error)
 
 
 def _job_result(session: Session, call: Call, row: Job) -> dict[str, Any] | None:

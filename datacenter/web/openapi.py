@@ -1,24 +1,66 @@
 """The OpenAPI document: every operation names the problems it can answer with."""
 
+import json
 from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
 
 from datacenter.web.problems import MEDIA_TYPE
 from datacenter.web.schemas.base import FieldError, Problem
+from datacenter.web.schemas.job_results import RESULTS
 
 SCHEMA = {"$ref": "#/components/schemas/Problem"}
 CONTENT = {MEDIA_TYPE: {"schema": SCHEMA}}
 OCTETS = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
-BYTES: dict[int | str, dict[str, Any]] = {
-    200: {"description": "All bytes", "content": OCTETS},
-    206: {"description": "The range that was asked for", "content": OCTETS},
-    304: {"description": "The client has them already"},
-}
-LOCATION = {"description": "The address of the job", "schema": {"type": "string"}}
 HTTP_METHODS = ("get", "head", "post", "put", "patch", "delete", "options")
+
+
+def headers_of(**described: str) -> dict[str, Any]:
+    """The `headers` of a response: names, with `_` for `-`, and what each says."""
+    return {
+        name.replace("_", "-"): {"description": text, "schema": {"type": "string"}}
+        for name, text in described.items()
+    }
+
+
+def asked_by(*, needed: tuple[str, ...] = (), **described: str) -> dict[str, Any]:
+    """The `openapi_extra` of an operation that reads these headers of a request by itself."""
+    return {
+        "parameters": [
+            {"in": "header", "name": name, "required": name in needed, **told}
+            for name, told in headers_of(**described).items()
+        ]
+    }
+
+
+ABOUT_KNOWN_BYTES = headers_of(
+    ETag="Names exactly these bytes.",
+    Accept_Ranges="`bytes`",
+    Content_Disposition="The name to keep it under, where it is to be kept.",
+)
+ABOUT_BYTES = ABOUT_KNOWN_BYTES | headers_of(Content_Length="How many bytes follow.")
+ASKS_FOR_BYTES = asked_by(
+    Range="`bytes=first-last`: one range; several are answered with the whole.",
+    If_Range="An ETag: the range only of these bytes, else the whole.",
+    If_None_Match="An ETag that the client has.",
+)
+UNKNOWN_BYTES = headers_of(Content_Range="`bytes */size`")
+BYTES: dict[int | str, dict[str, Any]] = {
+    200: {"description": "All bytes", "content": OCTETS, "headers": ABOUT_BYTES},
+    206: {
+        "description": "The range that was asked for",
+        "content": OCTETS,
+        "headers": ABOUT_BYTES | headers_of(Content_Range="`bytes first-last/size`"),
+    },
+    304: {"description": "The client has them already", "headers": ABOUT_KNOWN_BYTES},
+}
+HEAD_OF_BYTES: dict[int | str, dict[str, Any]] = {
+    status: {name: value for name, value in BYTES[status].items() if name != "content"}
+    for status in (200, 304)
+}
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -36,18 +78,57 @@ def describe(app: FastAPI) -> dict[str, Any]:
             routes=app.routes,
             tags=app.openapi_tags,
         )
-        components = document.setdefault("components", {}).setdefault("schemas", {})
+        components = document["components"]["schemas"]
         for replaced in ("HTTPValidationError", "ValidationError"):
             components.pop(replaced, None)
-        for model in (FieldError, Problem):
-            components[model.__name__] = model.model_json_schema(ref_template="#/components/schemas/{model}")
-            components[model.__name__].pop("$defs", None)
+        models: list[type[BaseModel]] = [FieldError, Problem, *RESULTS.values()]
+        for model in models:
+            _add(components, model)
+        components["JobObject"]["properties"]["result"] = {
+            "description": "By kind: " + ", ".join(f"{kind} {RESULTS[kind].__name__}" for kind in RESULTS),
+            "anyOf": [*(_reference(model) for model in RESULTS.values()), {"type": "null"}],
+        }
+        for schema in components.values():
+            _explain_defaults(schema)
+        document = _with_named_pages(document)
         for path in document["paths"].values():
             for method in HTTP_METHODS:
                 if method in path:
                     _complete(path[method])
         app.openapi_schema = document
     return app.openapi_schema
+
+
+def _reference(model: type[BaseModel]) -> dict[str, str]:
+    return {"$ref": f"#/components/schemas/{model.__name__}"}
+
+
+def _add(components: dict[str, Any], model: type[BaseModel]) -> None:
+    schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
+    for name, inner in schema.pop("$defs", {}).items():
+        components.setdefault(name, inner)
+    components[model.__name__] = schema
+
+
+def _with_named_pages(document: dict[str, Any]) -> dict[str, Any]:
+    """`DatasetPage` for `Page_DatasetObject_`: the name of a generic model is made of its parts, its title is chosen."""
+    text = json.dumps(document)
+    for name, schema in document["components"]["schemas"].items():
+        if name.startswith("Page_"):
+            text = text.replace(f'"{name}"', f'"{schema["title"]}"').replace(
+                f'/{name}"', f'/{schema["title"]}"'
+            )
+    named: dict[str, Any] = json.loads(text)
+    return named
+
+
+def _explain_defaults(schema: dict[str, Any]) -> None:
+    """Say a default in words: of a field that has one, generators of clients make a field that must be given."""
+    for name, field in schema.get("properties", {}).items():
+        default = field.pop("default", None)
+        if default and not isinstance(default, dict) and name not in schema.get("required", ()):
+            said = f"Default: {default if isinstance(default, str) else json.dumps(default)}."
+            field["description"] = f"{field['description']} {said}" if "description" in field else said
 
 
 def _complete(operation: dict[str, Any]) -> None:
@@ -61,5 +142,16 @@ def _complete(operation: dict[str, Any]) -> None:
             "content": CONTENT,
         }
     if "202" in responses:
-        responses["202"].setdefault("headers", {})["Location"] = LOCATION
-    responses["default"] = {"description": "Any other refusal", "content": CONTENT}
+        responses["202"].setdefault("headers", {}).update(headers_of(Location="The address of the job."))
+    if "416" in responses:
+        responses["416"]["headers"] = UNKNOWN_BYTES
+    if "201" in responses:
+        headers = responses["201"].setdefault("headers", {})
+        headers.setdefault("Location", headers_of(Location="The address of what was made.")["Location"])
+    responses["default"] = {
+        "description": "Any other refusal",
+        "headers": headers_of(Retry_After="With 503: seconds until it is worth another try."),
+        "content": CONTENT,
+    }
+    if "503" in responses:
+        responses["503"]["headers"] = responses["default"]["headers"]

@@ -61,6 +61,7 @@ log = structlog.get_logger(__name__)
 def install(app: FastAPI, routers: Iterable[APIRouter]) -> None:
     """Answer every refusal of `app`, which consists of these routers, with a problem."""
     app.state.routes = [route for router in routers for route in router.routes]
+    app.state.fixed_paths = frozenset(route.path for route in app.state.routes if "{" not in route.path)
     app.add_exception_handler(DataCentreError, _domain)
     app.add_exception_handler(StorageError, _domain)
     app.add_exception_handler(RequestValidationError, _validation)

@@ -133,7 +133,13 @@ def _known(call: Call) -> dict[str, StorageSettings]:
     return rows | call.resources.settings.storages
 
 
-@router.post("/{name}/check", response_model=HealthObject, responses=problems(404), summary="Check a storage")
+@router.post(
+    "/{name}/check",
+    operation_id="storage_contents_check",
+    response_model=HealthObject,
+    responses=problems(404),
+    summary="Check a storage",
+)
 def check(name: str, call: Changing, request: Request) -> Response:
     """Platforms are written to, read and cleaned again, sources only read; what is wrong is an answer, not a problem."""
     checker = cast(Checker, request.app.state.checker)
@@ -150,7 +156,12 @@ def check(name: str, call: Changing, request: Request) -> Response:
     return call.perform(work)
 
 
-@router.get("/{name}/browse", responses=problems(404, 409), summary="Browse a source")
+@router.get(
+    "/{name}/browse",
+    operation_id="storage_contents_browse_source",
+    responses=problems(404, 409),
+    summary="Browse a source",
+)
 def browse_source(
     name: str,
     call: Authorized,

@@ -1,7 +1,7 @@
 """Uploads by the tus 1.0 protocol: creation, creation-with-upload, termination and expiration."""
 
 from collections.abc import AsyncIterator
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
 from sqlalchemy.orm import Session
@@ -30,7 +30,11 @@ MULTIPART_PATH = f"{PATH}/multipart"
 """Below the address of tus, which is not spoken there."""
 BUFFER_BYTES = 8 << 20
 """What is gathered before it is written, and lost at most when this server dies."""
-OCTETS = {"requestBody": {"content": {tus_protocol.CONTENT_TYPE: {"schema": {"format": "binary"}}}}}
+OCTETS = {
+    "requestBody": {
+        "content": {tus_protocol.CONTENT_TYPE: {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
 
 
 def is_spoken_at(path: str) -> bool:
@@ -47,12 +51,28 @@ def _speaks_tus(request: Request) -> None:
         )
 
 
+def _answers(status: int, *names: str, refusals: tuple[int, ...]) -> dict[int | str, dict[str, Any]]:
+    """The `responses` of an operation of the protocol: the headers of its answer, and of the version it refuses."""
+    refused = problems(*refusals)
+    for told in refused.values():
+        told["headers"] = tus_protocol.about("Tus-Resumable")
+    refused[412]["headers"] |= tus_protocol.about("Tus-Version")
+    return {**refused, **tus_protocol.described(status, *names)}
+
+
 Tus = Annotated[None, Depends(_speaks_tus)]
 router = APIRouter(prefix=PATH, tags=["uploads"], route_class=AuthRoute)
 
 
 @router.options("/{upload_id}", status_code=204, response_class=Response, include_in_schema=False)
-@router.options("", status_code=204, response_class=Response, summary="What this tus server can do")
+@router.options(
+    "",
+    status_code=204,
+    operation_id="tus_show_capabilities",
+    response_class=Response,
+    responses=tus_protocol.described(204, "Tus-Version", "Tus-Extension", "Tus-Max-Size"),
+    summary="What this tus server can do",
+)
 def capabilities(request: Request) -> Response:
     """Version, extensions and the largest upload."""
     limit = resources_of(request).settings.limits.upload_bytes
@@ -63,8 +83,11 @@ def capabilities(request: Request) -> Response:
     "",
     status_code=201,
     response_class=Response,
-    responses=problems(412, 413, 423),
-    openapi_extra=OCTETS,
+    responses=_answers(201, "Location", "Upload-Offset", "Upload-Expires", refusals=(412, 413, 423)),
+    openapi_extra={
+        **OCTETS,
+        **tus_protocol.asked("Upload-Length", "Upload-Metadata", needed=("Upload-Length",)),
+    },
     summary="Begin an upload",
 )
 async def create(request: Request, call: Authorized, _: Tus, key: IdempotencyHeader = None) -> Response:
@@ -113,7 +136,10 @@ async def create(request: Request, call: Authorized, _: Tus, key: IdempotencyHea
 @router.head(
     "/{upload_id}",
     response_class=Response,
-    responses=problems(404, 410, 412),
+    responses=_answers(
+        200, "Upload-Offset", "Upload-Length", "Upload-Expires", "Upload-Metadata", refusals=(404, 410, 412)
+    ),
+    openapi_extra=tus_protocol.asked(),
     summary="How far is an upload?",
 )
 def show(upload_id: str, call: Authorized, _: Tus) -> Response:
@@ -133,8 +159,8 @@ def show(upload_id: str, call: Authorized, _: Tus) -> Response:
     "/{upload_id}",
     status_code=204,
     response_class=Response,
-    responses=problems(404, 409, 410, 412, 413, 415, 423),
-    openapi_extra=OCTETS,
+    responses=_answers(204, "Upload-Offset", "Upload-Expires", refusals=(404, 409, 410, 412, 413, 415, 423)),
+    openapi_extra={**OCTETS, **tus_protocol.asked("Upload-Offset", needed=("Upload-Offset",))},
     summary="Send bytes",
 )
 async def append(upload_id: str, request: Request, call: Authorized, _: Tus) -> Response:
@@ -151,7 +177,8 @@ async def append(upload_id: str, request: Request, call: Authorized, _: Tus) -> 
     "/{upload_id}",
     status_code=204,
     response_class=Response,
-    responses=problems(404, 409, 410, 412),
+    responses=_answers(204, refusals=(404, 409, 410, 412)),
+    openapi_extra=tus_protocol.asked(),
     summary="Give an upload up",
 )
 def remove(

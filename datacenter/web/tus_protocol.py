@@ -2,12 +2,15 @@
 
 import base64
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from datacenter.datasets.models import Upload
 from datacenter.errors import Invalid
+from datacenter.web.openapi import asked_by, headers_of
 
 VERSION = "1.0.0"
 EXTENSIONS = "creation,creation-with-upload,termination,expiration"
@@ -15,6 +18,33 @@ CONTENT_TYPE = "application/offset+octet-stream"
 MOST_DIGITS = 19
 FILENAME_CHARACTERS = 255
 METADATA_CHARACTERS = 4096
+MEANINGS = {
+    "Location": "The address of the upload.",
+    "Tus-Resumable": f"The protocol's version, {VERSION}.",
+    "Tus-Version": "The versions that this server speaks.",
+    "Tus-Extension": "The extensions that this server speaks.",
+    "Tus-Max-Size": "The bytes of the largest upload.",
+    "Upload-Length": "All bytes of the upload.",
+    "Upload-Offset": "How many bytes of the upload are there.",
+    "Upload-Expires": "Until when an unfinished upload can be continued.",
+    "Upload-Metadata": "Pairs of a key and the base64 of its value, separated by commas: `filename`, `storage`.",
+}
+
+
+def about(*names: str) -> dict[str, Any]:
+    """These headers for the OpenAPI document."""
+    return headers_of(**{name.replace("-", "_"): MEANINGS[name] for name in names})
+
+
+def described(status: int, *names: str) -> dict[int | str, dict[str, Any]]:
+    """The `responses` with these headers, and the version, which every answer names."""
+    return {status: {"description": HTTPStatus(status).phrase, "headers": about("Tus-Resumable", *names)}}
+
+
+def asked(*names: str, needed: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The `openapi_extra` of an operation that reads these headers, and needs the version."""
+    texts = {name.replace("-", "_"): MEANINGS[name] for name in ("Tus-Resumable", *names)}
+    return asked_by(needed=("Tus-Resumable", *needed), **texts)
 
 
 def server_headers(limit_bytes: int) -> dict[str, str]:

@@ -20,7 +20,7 @@ from datacenter.ledger.outbox import ring_committed
 from datacenter.ledger.states import JobKind, ShardState, Step
 from datacenter.observability.context import working
 from jobs.contract import JobContext, JobRunner, NextWave, ShuttingDown, Stopped
-from jobs.engine import measuring
+from jobs.engine import memory
 from jobs.engine.errors import describe
 from jobs.engine.heartbeat import Heartbeat
 from jobs.engine.measuring import Outcome, measured
@@ -59,7 +59,7 @@ class Engine:
             if held is None:
                 return done
             self._carry(held)
-            measuring.give_back()
+            memory.trim_memory()
             done += 1
             if time.monotonic() > until:
                 break

@@ -4,6 +4,7 @@ import structlog
 from sqlalchemy import select
 
 from datacenter.database.engine import now
+from datacenter.datasets.job_errors import error_of
 from datacenter.datasets.resources import Resources
 from datacenter.ledger.doorbell import BrokerUnavailable
 from datacenter.ledger.models import Job, OutboxMessage
@@ -53,7 +54,7 @@ def _deliver(resources: Resources, message: OutboxMessage) -> bool:
         job = session.get(Job, message.job_id)
     if job is None:
         return True
-    body = {"job": job.id, "kind": job.kind, "state": job.state, "error": job.error}
+    body = {"job": job.id, "kind": job.kind, "state": job.state, "error": error_of(job)}
     public_only = resources.settings.environment == "production"
     try:
         return tell(message.payload["url"], body, public_only=public_only)

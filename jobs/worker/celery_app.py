@@ -18,7 +18,7 @@ from datacenter.ledger.doorbell import RING_TASK, broker_queue, broker_settings
 from datacenter.observability.liveness import Role, SignOfLife
 from datacenter.observability.tracing import configure_tracing, tracer
 from datacenter.settings.model import Settings
-from jobs.engine import measuring
+from jobs.engine import memory
 from jobs.engine.engine import Engine
 from jobs.registry import runners
 from jobs.worker.liveness import give_signs
@@ -64,7 +64,7 @@ def create_app(settings: Settings, queues: list[str], stop: StopFlag) -> Celery:
             must_stop=stop.grace_is_over,
             overdue=stop.is_overdue,
         )
-        measuring.prepare()
+        memory.prepare_allocator()
         return ready
 
     @app.task(name=RING_TASK, ignore_result=True)

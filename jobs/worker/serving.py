@@ -1,4 +1,4 @@
-"""What `datacenter-worker` does: it serves some queues. it begins in `jobs/worker/__main__.py`."""
+"""What `datacenter-worker` does after it hears signals (`__main__.py`): read the settings, wait for the database, serve queues."""
 
 import os
 import sys

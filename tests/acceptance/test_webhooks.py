@@ -56,4 +56,5 @@ def test_a_webhook_is_told_of_failures_only_if_it_asked(client, name, hook):
     message = heard.get(timeout=PATIENCE_SECONDS)
     assert (message["job"], message["state"]) == (told[1].id, "FAILURE")
     assert message["error"]["code"] == "OBJECT_MISSING"
+    assert message["error"]["retryable"] is False
     assert heard.empty()

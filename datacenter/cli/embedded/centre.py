@@ -13,6 +13,7 @@ from datacenter.cli.embedded import valkey
 from datacenter.cli.embedded.child import Child
 from datacenter.cli.embedded.home import Home
 from datacenter.cli.errors import CommandFailed
+from datacenter.ledger.states import JobKind
 
 
 class Tail:
@@ -37,7 +38,6 @@ class Tail:
                 yield line.decode(errors="replace").rstrip("\n")
 
 
-QUEUES = "import,export,download,delete"
 READY_SECONDS = 60.0
 STOP_SECONDS = 30.0
 LOOK_SECONDS = 0.1
@@ -62,7 +62,7 @@ class Centre:
         self._broker = self._child("valkey", valkey.command(home, socket)) if socket else None
         self._parts = (
             self._child("web", [*python, "datacenter.cli", "serve"]),
-            self._child("worker", [*python, "jobs.worker", "--queues", QUEUES]),
+            self._child("worker", [*python, "jobs.worker", "--queues", ",".join(JobKind)]),
             self._child("scheduler", [*python, "jobs.scheduler"], _next_port(metrics_port)),
         )
         self._tails = {child.name: Tail(child.log) for child in self._children()} if verbose else {}

@@ -14,6 +14,7 @@ from datacenter.datasets.archives.selection import SelectedVersion, Selection
 from datacenter.datasets.label_filter import LabelFilter
 from datacenter.datasets.models import Archive, ArchiveState, Download, Export
 from datacenter.errors import Invalid
+from datacenter.formats.registry import ANNOUNCED, exported_formats
 from datacenter.formats.table_formats import TABLE_FORMATS
 from datacenter.ledger import ledger
 from datacenter.ledger.models import Job
@@ -21,9 +22,6 @@ from datacenter.ledger.states import FINISHED
 
 FORMATS = {"zip": ("zip", "application/zip"), "tar": ("tar", "application/x-tar")}
 """Archive format → file name suffix, media type."""
-LABEL_FORMATS = ("jsonl", "csv")
-LATER_LABEL_FORMATS = ("coco", "voc", "yolo", "folders")
-"""Names of the interface that cannot be exported yet."""
 COMPRESSIONS = ("none", "deflate")
 
 
@@ -38,14 +36,15 @@ class ArchiveForm:
 
     def check(self) -> None:
         """Raises: Invalid, naming the field."""
-        if self.label_format in LATER_LABEL_FORMATS:
+        label_formats = exported_formats()
+        if self.label_format in ANNOUNCED and self.label_format not in label_formats:
             raise Invalid(
-                f"label_format: {self.label_format} is not supported yet; use {' or '.join(LABEL_FORMATS)}",
+                f"label_format: {self.label_format} is not supported yet; use {' or '.join(label_formats)}",
                 field="label_format",
             )
         known = {
             "archive": FORMATS,
-            "label_format": LABEL_FORMATS,
+            "label_format": label_formats,
             "table_format": TABLE_FORMATS,
             "compression": COMPRESSIONS,
         }

@@ -15,8 +15,10 @@ from datacenter.datasets.files import has_label
 from datacenter.datasets.label_filter import LabelFilter
 from datacenter.datasets.manifest import merge_sorted, read_rows
 from datacenter.datasets.resources import Resources
+from datacenter.formats.manifest_lines import MANIFEST_FILENAME
+from datacenter.formats.registry import FORMATS
 
-RESERVED = ("labels.jsonl", "labels.csv", "manifest.jsonl")
+RESERVED = (*(each.filenames[0] for each in FORMATS.values()), MANIFEST_FILENAME)
 """Names that the archive's own lists take."""
 
 

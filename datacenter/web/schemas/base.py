@@ -1,9 +1,12 @@
 """What all schemas share: an unknown field in a request is an error, and every value has bounds."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer
+from pydantic_core import CoreSchema, core_schema
 
 MOST_VERSION = (1 << 31) - 1
 """The largest INTEGER of the database."""
@@ -17,9 +20,19 @@ class Request(BaseModel):
 
 
 class Answer(BaseModel):
-    """A response body."""
+    """A response body. Every field is always there, also one with a default."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, json_schema_serialization_defaults_required=True)
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """What `Literal` is, for names that stand in a table: `Annotated[str, OneOf(TABLE)]`."""
+
+    names: Iterable[str]
+
+    def __get_pydantic_core_schema__(self, *_: Any) -> CoreSchema:
+        return core_schema.literal_schema(list(self.names))
 
 
 def rfc3339(value: datetime) -> str:
@@ -64,6 +77,12 @@ class Page(Answer, Generic[Item]):
 
     items: list[Item]
     next: str | None
+
+    @classmethod
+    def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:
+        """`DatasetPage` in the OpenAPI document."""
+        item: str = getattr(params[0], "__name__", str(params[0]))
+        return f"{item.removesuffix('Object')}Page"
 
 
 class FieldError(Answer):

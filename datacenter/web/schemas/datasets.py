@@ -6,6 +6,7 @@ from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
 from datacenter.datasets.models import DatasetState
 from datacenter.formats.label_rules import LABEL_BYTES, broken_rule
+from datacenter.formats.registry import imported_formats
 from datacenter.web.schemas.base import MOST_ID_CHARACTERS, Answer, Request, ShortText, Text, Time
 from datacenter.web.schemas.jobs import JobObject, JobStartingRequest
 
@@ -53,6 +54,11 @@ Label = Annotated[
 """A label by the rules that imports have, stripped."""
 
 
+LabelFormat = Annotated[
+    Text, Field(max_length=32), WithJsonSchema({"type": "string", "enum": imported_formats()})
+]
+
+
 class Source(Request):
     """Where the content comes from: `{upload}`, `{storage, key}`, `{storage, prefix}`, `{storage, table}` or `{storage, query}`."""
 
@@ -91,7 +97,7 @@ class DatasetContent(Request):
         description="The storage that will hold the files; the default one if left out. Of a table or query, it may be "
         "a storage of tables, which will hold the rows in a table.",
     )
-    label_format: Text | None = Field(None, max_length=32, description="Found out if left out.")
+    label_format: LabelFormat | None = Field(None, description="Found out if left out.")
     name_encoding: Text | None = Field(
         None,
         max_length=32,

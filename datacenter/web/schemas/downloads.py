@@ -1,12 +1,10 @@
 """Downloads: the right to fetch one archive until it expires."""
 
-from typing import Literal
-
 from pydantic import Field
 
 from datacenter.datasets.models import Delivery
 from datacenter.web.schemas.base import Answer, Time
-from datacenter.web.schemas.exports import LabelFilterRequest
+from datacenter.web.schemas.exports import ArchiveFormat, LabelFilterRequest
 from datacenter.web.schemas.jobs import JobStartingRequest
 
 MOST_LINK_SECONDS = 100 * 365 * 24 * 3600
@@ -18,7 +16,7 @@ class NewDownloadRequest(JobStartingRequest):
 
     delivery: Delivery = Delivery.ARCHIVE
     labels: LabelFilterRequest = LabelFilterRequest()
-    archive: Literal["zip", "tar"] = "zip"
+    archive: ArchiveFormat = "zip"
     expires_in: int | None = Field(
         None, ge=1, le=MOST_LINK_SECONDS, description="Seconds the link is good for."
     )

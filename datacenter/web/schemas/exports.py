@@ -1,12 +1,14 @@
 """Exports: a selection by label over datasets, as one archive."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field, WithJsonSchema
 
-from datacenter.datasets.archives.records import LABEL_FORMATS
+from datacenter.datasets.archives.records import COMPRESSIONS, FORMATS
 from datacenter.datasets.models import ArchiveState
-from datacenter.web.schemas.base import Answer, Request, ShortText, Text, Time, VersionNumber
+from datacenter.formats.registry import exported_formats
+from datacenter.formats.table_formats import TABLE_FORMATS
+from datacenter.web.schemas.base import Answer, OneOf, Request, ShortText, Text, Time, VersionNumber
 from datacenter.web.schemas.datasets import MOST_LABELS, Label
 from datacenter.web.schemas.jobs import JobObject, JobStartingRequest
 
@@ -14,9 +16,10 @@ MOST_DATASETS = 1_000
 
 
 LabelFormat = Annotated[
-    Text, Field(max_length=32), WithJsonSchema({"type": "string", "enum": list(LABEL_FORMATS)})
+    Text, Field(max_length=32), WithJsonSchema({"type": "string", "enum": exported_formats()})
 ]
 """Names that are not supported yet are told apart from unknown ones where the request is checked."""
+ArchiveFormat = Annotated[str, OneOf(FORMATS)]
 
 
 class DatasetChoice(Request):
@@ -40,11 +43,11 @@ class ExportContent(Request):
     datasets: list[DatasetChoice] = Field(min_length=1, max_length=MOST_DATASETS)
     labels: LabelFilterRequest = LabelFilterRequest()
     label_format: LabelFormat = Field("jsonl", description="How labels are written.")
-    table_format: Literal["parquet", "csv", "jsonl"] = Field(
+    table_format: Annotated[str, OneOf(TABLE_FORMATS)] = Field(
         "parquet", description="How the rows of tables are written."
     )
-    archive: Literal["zip", "tar"] = "zip"
-    compression: Literal["none", "deflate"] = "none"
+    archive: ArchiveFormat = "zip"
+    compression: Annotated[str, OneOf(COMPRESSIONS)] = "none"
     storage: ShortText | None = Field(None, description="The storage that will hold the archive.")
 
 

@@ -52,11 +52,16 @@ class Progress(Answer):
 
 
 class JobError(Answer):
-    """Why a job failed; `entry` names the offending entry of an archive."""
+    """Why a job failed; `entry` names the offending entry of an archive.
+
+    `retryable` says whether a retry can succeed, at once or after the storage was mended. If it is false, the source
+    or the request is at fault: a retry is accepted, and fails in the same way.
+    """
 
     code: str
     message: str
     entry: str | None
+    retryable: bool
 
 
 class JobObject(Answer):

@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from datacenter.ledger.states import JobKind
+
 PATIENCE_SECONDS = 90
 LOOK_SECONDS = 0.02
 
@@ -21,7 +23,7 @@ class Pod:
         environment: Mapping[str, str],
         log: Path,
         *,
-        queues: str = "import,export,download,delete",
+        queues: str = ",".join(JobKind),
         concurrency: int = 1,
         module: str = "jobs.worker",
     ) -> None:

@@ -19,6 +19,8 @@ from support.chart.rendering import (
     values_of,
 )
 
+from datacenter.ledger.states import JobKind
+
 FOREIGN = {"ScaledObject", "ServiceMonitor", "PrometheusRule", "ExternalSecret"}
 """Kinds of operators; Kubernetes has no schema for them."""
 LABEL = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
@@ -136,11 +138,12 @@ def test_the_notes_say_what_to_do_next():
 
 
 def test_the_notes_warn_of_a_queue_that_nobody_serves_and_of_embedded_parts():
-    values = {**values_of("dev"), "workers": {"delete": None}}
+    values = {**values_of("dev"), "workers": {"export": None, "delete": None}}
 
     notes = render(values).notes
 
-    assert "no worker of this release serves the queue delete;" in notes
+    for kind in set(JobKind) - {JobKind.IMPORT}:
+        assert f"no worker of this release serves the queue {kind};" in notes
     assert "embedded parts are for trying out" in notes
 
 

@@ -21,7 +21,7 @@ JOB = {"id": "01a20000-0000-7000-8000-00000000000b", "kind": "import", "state": 
 FAILED = {
     **JOB,
     "state": "FAILURE",
-    "error": {"code": "CORRUPT", "message": "a checksum differs", "entry": "a\x1b.png"},
+    "error": {"code": "CORRUPT", "message": "a checksum differs", "entry": "a\x1b.png", "retryable": False},
 }
 
 
@@ -73,7 +73,7 @@ def test_a_job_that_succeeds_exits_with_0(run, server):
 
 
 def test_a_job_that_fails_exits_with_1_and_says_why_in_two_lines(run, server):
-    error = {**FAILED["error"], "code": "STORAGE_UNAVAILABLE"}
+    error = {**FAILED["error"], "code": "STORAGE_UNAVAILABLE", "retryable": True}
     server[f"GET /jobs/{JOB['id']}"] = {**FAILED, "dataset_ids": [DATASET["id"]], "error": error}
 
     ended = run("jobs", "watch", JOB["id"])
@@ -86,7 +86,7 @@ def test_a_job_that_fails_exits_with_1_and_says_why_in_two_lines(run, server):
 
 
 def test_an_export_that_must_fail_again_is_not_to_be_retried(run, server):
-    error = {"code": "COLUMN_UNSUPPORTED", "message": "a list has no form in CSV"}
+    error = {"code": "COLUMN_UNSUPPORTED", "message": "a list has no form in CSV", "retryable": False}
     server[f"GET /jobs/{JOB['id']}"] = {**FAILED, "kind": "export", "error": error}
 
     told = run("jobs", "watch", JOB["id"]).err.splitlines()[-1]
@@ -94,14 +94,30 @@ def test_an_export_that_must_fail_again_is_not_to_be_retried(run, server):
     assert told == "the same fails again; change what is asked for"
 
 
-@pytest.mark.parametrize(
-    "code", ["CORRUPT", "UNSAFE_PATH", "BAD_ARCHIVE", "BAD_LABELS", "QUERY_INVALID", "TABLE_MISSING"]
-)
+@pytest.mark.parametrize("code", ["CORRUPT", "OBJECT_MISSING"])
+def test_only_the_server_says_whether_a_retry_can_help(run, server, code):
+    error = {"code": code, "message": "it is bad", "retryable": True}
+    server[f"GET /jobs/{JOB['id']}"] = {**FAILED, "error": error}
+
+    told = run("jobs", "watch", JOB["id"]).err.splitlines()[-1]
+
+    assert told == f"to try again: datacenter jobs retry {JOB['id']}"
+
+
+def test_an_older_server_does_not_say_and_a_retry_is_worth_a_try(run, server):
+    server[f"GET /jobs/{JOB['id']}"] = {**FAILED, "error": {"code": "CORRUPT", "message": "it is bad"}}
+
+    told = run("jobs", "watch", JOB["id"]).err.splitlines()[-1]
+
+    assert told == f"to try again: datacenter jobs retry {JOB['id']}"
+
+
+@pytest.mark.parametrize("code", ["CORRUPT", "OBJECT_MISSING", "A_CODE_OF_A_NEWER_SERVER"])
 def test_an_import_of_bad_input_is_not_to_be_retried_but_done_anew(run, server, code):
     server[f"GET /jobs/{JOB['id']}"] = {
         **FAILED,
         "dataset_ids": [DATASET["id"]],
-        "error": {"code": code, "message": "it is bad"},
+        "error": {"code": code, "message": "it is bad", "retryable": False},
     }
     server[f"GET /datasets/{DATASET['id']}"] = {**DATASET, "name": "my digits", "state": "FAILED"}
 

@@ -245,7 +245,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 
-from workbench import Workbench
+from support.jobs.workbench import Workbench
 
 from datacenter.datasets import labelling
 

@@ -36,7 +36,7 @@ def task() -> Iterator[Any]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(celery_app, "Engine", Recorder)
         patch.setattr(celery_app, "open_resources", lambda _: None)
-        patch.setattr(celery_app.memory, "prepare", lambda: None)
+        patch.setattr(celery_app.memory, "prepare_allocator", lambda: None)
         yield celery_app.create_app(settings, ["import", "export"], StopFlag()).tasks[RING_TASK]
 
 

@@ -7,35 +7,35 @@ import sys
 SHARD = """
 import json, re
 import pyarrow as pa
-from jobs import memory
+from jobs.engine import memory
 
 def resident_mib():
     with open("/proc/self/status") as status:
         return int(re.search(r"VmRSS:\\s+(\\d+)", status.read())[1]) / 1024
 
-memory.prepare()
+memory.prepare_allocator()
 before = resident_mib()
 names = [f"label/{number:09d}.txt" for number in range(400_000)]
 paths = [pa.array(names[start:start + 5_000]) for start in range(0, len(names), 5_000)]
 sorted_paths = pa.chunked_array(paths).sort()
 during = resident_mib()
 del names, paths, sorted_paths
-memory.give_back()
+memory.trim_memory()
 print(json.dumps([before, during, resident_mib()]))
 """
 
 PART = """
 import json, re
 from pathlib import Path
-from jobs import memory
+from jobs.engine import memory
 
 def mib(name):
     return int(re.search(name + r":\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) / 1024
 
-memory.prepare()
+memory.prepare_allocator()
 earlier = [bytearray(31 << 20), bytearray(1 << 20)]
 del earlier
-memory.give_back()
+memory.trim_memory()
 Path("/proc/self/clear_refs").write_text("5")
 before = mib("VmHWM")
 part = bytearray()

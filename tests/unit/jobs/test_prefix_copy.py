@@ -87,7 +87,7 @@ def test_an_object_that_changes_while_it_is_read_ends_the_job(
         return crcs
 
     source = given(bench, "inbox", prefix, FILES)
-    monkeypatch.setattr(prefix, "copy_objects", changed_at_once)
+    monkeypatch.setattr("jobs.importing.prefix.copy_objects", changed_at_once)
 
     error = failed(bench, source)
 

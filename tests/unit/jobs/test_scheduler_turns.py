@@ -5,7 +5,7 @@ import structlog
 from support.jobs.workbench import Workbench
 from support.servers.mysql_errors import mysql_error
 
-from jobs.scheduler.__main__ import _turn
+from jobs.scheduler.turns import _turn
 
 
 @pytest.mark.parametrize(

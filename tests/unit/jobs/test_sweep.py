@@ -22,7 +22,7 @@ from datacenter.ledger import leases
 from datacenter.ledger.doorbell import BrokerUnavailable
 from datacenter.ledger.models import Job
 from datacenter.settings.model import LifetimeSettings
-from jobs.scheduler import __main__, sweep
+from jobs.scheduler import sweep, turns
 from jobs.scheduler.sweep import forget_the_old, remove_litter, sweep_once
 from storage_adapters.errors import PermissionDenied
 from storage_adapters.object_storage.contract import NewObject
@@ -272,10 +272,10 @@ def test_a_storage_that_hangs_keeps_no_ring_and_no_lease_waiting(bench: Bench, m
         hung.set()
         stop.wait()
 
-    monkeypatch.setattr(__main__, "remove_litter", hang)
+    monkeypatch.setattr(turns, "remove_litter", hang)
     settings = bench.settings.ledger.model_copy(update={"relay_seconds": 0.01, "sweep_seconds": 0.01})
     resources = replace(bench.resources, settings=bench.settings.model_copy(update={"ledger": settings}))
-    running = threading.Thread(target=__main__.run, args=(resources, stop))
+    running = threading.Thread(target=turns.run, args=(resources, stop))
     running.start()
     try:
         assert hung.wait(5)

@@ -2,6 +2,9 @@
 
 import pytest
 
+from datacenter.ledger.models import Job
+from datacenter.ledger.states import JobState
+
 DATASETS = "/api/v1/datasets"
 
 
@@ -128,6 +131,23 @@ def test_only_a_job_that_failed_can_be_retried(web) -> None:
     job_id = _create(web, "running").json()["job"]["id"]
     response = web.client.post(f"/api/v1/jobs/{job_id}/retry")
     assert (response.status_code, response.json()["code"]) == (409, "JOB_NOT_RETRYABLE")
+
+
+@pytest.mark.parametrize(("code", "retryable"), [("OBJECT_MISSING", False), ("STORAGE_DENIED", True)])
+def test_a_job_that_failed_says_whether_a_retry_can_help_and_takes_one_either_way(
+    web, code: str, retryable: bool
+) -> None:
+    job_id = _create(web, f"failed-{code}").json()["job"]["id"]
+    error = {"code": code, "message": "as an older release kept it", "entry": None}
+    with web.resources.database.transaction() as session:
+        session.query(Job).filter_by(id=job_id).update(
+            {"state": JobState.FAILURE, "error": error, "open_shards": 0}
+        )
+
+    shown = web.client.get(f"/api/v1/jobs/{job_id}").json()["error"]
+
+    assert shown == {**error, "retryable": retryable}
+    assert web.client.post(f"/api/v1/jobs/{job_id}/retry").status_code == 202
 
 
 def test_jobs_are_found_by_kind_state_and_dataset(web) -> None:

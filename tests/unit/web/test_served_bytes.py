@@ -295,5 +295,5 @@ def test_a_job_of_a_refused_archive_tells_why(served) -> None:
     served.bench.work()
     job = served.client.get(accepted.headers["Location"]).json()
     assert job["state"] == "FAILURE"
-    assert set(job["error"]) == {"code", "message", "entry"}
-    assert json.dumps(job["error"])
+    assert set(job["error"]) == {"code", "message", "entry", "retryable"}
+    assert job["error"]["retryable"] is False

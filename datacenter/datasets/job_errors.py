@@ -1,0 +1,57 @@
+"""The error of a job as clients see it, and whether a retry can mend it."""
+
+from typing import Any, get_args
+
+from datacenter.archives.errors import ArchiveCode
+from datacenter.errors import NothingToImport
+from datacenter.formats.errors import LabelsCode
+from datacenter.ledger.models import Job
+from datacenter.ledger.states import JobKind
+from storage_adapters.errors import (
+    ColumnUnsupported,
+    InvalidKey,
+    NameInvalid,
+    ObjectMissing,
+    QueryInvalid,
+    TableMissing,
+    ValueUnsupported,
+)
+
+FOR_GOOD = frozenset(
+    (
+        *get_args(ArchiveCode),
+        *get_args(LabelsCode),
+        ColumnUnsupported.code,
+        InvalidKey.code,
+        NameInvalid.code,
+        NothingToImport.code,
+        QueryInvalid.code,
+        TableMissing.code,
+        ValueUnsupported.code,
+    )
+)
+"""Codes of a fault in the source or in the request: the job fails in the same way each time."""
+FOR_GOOD_IN_AN_IMPORT = FOR_GOOD | {ObjectMissing.code}
+"""An import lacks an object of its source. Elsewhere the object belongs to a dataset, and can be put back."""
+
+
+def is_retryable(kind: JobKind, code: str) -> bool:
+    """Whether a retry of the same job can succeed, maybe only after somebody has mended a storage.
+
+    Not the same as `retryable` of an exception, which says whether a worker tries again by itself: a storage that
+    denies access is not tried again, but once it allows access, a retry succeeds.
+    """
+    return code not in (FOR_GOOD_IN_AN_IMPORT if kind == JobKind.IMPORT else FOR_GOOD)
+
+
+def error_of(job: Job) -> dict[str, Any] | None:
+    """The error for REST and webhooks. `retryable` follows from the code, so rows of older releases have it, too."""
+    if job.error is None:
+        return None
+    code = job.error.get("code", "ERROR")
+    return {
+        "code": code,
+        "message": job.error.get("message", ""),
+        "entry": job.error.get("entry"),
+        "retryable": is_retryable(job.kind, code),
+    }

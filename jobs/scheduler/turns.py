@@ -1,0 +1,113 @@
+"""The command `datacenter-scheduler`: relay and sweep. Two of them do no harm; one is enough."""
+
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+
+import structlog
+from prometheus_client import CollectorRegistry, ProcessCollector
+from sqlalchemy.exc import SQLAlchemyError
+
+from datacenter.database.diagnosis import cause_of, trouble_of
+from datacenter.datasets.resources import Resources, open_resources
+from datacenter.errors import SettingsInvalid
+from datacenter.ledger.gauges import LedgerCollector
+from datacenter.observability.liveness import Role, SignOfLife, require_life
+from datacenter.observability.metrics import answer_prometheus, tell_build
+from datacenter.settings.sources.flags import ConfigOption, SetOption
+from datacenter.startup import find_database, run_command, settings_for
+from jobs.scheduler.relay import notify_once, relay_once
+from jobs.scheduler.sweep import remove_litter, sweep_once
+
+log = structlog.get_logger(__name__)
+
+
+def run(resources: Resources, stop: threading.Event, sign: SignOfLife | None = None) -> None:
+    """Relay and sweep in turn until told to stop; what fails in one turn is met again in the next.
+
+    Webhooks and storages have threads of their own: whoever answers slowly must not keep leases and retries waiting.
+    """
+    settings = resources.settings.ledger
+    beside = (
+        ("notify", notify_once, settings.relay_seconds),
+        ("litter", remove_litter, settings.sweep_seconds),
+    )
+    for name, work, pause in beside:
+        arguments = (name, work, resources, stop, pause)
+        threading.Thread(target=_repeat, args=arguments, name=name, daemon=True).start()
+    swept = float("-inf")
+    while not stop.is_set():
+        if sign is not None:
+            sign.give()
+        _turn("relay", relay_once, resources)
+        if time.monotonic() - swept >= settings.sweep_seconds and _turn("sweep", sweep_once, resources):
+            swept = time.monotonic()
+        stop.wait(settings.relay_seconds)
+
+
+def _repeat(
+    name: str,
+    work: Callable[[Resources], object],
+    resources: Resources,
+    stop: threading.Event,
+    pause_seconds: float,
+) -> None:
+    while not stop.is_set():
+        _turn(name, work, resources)
+        stop.wait(pause_seconds)
+
+
+def _turn(name: str, work: Callable[[Resources], object], resources: Resources) -> bool:
+    """Do some work once; whether it went well."""
+    outcome = "failed"
+    try:
+        work(resources)
+        outcome = "ok"
+    except Exception as error:
+        # One bad row must not end the repair of all others.
+        if isinstance(error, SQLAlchemyError) and cause_of(error) is not None:
+            reason = trouble_of(error, resources.settings.database.url).reason
+            log.warning("database unavailable", work=name, reason=reason)
+        else:
+            log.exception("a turn failed", work=name)
+    resources.metrics.turns.labels(name, outcome).inc()
+    return outcome == "ok"
+
+
+def schedule(config: ConfigOption = None, assignments: SetOption = None) -> None:
+    """Relay missed rings and sweep what has run out until told to stop; two of them do no harm, one is enough."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        settings = settings_for(config, assignments)
+        find_database(settings.database)
+        resources = open_resources(settings)
+        sign = SignOfLife(settings.health, Role.SCHEDULER)
+        life = partial(require_life, settings.health, Role.SCHEDULER)
+        answer_prometheus(settings.metrics, _told(resources), life)
+    except SettingsInvalid as error:
+        print(f"datacenter-scheduler: {error.told()}", file=sys.stderr)
+        raise SystemExit(2) from error
+    log.info("the scheduler runs")
+    try:
+        run(resources, stop, sign)
+    finally:
+        resources.close()
+
+
+def _told(resources: Resources) -> CollectorRegistry:
+    """What this process counts, and how the ledger stands, which no other process tells."""
+    registry = resources.metrics.registry
+    tell_build(registry, "scheduler")
+    ProcessCollector(registry=registry)
+    registry.register(LedgerCollector(resources.database))
+    return registry
+
+
+def main() -> None:
+    """Entry point of the command."""
+    run_command(schedule)
