@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test test-real check bench format chart lock sbom settings-page clean
+.PHONY: help setup demo run test test-real check bench format chart lock sbom settings-page errors-page clean
 
 # Tests start hundreds of processes: what they import is compiled once, whatever the caller's habit.
 unexport PYTHONDONTWRITEBYTECODE
@@ -58,6 +58,9 @@ lock: ## the lock files anew from pyproject.toml (needs uv)
 
 settings-page: $(READY) ## docs/settings.md anew from the settings' classes
 	@PYTHONPATH=. $(BIN)/python tools/settings_page.py
+
+errors-page: $(READY) ## docs/errors.md anew from the error classes
+	@PYTHONPATH=. $(BIN)/python tools/errors_page.py
 
 sbom: $(READY) ## bill of materials of the image (CycloneDX) in dist/
 	@tools/sbom.sh

@@ -24,9 +24,9 @@ def write(
 def _lines(
     command: str, machine: Sequence[str], rows: Sequence[Row], peaks: Mapping[str, Mapping[str, float]]
 ) -> Iterator[str]:
-    yield f"`{command}` on {'; '.join(machine)}."
-    yield ""
     yield from markdown_rows(rows)
     if peaks:
         yield ""
         yield from markdown_peaks(peaks)
+    yield ""
+    yield f"`{command}` on {'; '.join(machine)}."

@@ -51,6 +51,7 @@ class LeftoversRemain(DataCentreError):
     """Some objects of a deleted dataset could not be removed; `retry` goes on with them."""
 
     code = "LEFTOVERS"
+    cure = "The message names one of them and why, `result.examples` names some others. Mend the storage, then retry the job."
 
 
 class DeleteDataset:

@@ -25,7 +25,7 @@ BEGIN = """\
 
 *This page is written from `datacenter/settings/model.py` by `make settings-page`.*
 
-Every program reads the same settings once, when it starts. A value comes from the first of these that says it:
+Every program reads the same settings once, when it starts. A value comes from the first of these that has it:
 
 1. a flag: `datacenter serve --set web.port=8081`, also of `datacenter migrate`, `datacenter-worker` and `datacenter-scheduler`;
 2. a variable: `DATACENTER__WEB__PORT=8081`;
@@ -34,15 +34,15 @@ Every program reads the same settings once, when it starts. A value comes from t
 4. the default below.
 
 Mappings are joined key by key. A list or a whole mapping is JSON in a flag or a variable:
-`DATACENTER__REGISTRATION__ALLOW='["nas:///mnt/inbox"]'`. A flag can be read by everybody on the machine: it is no place for
-a secret.
+`DATACENTER__REGISTRATION__ALLOW='["nas:///mnt/inbox"]'`. All users of the machine can read flags, so do not put a secret
+there.
 
 **Secrets** come from a variable or from a file: `DATACENTER__WEB__SECRET_KEY__FILE=/run/secrets/key` sets
 `web.secret_key` to what the file holds, without the end of its last line. It works for every key,
-`DATACENTER__STORAGES__LAKE__OPTIONS__SECRET_KEY__FILE` too. A file that is missing, empty or not text is refused, and so is
+`DATACENTER__STORAGES__LAKE__OPTIONS__SECRET_KEY__FILE` too. A file that is missing, empty or not text is rejected, and so is
 a key that is given both ways.
 
-**Before anything starts**, `datacenter config check FILE` tells everything that is wrong and exits with 2;
+**Before anything starts**, `datacenter config check FILE` prints everything that is wrong and exits with 2;
 `--connect` also tries the database, its schema, the broker and each storage. `datacenter config show FILE` shows every value and
 where it comes from, with `***` for secrets.
 

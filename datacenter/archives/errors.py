@@ -1,7 +1,10 @@
 """What can be wrong with an archive, each with a stable code and the name of the entry it was found at."""
 
 import unicodedata
+from collections.abc import Mapping
 from typing import Literal
+
+from datacenter.errors import CodeMeaning
 
 ArchiveCode = Literal[
     "UNSAFE_PATH",
@@ -18,8 +21,67 @@ ArchiveCode = Literal[
     "ENCRYPTED",
     "UNSUPPORTED",
     "CORRUPT",
-    "UNSAFE_REFERENCE",
 ]
+
+ARCHIVE_CODES: Mapping[ArchiveCode, CodeMeaning] = {
+    "UNSAFE_PATH": CodeMeaning(
+        meaning="A name in the archive is absolute or leads out of it with `..`.",
+        cure="Pack the files with relative names.",
+    ),
+    "BAD_NAME": CodeMeaning(
+        meaning="A name is empty, too long, too deep, holds a control character, or stands in two forms.",
+        cure="Rename the file, then pack again.",
+    ),
+    "UNSUPPORTED_TYPE": CodeMeaning(
+        meaning="An entry is neither a regular file nor a directory: a link, a device, a sparse file.",
+        cure="Replace it by a regular file, or leave it out; then pack again.",
+    ),
+    "BAD_ARCHIVE": CodeMeaning(
+        meaning="The file is no archive, or breaks the rules of its format.",
+        cure="Pack the files as zip, tar, tar.gz or tar.zst.",
+    ),
+    "TOO_LARGE": CodeMeaning(
+        meaning="A file, all files together, or the archive's directory is over its limit once unpacked.",
+        cure="Split the archive. The operator can raise the limits (`limits` in the settings).",
+    ),
+    "TOO_MANY": CodeMeaning(
+        meaning="There are more files than one import may have.",
+        cure="Split the archive or the prefix. The operator can raise `limits.entries`.",
+    ),
+    "OVERLAP": CodeMeaning(
+        meaning="Two entries of a zip share bytes, as those of a zip bomb do.",
+        cure="Pack the files again with another program.",
+    ),
+    "DUPLICATE": CodeMeaning(
+        meaning="Two files have the same name.",
+        cure="Rename or remove one, then pack again.",
+    ),
+    "NAME_COLLISION": CodeMeaning(
+        meaning="One name is used as a file and as a directory.",
+        cure="Rename one of them, then pack again.",
+    ),
+    "BAD_ENCODING": CodeMeaning(
+        meaning="Names cannot be read in the encoding that the request names, or in any that is tried.",
+        cure="Import again with the right `name_encoding`, for example gb18030, big5 or cp932.",
+    ),
+    "ZIP_AMBIGUOUS": CodeMeaning(
+        meaning="Two programs could read this zip differently: its directory and its entries disagree.",
+        cure="Pack the files again with another program.",
+    ),
+    "ENCRYPTED": CodeMeaning(
+        meaning="An entry is encrypted.",
+        cure="Pack the files without a password.",
+    ),
+    "UNSUPPORTED": CodeMeaning(
+        meaning="The archive uses a feature that is not read: several disks, a patch, another method than deflate.",
+        cure="Pack the files as one plain zip or tar.",
+    ),
+    "CORRUPT": CodeMeaning(
+        meaning="The archive is damaged or cut off: a checksum is wrong, or bytes are missing.",
+        cure="Test the archive, pack it again if it is broken, then upload it again.",
+    ),
+}
+"""Every code, for the page of errors."""
 
 ESCAPED_NAME_CHARACTERS = 200
 

@@ -1,8 +1,26 @@
 """What can be wrong with labels and table formats, each with a stable code and the entry it was found at."""
 
+from collections.abc import Mapping
 from typing import Literal
 
+from datacenter.errors import CodeMeaning
+
 LabelsCode = Literal["BAD_LABELS", "UNSAFE_REFERENCE", "TOO_MANY_LABELS"]
+LABELS_CODES: Mapping[LabelsCode, CodeMeaning] = {
+    "BAD_LABELS": CodeMeaning(
+        meaning="A label file or a label column cannot be read as labels; the message names the line.",
+        cure="Correct the line or the column, or name another `label_format` or `label_column`.",
+    ),
+    "UNSAFE_REFERENCE": CodeMeaning(
+        meaning="A path in a label file is absolute or leads out of the dataset.",
+        cure="Use paths relative to the label file.",
+    ),
+    "TOO_MANY_LABELS": CodeMeaning(
+        meaning="There are more different labels than a dataset may have.",
+        cure="Check that the column or folder is a label and not an id. The operator can raise `limits.labels`.",
+    ),
+}
+"""Every code, for the page of errors."""
 
 SHOWN_CHARACTERS = 200
 

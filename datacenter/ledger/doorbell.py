@@ -15,6 +15,7 @@ class BrokerUnavailable(DataCentreError):
     """The broker took no message; the relay rings again."""
 
     code = "BROKER_UNAVAILABLE"
+    cure = "Nothing is lost. Look at the broker; jobs start once it is back."
     retryable = True
 
 

@@ -23,6 +23,7 @@ class NoSignOfLife(DataCentreError):
     """The loop has given no sign of life, or none for too long."""
 
     code = "NO_SIGN_OF_LIFE"
+    cure = "Restart the process; its log says what it was doing."
 
 
 class Role(StrEnum):

@@ -18,6 +18,7 @@ from starlette.types import Scope
 
 from datacenter.database.diagnosis import cause_of
 from datacenter.errors import (
+    CodeMeaning,
     Conflict,
     DataCentreError,
     Gone,
@@ -54,6 +55,68 @@ STATUS: dict[type[Exception], int] = {
     DataCentreError: 500,
 }
 """The entry of the nearest base class counts."""
+
+WEB_CODES: Mapping[str, tuple[int, CodeMeaning]] = {
+    "BAD_REQUEST": (400, CodeMeaning(meaning="The body cannot be read.", cure="Send JSON in UTF-8.")),
+    "METHOD_NOT_ALLOWED": (
+        405,
+        CodeMeaning(
+            meaning="This address does not take this method.", cure="Use a method that `Allow` names."
+        ),
+    ),
+    "PRECONDITION_FAILED": (
+        412,
+        CodeMeaning(
+            meaning="The header `Tus-Resumable` is missing or names another version.",
+            cure="Speak the version of tus that `Tus-Version` names.",
+        ),
+    ),
+    "UNSUPPORTED_MEDIA_TYPE": (
+        415,
+        CodeMeaning(
+            meaning="A piece of an upload has another content type.",
+            cure="Send `Content-Type: application/offset+octet-stream`.",
+        ),
+    ),
+    "RANGE_NOT_SATISFIABLE": (
+        416,
+        CodeMeaning(
+            meaning="The range begins beyond the end.",
+            cure="Ask for a range within the size that `Content-Range` names; if that is what you have, you have all.",
+        ),
+    ),
+    "INTERNAL": (
+        500,
+        CodeMeaning(
+            meaning="An error in the server.",
+            cure="Report it with the `X-Request-ID` of the answer, under which the log has the details.",
+        ),
+    ),
+    "DATABASE_UNAVAILABLE": (
+        503,
+        CodeMeaning(
+            meaning="The database does not answer, or has no tables.",
+            cure="Try again later; if `detail` says so, the operator runs `datacenter migrate`.",
+            retryable=True,
+        ),
+    ),
+    "SCHEMA_UNFIT": (
+        503,
+        CodeMeaning(
+            meaning="The database's schema does not serve this release; only `/readyz` answers so.",
+            cure="Run `datacenter migrate`, or start the release that the schema belongs to.",
+        ),
+    ),
+    "TOO_BUSY": (
+        503,
+        CodeMeaning(
+            meaning="The server is serving as many requests as it takes at the same time.",
+            cure="Try again after `Retry-After` seconds.",
+            retryable=True,
+        ),
+    ),
+}
+"""Codes that belong to no error class, with their status, for the page of errors."""
 
 log = structlog.get_logger(__name__)
 

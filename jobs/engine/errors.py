@@ -1,5 +1,6 @@
 """From an exception to the job's error: one table."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import structlog
@@ -7,9 +8,37 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from datacenter.archives.errors import ArchiveRejected
 from datacenter.database.diagnosis import cause_of
-from datacenter.errors import DataCentreError
+from datacenter.errors import CodeMeaning, DataCentreError
 from datacenter.formats.errors import ColumnNotWritable, LabelsInvalid
 from storage_adapters.errors import StorageError
+
+JOB_CODES: Mapping[str, CodeMeaning] = {
+    "DATABASE_UNAVAILABLE": CodeMeaning(
+        meaning="The database did not answer the worker.",
+        cure="Wait: the job tries again by itself. The worker's log has the details.",
+        retryable=True,
+    ),
+    "DEPENDENCY_FAILED": CodeMeaning(
+        meaning="A job that this one waited for (`after`) did not end in SUCCESS.",
+        cure="Retry that job first, then this one.",
+    ),
+    "INTERNAL": CodeMeaning(
+        meaning="An unexpected error in the worker.",
+        cure="Retry the job once; if it fails again, report it with the worker's log.",
+        retryable=True,
+    ),
+    "OUT_OF_MEMORY": CodeMeaning(
+        meaning="The worker ran out of memory.",
+        cure="Give the workers more memory or fewer processes, then retry the job.",
+        retryable=True,
+    ),
+    "WORKER_LOST": CodeMeaning(
+        meaning="Workers went silent in every attempt: killed, out of memory, or held up by a storage.",
+        cure="Look at the workers' logs and memory, then retry the job: it goes on from its checkpoint.",
+        retryable=True,
+    ),
+}
+"""Codes of jobs that belong to no error class, for the page of errors."""
 
 log = structlog.get_logger(__name__)
 

@@ -54,7 +54,7 @@ def read_zip_index(source: Source, limits: Limits, *, name_encoding: str | None 
     """Read and check the central directory; about 250 bytes of memory an entry, nothing of the files is read.
 
     Raises:
-        ArchiveRejected: any code but UNSAFE_REFERENCE.
+        ArchiveRejected: with any code.
     """
     end = read_zip_end(source)
     _check_end(end, limits)

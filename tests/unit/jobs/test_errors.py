@@ -24,7 +24,7 @@ SECRET = "canary-7f3a"
         (ArchiveRejected("UNSAFE_PATH", "leaves the archive", entry="../x"), "UNSAFE_PATH", False),
         (LabelsInvalid("UNSAFE_REFERENCE", "line 2", "../x"), "UNSAFE_REFERENCE", False),
         (Conflict("no"), "CONFLICT", False),
-        (VersionConflict("no"), "VERSION_CONFLICT", False),
+        (VersionConflict("no"), "VERSION_CONFLICT", True),
         (BrokerUnavailable("down"), "BROKER_UNAVAILABLE", True),
         (OperationalError("SELECT", {}, ConnectionError(SECRET)), "DATABASE_UNAVAILABLE", True),
         (mysql_error(1146, SECRET), "DATABASE_UNAVAILABLE", True),
