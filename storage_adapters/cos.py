@@ -6,12 +6,10 @@ of path addressing) is from its documentation and unproven.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Self
 
-from storage_adapters.errors import ConfigurationInvalid, NotSupported
-from storage_adapters.object_storage.contract import Buffer, ObjectInfo
-from storage_adapters.object_storage.keys import check_key
+from storage_adapters.errors import ConfigurationInvalid
 from storage_adapters.options import OptionValue, read_options
 from storage_adapters.s3 import BucketFileSystem, ClientOptions, Connection, S3Storage
 
@@ -33,6 +31,8 @@ class CosFileSystem(BucketFileSystem):
     """`cos://bucket-appid/key`; options as in `CosOptions`, from the environment as `FSSPEC_COS_REGION` and so on."""
 
     protocol = SCHEME
+    # COS has a header of its own for a conditional put, which a bucket with versions ignores, so the promise could be
+    # broken without a word.
     exclusive = False
 
     @classmethod
@@ -49,14 +49,9 @@ class CosFileSystem(BucketFileSystem):
 
 
 class CosStorage(S3Storage):
-    """`cos://bucket-appid/optional/root`.
-
-    No conditional put: COS has a header of its own for it, which a bucket with versions ignores, so the
-    promise could be broken without a word.
-    """
+    """`cos://bucket-appid/optional/root`."""
 
     filesystem = CosFileSystem
-    capabilities = replace(S3Storage.capabilities, put_if_absent=False)
 
     @classmethod
     def from_url(cls, url: str, options: Mapping[str, OptionValue]) -> Self:
@@ -64,6 +59,3 @@ class CosStorage(S3Storage):
         if not _BUCKET.fullmatch(storage.bucket):
             raise ConfigurationInvalid("A COS bucket is named name-appid, as in images-1250000000.")
         return storage
-
-    def put_if_absent(self, key: str, data: Buffer) -> ObjectInfo:
-        raise NotSupported("COS has no conditional put that holds for every bucket.", key=check_key(key))

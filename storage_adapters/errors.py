@@ -26,7 +26,7 @@ class ObjectMissing(StorageError):
 
 
 class ObjectExists(StorageError):
-    """A conditional put found an object under this key."""
+    """Something stands under this key already, where only a new file may be made."""
 
     code = "OBJECT_EXISTS"
 

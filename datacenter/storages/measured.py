@@ -23,7 +23,6 @@ READ: Mapping[str, Callable[[Any], int]] = {
 """Bytes in what a call yields."""
 WRITTEN: Mapping[str, Callable[[Any], int]] = {
     "put_many": lambda outcome: 0 if outcome.error else outcome.size_bytes,
-    "put_if_absent": lambda info: info.size_bytes,
     "upload_part": lambda part: part.length,
 }
 """Bytes that a call has written, from its answer or from what it yields."""

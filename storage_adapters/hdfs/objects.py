@@ -100,20 +100,20 @@ class Objects:
             except StorageUnavailable:
                 return self._client.read(path, spans)
 
-    def put(self, key: str, chunks: Iterable[Buffer], *, overwrite: bool = True) -> None:
+    def put(self, key: str, chunks: Iterable[Buffer]) -> None:
         """Write the object, in place of one that is there; on failure nothing is left behind."""
         target = self._layout.object_path(key)
         staged = self._layout.new_staging_path()
         with _about(key):
             try:
                 self._client.write(staged, chunks)
-                self.publish(staged, target, overwrite=overwrite)
+                self.publish(staged, target)
             except BaseException:
                 with suppress(StorageError):
                     self._client.delete(staged, recursive=False)
                 raise
 
-    def publish(self, staged: str, target: str, *, overwrite: bool = True) -> None:
+    def publish(self, staged: str, target: str) -> None:
         """Rename a staged file to its place; the directory is made, also while others remove it.
 
         Raises:
@@ -121,7 +121,7 @@ class Objects:
         """
         for attempt in range(_ATTEMPTS):
             try:
-                self._client.rename(staged, target, overwrite=overwrite)
+                self._client.rename(staged, target, overwrite=True)
                 return
             except ObjectMissing:
                 if attempt:

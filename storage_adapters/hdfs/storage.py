@@ -62,8 +62,6 @@ class HdfsStorage(Linkless):
     no_links = "HDFS signs no URLs."
     capabilities = Capabilities(
         multipart=True,
-        put_if_absent=True,
-        atomic_rename=True,
         recursive_delete=True,
         listed_per_stat=40,  # measured on one machine: 0.3 ms of the client's time against 8 µs
         rewrites_parts=True,  # hdfs-native has no call that joins files
@@ -122,10 +120,6 @@ class HdfsStorage(Linkless):
         return run_batches(
             self._put_batch, cut_batches(objects, max_items=1), threads=self._threads, size_bytes=_SIZE
         )
-
-    def put_if_absent(self, key: str, data: Buffer) -> ObjectInfo:
-        self._objects.put(key, [data], overwrite=False)
-        return self._objects.stat(key)
 
     def delete(self, keys: Iterable[str]) -> Iterator[DeleteOutcome]:
         return run_batches(

@@ -8,7 +8,6 @@ from uuid import uuid4
 
 from storage_adapters.errors import (
     ObjectChanged,
-    ObjectExists,
     StorageError,
     UploadInvalid,
     UploadMissing,
@@ -58,7 +57,6 @@ class MemoryStorage(Linkless):
         limits = options or MemoryOptions()
         self.capabilities = Capabilities(
             multipart=True,
-            put_if_absent=True,
             server_side_copy=True,
             seekable_listing=True,
             recursive_delete=limits.recursive_delete,
@@ -119,13 +117,6 @@ class MemoryStorage(Linkless):
             except StorageError as error:
                 fault = error
             yield PutOutcome(key=new.key, size_bytes=len(data), error=fault)
-
-    def put_if_absent(self, key: str, data: Buffer) -> ObjectInfo:
-        self._enter("put_if_absent", key)
-        with self._state.lock:
-            if key in self._state.objects:
-                raise ObjectExists("There is an object under this key.", key=key)
-            return self._state.put(key, bytes(data))
 
     def delete(self, keys: Iterable[str]) -> Iterator[DeleteOutcome]:
         for key in keys:

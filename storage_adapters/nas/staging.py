@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 
-from storage_adapters.errors import NotSupported, ObjectChanged
+from storage_adapters.errors import ObjectChanged
 from storage_adapters.nas.directories import STAGING, Directories, split_key
 from storage_adapters.nas.objects import open_object
 from storage_adapters.object_storage.contract import Buffer
@@ -59,11 +59,7 @@ def copy_bytes(
 ABANDONED_AFTER = timedelta(days=1)
 
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-_NO_LINKS = {errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EMLINK}
 _ATTEMPTS = 5_000  # each is lost only to a removal that comes between two system calls
-
-Naming = Callable[[Directories, str, str, str], None]
-"""Gives a staged file its name: directories, temporary name, directory and name of the key."""
 
 
 class Staging:
@@ -76,18 +72,14 @@ class Staging:
 
     def put(self, key: str, data: Buffer) -> None:
         """Write the object, in place of one that is there; on failure nothing is left behind."""
-        self._write(key, lambda file: write_all(file, data), _rename)
-
-    def put_new(self, key: str, data: Buffer) -> None:
-        """Like `put`, unless the key exists. Raises: FileExistsError, NotSupported."""
-        self._write(key, lambda file: write_all(file, data), _link)
+        self._write(key, lambda file: write_all(file, data))
 
     def copy(self, source: str, target: str) -> None:
         """Copy inside the file system, sharing blocks where it can. Raises: ObjectMissing."""
         reader = open_object(self._directories, source)
         try:
             size = os.fstat(reader).st_size
-            self._write(target, lambda file: copy_bytes(reader, file, 0, 0, size, source), _rename)
+            self._write(target, lambda file: copy_bytes(reader, file, 0, 0, size, source))
         finally:
             os.close(reader)
 
@@ -100,7 +92,7 @@ class Staging:
                 if os.stat(name, dir_fd=area, follow_symlinks=False).st_mtime < oldest:
                     os.unlink(name, dir_fd=area)
 
-    def _write(self, key: str, fill: Callable[[int], None], give_name: Naming) -> None:
+    def _write(self, key: str, fill: Callable[[int], None]) -> None:
         directory, name = split_key(key)
         area = self._directories.make(STAGING)
         self._count += 1
@@ -111,7 +103,7 @@ class Staging:
                 fill(file)
             finally:
                 os.close(file)  # over NFS this is where a full disk is reported
-            give_name(self._directories, temporary, directory, name)
+            publish(self._directories, STAGING, temporary, directory, name)
         except BaseException:
             with suppress(FileNotFoundError):
                 os.unlink(temporary, dir_fd=area)
@@ -130,30 +122,3 @@ def publish(directories: Directories, area: str, temporary: str, directory: str,
             directories.forget(directory)
             if attempt == _ATTEMPTS - 1:
                 raise
-
-
-def _rename(directories: Directories, temporary: str, directory: str, name: str) -> None:
-    publish(directories, STAGING, temporary, directory, name)
-
-
-def _link(directories: Directories, temporary: str, directory: str, name: str) -> None:
-    """Link the file to its key unless something stands there, then drop the temporary name."""
-    area = directories.find(STAGING)
-    for attempt in range(_ATTEMPTS):
-        try:
-            os.link(temporary, name, src_dir_fd=area, dst_dir_fd=directories.make(directory))
-            break
-        except FileExistsError:
-            # Over NFS a lost reply makes a link that was made look refused: then both names are one file.
-            if os.stat(temporary, dir_fd=area).st_nlink != 2:
-                raise
-            break
-        except FileNotFoundError:
-            directories.forget(directory)
-            if attempt == _ATTEMPTS - 1:
-                raise
-        except OSError as error:
-            if error.errno in _NO_LINKS:
-                raise NotSupported("A conditional put needs hard links, which are missing here.") from error
-            raise
-    os.unlink(temporary, dir_fd=area)

@@ -63,9 +63,7 @@ class NasStorage(Linkless):
     no_links = "A NAS serves no URLs."
     capabilities = Capabilities(
         multipart=True,
-        put_if_absent=True,
         server_side_copy=True,
-        atomic_rename=True,
         listed_per_stat=4,  # measured on a local disk: 12 µs against 3
         positioned_writes=True,
     )
@@ -134,11 +132,6 @@ class NasStorage(Linkless):
         return run_batches(
             partial(put_batch, self._root), batches, threads=self._options.threads, size_bytes=_SIZE
         )
-
-    def put_if_absent(self, key: str, data: Buffer) -> ObjectInfo:
-        with Directories(self._root) as directories, translated(key):
-            Staging(directories).put_new(key, data)
-            return stat_object(directories, key)
 
     def delete(self, keys: Iterable[str]) -> Iterator[DeleteOutcome]:
         batches = cut_batches(keys, max_items=_ITEMS_AT_ONCE)

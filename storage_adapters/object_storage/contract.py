@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from fsspec import AbstractFileSystem
 
@@ -18,9 +18,7 @@ class Capabilities:
 
     presign: bool = False
     multipart: bool = False
-    put_if_absent: bool = False
     server_side_copy: bool = False
-    atomic_rename: bool = False
     recursive_delete: bool = False
     """`delete_prefix` is one call to the storage, however many objects there are."""
     seekable_listing: bool = False
@@ -159,9 +157,6 @@ class Storage(Protocol):
     def put_many(self, objects: Iterable[NewObject]) -> Iterator[PutOutcome]:
         """Put whole objects concurrently, one outcome each, in no fixed order; a failed one does not stop the rest."""
 
-    def put_if_absent(self, key: str, data: Buffer) -> ObjectInfo:
-        """Put unless the key exists, atomically. Raises: ObjectExists, NotSupported."""
-
     def delete(self, keys: Iterable[str]) -> Iterator[DeleteOutcome]:
         """Delete keys in batches, one outcome each, in no fixed order; a failed one does not stop the rest."""
 
@@ -175,8 +170,8 @@ class Storage(Protocol):
     def copy(self, source: str, target: str) -> ObjectInfo:
         """Copy within this storage without the bytes passing through the client, where it can."""
 
-    def presign(self, key: str, method: Literal["GET", "PUT"], expires_in: timedelta) -> str:
-        """A URL that the storage itself honours until it expires. Raises: NotSupported."""
+    def presign(self, key: str, expires_in: timedelta) -> str:
+        """A URL to GET the object with, which the storage itself honours until it expires. Raises: NotSupported."""
 
     def begin_upload(self, key: str) -> str:
         """Begin an upload in parts and return its id; nothing is visible under `key` before `complete_upload`."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from storage_adapters.errors import NotSupported
 from storage_adapters.object_storage.contract import SentPart
@@ -14,7 +14,7 @@ class Linkless:
     no_links: ClassVar[str]
     """Why, as a sentence."""
 
-    def presign(self, key: str, method: Literal["GET", "PUT"], expires_in: timedelta) -> str:
+    def presign(self, key: str, expires_in: timedelta) -> str:
         raise NotSupported(self.no_links, key=key)
 
     def presign_part(self, key: str, upload_id: str, number: int, length: int, expires_in: timedelta) -> str:

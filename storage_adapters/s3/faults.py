@@ -16,12 +16,10 @@ from botocore.exceptions import (
 from botocore.exceptions import ConnectionError as NotConnected
 from botocore.parsers import ResponseParserError
 from obstore.exceptions import (
-    AlreadyExistsError,
     BaseError,
     InvalidPathError,
     NotSupportedError,
     PermissionDeniedError,
-    PreconditionError,
     UnauthenticatedError,
 )
 
@@ -87,8 +85,6 @@ MAY_PASS = frozenset({"408", "409", "425", "429", "RequestTimeout", "SlowDown", 
 
 OBSTORE_ERRORS: Mapping[type[Exception], type[StorageError]] = {
     FileNotFoundError: ObjectMissing,
-    AlreadyExistsError: ObjectExists,
-    PreconditionError: ObjectExists,
     PermissionDeniedError: PermissionDenied,
     UnauthenticatedError: PermissionDenied,
     NotSupportedError: NotSupported,

@@ -4,7 +4,6 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
-from typing import Literal
 
 import obstore
 from obstore.store import S3Store
@@ -46,17 +45,13 @@ def _ask_for_the_reason(clients: Clients, key: str, name: str) -> None:
         clients.boto.get_object(Bucket=clients.connection.bucket, Key=name)["Body"].close()
 
 
-def put_object(
-    clients: Clients, key: str, data: Buffer, mode: Literal["overwrite", "create"] = "overwrite"
-) -> None:
-    """Put the whole object; with `create` only if there is none. Raises: ObjectExists."""
+def put_object(clients: Clients, key: str, data: Buffer) -> None:
+    """Put the whole object, in place of one that is there."""
     name = clients.connection.name(check_key(key))
     body = data if isinstance(data, bytes) else bytes(data)
     with translated(key):
         if by_obstore(name):
-            obstore.put(clients.store, name, body, mode=mode, use_multipart=False)
-        elif mode == "create":
-            clients.boto.put_object(Bucket=clients.connection.bucket, Key=name, Body=body, IfNoneMatch="*")
+            obstore.put(clients.store, name, body, use_multipart=False)
         else:
             clients.boto.put_object(Bucket=clients.connection.bucket, Key=name, Body=body)
 
@@ -139,11 +134,10 @@ def usable() -> bool:
 _LONGEST_LINK = timedelta(days=7)
 
 
-def presign_object(clients: Clients, key: str, method: Literal["GET", "PUT"], expires_in: timedelta) -> str:
-    """A link to read or write a whole object. Raises: NotSupported."""
+def presign_object(clients: Clients, key: str, expires_in: timedelta) -> str:
+    """A link to read a whole object. Raises: NotSupported."""
     to = clients.connection
-    deed = "get_object" if method == "GET" else "put_object"
-    return sign(clients, deed, {"Bucket": to.bucket, "Key": to.name(check_key(key))}, expires_in)
+    return sign(clients, "get_object", {"Bucket": to.bucket, "Key": to.name(check_key(key))}, expires_in)
 
 
 def sign(clients: Clients, deed: str, subject: Mapping[str, str | int], expires_in: timedelta) -> str:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from operator import attrgetter
-from typing import ClassVar, Literal, Self
+from typing import ClassVar, Self
 
 from fsspec import AbstractFileSystem
 
@@ -33,7 +33,7 @@ from storage_adapters.s3.clients import Clients
 from storage_adapters.s3.connection import Connection, split_url
 from storage_adapters.s3.copying import copy_object
 from storage_adapters.s3.filesystem import BucketFileSystem, under_root
-from storage_adapters.s3.objects import list_keys, list_names, presign_object, put_object, stat_object
+from storage_adapters.s3.objects import list_keys, list_names, presign_object, stat_object
 
 _ITEMS_AT_ONCE = 16
 _BYTES_AT_ONCE = 1024 * 1024
@@ -50,7 +50,6 @@ class S3Storage:
     capabilities = Capabilities(
         presign=True,
         multipart=True,
-        put_if_absent=True,
         server_side_copy=True,
         seekable_listing=True,
         minimum_part_bytes=uploads.MINIMUM_PART_BYTES,
@@ -120,10 +119,6 @@ class S3Storage:
             size_bytes=_SIZE,
         )
 
-    def put_if_absent(self, key: str, data: Buffer) -> ObjectInfo:
-        put_object(self._clients, key, data, mode="create")
-        return stat_object(self._clients, key)
-
     def delete(self, keys: Iterable[str]) -> Iterator[DeleteOutcome]:
         batches = cut_batches(keys, max_items=KEYS_AT_ONCE)
         return run_batches(
@@ -144,8 +139,8 @@ class S3Storage:
     def copy(self, source: str, target: str) -> ObjectInfo:
         return copy_object(self._clients, source, target)
 
-    def presign(self, key: str, method: Literal["GET", "PUT"], expires_in: timedelta) -> str:
-        return presign_object(self._clients, key, method, expires_in)
+    def presign(self, key: str, expires_in: timedelta) -> str:
+        return presign_object(self._clients, key, expires_in)
 
     def begin_upload(self, key: str) -> str:
         return uploads.begin_upload(self._clients, key)

@@ -9,7 +9,7 @@ from storage_adapters import registry
 from storage_adapters.errors import ConfigurationInvalid
 from storage_adapters.memory import MemoryStorage
 from storage_adapters.nas import NasStorage
-from storage_adapters.object_storage.contract import Storage
+from storage_adapters.object_storage.contract import NewObject, Storage
 from storage_adapters.options import OptionValue
 from storage_adapters.registry import KINDS, AdapterEntry, open_storage
 
@@ -72,6 +72,6 @@ def test_a_root_that_cannot_be_made_is_a_configuration_error(tmp_path: Path) -> 
 
 
 def test_one_memory_url_is_one_storage_and_another_is_another() -> None:
-    MemoryStorage.from_url("memory://one", {}).put_if_absent("k", b"x")
+    list(MemoryStorage.from_url("memory://one", {}).put_many([NewObject(key="k", data=b"x")]))
     assert MemoryStorage.from_url("memory://one", {}).stat("k").size_bytes == 1
     assert list(MemoryStorage.from_url("memory://two", {}).list_objects("")) == []

@@ -23,6 +23,7 @@ from datacenter.ledger.models import Job
 from datacenter.ledger.states import JobKind, JobState
 from datacenter.storages.models import RegisteredStorage
 from storage_adapters import registry
+from storage_adapters.object_storage.contract import NewObject
 from storage_adapters.registry import open_storage
 
 STORAGES = "/api/v1/storages"
@@ -303,8 +304,7 @@ def test_a_check_is_an_answer_in_words(web) -> None:
 
 def _fill(url: str, *keys: str) -> None:
     storage = open_storage("memory", url, {})
-    for key in keys:
-        storage.put_if_absent(key, b"12345")
+    list(storage.put_many(NewObject(key=key, data=b"12345") for key in keys))
 
 
 def test_a_source_is_browsed_level_by_level(web) -> None:
