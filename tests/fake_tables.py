@@ -231,8 +231,10 @@ class FakeTables:
 
 def register_fake_tables(patch: pytest.MonkeyPatch) -> None:
     """Make `fake` a kind of storage."""
-    entry = AdapterEntry(target="fake_tables:FakeTables", install="part of the tests", keeps=True)
-    patch.setitem(registry.TABLE_ADAPTERS, "fake", entry)  # type: ignore[arg-type]  # a table of adapters is read only
+    entry = AdapterEntry(
+        target="fake_tables:FakeTables", install="part of the tests", contract="tables", keeps=True
+    )
+    patch.setitem(registry.ADAPTERS, "fake", entry)
 
 
 def fake_storage(

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datacenter.settings import StorageSettings
 from storage_adapters.object_storage.contract import Storage
 from storage_adapters.options import OptionValue
-from storage_adapters.registry import WITH_CREATE, holds_tables, open_storage, open_tables
+from storage_adapters.registry import has_create, holds_tables, open_storage, open_tables
 from storage_adapters.table_storage.contract import TableStorage
 
 
@@ -16,7 +16,7 @@ def open_adapter(registered: StorageSettings, options: Mapping[str, OptionValue]
 
     Raises: ConfigurationInvalid.
     """
-    if registered.role == "source" and registered.kind in WITH_CREATE:
+    if registered.role == "source" and has_create(registered.kind):
         options = {**options, "create": False}
     opener = open_tables if holds_tables(registered.kind) else open_storage
     return opener(registered.kind, registered.url, options)

@@ -26,7 +26,7 @@ from datacenter.storages.secret_options import passwords_in, scrub, secrets_of
 from storage_adapters.errors import ConfigurationInvalid
 from storage_adapters.network.reach import Reach
 from storage_adapters.object_storage.contract import Storage
-from storage_adapters.registry import WITH_REACH, holds_tables
+from storage_adapters.registry import has_reach, holds_tables
 from storage_adapters.table_storage.contract import TableStorage
 
 LOOK_SECONDS = 2.0
@@ -138,7 +138,7 @@ class Storages:
             except Invalid as error:
                 raise ConfigurationInvalid(error.detail) from error
             reach = reach_of(self._settings, shown.url, shown.options)
-            if shown.kind in WITH_REACH and reach != Reach.ANY:
+            if has_reach(shown.kind) and reach != Reach.ANY:
                 options["reach"] = reach.value  # whatever whoever registered it asked for
         with self._lock:  # a new set, because others may be reading the old one
             urls = (shown.url, *map(str, options.values()))

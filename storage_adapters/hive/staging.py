@@ -10,7 +10,7 @@ from storage_adapters.hive.options import HiveOptions
 from storage_adapters.network.reach import Reach
 from storage_adapters.object_storage.contract import Storage
 from storage_adapters.options import OptionValue
-from storage_adapters.registry import WITH_REACH, open_storage
+from storage_adapters.registry import has_reach, open_storage
 
 PREFIX = "staging_"
 """How the options of the staging storage begin: its own `user` is given as `staging_user`."""
@@ -52,7 +52,7 @@ def open_staging(options: HiveOptions, storage_options: Mapping[str, OptionValue
         raise ConfigurationInvalid(
             "Option 'engine_staging' is a URL or path of letters, digits and .:/@%+=,~-_"
         )
-    held = parts.scheme in WITH_REACH and options.reach != Reach.ANY
+    held = has_reach(parts.scheme) and options.reach != Reach.ANY
     reach = {"reach": options.reach} if held else {}
     storage = open_storage(parts.scheme, options.staging, {**storage_options, **reach})
     return Staging(storage=storage, engine_url=engine_url)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from copy_traffic import Traffic
 from job_scenarios import zip_of
+from support.storages.memory import MemoryStorage
 from workbench import Workbench
 
 from datacenter.datasets.exports import ExportRequest
@@ -22,7 +23,6 @@ from datacenter.ledger.models import Job
 from datacenter.settings import StorageSettings
 from datacenter.storages.object_file import ObjectSource
 from jobs.building import copying
-from storage_adapters.memory import MemoryStorage
 from storage_adapters.nas import NasStorage
 from storage_adapters.object_storage.contract import Part
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 from job_scenarios import zip_of
+from support.storages.memory import MemoryStorage
 from workbench import Workbench
 
 from datacenter.datasets.exports import ExportRequest
 from datacenter.settings import StorageSettings
-from storage_adapters.memory import MemoryStorage
 from storage_adapters.object_storage.contract import Part
 
 FILES = {f"{number}.bin": random.Random(number).randbytes(50_000) for number in range(20)}

@@ -16,6 +16,7 @@ from prefix_imports import (
     given,
     imported,
 )
+from support.storages.memory import MemoryStorage
 from workbench import Workbench
 
 from datacenter.datasets import retrying
@@ -26,7 +27,6 @@ from jobs.contract import JobContext
 from jobs.engine import Engine
 from jobs.import_dataset import ImportDataset
 from jobs.importing import copy_objects, prefix_import, server_copy
-from storage_adapters.memory import MemoryStorage
 from storage_adapters.nas import NasStorage
 from storage_adapters.object_storage.contract import ObjectInfo
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 from prefix_imports import FILES, KEPT_AT, check_holds, failed, given, imported, rows
+from support.storages.memory import MemoryStorage
 from workbench import Workbench
 
 from datacenter.settings import LimitSettings
 from jobs.importing import source_listing
-from storage_adapters.memory import MemoryStorage
 from storage_adapters.object_storage.contract import NewObject, ObjectInfo
 
 

@@ -10,6 +10,7 @@ from job_scenarios import zip_of
 from prefix_imports import KEPT_AT, check_holds, check_nothing_left, failed, given, imported
 from raw_tar import member, tar
 from sqlalchemy import update
+from support.storages.memory import MemoryStorage
 from workbench import Workbench
 
 from datacenter.database import now
@@ -19,7 +20,6 @@ from datacenter.ledger.repair import take_back_expired
 from datacenter.ledger.states import ShardState
 from jobs.contract import JobContext
 from jobs.import_dataset import ImportDataset
-from storage_adapters.memory import MemoryStorage
 from storage_adapters.nas import NasStorage
 from storage_adapters.object_storage.contract import ByteRange
 

@@ -21,7 +21,7 @@ from storage_adapters.network.protocol_probe import stranger_at
 from storage_adapters.network.reach import Reach
 from storage_adapters.object_storage.contract import Health
 from storage_adapters.options import OptionValue
-from storage_adapters.registry import TABLE_KINDS, open_storage, open_tables
+from storage_adapters.registry import holds_tables, open_storage, open_tables
 
 
 @contextmanager
@@ -70,7 +70,7 @@ class Case:
 
     def check(self, server: str) -> Health:
         """The answer of the storage at this server."""
-        if self.kind in TABLE_KINDS:
+        if holds_tables(self.kind):
             waits = {"connect_seconds": 1, "stall_seconds": 1}
             return open_tables(self.kind, f"{self.kind}://reader:5a9e04c1@{server}", waits).check()
         options = {"timeout_seconds": 1, **self.options}

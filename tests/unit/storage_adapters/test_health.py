@@ -1,10 +1,10 @@
 """The check of a storage: it leaves nothing behind, whichever step fails, and no import of the storage takes its object."""
 
 import pytest
+from support.storages.memory import MemoryStorage
 
 from datacenter.datasets.places import is_own
 from storage_adapters.errors import PermissionDenied
-from storage_adapters.memory import MemoryStorage
 from storage_adapters.object_storage.health import try_out
 
 

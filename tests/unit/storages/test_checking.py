@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from guarded_storage import CANARY, GUARDED
+from support.storages.memory import MemoryStorage
 
 from datacenter.database import Base, Database
 from datacenter.settings import Settings
@@ -12,7 +13,6 @@ from datacenter.storages.checking import Checker
 from datacenter.storages.registered import Storages
 from storage_adapters import registry
 from storage_adapters.errors import StorageUnavailable
-from storage_adapters.memory import MemoryStorage
 
 
 def _storages(tmp_path: Path, **storages: dict) -> Storages:

@@ -4,12 +4,12 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from support.storages.memory import MemoryStorage
 
 from datacenter.metrics import Metrics
 from datacenter.storages.measured import MeasuredStorage
 from datacenter.storages.named import NamedStorage
 from storage_adapters.errors import ObjectMissing, StorageError, StorageUnavailable
-from storage_adapters.memory import MemoryStorage
 from storage_adapters.object_storage.contract import ByteRange, NewObject
 
 SLOW_SECONDS = 0.2

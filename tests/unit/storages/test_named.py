@@ -1,10 +1,10 @@
 """Named: whatever a registered storage fails with, its registered name is told."""
 
 import pytest
+from support.storages.memory import MemoryStorage
 
 from datacenter.storages.named import NamedStorage
 from storage_adapters.errors import ObjectMissing, StorageError, StorageUnavailable
-from storage_adapters.memory import MemoryStorage
 from storage_adapters.object_storage.contract import ByteRange, NewObject
 
 

@@ -199,9 +199,9 @@ def test_options_that_leave_an_address_out_are_told_that_they_are_all_options(we
     assert "replace all that were there, and options.endpoint is not among them" in told
 
 
-def test_the_kinds_that_are_offered_are_those_for_people(web) -> None:
+def test_an_unknown_kind_is_answered_with_the_known_ones(web) -> None:
     told = _refused(web.client.post(STORAGES, json=_body("tape", kind="tape")), 422, "kind")
-    assert told.endswith("known are: ceph, cos, guarded, hdfs, hive, mysql, nas, webhdfs")
+    assert told.endswith("known are: ceph, cos, guarded, hdfs, hive, memory, mysql, nas, webhdfs")
 
 
 def test_a_source_around_a_platform_and_a_platform_within_a_source_are_refused(web, tmp_path: Path) -> None:

@@ -6,14 +6,15 @@ from datetime import UTC, datetime
 from typing import ClassVar
 from uuid import uuid4
 
+from support.storages.memory.filesystem import MemoryFileSystem
+from support.storages.memory.state import Fault, MemoryState, Upload
+
 from storage_adapters.errors import (
     ObjectChanged,
     StorageError,
     UploadInvalid,
     UploadMissing,
 )
-from storage_adapters.memory.filesystem import MemoryFileSystem
-from storage_adapters.memory.state import Fault, MemoryState, Upload
 from storage_adapters.object_storage.contract import (
     Buffer,
     ByteRange,
