@@ -13,8 +13,8 @@ from fsspec.spec import AbstractBufferedFile
 
 from storage_adapters.errors import InvalidKey, ObjectExists, ObjectMissing, PermissionDenied, StorageError
 from storage_adapters.hdfs.client import FileInfo, HdfsClient
-from storage_adapters.hdfs.objects import RESERVED
 from storage_adapters.hdfs.options import HdfsOptions, WebHdfsOptions, native_client, web_client
+from storage_adapters.object_storage.own_area import RESERVED
 from storage_adapters.options import OptionValue, read_options
 
 _WRITE_BYTES = 32 * 1024 * 1024

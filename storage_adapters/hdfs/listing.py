@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from itertools import islice
 
 from storage_adapters.hdfs.client import FileInfo, HdfsClient
-from storage_adapters.hdfs.objects import RESERVED, Layout, describe, is_reserved
+from storage_adapters.hdfs.objects import Layout, describe
 from storage_adapters.object_storage.contract import ObjectInfo
+from storage_adapters.object_storage.own_area import RESERVED, is_reserved
 
 NAMES_AT_ONCE = 50_000
 """Entries of one directory that are sorted in memory; a larger directory is read once for each such run, unless it

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import groupby
 from operator import attrgetter
 from secrets import token_hex
@@ -11,13 +11,10 @@ from storage_adapters.errors import InvalidKey, ObjectMissing, StorageError, Sto
 from storage_adapters.hdfs.client import FileInfo, HdfsClient
 from storage_adapters.hdfs.faults import DirectoryNotEmpty
 from storage_adapters.object_storage.contract import Buffer, ByteRange, ObjectInfo
-from storage_adapters.object_storage.keys import check_key
+from storage_adapters.object_storage.own_area import ABANDONED_AFTER, STAGING, check_object_key
 
-RESERVED = ".datacenter"
-STAGING = f"{RESERVED}/staging"
-"""Objects being written; a finished one leaves by rename, so a reader sees it whole or not at all."""
-UPLOADS = f"{RESERVED}/uploads"
-"""One directory per upload in parts, named by its id."""
+_KEY = attrgetter("key")
+_ATTEMPTS = 10  # each is lost only to a removal that comes between two calls
 
 
 class Layout:
@@ -33,11 +30,8 @@ class Layout:
             InvalidKey: the key is not one, holds a colon, or lies in the storage's own area.
         Source: DFSUtil.isValidName refuses `:`; a segment has at most 255 bytes (dfs.namenode.fs-limits).
         """
-        check_key(key)
-        if ":" in key:
+        if ":" in check_object_key(key):
             raise InvalidKey("HDFS allows no ':' in a name.", key=key)
-        if is_reserved(key):
-            raise InvalidKey(f"Keys under {RESERVED}/ belong to the storage.", key=key)
         return f"{self.root}/{key}"
 
     def directory_path(self, directory: str) -> str:
@@ -47,16 +41,6 @@ class Layout:
     def new_staging_path(self) -> str:
         """A path that nobody else writes to."""
         return f"{self.root}/{STAGING}/{token_hex(16)}"
-
-
-def is_reserved(path: str) -> bool:
-    """Whether the path lies in the storage's own area."""
-    return path.startswith(RESERVED) and (path + "/").startswith(f"{RESERVED}/")
-
-
-ABANDONED_AFTER = timedelta(days=1)
-_KEY = attrgetter("key")
-_ATTEMPTS = 10  # each is lost only to a removal that comes between two calls
 
 
 def describe(key: str, found: FileInfo) -> ObjectInfo:

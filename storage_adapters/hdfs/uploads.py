@@ -13,9 +13,10 @@ from storage_adapters.errors import (
     UploadMissing,
 )
 from storage_adapters.hdfs.client import HdfsClient
-from storage_adapters.hdfs.objects import UPLOADS, Layout, Objects
-from storage_adapters.object_storage.completion import completed_before
+from storage_adapters.hdfs.objects import Layout, Objects
+from storage_adapters.object_storage.completion import completed_before, total_length
 from storage_adapters.object_storage.contract import Buffer, ObjectInfo, Part, PendingUpload
+from storage_adapters.object_storage.own_area import UPLOADS, upload_directory
 
 _KEY = "key"
 _PART = "part-"
@@ -76,7 +77,7 @@ class Uploads:
         """
         target = self._layout.object_path(key)
         wanted = sorted(parts, key=lambda part: part.number)
-        size = _total_length(wanted, key)
+        size = total_length(wanted, key)
         area = self._area(upload_id)
         try:
             self._require(key, area)
@@ -170,9 +171,7 @@ class Uploads:
 
     def _area(self, upload_id: str) -> str:
         """The directory of an upload. Raises: UploadMissing: the id was not made here."""
-        if len(upload_id) != 32 or not upload_id.isalnum() or not upload_id.isascii():
-            raise UploadMissing("There is no such upload.")
-        return self._layout.directory_path(f"{UPLOADS}/{upload_id}")
+        return self._layout.directory_path(upload_directory(upload_id))
 
     def _require(self, key: str, area: str) -> None:
         """Raises: UploadMissing: the upload is not there."""
@@ -188,13 +187,3 @@ def _name(number: int) -> str:
 
 def _part_path(area: str, number: int) -> str:
     return f"{area}/{_name(number)}"
-
-
-def _total_length(parts: Sequence[Part], key: str) -> int:
-    """The length of the object that the parts make. Raises: UploadInvalid: they do not follow one another."""
-    end = 0
-    for part in parts:
-        if part.offset != end:
-            raise UploadInvalid(f"Part {part.number} begins at {part.offset}, not at {end}.", key=key)
-        end += part.length
-    return end

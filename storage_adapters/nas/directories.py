@@ -4,35 +4,16 @@ import errno
 import os
 from types import TracebackType
 
-from storage_adapters.errors import InvalidKey, StorageUnavailable
-from storage_adapters.object_storage.keys import check_key
+from storage_adapters.errors import StorageUnavailable
+from storage_adapters.object_storage.own_area import check_object_key
 
-RESERVED = ".datacenter"
-STAGING = f"{RESERVED}/staging"
-"""Objects being written; a finished one leaves by rename, so a reader sees it whole or not at all."""
-UPLOADS = f"{RESERVED}/uploads"
-"""One directory per upload in parts, named by its id."""
+_OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def split_key(key: str) -> tuple[str, str]:
-    """The directory and the name of an object.
-
-    Raises:
-        InvalidKey: the key is not one, or lies in the storage's own area.
-    """
-    check_key(key)
-    directory, _, name = key.rpartition("/")
-    if is_reserved(key):
-        raise InvalidKey(f"Keys under {RESERVED}/ belong to the storage.", key=key)
+    """The directory and the name of an object. Raises: InvalidKey, as `check_object_key`."""
+    directory, _, name = check_object_key(key).rpartition("/")
     return directory, name
-
-
-def is_reserved(path: str) -> bool:
-    """Whether the path lies in the storage's own area."""
-    return path.startswith(RESERVED) and (path + "/").startswith(f"{RESERVED}/")
-
-
-_OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Directories:

@@ -61,17 +61,21 @@ def translate_read(error: OSError, key: str) -> StorageError:
     return translate(error, key)
 
 
-def translate_write(error: OSError, key: str) -> StorageError:
-    """Like `translate` for a write: what vanished under it is the place to write to, so another try may succeed."""
-    if error.errno == errno.ENOENT:
-        error = OSError(errno.ESTALE, "The directory to write to was removed meanwhile")
-    return translate(error, key)
-
-
 @contextmanager
 def translated(key: str | None = None) -> Iterator[None]:
     """Raise storage errors instead of the operating system's."""
     try:
         yield
     except OSError as error:
+        raise translate(error, key) from error
+
+
+@contextmanager
+def translated_write(key: str) -> Iterator[None]:
+    """Like `translated` for a write: what vanished under it is the place to write to, so another try may succeed."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno == errno.ENOENT:
+            error = OSError(errno.ESTALE, "The directory to write to was removed meanwhile")
         raise translate(error, key) from error

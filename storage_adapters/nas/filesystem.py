@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 
 from fsspec import AbstractFileSystem
 
-from storage_adapters.nas.directories import RESERVED
+from storage_adapters.object_storage.own_area import RESERVED
 
 _BUFFER_BYTES = 1024 * 1024
 

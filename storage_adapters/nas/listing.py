@@ -5,10 +5,11 @@ import os
 from collections.abc import Iterator
 from itertools import islice
 
-from storage_adapters.nas.directories import RESERVED, Directories, is_reserved
+from storage_adapters.nas.directories import Directories
 from storage_adapters.nas.faults import translate
 from storage_adapters.nas.objects import describe
 from storage_adapters.object_storage.contract import ObjectInfo
+from storage_adapters.object_storage.own_area import RESERVED, is_reserved
 
 NAMES_AT_ONCE = 100_000
 """Names of one directory that are sorted in memory; a larger directory is read once for each such run."""

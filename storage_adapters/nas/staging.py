@@ -6,12 +6,12 @@ import secrets
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import timedelta
 
 from storage_adapters.errors import ObjectChanged
-from storage_adapters.nas.directories import STAGING, Directories, split_key
+from storage_adapters.nas.directories import Directories, split_key
 from storage_adapters.nas.objects import open_object
 from storage_adapters.object_storage.contract import Buffer
+from storage_adapters.object_storage.own_area import ABANDONED_AFTER, STAGING
 
 _NO_FAST_COPY = {errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EBADF}
 _COPY_BYTES = 1024 * 1024
@@ -55,8 +55,6 @@ def copy_bytes(
         target_offset += copied
         length -= copied
 
-
-ABANDONED_AFTER = timedelta(days=1)
 
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _ATTEMPTS = 5_000  # each is lost only to a removal that comes between two system calls

@@ -8,7 +8,7 @@ from time import monotonic, thread_time
 from typing import TypeVar
 
 WORTH_THREADS = timedelta(milliseconds=50)
-MOST_BYTES = 32 * 1024 * 1024
+MAX_BYTES = 32 * 1024 * 1024
 """What may be under way at once, if it is weighed: enough for any network, and little beside what a process is anyway."""
 
 ItemT = TypeVar("ItemT")
@@ -43,7 +43,7 @@ def run_batches(
     threads: int,
     begin_alone: bool = True,
     size_bytes: Callable[[ItemT], int] | None = None,
-    most_bytes: int = MOST_BYTES,
+    max_bytes: int = MAX_BYTES,
 ) -> Iterator[ResultT]:
     """Yield the results of `work` on each batch, in the order of the batches.
 
@@ -51,7 +51,7 @@ def run_batches(
     from one thread cost half of what they cost from four. Once a batch has waited (wall time less processor
     time) `WORTH_THREADS`, as over a network, the rest runs in `threads` threads, at most twice as many
     batches in flight, so memory is bounded whatever the stream's length; fewer where they weigh more than
-    `most_bytes`. The stream is read in the caller's thread only. Without `begin_alone`, for what is known
+    `max_bytes`. The stream is read in the caller's thread only. Without `begin_alone`, for what is known
     to wait, the threads begin at once.
     """
     for batch in batches if begin_alone else ():
@@ -67,7 +67,7 @@ def run_batches(
         try:
             for batch in batches:
                 weight = sum(map(size_bytes, batch)) if size_bytes is not None else 0
-                while pending and (len(pending) >= 2 * threads or ahead_bytes + weight > most_bytes):
+                while pending and (len(pending) >= 2 * threads or ahead_bytes + weight > max_bytes):
                     future, done_bytes = pending.popleft()
                     yield from future.result()
                     ahead_bytes -= done_bytes

@@ -1,30 +1,17 @@
-"""Bulk: one batch of puts, reads or deletes in one thread, with an outcome for each."""
+"""Bulk: near ranges are read with one request, and up to 1,000 keys are deleted with one."""
 
 from collections.abc import Iterable, Iterator
 
 from storage_adapters.errors import StorageError
-from storage_adapters.object_storage.contract import ByteRange, DeleteOutcome, NewObject, PutOutcome
+from storage_adapters.object_storage.contract import ByteRange, DeleteOutcome
 from storage_adapters.object_storage.keys import check_key
 from storage_adapters.s3.clients import Clients
 from storage_adapters.s3.faults import SDK_ERRORS, from_code, translate
-from storage_adapters.s3.objects import put_object, read_object
+from storage_adapters.s3.objects import read_object
 
 KEYS_AT_ONCE = 1000
 """Source: S3's DeleteObjects takes no more."""
 _NEAR_BYTES = 64 * 1024
-
-
-def put_batch(clients: Clients, batch: list[NewObject]) -> list[PutOutcome]:
-    """Put each object; a failed one does not stop the rest."""
-    outcomes = []
-    for new in batch:
-        fault: StorageError | None = None
-        try:
-            put_object(clients, new.key, new.data)
-        except StorageError as error:
-            fault = error
-        outcomes.append(PutOutcome(key=new.key, size_bytes=new.size_bytes, error=fault))
-    return outcomes
 
 
 def read_batch(clients: Clients, batch: list[ByteRange]) -> list[bytes]:

@@ -11,10 +11,11 @@ from support.storages.memory.state import Fault, MemoryState, Upload
 
 from storage_adapters.errors import (
     ObjectChanged,
-    StorageError,
     UploadInvalid,
     UploadMissing,
 )
+from storage_adapters.object_storage.base import BatchLimits, ObjectStorage, delete_each, put_each
+from storage_adapters.object_storage.completion import completed_before, total_length
 from storage_adapters.object_storage.contract import (
     Buffer,
     ByteRange,
@@ -26,10 +27,8 @@ from storage_adapters.object_storage.contract import (
     Part,
     PendingUpload,
     PutOutcome,
-    failures,
 )
-from storage_adapters.object_storage.keys import check_directory, check_key, check_prefix
-from storage_adapters.object_storage.no_presign import Linkless
+from storage_adapters.object_storage.keys import check_key, check_prefix
 from storage_adapters.options import OptionValue, read_options
 
 
@@ -43,13 +42,14 @@ class MemoryOptions:
     rewrites_parts: bool = False
 
 
-class MemoryStorage(Linkless):
+class MemoryStorage(ObjectStorage):
     """Objects live as long as the process; `memory://name` is one and the same storage for all its openers.
 
     A test plants faults through `fail`, which sees every operation and key before the operation has an effect.
     """
 
     no_links = "Memory serves no URLs."
+    limits = BatchLimits(puts=1, reads=1, deletes=1)
     # A URL must name the same objects whoever opens it, as it does where a server stands behind it.
     _states: ClassVar[dict[str, MemoryState]] = {}
 
@@ -103,35 +103,14 @@ class MemoryStorage(Linkless):
             if info is not None:
                 yield info
 
-    def read_ranges(self, requests: Iterable[ByteRange]) -> Iterator[bytes]:
-        for wanted in requests:
-            self._enter("read_ranges", wanted.key)
-            yield _cut(self._state.get(wanted.key).data, wanted)
+    def put_batch(self, batch: list[NewObject]) -> list[PutOutcome]:
+        return put_each(self._put, batch)
 
-    def put_many(self, objects: Iterable[NewObject]) -> Iterator[PutOutcome]:
-        for new in objects:
-            data = bytes(new.data)
-            fault: StorageError | None = None
-            try:
-                self._enter("put_many", new.key)
-                self._state.put(new.key, data)
-            except StorageError as error:
-                fault = error
-            yield PutOutcome(key=new.key, size_bytes=len(data), error=fault)
+    def read_batch(self, batch: list[ByteRange]) -> list[bytes]:
+        return [self._read(wanted) for wanted in batch]
 
-    def delete(self, keys: Iterable[str]) -> Iterator[DeleteOutcome]:
-        for key in keys:
-            fault: StorageError | None = None
-            try:
-                self._enter("delete", key)
-                self._state.objects.pop(key, None)
-            except StorageError as error:
-                fault = error
-            yield DeleteOutcome(key=key, error=fault)
-
-    def delete_prefix(self, prefix: str) -> Iterator[list[DeleteOutcome]]:
-        check_directory(prefix)
-        return (failures([each]) for each in self.delete(info.key for info in self.list_objects(prefix)))
+    def delete_batch(self, batch: list[str]) -> list[DeleteOutcome]:
+        return delete_each(self._delete, batch)
 
     def copy(self, source: str, target: str) -> ObjectInfo:
         self._enter("copy", source)
@@ -161,7 +140,7 @@ class MemoryStorage(Linkless):
         with self._state.lock:
             upload = self._state.uploads.get(upload_id)
             if upload is None:
-                return self._published(key, sum(part.length for part in wanted))
+                return completed_before(key, sum(part.length for part in wanted), self._state.info)
             data = self._join(key, upload, wanted)
             del self._state.uploads[upload_id]
             return self._state.put(key, data)
@@ -177,8 +156,17 @@ class MemoryStorage(Linkless):
             pending = [upload.pending for upload in self._state.uploads.values()]
         return (upload for upload in pending if upload.key.startswith(prefix))
 
-    def flush(self) -> None:
-        """Nothing outlives the process, so there is nothing to wait for."""
+    def _put(self, key: str, data: Buffer) -> None:
+        self._enter("put_many", key)
+        self._state.put(key, bytes(data))
+
+    def _read(self, wanted: ByteRange) -> bytes:
+        self._enter("read_ranges", wanted.key)
+        return _cut(self._state.get(wanted.key).data, wanted)
+
+    def _delete(self, key: str) -> None:
+        self._enter("delete", key)
+        self._state.objects.pop(key, None)
 
     def _enter(self, operation: str, key: str) -> None:
         """Refuse what is no key, then let a planted fault happen."""
@@ -204,26 +192,12 @@ class MemoryStorage(Linkless):
 
     def _join(self, key: str, upload: Upload, parts: list[Part]) -> bytes:
         """The object that the parts make. Raises: UploadInvalid."""
-        pieces: list[bytes] = []
-        end = 0
+        total_length(parts, key, minimum_part_bytes=self.capabilities.minimum_part_bytes)
         for part in parts:
-            offset, data = upload.parts.get(part.number, (part.offset, b""))
-            if part.offset != end or offset != end or len(data) != part.length:
-                raise UploadInvalid(
-                    f"Part {part.number} does not follow at {end} as it was written.", key=key
-                )
-            if len(data) < self.capabilities.minimum_part_bytes and part is not parts[-1]:
-                raise UploadInvalid(f"Part {part.number} is too small; only the last may be.", key=key)
-            pieces.append(data)
-            end += len(data)
-        return b"".join(pieces)
-
-    def _published(self, key: str, size: int) -> ObjectInfo:
-        """The object that an earlier completion made. Raises: UploadMissing."""
-        found = self._state.objects.get(key)
-        if found is None or len(found.data) != size:
-            raise UploadMissing("There is no such upload, and no object of its size.", key=key)
-        return self._state.info(key)
+            offset, data = upload.parts.get(part.number, (-1, b""))
+            if offset != part.offset or len(data) != part.length:
+                raise UploadInvalid(f"Part {part.number} was not written as it is given.", key=key)
+        return b"".join(upload.parts[part.number][1] for part in parts)
 
 
 def _cut(data: bytes, wanted: ByteRange) -> bytes:
