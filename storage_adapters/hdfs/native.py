@@ -1,4 +1,4 @@
-"""The native client: Hadoop's own protocol through hdfs-native, without a JVM, with failover between NameNodes."""
+"""The native client: Hadoop's own protocol through hdfs-native, without a JVM, each call with a deadline."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -30,6 +30,30 @@ RPC_PORT = 8020
 NAMES_AT_ONCE = 1000
 
 ResultT = TypeVar("ResultT")
+
+ERRORS: Mapping[type[BaseException], type[StorageError]] = {
+    FileNotFoundError: ObjectMissing,
+    FileExistsError: ObjectExists,
+    PermissionError: PermissionDenied,
+    NotImplementedError: NotSupported,
+}
+
+VARIANTS: Mapping[str, type[StorageError]] = {
+    "InvalidArgument": ConfigurationInvalid,
+    "InvalidPath": ConfigurationInvalid,
+    "UrlParseError": ConfigurationInvalid,
+    "XmlParseError": ConfigurationInvalid,
+    "UnsupportedFeature": NotSupported,
+    "UnsupportedErasureCodingPolicy": NotSupported,
+    "SASLError": PermissionDenied,
+    "GSSAPIError": PermissionDenied,
+    "NoSASLMechanism": PermissionDenied,
+    "IsADirectoryError": ObjectMissing,
+}
+"""A RuntimeError holds the Rust error as text, `Variant("detail")`; other variants may pass."""
+
+_REMOTE = re.compile(r'(?:RPCError|FatalRPCError)\("(?P<name>[^"]+)", "(?P<message>.*)', re.DOTALL)
+_VARIANT = re.compile(r'(?P<name>\w+)\("?(?P<message>.*)', re.DOTALL)
 
 
 class NativeClient:
@@ -146,31 +170,6 @@ def _describe(status: FileStatus) -> FileInfo:
         size_bytes=status.length,
         modified_ms=status.modification_time,
     )
-
-
-ERRORS: Mapping[type[BaseException], type[StorageError]] = {
-    FileNotFoundError: ObjectMissing,
-    FileExistsError: ObjectExists,
-    PermissionError: PermissionDenied,
-    NotImplementedError: NotSupported,
-}
-
-VARIANTS: Mapping[str, type[StorageError]] = {
-    "InvalidArgument": ConfigurationInvalid,
-    "InvalidPath": ConfigurationInvalid,
-    "UrlParseError": ConfigurationInvalid,
-    "XmlParseError": ConfigurationInvalid,
-    "UnsupportedFeature": NotSupported,
-    "UnsupportedErasureCodingPolicy": NotSupported,
-    "SASLError": PermissionDenied,
-    "GSSAPIError": PermissionDenied,
-    "NoSASLMechanism": PermissionDenied,
-    "IsADirectoryError": ObjectMissing,
-}
-"""A RuntimeError holds the Rust error as text, `Variant("detail")`; other variants may pass."""
-
-_REMOTE = re.compile(r'(?:RPCError|FatalRPCError)\("(?P<name>[^"]+)", "(?P<message>.*)', re.DOTALL)
-_VARIANT = re.compile(r'(?P<name>\w+)\("?(?P<message>.*)', re.DOTALL)
 
 
 def translate_native(error: BaseException, path: str | None) -> StorageError:

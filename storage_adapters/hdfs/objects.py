@@ -1,4 +1,4 @@
-"""Objects: whole objects of one key, written under a staging name and then given their own."""
+"""Objects: where they lie under the root, and how each is read, removed, or written under a staging name and renamed."""
 
 from collections.abc import Iterable
 from contextlib import suppress

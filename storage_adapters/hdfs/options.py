@@ -1,4 +1,4 @@
-"""Options of HDFS storages, and what a URL says, as the clients want them."""
+"""Options of HDFS storages: what URL and options say, the clients made of it, and a first try of their addresses."""
 
 import os
 import socket
@@ -14,6 +14,8 @@ from storage_adapters.network.reach import Reach, check_reach
 
 DATANODE_PORT = 9864
 _MIB = 1024 * 1024
+
+_SECONDS = 5.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -123,9 +125,6 @@ def _addresses(servers: str, port: int) -> list[tuple[str, int]]:
             raise ConfigurationInvalid(f"{server!r} is not host:port.")
         found.append((host, int(digits)) if colon else (server, port))
     return found
-
-
-_SECONDS = 5.0
 
 
 def try_addresses(addresses: Sequence[tuple[str, int]], spoken: Spoken | None = None) -> None:

@@ -1,4 +1,4 @@
-"""The catalogue: which databases, tables and partitions there are, asked of the server before a name is used."""
+"""The catalogue: names quoted for HiveQL, and which databases, tables and partitions there are."""
 
 import re
 from collections.abc import Iterator
@@ -10,6 +10,9 @@ from storage_adapters.table_storage.source import Source
 
 SYSTEM_DATABASES = frozenset({"information_schema", "sys", "global_temp"})
 """Hive's own two, and Spark's place for views of a session."""
+
+_PLAIN_NAME = re.compile(r"\w+", re.ASCII)
+_PARTITIONS = "# Partition Information"
 
 
 def quote_name(name: str) -> str:
@@ -31,10 +34,6 @@ def quote_table(table: TableName) -> str:
 def text_literal(text: str) -> str:
     """The text as an expression; in hexadecimal digits, because servers differ in how they read backslashes."""
     return f"CAST(unhex('{text.encode().hex()}') AS STRING)"
-
-
-_PLAIN_NAME = re.compile(r"\w+", re.ASCII)
-_PARTITIONS = "# Partition Information"
 
 
 def list_databases(session: Session) -> list[str]:

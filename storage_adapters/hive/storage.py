@@ -1,4 +1,4 @@
-"""The Hive storage: the contract of tables, of which it keeps the half that reads."""
+"""The Hive storage: the reading half of the contract of tables."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager

@@ -1,4 +1,4 @@
-"""The catalogue: which databases and tables there are, looked up in information_schema before a name is used."""
+"""The catalogue: names quoted for SQL, and which databases and tables there are, looked up before a name is used."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Connections: to the server with every guard on, gone when the block ends."""
+"""Connections: to the server with every guard on, waits that can be called off, and all of it gone when the block ends."""
 
 import io
 import socket

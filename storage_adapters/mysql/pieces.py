@@ -1,4 +1,4 @@
-"""Pieces: each row of a table that several write has a key, its piece and its place there, hidden or gone when published."""
+"""Pieces: when several workers write one table, each row has a key of its piece's number and its place in the piece."""
 
 import re
 from collections.abc import Iterable

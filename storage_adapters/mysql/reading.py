@@ -1,4 +1,7 @@
-"""Reading: the rows of a table or a query as record batches, as the server sends them."""
+"""Reading: tables and checked queries, selected by prepared statements in one snapshot, as record batches.
+
+Prepared, because the answer to an executed statement has the binary form that `wire` and `values` read.
+"""
 
 from collections.abc import Iterator
 from struct import Struct
@@ -20,6 +23,43 @@ from storage_adapters.table_storage.source import Source
 
 SNAPSHOT = "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY"
 """InnoDB then shows the table as it is now, however long the reading takes; other engines show what they have."""
+
+MYSQL = Dialect(
+    comment=r"/\*.*?\*/ | \#[^\n]* | --(?=[\s\x00-\x20]|\Z)[^\n]*",
+    refused={
+        r"/\*M?!": "a comment that the server would run: /*! … */",
+        r"\?": "a ?, which stands for a value that nobody gives",
+    },
+    forbidden={
+        "INTO": "writes elsewhere than to the dataset",
+        "LOAD_FILE": "reads files of the server",
+        **dict.fromkeys(("GET_LOCK", "RELEASE_LOCK", "RELEASE_ALL_LOCKS"), "takes a lock"),
+        "SLEEP": "waits for nothing",
+        **dict.fromkeys(
+            (
+                *("MASTER_GTID_WAIT", "MASTER_POS_WAIT", "SOURCE_POS_WAIT"),
+                *("WAIT_FOR_EXECUTED_GTID_SET", "WAIT_UNTIL_SQL_THREAD_AFTER_GTIDS"),
+            ),
+            "waits for another server",
+        ),
+        "BENCHMARK": "works for nothing",
+    },
+    locking={"UPDATE": "FOR", "SHARE": "FOR", "MODE": "SHARE"},
+)
+"""The server's own rules under our sql_mode: no ANSI_QUOTES, backslashes escape. The session is read-only besides,
+and takes one statement at a time."""
+
+_PREPARED = Struct("<xIHH")
+"""The answer's zero, the statement's number, and how many columns and parameters it has."""
+
+_EXECUTE = Struct("<IBI")
+"""The statement's number, the kind of cursor, and how often, which is always once."""
+_NO_CURSOR = 0
+
+
+def query_source(query: str) -> Source:
+    """The query as a table to select from. Raises: QueryInvalid."""
+    return Source(title="the query", sql=f"({one_select(query, MYSQL)}\n) AS `query`")
 
 
 def probe_query(connection: Connection, source: Source) -> pa.Schema:
@@ -61,49 +101,15 @@ def stream(
         yield pa.RecordBatch.from_pylist([], schema=schema)
 
 
-MYSQL = Dialect(
-    comment=r"/\*.*?\*/ | \#[^\n]* | --(?=[\s\x00-\x20]|\Z)[^\n]*",
-    refused={
-        r"/\*M?!": "a comment that the server would run: /*! … */",
-        r"\?": "a ?, which stands for a value that nobody gives",
-    },
-    forbidden={
-        "INTO": "writes elsewhere than to the dataset",
-        "LOAD_FILE": "reads files of the server",
-        **dict.fromkeys(("GET_LOCK", "RELEASE_LOCK", "RELEASE_ALL_LOCKS"), "takes a lock"),
-        "SLEEP": "waits for nothing",
-        **dict.fromkeys(
-            (
-                *("MASTER_GTID_WAIT", "MASTER_POS_WAIT", "SOURCE_POS_WAIT"),
-                *("WAIT_FOR_EXECUTED_GTID_SET", "WAIT_UNTIL_SQL_THREAD_AFTER_GTIDS"),
-            ),
-            "waits for another server",
-        ),
-        "BENCHMARK": "works for nothing",
-    },
-    locking={"UPDATE": "FOR", "SHARE": "FOR", "MODE": "SHARE"},
-)
-"""The server's own rules under our sql_mode: no ANSI_QUOTES, backslashes escape. The session is read-only besides,
-and takes one statement at a time."""
-
-
-def query_source(query: str) -> Source:
-    """The query as a table to select from. Raises: QueryInvalid."""
-    return Source(title="the query", sql=f"({one_select(query, MYSQL)}\n) AS `query`")
-
-
-_PREPARED = Struct("<xIHH")
-"""The answer's zero, the statement's number, and how many columns and parameters it has."""
-
-_EXECUTE = Struct("<IBI")
-"""The statement's number, the kind of cursor, and how often, which is always once."""
-_NO_CURSOR = 0
-
-
 def execute_select(connection: Connection, statement: str, *, columns: int) -> list[ServerField]:
-    """Execute a SELECT of so many columns and return them as the server describes them; its rows are then there for `read_blocks`, before anything else is sent.
+    """Execute a SELECT of so many columns, as a prepared statement, and return them as the server describes them.
 
-    The server keeps the prepared statement as long as the connection.
+    Its rows are then there for `read_blocks`, before anything else is sent.
+
+    Numbers and dates then cost the server nothing to write and us nothing to parse. The server keeps the prepared
+    statement as long as the connection.
+
+    Source: https://mariadb.com/kb/en/com_stmt_prepare/, https://mariadb.com/kb/en/com_stmt_execute/
 
     Raises:
         pymysql.Error: the server refuses the statement.

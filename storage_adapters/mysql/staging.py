@@ -1,4 +1,4 @@
-"""Staging: the tables that gather the rows of a write, under names that its id alone tells."""
+"""Staging: the tables that gather the rows of a write, from their creation to publishing or dropping them."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -34,6 +34,12 @@ ABANDONED_AFTER = timedelta(days=7)
 """A staging table that has not been changed for so long belongs to a writer that was killed."""
 
 _ID = re.compile(r"[0-9a-f]{16}")
+
+_MOVED_ON = (ER.NO_SUCH_TABLE, ER.CANT_DROP_FIELD_OR_KEY, ER.BAD_FIELD_ERROR)
+"""What a step meets when somebody else took it at the same moment."""
+
+_STEPS = 3
+"""Sealing, removing the key, renaming: so often at most somebody else can be faster."""
 
 
 def new_write_id() -> str:
@@ -76,76 +82,6 @@ def create_staging(
         raise NotSupported(
             "The server knows no invisible columns, which MariaDB has since 10.3 and MySQL since 8.0.23."
         ) from error
-
-
-def staging_name(table: TableName, write_id: str) -> TableName:
-    """Where the write gathers its rows. Raises: UploadMissing: that is no id of a write."""
-    if not _ID.fullmatch(write_id):
-        raise UploadMissing(f"There is no write {write_id[:80]!r}.", key=str(table))
-    return TableName(database=table.database, table=f"{STAGING_PREFIX}{write_id}")
-
-
-def sealed_name(table: TableName, write_id: str) -> TableName:
-    """Where the rows are when no more of them are taken. Raises: UploadMissing: that is no id of a write."""
-    staging = staging_name(table, write_id)
-    return TableName(database=table.database, table=f"{staging.table}_sealed")
-
-
-def is_begun(connection: Connection, table: TableName, write_id: str) -> bool:
-    """Whether the write gathers rows, is sealed or published."""
-    names = (staging_name(table, write_id), sealed_name(table, write_id))
-    return any(has_table(connection, name) for name in names) or is_published(connection, table, write_id)
-
-
-def is_published(connection: Connection, table: TableName, write_id: str) -> bool:
-    """Whether the table was made by this write."""
-    return comment_of(connection, table) == _comment(write_id)
-
-
-def drop_staging(connection: Connection, table: TableName, write_id: str) -> None:
-    """Drop what the write gathered; nothing there counts as dropped."""
-    for name in (staging_name(table, write_id), sealed_name(table, write_id)):
-        drop(connection, name)
-
-
-def _remove_abandoned(connection: Connection, database: str) -> None:
-    """Drop what killed writers left; failing is no reason not to write."""
-    found = fetch(
-        connection,
-        "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = %s"
-        " AND LEFT(TABLE_NAME, CHAR_LENGTH(%s)) = %s"
-        f" AND COALESCE(UPDATE_TIME, CREATE_TIME) < NOW() - INTERVAL {ABANDONED_AFTER // timedelta(seconds=1)} SECOND",
-        (database, STAGING_PREFIX, STAGING_PREFIX),
-    )
-    for (name,) in found:
-        with suppress(pymysql.Error):
-            table = quote_table(TableName(database=database, table=str(name)))
-            execute(connection, f"DROP TABLE IF EXISTS {table}")
-
-
-def _comment(write_id: str) -> str:
-    return f"datacenter write {write_id}"
-
-
-def drop(connection: Connection, table: TableName) -> None:
-    """Drop the table, or the view; missing counts as dropped."""
-    kind = fetch(
-        connection,
-        "SELECT TABLE_TYPE, TABLE_NAME FROM information_schema.TABLES"
-        " WHERE TABLE_SCHEMA = %s AND TABLE_NAME = %s",
-        (table.database, table.table),
-    )
-    for table_type, name in kind:
-        if name == table.table:
-            word = "VIEW" if table_type == "VIEW" else "TABLE"
-            execute(connection, f"DROP {word} IF EXISTS {quote_table(table)}")
-
-
-_MOVED_ON = (ER.NO_SUCH_TABLE, ER.CANT_DROP_FIELD_OR_KEY, ER.BAD_FIELD_ERROR)
-"""What a step meets when somebody else took it at the same moment."""
-
-_STEPS = 3
-"""Sealing, removing the key, renaming: so often at most somebody else can be faster."""
 
 
 def publish(
@@ -210,3 +146,66 @@ def _rename(connection: Connection, sealed: TableName, table: TableName, *, repl
     # Both names change at once: a reader finds the old table or the new one, never none.
     execute(connection, f"RENAME TABLE {quote_table(table)} TO {quote_table(old)}, {rename}")
     execute(connection, f"DROP TABLE IF EXISTS {quote_table(old)}")
+
+
+def drop_staging(connection: Connection, table: TableName, write_id: str) -> None:
+    """Drop what the write gathered; nothing there counts as dropped."""
+    for name in (staging_name(table, write_id), sealed_name(table, write_id)):
+        drop(connection, name)
+
+
+def drop(connection: Connection, table: TableName) -> None:
+    """Drop the table, or the view; missing counts as dropped."""
+    kind = fetch(
+        connection,
+        "SELECT TABLE_TYPE, TABLE_NAME FROM information_schema.TABLES"
+        " WHERE TABLE_SCHEMA = %s AND TABLE_NAME = %s",
+        (table.database, table.table),
+    )
+    for table_type, name in kind:
+        if name == table.table:
+            word = "VIEW" if table_type == "VIEW" else "TABLE"
+            execute(connection, f"DROP {word} IF EXISTS {quote_table(table)}")
+
+
+def staging_name(table: TableName, write_id: str) -> TableName:
+    """Where the write gathers its rows. Raises: UploadMissing: that is no id of a write."""
+    if not _ID.fullmatch(write_id):
+        raise UploadMissing(f"There is no write {write_id[:80]!r}.", key=str(table))
+    return TableName(database=table.database, table=f"{STAGING_PREFIX}{write_id}")
+
+
+def sealed_name(table: TableName, write_id: str) -> TableName:
+    """Where the rows are when no more of them are taken. Raises: UploadMissing: that is no id of a write."""
+    staging = staging_name(table, write_id)
+    return TableName(database=table.database, table=f"{staging.table}_sealed")
+
+
+def is_begun(connection: Connection, table: TableName, write_id: str) -> bool:
+    """Whether the write gathers rows, is sealed or published."""
+    names = (staging_name(table, write_id), sealed_name(table, write_id))
+    return any(has_table(connection, name) for name in names) or is_published(connection, table, write_id)
+
+
+def is_published(connection: Connection, table: TableName, write_id: str) -> bool:
+    """Whether the table was made by this write."""
+    return comment_of(connection, table) == _comment(write_id)
+
+
+def _remove_abandoned(connection: Connection, database: str) -> None:
+    """Drop what killed writers left; failing is no reason not to write."""
+    found = fetch(
+        connection,
+        "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = %s"
+        " AND LEFT(TABLE_NAME, CHAR_LENGTH(%s)) = %s"
+        f" AND COALESCE(UPDATE_TIME, CREATE_TIME) < NOW() - INTERVAL {ABANDONED_AFTER // timedelta(seconds=1)} SECOND",
+        (database, STAGING_PREFIX, STAGING_PREFIX),
+    )
+    for (name,) in found:
+        with suppress(pymysql.Error):
+            table = quote_table(TableName(database=database, table=str(name)))
+            execute(connection, f"DROP TABLE IF EXISTS {table}")
+
+
+def _comment(write_id: str) -> str:
+    return f"datacenter write {write_id}"

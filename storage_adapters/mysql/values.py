@@ -29,6 +29,57 @@ _WIDE = {0xFC: 2, 0xFD: 3, 0xFE: 8}
 _LONGEST_BITS = 8
 _BIG_ENDIAN = np.dtype(">u8")
 
+_DAY_SECONDS = 24 * 60 * 60
+_SECOND_MICROS = 1_000_000
+_LAST_YEAR = 9999
+
+_CLOCK = [("hour", "u1"), ("minute", "u1"), ("second", "u1"), ("micros", "<u4")]
+_MOMENT = np.dtype([("size", "u1"), ("year", "<u2"), ("month", "u1"), ("day", "u1"), *_CLOCK])
+_MOMENT_SIZES = (0, 4, 7, 11)
+_TIME = np.dtype([("size", "u1"), ("is_negative", "u1"), ("days", "<u4"), *_CLOCK])
+_TIME_SIZES = (0, 8, 12)
+
+_BITS_BEFORE = 2
+"""Bits of the bitmap that belong to no column."""
+
+
+def decode_rows(
+    source: str, schema: pa.Schema, sent: list[ServerField], block: Block
+) -> list["pa.Array[Any]"]:
+    """The columns `sent`, of which there is at least one row, in the types of the schema.
+
+    Raises:
+        ValueUnsupported: a value has no form in its column's type.
+        ServerUntrusted: a row is not made of exactly so many values.
+    """
+    bitmap_bytes = (len(sent) + _BITS_BEFORE + 7) // 8
+    begins = _within(block, block.begins + 1 + bitmap_bytes)
+    arrays = []
+    for number, (field, column) in enumerate(zip(schema, sent, strict=True), _BITS_BEFORE):
+        bits = block.data[block.begins + 1 + number // 8]
+        missing = bits & (1 << number % 8) > 0
+        places = Places(data=block.data, begins=begins, missing=missing if missing.any() else None)
+        with naming(source, field):
+            values, sizes = _cut_of(column)(places)
+        begins = _within(block, begins + (sizes if places.missing is None else sizes * ~missing))
+        arrays.append(decode(source, field, values))
+    if (begins != block.ends).any():
+        raise ServerUntrusted("The server sent a row with more values than columns.")
+    return arrays
+
+
+def _within(block: Block, places: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The places. Raises: ServerUntrusted: one lies behind the end of its row."""
+    if (places > block.ends).any():
+        raise ServerUntrusted("The server sent a row that ends within a value.")
+    return places
+
+
+def _cut_of(column: ServerField) -> Cut:
+    """How a column's values are written."""
+    signed, unsigned = _CUTS.get(column.type_code, (cut_bytes, cut_bytes))
+    return unsigned if column.flags & FLAG.UNSIGNED else signed
+
 
 def cut_bytes(places: Places) -> tuple["pa.Array[Any]", Sizes]:
     """The values as Arrow's `binary`."""
@@ -85,17 +136,6 @@ def _gather(places: Places, begins: NDArray[np.int64], ends: NDArray[np.int64]) 
     return values
 
 
-_DAY_SECONDS = 24 * 60 * 60
-_SECOND_MICROS = 1_000_000
-_LAST_YEAR = 9999
-
-_CLOCK = [("hour", "u1"), ("minute", "u1"), ("second", "u1"), ("micros", "<u4")]
-_MOMENT = np.dtype([("size", "u1"), ("year", "<u2"), ("month", "u1"), ("day", "u1"), *_CLOCK])
-_MOMENT_SIZES = (0, 4, 7, 11)
-_TIME = np.dtype([("size", "u1"), ("is_negative", "u1"), ("days", "<u4"), *_CLOCK])
-_TIME_SIZES = (0, 8, 12)
-
-
 def cut_dates(places: Places) -> tuple["pa.Array[Any]", Sizes]:
     """DATE as `date32`."""
     moments, sizes = _read(places, _MOMENT, _MOMENT_SIZES)
@@ -128,6 +168,7 @@ def _read(
     places: Places, kind: "np.dtype[Any]", legal: tuple[int, ...]
 ) -> tuple[NDArray[Any], NDArray[np.int64]]:
     """The fields at each place, zero where they are left out, and how many bytes they take."""
+    # Fields at the end that are zero are left out by the server: the time of a day at midnight, the fraction of a second.
     records = places.records(kind)
     sizes = records["size"]
     if not np.isin(sizes, legal).all():
@@ -171,48 +212,6 @@ def _first_days() -> NDArray[np.int64]:
     """The first day of each month from the year 0 on, counted from 1970, and that after the last month."""
     months = np.arange(12 * (_LAST_YEAR + 1) + 1) - 12 * 1970
     return months.astype("datetime64[M]").astype("datetime64[D]").astype(np.int64)
-
-
-_BITS_BEFORE = 2
-"""Bits of the bitmap that belong to no column."""
-
-
-def decode_rows(
-    source: str, schema: pa.Schema, sent: list[ServerField], block: Block
-) -> list["pa.Array[Any]"]:
-    """The columns `sent`, of which there is at least one row, in the types of the schema.
-
-    Raises:
-        ValueUnsupported: a value has no form in its column's type.
-        ServerUntrusted: a row is not made of exactly so many values.
-    """
-    bitmap_bytes = (len(sent) + _BITS_BEFORE + 7) // 8
-    begins = _within(block, block.begins + 1 + bitmap_bytes)
-    arrays = []
-    for number, (field, column) in enumerate(zip(schema, sent, strict=True), _BITS_BEFORE):
-        bits = block.data[block.begins + 1 + number // 8]
-        missing = bits & (1 << number % 8) > 0
-        places = Places(data=block.data, begins=begins, missing=missing if missing.any() else None)
-        with naming(source, field):
-            values, sizes = _cut_of(column)(places)
-        begins = _within(block, begins + (sizes if places.missing is None else sizes * ~missing))
-        arrays.append(decode(source, field, values))
-    if (begins != block.ends).any():
-        raise ServerUntrusted("The server sent a row with more values than columns.")
-    return arrays
-
-
-def _within(block: Block, places: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The places. Raises: ServerUntrusted: one lies behind the end of its row."""
-    if (places > block.ends).any():
-        raise ServerUntrusted("The server sent a row that ends within a value.")
-    return places
-
-
-def _cut_of(column: ServerField) -> Cut:
-    """How a column's values are written."""
-    signed, unsigned = _CUTS.get(column.type_code, (cut_bytes, cut_bytes))
-    return unsigned if column.flags & FLAG.UNSIGNED else signed
 
 
 def _fixed(name: str) -> Cut:

@@ -1,4 +1,4 @@
-"""The wire: whole blocks of rows as the server sent them, found without an object for each value.
+"""The wire: blocks of rows as the server sent them, and positions in them, found without an object for each value.
 
 PyMySQL makes a Python object of each packet and of each value, which costs ten times what the rest of the way
 to Arrow does. Here a row is a packet behind its length, and what is in it is left to `values`.

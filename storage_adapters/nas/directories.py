@@ -1,4 +1,4 @@
-"""Directories: open, make and remove the directories that keys run through, never through a symbolic link."""
+"""Directories: open, make and remove those that keys run through, never through a symbolic link."""
 
 import errno
 import os

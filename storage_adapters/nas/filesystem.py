@@ -1,4 +1,4 @@
-"""The NAS filesystem: a directory tree for fsspec programs, where a written file appears whole."""
+"""The NAS filesystem for fsspec programs: a directory tree in which a written file appears whole."""
 
 import io
 import os
@@ -15,65 +15,6 @@ from fsspec import AbstractFileSystem
 from storage_adapters.object_storage.own_area import RESERVED
 
 _BUFFER_BYTES = 1024 * 1024
-
-
-class WholeFileWriter(io.BufferedWriter):
-    """Collects bytes under a temporary name in the directory `staging`; `close` publishes them, leaving by an exception does not.
-
-    With `autocommit` off, `close` only finishes the temporary file, and `commit` or `discard` follow.
-    """
-
-    def __init__(self, place: str, *, staging: str, exclusive: bool, autocommit: bool) -> None:
-        self._place = place
-        self._temporary = os.path.join(staging, f".{secrets.token_hex(8)}.part")
-        self._exclusive = exclusive
-        self._autocommit = autocommit
-        super().__init__(io.FileIO(self._temporary, "xb"), _BUFFER_BYTES)
-
-    def close(self) -> None:
-        if self.closed:
-            return
-        try:
-            super().close()
-        except BaseException:
-            self.discard()
-            raise
-        if self._autocommit:
-            self.commit()
-
-    def commit(self) -> None:
-        """Give the file its name. Raises: FileExistsError: it was opened for exclusive writing and came second."""
-        if not self._exclusive:
-            os.rename(self._temporary, self._place)
-            return
-        try:
-            os.link(self._temporary, self._place)
-        finally:
-            os.unlink(self._temporary)
-
-    def discard(self) -> None:
-        """Forget what was written."""
-        self._autocommit = False
-        if not self.raw.closed:
-            self.raw.close()
-        try:
-            os.unlink(self._temporary)
-        except FileNotFoundError:
-            return
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if kind is None:
-            self.close()
-        else:
-            self.discard()
-
-    def __del__(self) -> None:
-        # Nobody closed it, so nobody said that it is complete.
-        if not self.closed:
-            self.discard()
-
 
 _TYPES = {stat.S_IFDIR: "directory", stat.S_IFREG: "file"}
 
@@ -218,3 +159,61 @@ def _describe(name: str, status: os.stat_result) -> dict[str, Any]:
         "ino": status.st_ino,
         "mode": status.st_mode,
     }
+
+
+class WholeFileWriter(io.BufferedWriter):
+    """Collects bytes under a temporary name in the directory `staging`; `close` publishes them, leaving by an exception does not.
+
+    With `autocommit` off, `close` only finishes the temporary file, and `commit` or `discard` follow.
+    """
+
+    def __init__(self, place: str, *, staging: str, exclusive: bool, autocommit: bool) -> None:
+        self._place = place
+        self._temporary = os.path.join(staging, f".{secrets.token_hex(8)}.part")
+        self._exclusive = exclusive
+        self._autocommit = autocommit
+        super().__init__(io.FileIO(self._temporary, "xb"), _BUFFER_BYTES)
+
+    def close(self) -> None:
+        if self.closed:
+            return
+        try:
+            super().close()
+        except BaseException:
+            self.discard()
+            raise
+        if self._autocommit:
+            self.commit()
+
+    def commit(self) -> None:
+        """Give the file its name. Raises: FileExistsError: it was opened for exclusive writing and came second."""
+        if not self._exclusive:
+            os.rename(self._temporary, self._place)
+            return
+        try:
+            os.link(self._temporary, self._place)
+        finally:
+            os.unlink(self._temporary)
+
+    def discard(self) -> None:
+        """Forget what was written."""
+        self._autocommit = False
+        if not self.raw.closed:
+            self.raw.close()
+        try:
+            os.unlink(self._temporary)
+        except FileNotFoundError:
+            return
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self.discard()
+
+    def __del__(self) -> None:
+        # Nobody closed it, so nobody said that it is complete.
+        if not self.closed:
+            self.discard()

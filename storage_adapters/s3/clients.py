@@ -1,4 +1,4 @@
-"""Clients: the SDKs' clients of one connection, each made when it is first needed, anew in each process."""
+"""Clients: the SDKs' clients of one connection, with their settings, each made when first needed, anew in each process."""
 
 import hashlib
 import os
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 RETRY_FOR = timedelta(seconds=60)
+
+POOLS = {"http": far_pool(AWSHTTPConnectionPool), "https": far_pool(AWSHTTPSConnectionPool)}
 
 
 class Clients:
@@ -146,12 +148,6 @@ def add_content_md5(params: dict[str, Any], **_: object) -> None:
     """
     digest = hashlib.md5(params["body"], usedforsecurity=False).digest()
     params["headers"]["Content-MD5"] = b64encode(digest).decode()
-
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
-
-POOLS = {"http": far_pool(AWSHTTPConnectionPool), "https": far_pool(AWSHTTPSConnectionPool)}
 
 
 def keep_far(client: "S3Client") -> None:

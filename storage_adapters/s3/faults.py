@@ -125,6 +125,8 @@ _HEADERS_MISSING = "Unable to extract metadata from headers"
 _REFUSAL = re.compile(r"Server returned non-2xx status code: (\d{3})[^:]*:(.*)", re.DOTALL)
 _CODE = re.compile(r"<Code>(\w+)</Code>")
 
+SDK_ERRORS = (ClientError, BotoCoreError, ResponseParserError, BaseError, FileNotFoundError, ValueError)
+
 
 def translate(error: Exception, key: str | None = None) -> StorageError:
     """The storage's error for what an SDK raised, with the SDK's as its cause."""
@@ -154,9 +156,6 @@ def translated(key: str | None = None) -> Iterator[None]:
         yield
     except SDK_ERRORS as error:
         raise translate(error, key) from error
-
-
-SDK_ERRORS = (ClientError, BotoCoreError, ResponseParserError, BaseError, FileNotFoundError, ValueError)
 
 
 def _from_boto(error: ClientError, key: str | None) -> StorageError:

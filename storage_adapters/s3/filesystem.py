@@ -1,4 +1,4 @@
-"""The filesystem: s3fs with its caches off and its memory bounded, for fsspec programs and for `Storage.fs`."""
+"""The S3 filesystem: s3fs with its caches off, its memory bounded, and files that appear whole when they are closed."""
 
 import errno
 from collections.abc import Iterator, Mapping
@@ -15,6 +15,10 @@ from storage_adapters.options import OptionValue
 from storage_adapters.s3.clients import add_content_md5, config_of, verification
 from storage_adapters.s3.connection import Connection
 from storage_adapters.s3.faults import translate
+
+PART_BYTES = 8 * 1024 * 1024
+PARTS_AT_ONCE = 4
+OPTION_NAMES = frozenset({field.name for field in fields(Connection)} | {"addressing"})
 
 
 @contextmanager
@@ -62,11 +66,6 @@ class WholeFile(S3File):  # type: ignore[misc]  # s3fs publishes no type informa
         if not self.closed:
             self.discard()
             self.closed = True
-
-
-PART_BYTES = 8 * 1024 * 1024
-PARTS_AT_ONCE = 4
-OPTION_NAMES = frozenset({field.name for field in fields(Connection)} | {"addressing"})
 
 
 class BucketFileSystem(S3FileSystem):  # type: ignore[misc]  # s3fs publishes no type information

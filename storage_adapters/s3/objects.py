@@ -1,4 +1,4 @@
-"""Objects: one put, read or look, by obstore where it can be asked and by boto3 where it cannot."""
+"""Objects: put, read, list, look at and sign links for them, by obstore where it can and by boto3 where it cannot."""
 
 import os
 import re
@@ -17,6 +17,10 @@ from storage_adapters.s3.faults import translated
 
 _WHOLE_BYTES = 64 * 1024
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+_owner: list[int] = []  # there is one runtime in a process, whoever asks
+
+_LONGEST_LINK = timedelta(days=7)
 
 
 def stat_object(clients: Clients, key: str) -> ObjectInfo:
@@ -73,23 +77,6 @@ def read_object(clients: Clients, wanted: ByteRange) -> bytes:
     return data
 
 
-def by_obstore(name: str) -> bool:
-    """Whether obstore can be asked: it refuses control characters, and forks of a process that used it."""
-    return _CONTROL.search(name) is None and usable()
-
-
-def _reads_by_obstore(clients: Clients, name: str) -> bool:
-    """Not where redirects may not be followed: obstore follows those of a GET or HEAD to any server."""
-    return clients.connection.reach == Reach.ANY and by_obstore(name)
-
-
-def info_of(key: str, size_bytes: int, modified_at: datetime, etag: str | None) -> ObjectInfo:
-    """The object as the contract shows it: the tag without its quotation marks."""
-    return ObjectInfo(
-        key=key, size_bytes=size_bytes, modified_at=modified_at, etag=etag.strip('"') if etag else None
-    )
-
-
 def _check_end(end: int, wanted: ByteRange) -> None:
     if end < wanted.offset + wanted.length:
         raise ObjectChanged(f"The object ends at {end}, before the range does.", key=wanted.key)
@@ -118,40 +105,10 @@ def _read_by_boto(clients: Clients, name: str, wanted: ByteRange) -> bytes:
         return body.read()
 
 
-_owner: list[int] = []  # there is one runtime in a process, whoever asks
-
-
-def usable() -> bool:
-    """Whether this process may use obstore: it is the first to do so, and not a fork of the one that was.
-
-    In a fork obstore waits for ever, and what it adds to the inherited event queue crashes the parent.
-    """
-    if not _owner:
-        _owner.append(os.getpid())
-    return _owner[0] == os.getpid()
-
-
-_LONGEST_LINK = timedelta(days=7)
-
-
-def presign_object(clients: Clients, key: str, expires_in: timedelta) -> str:
-    """A link to read a whole object. Raises: NotSupported."""
-    to = clients.connection
-    return sign(clients, "get_object", {"Bucket": to.bucket, "Key": to.name(check_key(key))}, expires_in)
-
-
-def sign(clients: Clients, deed: str, subject: Mapping[str, str | int], expires_in: timedelta) -> str:
-    """A link for one request of S3. Raises: NotSupported: longer than seven days, which no S3 signature lasts."""
-    if expires_in > _LONGEST_LINK:
-        raise NotSupported("A presigned URL lasts seven days at most.")
-    with translated():
-        return clients.boto.generate_presigned_url(
-            deed, Params=dict(subject), ExpiresIn=int(expires_in.total_seconds())
-        )
-
-
 def list_names(clients: Clients, prefix: str, start_after: str = "") -> Iterator[ObjectInfo]:
     """Everything that is stored under the prefix, in UTF-8 byte order, markers of directories and foreign names too."""
+    # By boto3: obstore's listing takes whole segments only as a prefix, calls the marker `folder/` an object `folder`, and
+    # breaks off at a name with a control character or an empty segment.
     to = clients.connection
     pages = clients.boto.get_paginator("list_objects_v2").paginate(
         Bucket=to.bucket, Prefix=to.name(prefix), StartAfter=to.name(start_after) if start_after else ""
@@ -170,3 +127,46 @@ def list_keys(clients: Clients, prefix: str, start_after: str = "") -> Iterator[
         except InvalidKey:
             continue
         yield found
+
+
+def presign_object(clients: Clients, key: str, expires_in: timedelta) -> str:
+    """A link to read a whole object. Raises: NotSupported."""
+    to = clients.connection
+    return sign(clients, "get_object", {"Bucket": to.bucket, "Key": to.name(check_key(key))}, expires_in)
+
+
+def sign(clients: Clients, deed: str, subject: Mapping[str, str | int], expires_in: timedelta) -> str:
+    """A link for one request of S3. Raises: NotSupported: longer than seven days, which no S3 signature lasts."""
+    if expires_in > _LONGEST_LINK:
+        raise NotSupported("A presigned URL lasts seven days at most.")
+    with translated():
+        return clients.boto.generate_presigned_url(
+            deed, Params=dict(subject), ExpiresIn=int(expires_in.total_seconds())
+        )
+
+
+def info_of(key: str, size_bytes: int, modified_at: datetime, etag: str | None) -> ObjectInfo:
+    """The object as the contract shows it: the tag without its quotation marks."""
+    return ObjectInfo(
+        key=key, size_bytes=size_bytes, modified_at=modified_at, etag=etag.strip('"') if etag else None
+    )
+
+
+def by_obstore(name: str) -> bool:
+    """Whether obstore can be asked: it refuses control characters, and forks of a process that used it."""
+    return _CONTROL.search(name) is None and usable()
+
+
+def usable() -> bool:
+    """Whether this process may use obstore: it is the first to do so, and not a fork of the one that was.
+
+    In a fork obstore waits for ever, and what it adds to the inherited event queue crashes the parent.
+    """
+    if not _owner:
+        _owner.append(os.getpid())
+    return _owner[0] == os.getpid()
+
+
+def _reads_by_obstore(clients: Clients, name: str) -> bool:
+    """Not where redirects may not be followed: obstore follows those of a GET or HEAD to any server."""
+    return clients.connection.reach == Reach.ANY and by_obstore(name)

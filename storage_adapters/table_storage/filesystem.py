@@ -1,4 +1,4 @@
-"""The table filesystem: databases as directories, tables as Parquet files in them, over any table storage."""
+"""The table filesystem: databases as directories and tables as Parquet files in them, over any table storage."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -56,7 +56,7 @@ class TableFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec publi
     """`database/table.parquet`. Nothing is cached; the size of a table as Parquet is unknown before it is read.
 
     Reading sends the whole table once for every `open`, in one snapshot where the server has them, through a
-    spool (see `parquet_spool`): memory stays bounded, the temporary directory must hold the compressed table.
+    spool (see `spool`): memory stays bounded, the temporary directory must hold the compressed table.
     A table that is not changed gives the same bytes each time: pyarrow's datasets keep the footer of one `open`
     for the next. Writing gathers the Parquet file likewise and makes the table when the file is closed, in the place of an
     older one (mode `xb`: only if there is none); a block left by an exception leaves what was there before.
