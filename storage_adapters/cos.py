@@ -1,7 +1,7 @@
 """COS: Tencent Cloud Object Storage, by its S3 interface.
 
-Proven against moto and an RGW in COS's form of addressing. What COS alone does (its error codes, its refusal
-of path addressing) is from its documentation and unproven.
+Tested with moto, and with an RGW in COS's form of addressing. What only COS does (its error codes, its rejection
+of path addressing) is from its documentation and untested.
 """
 
 import re
@@ -20,8 +20,8 @@ _BUCKET = re.compile(r"[a-z0-9-]+-\d+")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CosOptions(ClientOptions):
-    """`access_key` is the SecretId, `secret_key` the SecretKey. `endpoint` is for another domain than the
-    region's public one, `https://cos.<region>.myqcloud.com`."""
+    """`access_key` is the SecretId, `secret_key` the SecretKey. `endpoint` replaces the region's
+    public domain, `https://cos.<region>.myqcloud.com`."""
 
     region: str
     endpoint: str = ""
@@ -31,12 +31,12 @@ class CosFileSystem(BucketFileSystem):
     """`cos://bucket-appid/key`; options as in `CosOptions`, from the environment as `FSSPEC_COS_REGION` and so on."""
 
     protocol = SCHEME
-    # COS has a header of its own for a conditional put, which a bucket with versions ignores, so the promise could be
-    # broken without a word.
+    # COS has a header of its own for a conditional put, which a bucket with versions ignores, so an old file could be
+    # replaced silently.
     exclusive = False
 
     @classmethod
-    def settle(cls, options: Mapping[str, OptionValue]) -> Connection:
+    def connection_for(cls, options: Mapping[str, OptionValue]) -> Connection:
         given = read_options(CosOptions, options)
         if not _REGION.fullmatch(given.region):  # it becomes a part of a host name
             raise ConfigurationInvalid("Option 'region' must be like ap-guangzhou.")
@@ -57,5 +57,7 @@ class CosStorage(S3Storage):
     def from_url(cls, url: str, options: Mapping[str, OptionValue]) -> Self:
         storage = super().from_url(url, options)
         if not _BUCKET.fullmatch(storage.bucket):
-            raise ConfigurationInvalid("A COS bucket is named name-appid, as in images-1250000000.")
+            raise ConfigurationInvalid(
+                "The name of a COS bucket must be name-appid, as in images-1250000000."
+            )
         return storage

@@ -6,7 +6,7 @@ from typing import ClassVar
 class StorageError(Exception):
     """A storage could not do what was asked. `code` is stable, `retryable` says whether the same call may succeed later.
 
-    `storage` is the name that whoever opened the storage knows it by, if it has one.
+    `storage` is the name under which the caller opened the storage, if it has one.
     """
 
     code: ClassVar[str] = "STORAGE_ERROR"
@@ -26,7 +26,7 @@ class ObjectMissing(StorageError):
 
 
 class ObjectExists(StorageError):
-    """Something stands under this key already, where only a new file may be made."""
+    """Something exists under this key already, where only a new file may be made."""
 
     code = "OBJECT_EXISTS"
 
@@ -44,7 +44,7 @@ class InvalidKey(StorageError):
 
 
 class PermissionDenied(StorageError):
-    """The storage knows us and refuses."""
+    """The storage knows the account and refuses the request."""
 
     code = "STORAGE_DENIED"
 
@@ -68,27 +68,27 @@ class UploadInvalid(StorageError):
 
 
 class StorageUnavailable(StorageError):
-    """The storage did not answer, or answered that it cannot serve now."""
+    """The storage did not answer, or cannot serve requests now."""
 
     code = "STORAGE_UNAVAILABLE"
     retryable = True
 
 
 class StorageFull(StorageError):
-    """No space, or no quota, is left. Retryable: somebody may make room."""
+    """No space or no quota is left. Retryable: an operator may make room."""
 
     code = "STORAGE_FULL"
     retryable = True
 
 
 class AddressRefused(StorageError):
-    """The storage leads to an address that it may not lead to: a redirect to a server that is not named, or this machine."""
+    """The storage leads to an address that is not allowed: a redirect to a server that is not named, or this machine."""
 
     code = "STORAGE_ADDRESS_REFUSED"
 
 
 class ConfigurationInvalid(StorageError):
-    """The storage's URL or options cannot work; the detail names the option and the cure."""
+    """The storage's URL or options cannot work; the detail names the option and says how to correct it."""
 
     code = "STORAGE_MISCONFIGURED"
 
@@ -100,7 +100,7 @@ class TableMissing(StorageError):
 
 
 class TableExists(StorageError):
-    """A table of this name stands where a new one was to be written."""
+    """A table of this name exists where a new one was to be written."""
 
     code = "TABLE_EXISTS"
 
@@ -118,13 +118,13 @@ class NameInvalid(StorageError):
 
 
 class ColumnUnsupported(StorageError):
-    """A column's type has no form in Arrow, or none in the server; the detail names table, column and type."""
+    """A column's type cannot be represented in Arrow, or in the server; the detail names table, column and type."""
 
     code = "COLUMN_UNSUPPORTED"
 
 
 class ValueUnsupported(StorageError):
-    """A value of a supported column has no form on the other side: a date of zeros, NaN, a number out of range."""
+    """A value of a supported column cannot be represented on the other side: a date of zeros, NaN, a number out of range."""
 
     code = "VALUE_UNSUPPORTED"
 
@@ -142,6 +142,6 @@ class QueryLimit(StorageError):
 
 
 class ServerUntrusted(StorageError):
-    """The server asked for, or sent, what no honest server does: a file of this machine, a broken row."""
+    """The server broke its protocol: it asked for a file of this machine, or sent a broken row."""
 
     code = "SERVER_UNTRUSTED"

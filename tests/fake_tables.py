@@ -23,7 +23,7 @@ from storage_adapters.errors import (
     UploadMissing,
     ValueUnsupported,
 )
-from storage_adapters.network.waiting import Check, always_wanted
+from storage_adapters.network.waiting import Check, never_cancelled
 from storage_adapters.object_storage.contract import Health
 from storage_adapters.registry import AdapterEntry
 from storage_adapters.table_storage.contract import (
@@ -77,7 +77,7 @@ class FakeTables:
     capabilities = TableCapabilities(write=True, snapshot=True)
     contents: ClassVar[dict[str, Content]] = {}
 
-    def __init__(self, content: Content, *, read_only: bool = False, check: Check = always_wanted) -> None:
+    def __init__(self, content: Content, *, read_only: bool = False, check: Check = never_cancelled) -> None:
         self._content = content
         self._read_only = read_only
         self._check = check

@@ -37,7 +37,7 @@ from storage_adapters.object_storage.contract import (
     PendingUpload,
     PutOutcome,
 )
-from storage_adapters.object_storage.health import try_out
+from storage_adapters.object_storage.health import try_storage
 from storage_adapters.object_storage.keys import check_directory, check_prefix
 from storage_adapters.object_storage.streaming import read_stream
 from storage_adapters.options import OptionValue, read_options
@@ -52,12 +52,12 @@ class HdfsStorage(ObjectStorage):
     `InvalidKey`. Directories emptied by `delete` stay; `delete_prefix` removes them.
     """
 
-    no_links = "HDFS signs no URLs."
+    presign_refusal = "HDFS has no presigned URLs: use the download links of the web server."
     capabilities = Capabilities(
         multipart=True,
         recursive_delete=True,
         listed_per_stat=40,  # measured on one machine: 0.3 ms of the client's time against 8 µs
-        rewrites_parts=True,  # hdfs-native has no call that joins files
+        rewrites_parts=True,  # hdfs-native cannot join files
     )
     limits = BatchLimits(
         puts=1,  # the close of a small file waits for a DataNode's report, up to half a second
@@ -90,7 +90,9 @@ class HdfsStorage(ObjectStorage):
         return HdfsFileSystem(client=self._client, root=self._layout.root)
 
     def check(self, *, writes: bool = True) -> Health:
-        return try_out(self, self._place, partial(self._open, make=writes and self._create), writes=writes)
+        return try_storage(
+            self, self._place, partial(self._open, make=writes and self._create), writes=writes
+        )
 
     def stat(self, key: str) -> ObjectInfo:
         return self._objects.stat(key)
@@ -111,7 +113,7 @@ class HdfsStorage(ObjectStorage):
         self._objects.remove_abandoned()
 
     def delete_prefix(self, prefix: str) -> Iterator[list[DeleteOutcome]]:
-        """See the contract: one call, and one by one where HDFS refuses that because something in it must stay."""
+        """See the contract: one call, or one by one if HDFS refuses that because something in it must stay."""
         directory = check_directory(prefix)
         path = self._layout.object_path(directory)
         if self._is_file(path):
@@ -128,7 +130,7 @@ class HdfsStorage(ObjectStorage):
         yield []
 
     def copy(self, source: str, target: str) -> ObjectInfo:
-        """See the contract; the bytes pass through the client, because HDFS copies nothing by itself."""
+        """See the contract; the bytes pass through the client, because HDFS cannot copy."""
         self._layout.object_path(target)
         self._objects.put(target, read_stream(self, source, chunk_bytes=_COPY_BYTES))
         return self._objects.stat(target)
@@ -144,7 +146,7 @@ class HdfsStorage(ObjectStorage):
     def copy_part(self, key: str, upload_id: str, number: int, offset: int, source: ByteRange) -> Part:
         """See the contract; the bytes pass through the client."""
         if source.offset + source.length > self._objects.stat(source.key).size_bytes:
-            raise ObjectChanged("The object ends before the range that was asked for.", key=source.key)
+            raise ObjectChanged("The object ends before the range does.", key=source.key)
         pieces = read_stream(self, source.key, source.offset, source.length, chunk_bytes=_COPY_BYTES)
         return self._uploads.write_part(key, upload_id, number, offset, pieces)
 
@@ -164,27 +166,27 @@ class HdfsStorage(ObjectStorage):
             return False
 
     def _remove_empty_parents(self, directory: str) -> None:
-        """Remove what the removal left empty, except directories at the first level."""
+        """Remove parents that are empty now, except those at the first level."""
         parent = directory.rpartition("/")[0]
-        with suppress(StorageError):  # one that holds something, and that is the end of it
+        with suppress(StorageError):  # the first parent that is not empty ends it
             while "/" in parent:
                 self._client.delete(self._layout.directory_path(parent), recursive=False)
                 parent = parent.rpartition("/")[0]
 
     def _open(self, *, make: bool) -> None:
         """Find the root, or make it. Raises: ConfigurationInvalid: it is no directory; StorageUnavailable."""
-        try_addresses(self._client.addresses, self._client.spoken)
+        try_addresses(self._client.addresses, self._client.wire_protocol)
         try:
             found = self._client.info(self._layout.root)
         except ObjectMissing as error:
             if not make:
                 raise ConfigurationInvalid(
-                    "There is no such directory; make it or correct the URL."
+                    "There is no such directory: create it, or correct the URL."
                 ) from error
             self._client.make_directory(self._layout.root)
             return
         if not found.is_directory:
-            raise ConfigurationInvalid("This is a file, not a directory; correct the URL.")
+            raise ConfigurationInvalid("This is a file, not a directory: correct the URL.")
 
 
 class WebHdfsStorage(HdfsStorage):
@@ -199,7 +201,7 @@ class WebHdfsStorage(HdfsStorage):
 
     @classmethod
     def from_url(cls, url: str, options: Mapping[str, OptionValue]) -> "WebHdfsStorage":
-        """Open `webhdfs://host:port/directory`; several hosts stand between commas. Raises: ConfigurationInvalid."""
+        """Open `webhdfs://host:port/directory`; several hosts are separated by commas. Raises: ConfigurationInvalid."""
         servers, root = split_url(url, "webhdfs")
         settings = read_options(WebHdfsOptions, options)
         client = web_client(servers, settings)

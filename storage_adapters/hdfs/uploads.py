@@ -34,8 +34,8 @@ class Uploads:
     def begin(self, key: str) -> str:
         """Make the upload's directory with the name of its key; return its id.
 
-        The key is kept as directories, one in the other: the close of a small file waits for a DataNode's report, up to
-        half a second, and a directory for none.
+        The key is kept as nested directories: to close a small file takes up to half a second, until a DataNode reports,
+        and a directory needs no report.
         """
         self._layout.object_path(key)
         upload_id = secrets.token_hex(16)
@@ -48,7 +48,7 @@ class Uploads:
         """Write a part elsewhere and rename it into the upload, so that it is whole and an aborted upload stays gone.
 
         Raises:
-            UploadMissing, UploadInvalid: the number is none.
+            UploadMissing, UploadInvalid: the number is not valid.
         """
         self._layout.object_path(key)
         area = self._area(upload_id)
@@ -83,10 +83,10 @@ class Uploads:
             self._require(key, area)
             self._objects.publish(self._joined(key, area, wanted, size), target)
         except (ObjectMissing, UploadMissing):
-            # It was published by another call, or by one whose answer got lost.
+            # Another call published it, or one whose answer got lost.
             return completed_before(key, size, self._objects.stat)
         except UploadInvalid:
-            if not self._has_parts(area):  # another call is publishing them just now
+            if not self._has_parts(area):  # another call is publishing them now
                 with suppress(UploadMissing):
                     return completed_before(key, size, self._objects.stat)
             raise
@@ -94,7 +94,7 @@ class Uploads:
         return self._objects.stat(key)
 
     def abort(self, upload_id: str) -> None:
-        """Remove what there is of the upload."""
+        """Remove what is left of the upload."""
         with suppress(UploadMissing):
             self._client.delete(self._area(upload_id), recursive=True)
 
@@ -119,8 +119,8 @@ class Uploads:
     def _joined(self, key: str, area: str, parts: Sequence[Part], size: int) -> str:
         """The path of one file with the bytes of all parts.
 
-        Concatenation moves blocks into the first part's file, some files at a time: a call that died on the
-        way left a first file as long as the parts that are gone, and this one goes on from there.
+        Concatenation moves blocks into the first part's file, some files at a time: after a call that was killed, the
+        first file has the length of the parts that are gone, and this call goes on from there.
         """
         sizes = {found.name: found.size_bytes for found in self._client.list_directory(area)}
         used = [part for part in parts if part.length]
@@ -134,7 +134,7 @@ class Uploads:
         missing += [part for part in parts if not part.length and sizes.get(_name(part.number)) != 0]
         if begun != gone or missing:
             number = missing[0].number if missing else used[0].number
-            raise UploadInvalid(f"Part {number} was not written as it is named.", key=key)
+            raise UploadInvalid(f"Part {number} differs from the one that was sent: send it again.", key=key)
         rest = [_part_path(area, part.number) for part in waiting]
         if not rest:
             return paths[0]
@@ -149,7 +149,7 @@ class Uploads:
             ]
             whole = self._in_one_pass(area, files)
         if self._client.info(whole).size_bytes != size:
-            raise UploadInvalid(f"The parts did not make {size} bytes.", key=key)
+            raise UploadInvalid(f"The parts did not make {size} bytes: upload the object again.", key=key)
         return whole
 
     def _in_one_pass(self, area: str, files: Sequence[tuple[str, int]]) -> str:

@@ -6,7 +6,7 @@ from storage_adapters.nas.clearing import as_text
 from storage_adapters.nas.directories import Directories, split_key
 from storage_adapters.nas.faults import translated, translated_write
 from storage_adapters.nas.objects import read_object, remove_file
-from storage_adapters.nas.staging import Staging
+from storage_adapters.nas.staging import StagedWrites
 from storage_adapters.object_storage.base import delete_each, put_each
 from storage_adapters.object_storage.contract import Buffer, ByteRange, DeleteOutcome, NewObject, PutOutcome
 
@@ -14,7 +14,7 @@ from storage_adapters.object_storage.contract import Buffer, ByteRange, DeleteOu
 def put_batch(root: str, batch: list[NewObject]) -> list[PutOutcome]:
     """Put each object; a failed one does not stop the rest."""
     with Directories(root) as directories:
-        return put_each(partial(_put, Staging(directories)), batch)
+        return put_each(partial(_put, StagedWrites(directories)), batch)
 
 
 def read_batch(root: str, batch: list[ByteRange]) -> list[bytes]:
@@ -38,7 +38,7 @@ def clear_batch(root: str, batch: list[str]) -> list[DeleteOutcome]:
         ]
 
 
-def _put(staging: Staging, key: str, data: Buffer) -> None:
+def _put(staging: StagedWrites, key: str, data: Buffer) -> None:
     with translated_write(key):
         staging.put(key, data)
 

@@ -33,7 +33,7 @@ class Directories:
             self._open[""] = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as error:
             raise StorageUnavailable(
-                f"The storage's root directory cannot be opened: {error.strerror}. Is the file system mounted?"
+                f"The storage's root directory cannot be opened: {error.strerror}. Check that the file system is mounted."
             ) from error
         return self
 
@@ -53,7 +53,7 @@ class Directories:
         return self._walk(directory, make=False) if found is None else found
 
     def make(self, directory: str) -> int:
-        """Like `find`; makes what is missing, also while others remove it."""
+        """Like `find`; makes missing directories, also while other processes remove them."""
         found = self._open.get(directory)
         return self._walk(directory, make=True) if found is None else found
 
@@ -100,4 +100,4 @@ def _enter(parent: int, name: str, *, make: bool) -> int:
         try:
             os.mkdir(name, dir_fd=parent)
         except FileExistsError:
-            continue  # somebody else made it; if it is no directory, opening it says so
+            continue  # another process made it; if it is no directory, opening it fails

@@ -17,11 +17,11 @@ _NO_FAST_COPY = {errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errn
 _COPY_BYTES = 1024 * 1024
 
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-_ATTEMPTS = 5_000  # each is lost only to a removal that comes between two system calls
+_ATTEMPTS = 5_000  # an attempt fails only if the directory is removed between two system calls
 
 
-class Staging:
-    """The writes of one batch of work; one thread uses an instance."""
+class StagedWrites:
+    """The staged writes of one batch; one thread uses an instance."""
 
     def __init__(self, directories: Directories) -> None:
         self._directories = directories
@@ -29,7 +29,7 @@ class Staging:
         self._count = 0
 
     def put(self, key: str, data: Buffer) -> None:
-        """Write the object, in place of one that is there; on failure nothing is left behind."""
+        """Write the object, in place of an older one; on failure nothing is left behind."""
         self._write(key, lambda file: write_all(file, data))
 
     def copy(self, source: str, target: str) -> None:
@@ -42,7 +42,7 @@ class Staging:
             os.close(reader)
 
     def remove_abandoned(self) -> None:
-        """Remove what writers that were killed left here; nothing younger than `ABANDONED_AFTER`."""
+        """Remove files of killed writers, if they are older than `ABANDONED_AFTER`."""
         area = self._directories.make(STAGING)
         oldest = time.time() - ABANDONED_AFTER.total_seconds()
         for name in os.listdir(area):
@@ -69,7 +69,7 @@ class Staging:
 
 
 def publish(directories: Directories, area: str, temporary: str, directory: str, name: str) -> None:
-    """Rename a file of the storage's own area to its key; the directory is made, also while others remove it."""
+    """Rename a file of the storage's own area to its key; the directory is made, also while other processes remove it."""
     source = directories.find(area)
     for attempt in range(_ATTEMPTS):
         try:
@@ -83,7 +83,7 @@ def publish(directories: Directories, area: str, temporary: str, directory: str,
 
 
 def write_all(file: int, data: Buffer) -> None:
-    """Write every byte, also where the kernel takes fewer at once."""
+    """Write every byte, also if the kernel takes fewer at once."""
     written = os.write(file, data)
     if written < size_of(data):
         rest = memoryview(data).cast("B")[written:]
@@ -115,7 +115,9 @@ def copy_bytes(
             fast = False
             continue
         if not copied:
-            raise ObjectChanged("The object ends inside the range to copy.", key=key)
+            raise ObjectChanged(
+                "The object ends inside the range to copy: it was replaced, or shortened.", key=key
+            )
         source_offset += copied
         target_offset += copied
         length -= copied

@@ -1,4 +1,4 @@
-"""The NAS storage: the contract over a directory, composed of what the files beside this one do."""
+"""The NAS storage: the contract over a directory, composed from the modules beside this one."""
 
 import ctypes
 import os
@@ -15,7 +15,7 @@ from storage_adapters.nas.faults import translate, translated
 from storage_adapters.nas.filesystem import NasFileSystem
 from storage_adapters.nas.listing import list_tree
 from storage_adapters.nas.objects import stat_object
-from storage_adapters.nas.staging import Staging
+from storage_adapters.nas.staging import StagedWrites
 from storage_adapters.object_storage.base import BatchLimits, ObjectStorage
 from storage_adapters.object_storage.contract import (
     Buffer,
@@ -29,7 +29,7 @@ from storage_adapters.object_storage.contract import (
     PendingUpload,
     PutOutcome,
 )
-from storage_adapters.object_storage.health import try_out
+from storage_adapters.object_storage.health import try_storage
 from storage_adapters.object_storage.keys import check_directory, check_prefix
 from storage_adapters.object_storage.own_area import STAGING
 from storage_adapters.options import OptionValue, read_options
@@ -40,7 +40,7 @@ _CLEARING_PASSES = 3
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NasOptions:
     """`durable`: `flush` waits for the disk. `threads`: how many calls go to the file system at once
-    where it is slow to answer (a local one is used from one thread). `create`: make the root directory if it is missing."""
+    if it is slow (a local one is used from one thread). `create`: make the root directory if it is missing."""
 
     durable: bool = False
     threads: int = 8
@@ -53,7 +53,7 @@ class NasStorage(ObjectStorage):
     A key cannot be both an object and a directory of others (`a` and `a/b`): the second put is an `InvalidKey`.
     """
 
-    no_links = "A NAS serves no URLs."
+    presign_refusal = "A NAS has no presigned URLs: use the download links of the web server."
     capabilities = Capabilities(
         multipart=True,
         server_side_copy=True,
@@ -81,7 +81,7 @@ class NasStorage(ObjectStorage):
                 os.makedirs(root, exist_ok=True)
             except OSError as error:
                 raise ConfigurationInvalid(
-                    f"The root {root} cannot be made: {error.strerror}. Correct the URL, or mount what belongs there."
+                    f"The root {root} cannot be made: {error.strerror}. Correct the URL, or mount the file system."
                 ) from error
         return cls(os.path.normpath(root), settings)
 
@@ -90,7 +90,7 @@ class NasStorage(ObjectStorage):
         return NasFileSystem(root=self._root, staging=STAGING)
 
     def check(self, *, writes: bool = True) -> Health:
-        found = try_out(self, self._root, writes=writes)
+        found = try_storage(self, self._root, writes=writes)
         if not found.ok or not writes:
             return found
         space = os.statvfs(self._root)
@@ -115,7 +115,7 @@ class NasStorage(ObjectStorage):
 
     def remove_abandoned(self) -> None:
         with translated(), Directories(self._root) as directories:
-            Staging(directories).remove_abandoned()
+            StagedWrites(directories).remove_abandoned()
 
     def delete_prefix(self, prefix: str) -> Iterator[list[DeleteOutcome]]:
         directory = check_directory(prefix)
@@ -126,13 +126,13 @@ class NasStorage(ObjectStorage):
             for stubborn in self.delete_found(partial(clear_batch, self._root), paths):
                 failed = failed or bool(stubborn)
                 yield stubborn
-            # Without a failure, what keeps a directory was put there behind our back: clear that too.
+            # If nothing failed, others put the files there that keep a directory: remove those, too.
             if remove_directories(self._root, directory) or failed:
                 return
 
     def copy(self, source: str, target: str) -> ObjectInfo:
         with Directories(self._root) as directories, translated(target):
-            Staging(directories).copy(source, target)
+            StagedWrites(directories).copy(source, target)
             return stat_object(directories, target)
 
     def begin_upload(self, key: str) -> str:
@@ -145,7 +145,7 @@ class NasStorage(ObjectStorage):
         """See the contract. Parts may have any size and come from several processes in any order.
 
         A writer that goes on after `complete_upload` (it held the file open) still writes into the object:
-        it does no harm only because the same part always has the same bytes.
+        this is harmless only because the same part always has the same bytes.
         """
         with Directories(self._root) as directories:
             return uploads.write_part(directories, key, upload_id, number, offset, chunks)

@@ -82,7 +82,7 @@ def complete_upload(directories: Directories, key: str, upload_id: str, parts: I
     try:
         file = _open_data(directories, key, upload_id)
     except UploadMissing:
-        # It was published by a call whose answer got lost; what may be left of it is the name of its key.
+        # A call whose answer got lost published it; the file with its key may be left.
         abort_upload(directories, upload_id)
         return completed_before(key, size, partial(stat_object, directories))
     try:
@@ -93,7 +93,10 @@ def complete_upload(directories: Directories, key: str, upload_id: str, parts: I
     finally:
         _close(file, key)
     if written < size:
-        raise UploadInvalid(f"The parts add up to {size} bytes, but {written} were written.", key=key)
+        raise UploadInvalid(
+            f"The parts add up to {size} bytes, but {written} were written: send the missing parts again.",
+            key=key,
+        )
     with translated(key):
         try:
             publish(directories, upload_directory(upload_id), _DATA, *split_key(key))
@@ -106,11 +109,11 @@ def complete_upload(directories: Directories, key: str, upload_id: str, parts: I
 
 
 def abort_upload(directories: Directories, upload_id: str) -> None:
-    """Remove what there is of the upload."""
+    """Remove what is left of the upload."""
     with translated(), suppress(FileNotFoundError, UploadMissing):
         area = upload_directory(upload_id)
         here = directories.find(area)
-        for name in (_DATA, _KEY):  # the key last: as long as it is there the upload is listed
+        for name in (_DATA, _KEY):  # the key last: the upload is listed as long as it exists
             with suppress(FileNotFoundError):
                 os.unlink(name, dir_fd=here)
         # Over NFS a file that another client holds open keeps the directory; the next call removes it.
@@ -147,7 +150,7 @@ def _close(file: int, key: str) -> None:
 
 
 def _read_key(directories: Directories, upload_id: str) -> PendingUpload | None:
-    """The upload as it was begun, or nothing if it ended meanwhile."""
+    """The upload as it was begun; None if it ended meanwhile."""
     try:
         file = os.open(
             _KEY,

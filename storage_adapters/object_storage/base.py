@@ -46,11 +46,11 @@ class ObjectStorage(Storage, ABC):
     """A storage whose adapter says how one batch is put, read and deleted; what is left of the contract is the adapter's.
 
     Memory stays bounded however long the streams are, results keep their order, and each item has its outcome: that is
-    settled here, once. A storage that signs no URLs says why in `no_links` and inherits the three methods that refuse.
+    settled here, once. A storage that signs no URLs says why in `presign_refusal` and inherits the three methods that refuse.
     """
 
     limits: ClassVar[BatchLimits]
-    no_links: ClassVar[str] = "This storage signs no URLs."
+    presign_refusal: ClassVar[str] = "This storage signs no URLs."
     threads: int = 1
     """How many batches run at once where the storage is slow to answer."""
     _cleaned_up = False
@@ -109,13 +109,13 @@ class ObjectStorage(Storage, ABC):
         return self._run_deletes(lambda batch: [failures(work(batch))], names)
 
     def presign(self, key: str, expires_in: timedelta) -> str:
-        raise NotSupported(self.no_links, key=key)
+        raise NotSupported(self.presign_refusal, key=key)
 
     def presign_part(self, key: str, upload_id: str, number: int, length: int, expires_in: timedelta) -> str:
-        raise NotSupported(self.no_links, key=key)
+        raise NotSupported(self.presign_refusal, key=key)
 
     def list_parts(self, key: str, upload_id: str, *, after: int = 0) -> Iterator[SentPart]:
-        raise NotSupported(self.no_links, key=key)
+        raise NotSupported(self.presign_refusal, key=key)
 
     def flush(self) -> None:
         """Nothing to wait for: what the storage confirmed is as durable as it makes it."""

@@ -1,4 +1,4 @@
-"""The storage's own area: names under one directory of the root that a file system's adapter keeps for itself."""
+"""The storage's own area: the directory under the root that file system adapters reserve for themselves."""
 
 from datetime import timedelta
 
@@ -7,11 +7,11 @@ from storage_adapters.object_storage.keys import check_key
 
 RESERVED = ".datacenter"
 STAGING = f"{RESERVED}/staging"
-"""Objects being written; a finished one leaves by rename, so a reader sees it whole or not at all."""
+"""Objects that are being written; a finished one is renamed to its key, so a reader sees it whole or not at all."""
 UPLOADS = f"{RESERVED}/uploads"
 """One directory per upload in parts, named by its id."""
 ABANDONED_AFTER = timedelta(days=1)
-"""From this age on, what lies in the staging area belongs to a writer that was killed."""
+"""A file in the staging area of this age belongs to a writer that was killed."""
 
 
 def is_reserved(path: str) -> bool:
@@ -20,7 +20,7 @@ def is_reserved(path: str) -> bool:
 
 
 def check_object_key(key: str) -> str:
-    """Return the key if an object may have it. Raises: InvalidKey: it is none, or lies in the storage's own area."""
+    """Return the key if an object may have it. Raises: InvalidKey: it is not valid, or lies in the storage's own area."""
     check_key(key)
     if is_reserved(key):
         raise InvalidKey(f"Keys under {RESERVED}/ belong to the storage: choose another name.", key=key)

@@ -58,9 +58,9 @@ def delete_batch(clients: Clients, batch: list[str]) -> list[DeleteOutcome]:
 
 
 def delete_names(clients: Clients, names: Iterable[str]) -> list[DeleteOutcome]:
-    """Like `delete_batch` for names as the bucket lists them, which may be some that no key can be.
+    """Like `delete_batch` for names as the bucket lists them, also such as no key can have.
 
-    boto3's request, because obstore's gives one error for the lot and no outcome per key.
+    boto3's request, because obstore's gives one error for all of them and no outcome for each key.
     """
     wanted = list(names)
     if not wanted:
@@ -80,7 +80,7 @@ def delete_names(clients: Clients, names: Iterable[str]) -> list[DeleteOutcome]:
 
 
 def _fault_of(fault: object, key: str) -> StorageError | None:
-    """The error of one key in an answer; that it was not there is none."""
+    """The error of one key in an answer; a key that does not exist is no error."""
     if not isinstance(fault, dict) or fault.get("Code") == "NoSuchKey":
         return None
     code = str(fault.get("Code", "InternalError"))

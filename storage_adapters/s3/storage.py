@@ -1,4 +1,4 @@
-"""The S3 storage: the contract over a bucket, composed of what the files beside this one do."""
+"""The S3 storage: the contract over a bucket, composed from the modules beside this one."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -22,7 +22,7 @@ from storage_adapters.object_storage.contract import (
     PutOutcome,
     SentPart,
 )
-from storage_adapters.object_storage.health import try_out
+from storage_adapters.object_storage.health import try_storage
 from storage_adapters.object_storage.keys import check_directory, check_prefix
 from storage_adapters.options import OptionValue
 from storage_adapters.s3 import uploads
@@ -35,10 +35,10 @@ from storage_adapters.s3.objects import list_keys, list_names, presign_object, p
 
 
 class S3Storage(ObjectStorage):
-    """Objects of a bucket, or of what lies under one prefix of it. Safe for threads; a fork opens its own connections."""
+    """Objects of a bucket, or under one prefix of it. Safe for threads; a fork opens its own connections."""
 
     filesystem: ClassVar[type[BucketFileSystem]]
-    """The system's own, which knows the scheme and the options."""
+    """The system's filesystem, which knows the scheme and the options."""
     capabilities = Capabilities(
         presign=True,
         multipart=True,
@@ -64,7 +64,7 @@ class S3Storage(ObjectStorage):
     @classmethod
     def from_url(cls, url: str, options: Mapping[str, OptionValue]) -> Self:
         """Open `scheme://bucket/optional/root`; nothing is sent yet. Raises: ConfigurationInvalid."""
-        connection = cls.filesystem.settle(options)
+        connection = cls.filesystem.connection_for(options)
         bucket, root = split_url(url, connection.scheme)
         return cls(replace(connection, bucket=bucket, root=root), options)
 
@@ -79,7 +79,7 @@ class S3Storage(ObjectStorage):
 
     def check(self, *, writes: bool = True) -> Health:
         connection = self._clients.connection
-        return try_out(self, f"{connection.url} at {connection.host}", writes=writes)
+        return try_storage(self, f"{connection.url} at {connection.host}", writes=writes)
 
     def stat(self, key: str) -> ObjectInfo:
         return stat_object(self._clients, key)

@@ -48,7 +48,7 @@ class MemoryStorage(ObjectStorage):
     A test plants faults through `fail`, which sees every operation and key before the operation has an effect.
     """
 
-    no_links = "Memory serves no URLs."
+    presign_refusal = "Memory serves no URLs."
     limits = BatchLimits(puts=1, reads=1, deletes=1)
     # A URL must name the same objects whoever opens it, as it does where a server stands behind it.
     _states: ClassVar[dict[str, MemoryState]] = {}
