@@ -27,7 +27,7 @@ class HdfsClient(Protocol):
     addresses: Sequence[tuple[str, int]]
     """Host and port of each server that is tried."""
     wire_protocol: WireProtocol | None
-    """The servers' protocol, if a server of another one would let us wait instead of answering; else None."""
+    """The servers' protocol, if a client of another protocol's server would wait in vain; else None."""
     lists_at_once: bool
     """A directory's listing comes in one answer, however large it is, not in pages."""
 

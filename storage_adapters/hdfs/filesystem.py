@@ -258,7 +258,10 @@ class HdfsFile(AbstractBufferedFile):  # type: ignore[misc]  # fsspec publishes 
         return found[0]
 
     def commit(self) -> None:
-        """Give the file its name. Raises: FileExistsError: it was opened for exclusive writing, and another one was first."""
+        """Give the file its name.
+
+        Raises: FileExistsError: it was opened for exclusive writing, and another writer was first.
+        """
         if self._staged == self._target:
             return
         try:

@@ -73,7 +73,7 @@ class Uploads:
 
         Raises:
             UploadInvalid: there is a gap, an overlap, or a part that was not written.
-            UploadMissing: the upload is unknown and no object of this size stands under the key.
+            UploadMissing: the upload is unknown and there is no object of this size under the key.
         """
         target = self._layout.object_path(key)
         wanted = sorted(parts, key=lambda part: part.number)

@@ -185,7 +185,7 @@ class WebClient:
         self._raise_for(self._rest._request(method=method, url=self._follow(answer, path), data=data))
 
     def _follow(self, answer: Any, path: str) -> str:
-        """The URL that a redirect leads to, if it is allowed.
+        """The URL that a redirect leads to. Nothing is sent to one that is not allowed.
 
         Raises:
             ConfigurationInvalid: it does not lead to WebHDFS.
@@ -194,7 +194,8 @@ class WebClient:
         location = urlsplit(str(answer.headers.get("location", "")))
         if location.scheme != self._scheme or not location.path.startswith(f"{PREFIX}/"):
             raise ConfigurationInvalid(
-                f"The server redirects to {location.scheme}://{location.netloc}{location.path[:20]}, which is not WebHDFS: correct the URL."
+                f"The server redirects to {location.scheme}://{location.netloc}{location.path[:20]}, which is not WebHDFS: "
+                "correct the URL."
             )
         if self._named is not None and (location.hostname, location.port) not in self._named:
             raise AddressRefused(

@@ -56,7 +56,9 @@ STATES: Mapping[str, type[StorageError]] = {
     "57": StorageUnavailable,
     "P0": QueryInvalid,
 }
-"""SQLSTATE, or the two characters of its class. Everything else is a plain `StorageError`: another try would fail in the same way."""
+"""SQLSTATE, or the two characters of its class.
+
+Everything else is a plain `StorageError`: another try would fail in the same way."""
 
 _CLASS_NAMES = re.compile(
     r"^(?:\*|\[[A-Z_.]+\] (?=[\w.$]+Exception)|[\w.$]+(?:Exception|Error): ?|Error running query: )+"

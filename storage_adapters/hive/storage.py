@@ -120,7 +120,7 @@ class HiveStorage:
             return schema_of(self._probe(session, catalog.find_table(session, table)))
 
     def list_partitions(self, table: TableName, *, rows: int) -> Iterator[Partition]:
-        """See the contract. A piece is a Hive partition, whatever its number of rows; a table without partitions is one piece."""
+        """See the contract. A piece is a Hive partition of any size; a table without partitions is one piece."""
         with self._connected() as session:
             pieces = 0
             for token in catalog.list_partitions(session, catalog.find_table(session, table)):

@@ -20,7 +20,8 @@ from storage_adapters.network.waiting import Check, never_cancelled, receive
 Connection: TypeAlias = "pymysql.Connection[Any]"
 
 SQL_MODE = "STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION"
-"""Strict, so that no value is cut silently; without ANSI_QUOTES and NO_BACKSLASH_ESCAPES, so that text is always read in the same way."""
+"""Strict, so that no value is cut silently; without ANSI_QUOTES and NO_BACKSLASH_ESCAPES, so that all servers read text
+alike."""
 
 _END_SECONDS = 10
 

@@ -107,7 +107,10 @@ HINTS: Mapping[int, str] = {
 
 SILENT_NUMBERS = (0, CR.CR_CONN_HOST_ERROR, CR.CR_SERVER_GONE_ERROR, CR.CR_SERVER_LOST)
 """PyMySQL's numbers, or 0, for a server that sent nothing in MySQL's protocol."""
-FILE_REFUSED = "The server asked for a file of this machine (LOCAL INFILE); the request was rejected. Do not trust this server."
+FILE_REFUSED = (
+    "The server asked for a file of this machine (LOCAL INFILE); the request was rejected. "
+    "Do not trust this server."
+)
 _LOCAL_FILE = "LOAD_LOCAL"
 """In the text of a RuntimeError: PyMySQL has no error class for a server that asks for a file."""
 

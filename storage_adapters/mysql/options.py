@@ -60,7 +60,9 @@ class MysqlOptions:
 
 
 def options_from_url(url: str, options: Mapping[str, OptionValue]) -> MysqlOptions:
-    """Options from `mysql://user:password@host:3306` and the mapping, which takes precedence; user and password are percent-encoded.
+    """Options from `mysql://user:password@host:3306` and the mapping, which takes precedence.
+
+    User and password in the URL are percent-encoded.
 
     Raises:
         ConfigurationInvalid: the detail names what is wrong and never holds the password.

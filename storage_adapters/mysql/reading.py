@@ -71,7 +71,7 @@ def probe_query(connection: Connection, source: Source) -> pa.Schema:
 
 
 def probe(connection: Connection, source: Source) -> pa.Schema:
-    """The columns of the table; until the transaction ends, they and the table's name cannot change. Raises: ColumnUnsupported."""
+    """The columns of the table; they and its name cannot change until the transaction ends. Raises: ColumnUnsupported."""
     connection.query(f"SELECT * FROM {source.sql} LIMIT 0")
     return read_columns(source.title, result_of(connection).fields)
 

@@ -149,7 +149,10 @@ class RowScanner:
         self.finished = True
 
     def _join(self, position: int) -> int:
-        """Join the packets of a row of 16 MiB and more; return its length, or if packets are missing, more than the bytes have."""
+        """Join the packets of a row of 16 MiB and more.
+
+        Returns its length, or one beyond the received bytes if packets are missing.
+        """
         received = self._received
         begin = place = position + _HEAD_BYTES
         pieces: list[slice] = []
@@ -180,7 +183,7 @@ Raises:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Positions:
-    """Where each row's value begins; at least `SPARE_BYTES` follow the last. `missing` marks the rows where it is NULL, if any."""
+    """Where each row's value begins; at least `SPARE_BYTES` follow the last. `missing` marks NULLs, if there are any."""
 
     data: NDArray[np.uint8]
     begins: NDArray[np.int64]

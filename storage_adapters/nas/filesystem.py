@@ -186,7 +186,10 @@ class WholeFileWriter(io.BufferedWriter):
             self.commit()
 
     def commit(self) -> None:
-        """Give the file its name. Raises: FileExistsError: it was opened for exclusive writing, and another one was first."""
+        """Give the file its name.
+
+        Raises: FileExistsError: it was opened for exclusive writing, and another writer was first.
+        """
         if not self._exclusive:
             os.rename(self._temporary, self._place)
             return

@@ -76,7 +76,7 @@ def complete_upload(directories: Directories, key: str, upload_id: str, parts: I
 
     Raises:
         UploadInvalid: there is a gap, an overlap, or a part that was not written.
-        UploadMissing: the upload is unknown and no object of this size stands under the key.
+        UploadMissing: the upload is unknown and there is no object of this size under the key.
     """
     size = total_length(sorted(parts, key=lambda part: part.number), key)
     try:

@@ -43,16 +43,16 @@ class BatchLimits:
 
 
 class ObjectStorage(Storage, ABC):
-    """A storage whose adapter says how one batch is put, read and deleted; what is left of the contract is the adapter's.
+    """A storage that works in batches: an adapter puts, reads and deletes one batch, and keeps the rest of the contract.
 
-    Memory stays bounded however long the streams are, results keep their order, and each item has its outcome: that is
-    settled here, once. A storage that signs no URLs says why in `presign_refusal` and inherits the three methods that refuse.
+    Here are the promises about streams: memory stays bounded, results of reads keep their order, and each put or delete
+    has its outcome. A storage without presigned URLs says why in `presign_refusal`; it inherits the methods that refuse.
     """
 
     limits: ClassVar[BatchLimits]
-    presign_refusal: ClassVar[str] = "This storage signs no URLs."
+    presign_refusal: ClassVar[str] = "This storage has no presigned URLs."
     threads: int = 1
-    """How many batches run at once where the storage is slow to answer."""
+    """How many batches run at once if the storage is slow to answer."""
     _cleaned_up = False
 
     @abstractmethod
@@ -68,7 +68,7 @@ class ObjectStorage(Storage, ABC):
         """Delete each key; a missing one counts as deleted, and a failed one does not stop the rest."""
 
     def remove_abandoned(self) -> None:
-        """Remove what killed writers left, where the storage keeps that. Called before the first put of an instance."""
+        """Remove what killed writers left, if the storage keeps that. Called before the first put of an instance."""
 
     def put_many(self, objects: Iterable[NewObject]) -> Iterator[PutOutcome]:
         if not self._cleaned_up:

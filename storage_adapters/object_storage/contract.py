@@ -52,7 +52,7 @@ class ObjectInfo:
     modified_at: datetime
     etag: str | None = None
     changed_at: datetime | None = None
-    """When anything about the object last changed. Set by storages (a NAS) where programs can set `modified_at` themselves."""
+    """When anything about the object last changed, for storages where programs can set `modified_at` (a NAS)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -69,7 +69,7 @@ def _try_all(storage: Storage, place: str, prepare: Callable[[], None]) -> Healt
     if b"".join(came_back) != _CONTENT:
         return Health(
             ok=False,
-            detail=f"{place} returned other bytes than were written: check the storage, and what stands between.",
+            detail=f"{place} returned other bytes than were written: check the storage, and the network between.",
         )
     return Health(ok=True, detail=f"{place} can be listed, written, read and deleted from.")
 

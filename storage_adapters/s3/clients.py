@@ -153,7 +153,7 @@ def add_content_md5(params: dict[str, Any], **_: object) -> None:
 
 
 def guard_connections(client: "S3Client") -> None:
-    """Have the address of each new connection checked, also that of a proxy. Names that the proxy resolves are not checked."""
+    """Check the address of each new connection, also of one to a proxy; names that the proxy resolves are not checked."""
     session = client._endpoint.http_session  # type: ignore[attr-defined]  # botocore has no public way to its connections
     session._pool_classes_by_scheme = POOLS
     session._manager.pool_classes_by_scheme = POOLS

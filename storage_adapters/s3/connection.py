@@ -14,8 +14,8 @@ class ClientOptions:
     """The options that all S3 systems share: credentials, and how requests are made.
 
     `reach`: see `Reach`; short of `any`, objects are read by boto3 alone, because obstore follows redirects anywhere.
-    `ca_file`: a PEM file that is trusted besides the system's certificates; without `verify` any certificate is accepted. `threads`:
-    requests at once. A request fails after `connect_seconds` without a connection, or `read_seconds`
+    `ca_file`: a PEM file that is trusted besides the system's certificates; without `verify` any certificate is
+    accepted. `threads`: requests at once. A request fails after `connect_seconds` without a connection, or `read_seconds`
     without an answer, and is tried `attempts` times in all.
     """
 

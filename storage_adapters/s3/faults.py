@@ -104,8 +104,13 @@ MESSAGES: Mapping[str, str] = {
     "NoSuchBucket": "There is no such bucket: create it, or correct the bucket in the URL.",
     "InvalidAccessKeyId": "The storage does not know this access key: correct the option 'access_key'.",
     "SignatureDoesNotMatch": "The secret key does not belong to the access key: correct the option 'secret_key'.",
-    "RequestTimeTooSkewed": "Clock skew: this machine and the storage differ by more than 15 minutes. Synchronise the clock (NTP).",
-    "AccessDenied": "Access denied: the access key is valid but may not do this. Allow it in the bucket's policy or the account's rights.",
+    "RequestTimeTooSkewed": (
+        "Clock skew: this machine and the storage differ by more than 15 minutes. Synchronise the clock (NTP)."
+    ),
+    "AccessDenied": (
+        "Access denied: the access key is valid but may not do this. "
+        "Allow it in the bucket's policy or the account's rights."
+    ),
     "403": "Access denied: the access key may not do this. Check the key, and the bucket's policy.",
     "UserSuspended": "The owner of the access key is suspended: ask an administrator of the storage to enable the account.",
     "ExpiredToken": "The access key has expired: set new values for the options 'access_key' and 'secret_key'.",
@@ -188,7 +193,8 @@ def _from_connection(error: Exception, key: str | None) -> StorageError:
         return AddressRefused(refused.detail, key=key)
     if any(isinstance(cause, socket.gaierror) for cause in causes) or "dns error" in text:
         return StorageUnavailable(
-            "The endpoint's host name cannot be resolved: correct the option 'endpoint', or the option 'region' that it is made of.",
+            "The endpoint's host name cannot be resolved: correct the option 'endpoint', or the option 'region' that is "
+            "part of it.",
             key=key,
         )
     if any(isinstance(cause, ConnectionRefusedError) for cause in causes) or "ConnectionRefused" in text:

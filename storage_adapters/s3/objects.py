@@ -106,7 +106,7 @@ def _read_by_boto(clients: Clients, name: str, wanted: ByteRange) -> bytes:
 
 
 def list_names(clients: Clients, prefix: str, start_after: str = "") -> Iterator[ObjectInfo]:
-    """Everything that is stored under the prefix, in UTF-8 byte order, also markers of directories and names that no key can have."""
+    """Everything under the prefix, in UTF-8 byte order, also markers of directories and names that no key can have."""
     # By boto3: obstore's listing takes whole segments only as a prefix, calls the marker `folder/` an object `folder`, and
     # breaks off at a name with a control character or an empty segment.
     to = clients.connection
@@ -136,7 +136,7 @@ def presign_object(clients: Clients, key: str, expires_in: timedelta) -> str:
 
 
 def sign(clients: Clients, operation: str, subject: Mapping[str, str | int], expires_in: timedelta) -> str:
-    """A presigned URL for one S3 request. Raises: NotSupported: more than seven days, the longest that an S3 signature lasts."""
+    """A presigned URL for one S3 request. Raises: NotSupported: more than the seven days that a signature can last."""
     if expires_in > _MAX_LINK:
         raise NotSupported("A presigned URL lasts seven days at most: ask for a shorter time.")
     with translated():

@@ -155,7 +155,7 @@ class TableStorage(Protocol):
     def complete_write(
         self, table: TableName, write_id: str, *, parts: Iterable[int] | None = None, replace: bool = False
     ) -> None:
-        """Publish the table atomically; another call, also after a crash, has the same result; once published, it does nothing.
+        """Publish the table atomically. To call it again is safe: after a crash it goes on, once published it does nothing.
 
         With `parts` the table has the rows of these pieces only, whatever else was or is written; their numbers are
         held in memory.

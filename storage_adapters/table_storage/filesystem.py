@@ -58,8 +58,8 @@ class TableFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec publi
     Reading sends the whole table once for every `open`, in one snapshot if the server has them, through a
     spool (see `spool`): memory stays bounded, the temporary directory must hold the compressed table.
     A table that does not change gives the same bytes each time: pyarrow's datasets keep the footer of one `open`
-    for the next. Writing collects the Parquet file in the same way and makes the table when the file is closed, in place of an
-    older one (mode `xb`: only if there is none); after an exception in the block, the old table is unchanged.
+    for the next. Writing collects the Parquet file in the same way and makes the table when the file is closed, in place of
+    an older one (mode `xb`: only if there is none); after an exception in the block, the old table is unchanged.
     """
 
     root_marker = ""

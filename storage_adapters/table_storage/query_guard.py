@@ -28,7 +28,7 @@ class Dialect:
     comment: str
     """A verbose regular expression; comments are removed before the query is sent."""
     refused: Mapping[str, str]
-    """Verbose regular expressions of what is always rejected, each with its name for the message: "The query contains …"."""
+    """Verbose regular expressions of what is always rejected, and its name in the message: "The query contains …"."""
     forbidden: Mapping[str, str]
     """A word in capitals, and what it does, for the message."""
     locking: Mapping[str, str] = field(default_factory=dict)

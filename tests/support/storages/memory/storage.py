@@ -34,7 +34,7 @@ from storage_adapters.options import OptionValue, read_options
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MemoryOptions:
-    """The limits of uploads in parts, the defaults are those of S3; the other two are what HDFS has."""
+    """The limits of uploads in parts, by default those of S3; the other two are as in HDFS."""
 
     minimum_part_bytes: int = 5 * 1024 * 1024
     maximum_parts: int = 10_000
@@ -43,12 +43,12 @@ class MemoryOptions:
 
 
 class MemoryStorage(ObjectStorage):
-    """Objects live as long as the process; `memory://name` is one and the same storage for all its openers.
+    """Objects live as long as the process; all who open one `memory://name` share a storage.
 
     A test plants faults through `fail`, which sees every operation and key before the operation has an effect.
     """
 
-    presign_refusal = "Memory serves no URLs."
+    presign_refusal = "Memory has no presigned URLs."
     limits = BatchLimits(puts=1, reads=1, deletes=1)
     # A URL must name the same objects whoever opens it, as it does where a server stands behind it.
     _states: ClassVar[dict[str, MemoryState]] = {}
@@ -169,7 +169,7 @@ class MemoryStorage(ObjectStorage):
         self._state.objects.pop(key, None)
 
     def _enter(self, operation: str, key: str) -> None:
-        """Refuse what is no key, then let a planted fault happen."""
+        """Reject an invalid key, then raise a planted fault."""
         check_key(key)
         self._fault(operation, key)
 
@@ -196,7 +196,7 @@ class MemoryStorage(ObjectStorage):
         for part in parts:
             offset, data = upload.parts.get(part.number, (-1, b""))
             if offset != part.offset or len(data) != part.length:
-                raise UploadInvalid(f"Part {part.number} was not written as it is given.", key=key)
+                raise UploadInvalid(f"Part {part.number} differs from the one that was sent.", key=key)
         return b"".join(upload.parts[part.number][1] for part in parts)
 
 
