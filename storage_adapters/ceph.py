@@ -27,7 +27,7 @@ class CephFileSystem(BucketFileSystem):
     protocol = SCHEME
 
     @classmethod
-    def settle(cls, options: Mapping[str, OptionValue]) -> Connection:
+    def connection_for(cls, options: Mapping[str, OptionValue]) -> Connection:
         given = read_options(CephOptions, options)
         if given.addressing not in _ADDRESSING:
             raise ConfigurationInvalid("Option 'addressing' must be 'path' or 'virtual'.")
@@ -40,6 +40,6 @@ class CephFileSystem(BucketFileSystem):
 
 
 class CephStorage(S3Storage):
-    """`ceph://bucket/optional/root`. Proven against Ceph 16; a gateway of its own tests in `tests/services/ceph.py`."""
+    """`ceph://bucket/optional/root`. Tested with the Ceph 16 gateway that `tests/services/ceph.py` starts."""
 
     filesystem = CephFileSystem

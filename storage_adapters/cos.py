@@ -1,17 +1,15 @@
 """COS: Tencent Cloud Object Storage, by its S3 interface.
 
-Proven against moto and an RGW in COS's form of addressing. What COS alone does (its error codes, its refusal
-of path addressing) is from its documentation and unproven.
+Tested with moto, and with an RGW in COS's form of addressing. What only COS does (its error codes, its rejection
+of path addressing) is from its documentation and untested.
 """
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Self
 
-from storage_adapters.errors import ConfigurationInvalid, NotSupported
-from storage_adapters.object_storage.contract import Buffer, ObjectInfo
-from storage_adapters.object_storage.keys import check_key
+from storage_adapters.errors import ConfigurationInvalid
 from storage_adapters.options import OptionValue, read_options
 from storage_adapters.s3 import BucketFileSystem, ClientOptions, Connection, S3Storage
 
@@ -22,8 +20,8 @@ _BUCKET = re.compile(r"[a-z0-9-]+-\d+")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CosOptions(ClientOptions):
-    """`access_key` is the SecretId, `secret_key` the SecretKey. `endpoint` is for another domain than the
-    region's public one, `https://cos.<region>.myqcloud.com`."""
+    """`access_key` is the SecretId, `secret_key` the SecretKey. `endpoint` replaces the region's
+    public domain, `https://cos.<region>.myqcloud.com`."""
 
     region: str
     endpoint: str = ""
@@ -33,10 +31,12 @@ class CosFileSystem(BucketFileSystem):
     """`cos://bucket-appid/key`; options as in `CosOptions`, from the environment as `FSSPEC_COS_REGION` and so on."""
 
     protocol = SCHEME
+    # COS has a header of its own for a conditional put, which a bucket with versions ignores, so an old file could be
+    # replaced silently.
     exclusive = False
 
     @classmethod
-    def settle(cls, options: Mapping[str, OptionValue]) -> Connection:
+    def connection_for(cls, options: Mapping[str, OptionValue]) -> Connection:
         given = read_options(CosOptions, options)
         if not _REGION.fullmatch(given.region):  # it becomes a part of a host name
             raise ConfigurationInvalid("Option 'region' must be like ap-guangzhou.")
@@ -49,21 +49,15 @@ class CosFileSystem(BucketFileSystem):
 
 
 class CosStorage(S3Storage):
-    """`cos://bucket-appid/optional/root`.
-
-    No conditional put: COS has a header of its own for it, which a bucket with versions ignores, so the
-    promise could be broken without a word.
-    """
+    """`cos://bucket-appid/optional/root`."""
 
     filesystem = CosFileSystem
-    capabilities = replace(S3Storage.capabilities, put_if_absent=False)
 
     @classmethod
     def from_url(cls, url: str, options: Mapping[str, OptionValue]) -> Self:
         storage = super().from_url(url, options)
         if not _BUCKET.fullmatch(storage.bucket):
-            raise ConfigurationInvalid("A COS bucket is named name-appid, as in images-1250000000.")
+            raise ConfigurationInvalid(
+                "The name of a COS bucket must be name-appid, as in images-1250000000."
+            )
         return storage
-
-    def put_if_absent(self, key: str, data: Buffer) -> ObjectInfo:
-        raise NotSupported("COS has no conditional put that holds for every bucket.", key=check_key(key))

@@ -6,8 +6,8 @@ from typing import ClassVar
 class StorageError(Exception):
     """A storage could not do what was asked. `code` is stable, `retryable` says whether the same call may succeed later.
 
-    `storage` is the name that the storage is registered by, if it has one. A class with a code of its own says by its
-    docstring what the code means, and by `cure` what to do.
+    `storage` is the name under which the caller opened the storage, if it has one. A class with a code of its own says by
+    its docstring what the code means, and by `cure` what to do.
     """
 
     code: ClassVar[str] = "STORAGE_ERROR"
@@ -32,7 +32,7 @@ class ObjectMissing(StorageError):
 
 
 class ObjectExists(StorageError):
-    """A conditional put found an object under this key."""
+    """Something exists under this key already, where only a new file may be made."""
 
     code = "OBJECT_EXISTS"
     cure = "Choose another key, or remove the object."
@@ -84,7 +84,7 @@ class UploadInvalid(StorageError):
 
 
 class StorageUnavailable(StorageError):
-    """The storage did not answer, or answered that it cannot serve now."""
+    """The storage did not answer, or cannot serve requests now."""
 
     code = "STORAGE_UNAVAILABLE"
     cure = "Wait: jobs try again by themselves. `datacenter storages check` says what is wrong."
@@ -100,14 +100,14 @@ class StorageFull(StorageError):
 
 
 class AddressRefused(StorageError):
-    """The storage leads to an address that is not allowed: a server that is not named, or this machine."""
+    """The storage leads to an address that is not allowed: a redirect to a server that is not named, or this machine."""
 
     code = "STORAGE_ADDRESS_REFUSED"
     cure = "Correct the storage's URL, or let the operator name the server where the settings allow it."
 
 
 class ConfigurationInvalid(StorageError):
-    """The storage's URL or options cannot work; the detail names the option and the cure."""
+    """The storage's URL or options cannot work; the detail names the option and says how to correct it."""
 
     code = "STORAGE_MISCONFIGURED"
     cure = "Correct the option with `datacenter storages update`, then run `datacenter storages check`."
@@ -121,7 +121,7 @@ class TableMissing(StorageError):
 
 
 class TableExists(StorageError):
-    """A table of this name stands where a new one was to be written."""
+    """A table of this name exists where a new one was to be written."""
 
     code = "TABLE_EXISTS"
     cure = "Choose another name, or remove the table."
@@ -142,14 +142,14 @@ class NameInvalid(StorageError):
 
 
 class ColumnUnsupported(StorageError):
-    """A column's type has no form in Arrow, or none in the server; the detail names table, column and type."""
+    """A column's type cannot be represented in Arrow, or in the server; the detail names table, column and type."""
 
     code = "COLUMN_UNSUPPORTED"
     cure = "Leave the column out, or cast it to a supported type, with a query."
 
 
 class ValueUnsupported(StorageError):
-    """A value of a supported column has no form on the other side: a date of zeros, NaN, a number out of range."""
+    """A value of a supported column cannot be represented on the other side: a date of zeros, NaN, a number out of range."""
 
     code = "VALUE_UNSUPPORTED"
     cure = "Correct the value, or cast or leave out the column with a query."
@@ -170,7 +170,7 @@ class QueryLimit(StorageError):
 
 
 class ServerUntrusted(StorageError):
-    """The server asked for a file of this machine, or broke its protocol: it cannot be trusted."""
+    """The server broke its protocol: it asked for a file of this machine, or sent a broken row."""
 
     code = "SERVER_UNTRUSTED"
     cure = "Check with the operator that the storage's URL leads to the right server, over TLS."

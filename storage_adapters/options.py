@@ -16,11 +16,11 @@ def read_options(shape: type[OptionsT], options: Mapping[str, OptionValue]) -> O
     """Build the dataclass `shape` whose fields are `str`, `int` or `bool`; numbers and booleans may come as text.
 
     Raises:
-        ConfigurationInvalid: an option is unknown or of another type, or some are missing; the detail names it, or them all.
+        ConfigurationInvalid: an option is unknown or has the wrong type, or some are missing; the detail names them.
     """
     fields: dict[str, dataclasses.Field[Any]] = {
         field.name: field
-        for field in dataclasses.fields(shape)  # type: ignore[arg-type]  # a dataclass cannot be asked for as a type bound
+        for field in dataclasses.fields(shape)  # type: ignore[arg-type]  # a type variable cannot be bound to dataclasses
     }
     unknown = sorted(set(options) - set(fields))
     if unknown:

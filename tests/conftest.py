@@ -7,6 +7,8 @@ from pathlib import Path
 import structlog
 from hypothesis import settings
 
+from storage_adapters.registry import ADAPTERS, AdapterEntry
+
 # Importlib mode leaves sys.path alone; modules that several tests share lie in this directory.
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -20,6 +22,9 @@ structlog.configure(
     logger_factory=structlog.stdlib.LoggerFactory(),
     wrapper_class=structlog.stdlib.BoundLogger,
 )
+
+# A storage without a disk or a server, for tests only.
+ADAPTERS["memory"] = AdapterEntry(target="support.storages.memory:MemoryStorage", install="part of the tests")
 
 settings.register_profile("laptop", deadline=None, max_examples=50)
 settings.register_profile("ci", deadline=None, max_examples=50, derandomize=True, print_blob=True)

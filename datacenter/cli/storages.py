@@ -14,7 +14,7 @@ from datacenter.cli.storage_browse import browse
 from datacenter.cli.storage_options import OptionArguments, SecretOptionArguments, read_options
 from datacenter.cli.tables import Column, print_fields, print_table
 from datacenter.client import Client, Health, Problem, Storage
-from storage_adapters.registry import offered_kinds
+from storage_adapters.registry import kinds
 
 app = typer.Typer(no_args_is_help=True, help="Storages: register, change, look, check, browse.")
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The storage's name.")]
@@ -36,7 +36,7 @@ CHECKED = (Column(title="NAME"), Column(title="OK"), Column(title="DETAIL", flex
 def add(
     context: typer.Context,
     name: NameArgument,
-    kind: Annotated[str, typer.Option(help=f"One of {', '.join(offered_kinds())}.")],
+    kind: Annotated[str, typer.Option(help=f"One of {', '.join(kinds())}.")],
     url: Annotated[str, typer.Option(help="Where it is, without a password: nas:///mnt/inbox.")],
     role: Annotated[str, typer.Option(help="platform, source or both.")] = "platform",
     option: OptionArguments = None,

@@ -10,7 +10,7 @@ from datacenter.settings.model import Settings, StorageSettings
 from datacenter.settings.sources.faults import did_you_mean
 from datacenter.settings.sources.layers import Fault
 from datacenter.settings.sources.variables import variable_of
-from storage_adapters.registry import KINDS, TABLE_KINDS
+from storage_adapters.registry import kinds
 
 SECRET_CHARACTERS = 32
 
@@ -38,9 +38,9 @@ def _server_is_missing(section: Literal["database", "broker"], settings: Setting
 
 
 def _kind_is_unknown(settings: Settings) -> Iterator[Fault]:
-    known = sorted({*KINDS, *TABLE_KINDS} - {"memory"})
+    known = kinds()
     for name, storage in settings.storages.items():
-        if storage.kind not in (*KINDS, *TABLE_KINDS):
+        if storage.kind not in known:
             near = did_you_mean(storage.kind, known)
             yield Fault(key=f"storages.{name}.kind", detail=f"must be one of {', '.join(known)}{near}")
 

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import pyarrow as pa
 
@@ -73,10 +73,6 @@ class ObservedStorage:
         call = self._call("put_many")
         return call.stream(lambda: self._adapter.put_many(call.handed(objects)), call.see_put)
 
-    def put_if_absent(self, key: str, data: Buffer) -> ObjectInfo:
-        call = self._call("put_if_absent")
-        return call.answer(lambda: self._adapter.put_if_absent(key, data), call.see_info)
-
     def delete(self, keys: Iterable[str]) -> Iterator[DeleteOutcome]:
         call = self._call("delete")
         return call.stream(lambda: self._adapter.delete(call.handed(keys)), call.see_delete)
@@ -88,8 +84,8 @@ class ObservedStorage:
     def copy(self, source: str, target: str) -> ObjectInfo:
         return self._call("copy").answer(lambda: self._adapter.copy(source, target))
 
-    def presign(self, key: str, method: Literal["GET", "PUT"], expires_in: timedelta) -> str:
-        return self._call("presign").answer(lambda: self._adapter.presign(key, method, expires_in))
+    def presign(self, key: str, expires_in: timedelta) -> str:
+        return self._call("presign").answer(lambda: self._adapter.presign(key, expires_in))
 
     def begin_upload(self, key: str) -> str:
         return self._call("begin_upload").answer(lambda: self._adapter.begin_upload(key))
@@ -287,10 +283,6 @@ class _Call:
         self._written_bytes += outcome.size_bytes
         if self._written_bytes >= COUNTED_BYTES:
             self._count_bytes()
-
-    def see_info(self, info: ObjectInfo) -> None:
-        """An object that was written."""
-        self._written_bytes += info.size_bytes
 
     def see_part(self, part: Part) -> None:
         """A part that was written."""

@@ -23,7 +23,7 @@ from storage_adapters.errors import ConfigurationInvalid
 from storage_adapters.network.reach import Reach
 from storage_adapters.object_storage.contract import Storage
 from storage_adapters.options import OptionValue
-from storage_adapters.registry import WITH_CREATE, WITH_REACH, holds_tables, open_storage, open_tables
+from storage_adapters.registry import has_create, has_reach, holds_tables, open_storage, open_tables
 from storage_adapters.table_storage.contract import TableStorage
 
 
@@ -49,7 +49,7 @@ def open_observed(
 
 
 def _objects(registered: StorageSettings, options: Mapping[str, OptionValue]) -> Storage:
-    if registered.role == "source" and registered.kind in WITH_CREATE:
+    if registered.role == "source" and has_create(registered.kind):
         options = {**options, "create": False}
     return open_storage(registered.kind, registered.url, options)
 
@@ -169,7 +169,7 @@ class Storages:
             except Invalid as error:
                 raise ConfigurationInvalid(error.detail) from error
             reach = reach_of(self._settings, shown.url, shown.options)
-            if shown.kind in WITH_REACH and reach != Reach.ANY:
+            if has_reach(shown.kind) and reach != Reach.ANY:
                 options["reach"] = reach.value  # whatever whoever registered it asked for
         with self._lock:  # a new set, because others may be reading the old one
             urls = (shown.url, *map(str, options.values()))

@@ -1,7 +1,7 @@
-"""Decoding: how often a server decodes the path of a URL, asked once, so that a name arrives there as it is.
+"""Decoding: how often a server decodes the path of a URL, found out once, so that names arrive unchanged.
 
-Where a request is redirected to, Hadoop decodes the path twice in some versions (HDFS-14423): there `100%41` would be
-taken for `100A`, another object.
+Some versions of Hadoop decode the path of a redirected request twice (HDFS-14423): `100%41` would become `100A`,
+another object.
 """
 
 import re
@@ -16,19 +16,19 @@ from storage_adapters.errors import NotSupported
 PREFIX = "/webhdfs/v1"
 
 _AT_AWKWARD = re.compile(r"[%+]")
-"""Where decoding again would change something."""
+"""Characters that a second decoding would change."""
 _ONCE, _TWICE = "-%41-", "-A-"
 
 
 class Decoding:
-    """What is known of the servers that requests were redirected to; `get` sends a GET and returns the answer."""
+    """What is known about the servers that requests are redirected to; `get` sends a GET and returns the answer."""
 
     def __init__(self, get: Callable[[str], requests.Response]) -> None:
         self._get = get
         self._times: dict[str, int] = {}
 
     def address(self, location: SplitResult, path: str) -> str:
-        """The URL of the path at the server of a redirect. Raises: NotSupported: it does not tell how it decodes."""
+        """The URL of the path at the server of a redirect. Raises: NotSupported: it does not show how it decodes."""
         if not _AT_AWKWARD.search(path):
             return location.geturl()
         times = self._times.get(location.netloc)
@@ -37,18 +37,18 @@ class Decoding:
         return location._replace(path=PREFIX + _encoded(path, times)).geturl()
 
     def _ask(self, location: SplitResult, path: str) -> int:
-        """Ask for a file that nobody has: the refusal names what was understood."""
+        """Ask for a file that does not exist: the error names the path as the server decoded it."""
         token = uuid4().hex
         plain = _AT_AWKWARD.split(path, maxsplit=1)[0].rpartition("/")[0]
         query = urlencode({**dict(parse_qsl(location.query)), "op": "OPEN"})
-        nobodys = PREFIX + _encoded(f"{plain}/{token}{_ONCE}", 1)
-        with self._get(location._replace(path=nobodys, query=query).geturl()) as answer:
-            told = answer.text
+        missing = PREFIX + _encoded(f"{plain}/{token}{_ONCE}", 1)
+        with self._get(location._replace(path=missing, query=query).geturl()) as answer:
+            text = answer.text
         for times, understood in ((1, _ONCE), (2, _TWICE)):
-            if token + understood in told:
+            if token + understood in text:
                 return times
         raise NotSupported(
-            "This server does not tell how it decodes names: with '%' or '+' in them they cannot be read there.",
+            "This server does not show how it decodes names, so names with '%' or '+' cannot be read: rename the files.",
             key=path,
         )
 

@@ -18,7 +18,7 @@ from storage_adapters.errors import (
 
 
 class DirectoryNotEmpty(InvalidKey):
-    """A directory that holds something was to be removed without what it holds."""
+    """A directory that is not empty cannot be removed without its content."""
 
 
 ERRORS: Mapping[str, type[StorageError]] = {
@@ -49,7 +49,7 @@ ERRORS: Mapping[str, type[StorageError]] = {
     "StandbyException": StorageUnavailable,
     "RetriableException": StorageUnavailable,
 }
-"""Everything else (IOException, LeaseExpiredException …) may pass: `StorageUnavailable`."""
+"""Everything else (IOException, LeaseExpiredException …) may be temporary: `StorageUnavailable`."""
 
 PHRASES: Mapping[str, type[StorageError]] = {
     "must both be directories": InvalidKey,
@@ -59,22 +59,22 @@ PHRASES: Mapping[str, type[StorageError]] = {
     "out of the range": ObjectChanged,
     "Path is not a file": ObjectMissing,
 }
-"""What a plain IOException, or one whose name got lost in the gateway, says in words only."""
+"""Texts of a plain IOException, or of one whose name the gateway does not pass on."""
 
-WORDS: Mapping[str, str] = {
-    "SafeModeException": "The NameNode is in safe mode: it serves reads only until its DataNodes have reported.",
-    "StandbyException": "The NameNode is a standby; name its active one, too.",
-    "ParentNotDirectoryException": "A segment of the key is an object.",
-    "IllegalStateException": "A segment of the key is an object.",
+MESSAGES: Mapping[str, str] = {
+    "SafeModeException": "The NameNode is in safe mode and serves only reads: wait until its DataNodes have reported.",
+    "StandbyException": "The NameNode is a standby: name the active one, too.",
+    "ParentNotDirectoryException": "A segment of the key is an object: use another key.",
+    "IllegalStateException": "A segment of the key is an object: use another key.",
 }
-"""Where the system's own words would not tell a person what to change."""
+"""Messages for errors whose own text does not say what to change."""
 
 
-CURES: Mapping[str, str] = {
-    "AccessControlException": "Have its owner allow that, or be another user: by the option 'user' over webhdfs, "
+HINTS: Mapping[str, str] = {
+    "AccessControlException": "Ask the owner to allow it, or use another user: by the option 'user' over webhdfs, "
     "by HADOOP_USER_NAME over hdfs.",
 }
-"""What a person can do, told after the system's own words."""
+"""What to do, added to the system's own text."""
 
 _JAVA_CLASSES = re.compile(r"\b(?:[a-z]\w*\.)+[A-Z]\w*: ")
 
@@ -84,6 +84,6 @@ def translate(name: str, message: str, path: str | None = None) -> StorageError:
     simple = name.replace("$", ".").rpartition(".")[2]
     kind = next((kind for phrase, kind in PHRASES.items() if phrase in message), None)
     text = _JAVA_CLASSES.sub("", message.partition("\n")[0].partition("\\n")[0]).strip()
-    told = WORDS.get(simple) or text or simple or "HDFS gave no reason."
-    cure = CURES.get(simple)
-    return (kind or ERRORS.get(simple, StorageUnavailable))(f"{told}. {cure}" if cure else told, key=path)
+    reason = MESSAGES.get(simple) or text or simple or "HDFS gave no reason."
+    hint = HINTS.get(simple)
+    return (kind or ERRORS.get(simple, StorageUnavailable))(f"{reason}. {hint}" if hint else reason, key=path)

@@ -13,8 +13,8 @@ from fsspec.spec import AbstractBufferedFile
 
 from storage_adapters.errors import InvalidKey, ObjectExists, ObjectMissing, PermissionDenied, StorageError
 from storage_adapters.hdfs.client import FileInfo, HdfsClient
-from storage_adapters.hdfs.objects import RESERVED
 from storage_adapters.hdfs.options import HdfsOptions, WebHdfsOptions, native_client, web_client
+from storage_adapters.object_storage.own_area import RESERVED
 from storage_adapters.options import OptionValue, read_options
 
 _WRITE_BYTES = 32 * 1024 * 1024
@@ -26,7 +26,7 @@ OS_ERRORS: Mapping[type[StorageError], type[OSError]] = {
     PermissionDenied: PermissionError,
     InvalidKey: NotADirectoryError,
 }
-"""What fsspec programs expect; everything else is an OSError."""
+"""The errors that fsspec programs expect; everything else is an OSError."""
 
 
 @contextmanager
@@ -42,8 +42,8 @@ def as_os_errors() -> Iterator[None]:
 class HdfsFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec publishes no type information
     """Paths are relative to `root`; `hdfs://host:8020/data/x` is `data/x` under the default root `/`.
 
-    Nothing is cached. Files are written beside their place under a hidden name and renamed on close; a block
-    left by an exception leaves what was there before. Options are those of the storage.
+    Nothing is cached. A file is written under a hidden name in its directory and renamed on close; after an exception
+    in the block, the old file is unchanged. Options are those of the storage.
     """
 
     protocol: ClassVar[str] = "hdfs"
@@ -160,7 +160,7 @@ class HdfsFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec publis
             file.write(value)
 
     def put_file(self, lpath: str, rpath: str, mode: str = "overwrite", **options: Any) -> None:
-        # The base class looks first and writes then; here the rename decides.
+        # The base class checks first and then writes; here the rename decides.
         if mode == "create":
             with open(lpath, "rb") as source, self.open(rpath, "xb") as target:
                 shutil.copyfileobj(source, target, _COPY_BYTES)
@@ -171,7 +171,7 @@ class HdfsFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec publis
         if truncate or not self.exists(path):
             self.open(path, "wb").close()
         else:
-            raise NotImplementedError("HDFS sets no times without writing here.")
+            raise NotImplementedError("HDFS cannot set times of a file: write it again.")
 
     def _open(
         self,
@@ -183,7 +183,7 @@ class HdfsFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec publis
         **options: Any,
     ) -> "HdfsFile":
         if "x" in mode and self.exists(path):
-            raise FileExistsError(path)  # the rename finds out again when it publishes; this is only sooner
+            raise FileExistsError(path)  # the rename checks again when it publishes; this only fails earlier
         if mode == "rb" and self.info(path)["type"] == "directory":
             raise IsADirectoryError(path)
         return HdfsFile(
@@ -217,7 +217,7 @@ class HdfsFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec publis
 
 
 class WebHdfsFileSystem(HdfsFileSystem):
-    """The same over WebHDFS or HttpFS; several hosts stand between commas."""
+    """The same over WebHDFS or HttpFS; several hosts are separated by commas."""
 
     protocol: ClassVar[str] = "webhdfs"
 
@@ -227,7 +227,7 @@ class WebHdfsFileSystem(HdfsFileSystem):
 
 
 class HdfsFile(AbstractBufferedFile):  # type: ignore[misc]  # fsspec publishes no type information
-    """A file that is read in blocks, or written to a hidden name beside its place and renamed on close."""
+    """A file that is read in blocks, or written under a hidden name in its directory and renamed on close."""
 
     def _initiate_upload(self) -> None:
         self._target = self.fs._place(self.path)
@@ -258,7 +258,10 @@ class HdfsFile(AbstractBufferedFile):  # type: ignore[misc]  # fsspec publishes 
         return found[0]
 
     def commit(self) -> None:
-        """Give the file its name. Raises: FileExistsError: it was opened for exclusive writing and came second."""
+        """Give the file its name.
+
+        Raises: FileExistsError: it was opened for exclusive writing, and another writer was first.
+        """
         if self._staged == self._target:
             return
         try:
@@ -269,7 +272,7 @@ class HdfsFile(AbstractBufferedFile):  # type: ignore[misc]  # fsspec publishes 
             raise
 
     def discard(self) -> None:
-        """Forget what was written."""
+        """Discard what was written."""
         if self.offset is not None and self._staged != self._target:
             with suppress(StorageError):
                 self.fs.client.delete(self._staged, recursive=False)

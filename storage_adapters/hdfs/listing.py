@@ -5,25 +5,26 @@ from collections.abc import Iterator
 from itertools import islice
 
 from storage_adapters.hdfs.client import FileInfo, HdfsClient
-from storage_adapters.hdfs.objects import RESERVED, Layout, describe, is_reserved
+from storage_adapters.hdfs.objects import Layout, describe
 from storage_adapters.object_storage.contract import ObjectInfo
+from storage_adapters.object_storage.own_area import RESERVED, is_reserved
 
 NAMES_AT_ONCE = 50_000
-"""Entries of one directory that are sorted in memory; a larger directory is read once for each such run, unless it
-comes at once and was in memory already."""
+"""Entries of one directory that are sorted in memory; a larger directory is read once for each such run, unless its
+listing comes in one answer and was in memory already."""
 
 
 def list_tree(client: HdfsClient, layout: Layout, prefix: str, start_after: str) -> Iterator[ObjectInfo]:
     """Files whose key starts with `prefix` and comes after `start_after`, in the byte order of the whole key.
 
     Python orders text by code point, which is UTF-8's byte order; the NameNode orders bytes as signed
-    numbers, so its order is of no use. A directory sorts as its name with `/`.
+    numbers, so its order cannot be used. A directory sorts as its name with `/`.
     """
     directory, _, stem = prefix.rpartition("/")
     if is_reserved(directory):
         return
     if start_after.endswith("/"):
-        start_after += "\0"  # no key lies between, and a directory that was passed never ends like this
+        start_after += "\0"  # no key lies between, and the name of a listed directory never ends like this
     if directory and start_after > f"{directory}/" and not start_after.startswith(f"{directory}/"):
         return
     levels = [_list_directory(client, layout, directory, stem, start_after)]
@@ -68,12 +69,12 @@ def _list_directory(
 
 
 def _scan(client: HdfsClient, layout: Layout, directory: str, stem: str, passed: str) -> Iterator[FileInfo]:
-    """Entries that a listing from `passed` on still has to show."""
+    """Entries that come after `passed`."""
     for entry in client.list_directory(layout.directory_path(directory)):
         name = _order(entry)
         if not name.startswith(stem) or (not directory and entry.name == RESERVED):
             continue
-        # Of the directory that `passed` lies in, the rest is still to be shown.
+        # The directory that `passed` lies in still has entries after it.
         if name > passed or (entry.is_directory and name != passed and passed.startswith(name)):
             yield entry
 

@@ -1,4 +1,4 @@
-"""The native client: Hadoop's own protocol through hdfs-native, without a JVM, with failover between NameNodes."""
+"""The native client: Hadoop's own protocol through hdfs-native, without a JVM, each call with a deadline."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -23,7 +23,7 @@ from storage_adapters.errors import (
 )
 from storage_adapters.hdfs.client import FileInfo
 from storage_adapters.hdfs.faults import translate
-from storage_adapters.network.protocol_probe import HADOOP, Spoken
+from storage_adapters.network.protocol_probe import HADOOP, WireProtocol
 from storage_adapters.object_storage.contract import Buffer
 
 RPC_PORT = 8020
@@ -31,14 +31,38 @@ NAMES_AT_ONCE = 1000
 
 ResultT = TypeVar("ResultT")
 
+ERRORS: Mapping[type[BaseException], type[StorageError]] = {
+    FileNotFoundError: ObjectMissing,
+    FileExistsError: ObjectExists,
+    PermissionError: PermissionDenied,
+    NotImplementedError: NotSupported,
+}
+
+VARIANTS: Mapping[str, type[StorageError]] = {
+    "InvalidArgument": ConfigurationInvalid,
+    "InvalidPath": ConfigurationInvalid,
+    "UrlParseError": ConfigurationInvalid,
+    "XmlParseError": ConfigurationInvalid,
+    "UnsupportedFeature": NotSupported,
+    "UnsupportedErasureCodingPolicy": NotSupported,
+    "SASLError": PermissionDenied,
+    "GSSAPIError": PermissionDenied,
+    "NoSASLMechanism": PermissionDenied,
+    "IsADirectoryError": ObjectMissing,
+}
+"""A RuntimeError holds the Rust error as text, `Variant("detail")`; other variants may be temporary."""
+
+_REMOTE = re.compile(r'(?:RPCError|FatalRPCError)\("(?P<name>[^"]+)", "(?P<message>.*)', re.DOTALL)
+_VARIANT = re.compile(r'(?P<name>\w+)\("?(?P<message>.*)', re.DOTALL)
+
 
 class NativeClient:
-    """One connection to a NameNode, or to whichever of several is active.
+    """One connection to a NameNode, or to the active one of several.
 
-    The user is the process's: `HADOOP_USER_NAME`, the ticket of Kerberos, or the system's user.
+    The user is that of the process: `HADOOP_USER_NAME`, the ticket of Kerberos, or the system's user.
     """
 
-    spoken: Spoken | None = Spoken(protocol=HADOOP, usual_port=RPC_PORT)
+    wire_protocol: WireProtocol | None = WireProtocol(name=HADOOP, usual_port=RPC_PORT)
     lists_at_once = False
 
     def __init__(
@@ -73,9 +97,9 @@ class NativeClient:
 
     def read(self, path: str, spans: Sequence[tuple[int, int]]) -> list[bytes]:
         def read() -> list[bytes]:
-            # Opened once: it is a call to the NameNode, which costs as much as a mebibyte.
+            # Opened once: it is a call to the NameNode, which costs as much as reading a mebibyte.
             reader = self._client.read(path)
-            # Beyond the end the reader does not raise, it panics.
+            # Beyond the end the reader panics instead of raising an error.
             if any(offset + length > len(reader) for offset, length in spans):
                 raise ObjectChanged(f"The object ends at {len(reader)}, before the range does.", key=path)
             return [reader.read_range(offset, length) if length else b"" for offset, length in spans]
@@ -84,11 +108,11 @@ class NativeClient:
 
     def write(self, path: str, chunks: Iterable[Buffer]) -> int:
         try:
-            writer = self._call(path, lambda: _unattended(self._client.create(path, self._options)))
+            writer = self._call(path, lambda: _without_finalizer(self._client.create(path, self._options)))
         except ObjectMissing:
-            # Directories that a create makes on its way would be open to everybody.
+            # Directories that `create` makes would be writable by everybody.
             self.make_directory(path.rpartition("/")[0])
-            writer = self._call(path, lambda: _unattended(self._client.create(path, self._options)))
+            writer = self._call(path, lambda: _without_finalizer(self._client.create(path, self._options)))
         size = 0
         try:
             for chunk in chunks:
@@ -102,7 +126,7 @@ class NativeClient:
 
     def append(self, path: str, data: Buffer) -> None:
         def append() -> None:
-            with _unattended(self._client.append(path)) as writer:
+            with _without_finalizer(self._client.append(path)) as writer:
                 writer.write(data)
 
         self._call(path, append)
@@ -117,7 +141,7 @@ class NativeClient:
         return self._call(path, lambda: self._client.delete(path, recursive))
 
     def concat(self, target: str, sources: Sequence[str]) -> None:
-        raise NotSupported("hdfs-native cannot concatenate files.", key=target)
+        raise NotSupported("hdfs-native cannot concatenate files: use webhdfs.", key=target)
 
     def _call(self, path: str | None, call: Callable[[], ResultT]) -> ResultT:
         try:
@@ -125,17 +149,17 @@ class NativeClient:
         except (StorageError, KeyboardInterrupt, SystemExit):
             raise
         except BaseException as error:
-            # A panic of the Rust library is a BaseException, yet it is one failed call and no more.
+            # A panic of the Rust library is a BaseException, but only this call has failed.
             raise translate_native(error, path) from error
 
 
-def _unattended(writer: FileWriter) -> FileWriter:
+def _without_finalizer(writer: FileWriter) -> FileWriter:
     """The writer without its finaliser, which would close the file once more.
 
-    It would do so in whichever thread happens to collect it, and without a deadline: while the NameNode is away, a
-    thread that has nothing to do with the file would stand still for good.
+    It would do so without a deadline, in any thread where the garbage collector runs: while the NameNode is away, a
+    thread that has nothing to do with the file would hang.
     """
-    RawIOBase.close(writer)  # only the mark that there is nothing left to finalise; the file stays open
+    RawIOBase.close(writer)  # marks it as closed for the finaliser; the file stays open
     return writer
 
 
@@ -148,33 +172,8 @@ def _describe(status: FileStatus) -> FileInfo:
     )
 
 
-ERRORS: Mapping[type[BaseException], type[StorageError]] = {
-    FileNotFoundError: ObjectMissing,
-    FileExistsError: ObjectExists,
-    PermissionError: PermissionDenied,
-    NotImplementedError: NotSupported,
-}
-
-VARIANTS: Mapping[str, type[StorageError]] = {
-    "InvalidArgument": ConfigurationInvalid,
-    "InvalidPath": ConfigurationInvalid,
-    "UrlParseError": ConfigurationInvalid,
-    "XmlParseError": ConfigurationInvalid,
-    "UnsupportedFeature": NotSupported,
-    "UnsupportedErasureCodingPolicy": NotSupported,
-    "SASLError": PermissionDenied,
-    "GSSAPIError": PermissionDenied,
-    "NoSASLMechanism": PermissionDenied,
-    "IsADirectoryError": ObjectMissing,
-}
-"""A RuntimeError holds the Rust error as text, `Variant("detail")`; other variants may pass."""
-
-_REMOTE = re.compile(r'(?:RPCError|FatalRPCError)\("(?P<name>[^"]+)", "(?P<message>.*)', re.DOTALL)
-_VARIANT = re.compile(r'(?P<name>\w+)\("?(?P<message>.*)', re.DOTALL)
-
-
 def translate_native(error: BaseException, path: str | None) -> StorageError:
-    """The storage error for what the library raised; a refusal of the NameNode is read by its Java class."""
+    """The storage error for an error of the library; the NameNode's errors are recognised by their Java class."""
     text = str(error)
     if remote := _REMOTE.match(text):
         return translate(remote["name"], remote["message"].rstrip('")'), path)
@@ -187,10 +186,10 @@ def translate_native(error: BaseException, path: str | None) -> StorageError:
 
 
 def within(seconds: float, call: Callable[[], ResultT]) -> ResultT:
-    """What the call returns or raises, if it does so in time.
+    """What the call returns or raises, if that happens in time.
 
-    hdfs-native tries a dead NameNode again for minutes, and a silent one for ever. A call that was given up
-    goes on in its thread and may still have its effect.
+    hdfs-native retries a dead NameNode for minutes, and waits for a silent one for ever. A call that timed out
+    goes on in its thread and may still take effect.
 
     Raises:
         StorageUnavailable: it took longer.
@@ -208,7 +207,7 @@ def within(seconds: float, call: Callable[[], ResultT]) -> ResultT:
         result, error = answers.get(timeout=seconds)
     except Empty:
         raise StorageUnavailable(
-            f"HDFS did not answer within {seconds:g} seconds: is it up, and is this the port of its RPC?"
+            f"HDFS did not answer within {seconds:g} seconds: check that it is running, and that this is its RPC port."
         ) from None
     if error is not None:
         raise error

@@ -1,8 +1,8 @@
-"""Objects: whole objects of one key, written under a staging name and then given their own."""
+"""Objects: where they lie under the root, and how each is read, removed, or written under a staging name and renamed."""
 
 from collections.abc import Iterable
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import groupby
 from operator import attrgetter
 from secrets import token_hex
@@ -11,13 +11,10 @@ from storage_adapters.errors import InvalidKey, ObjectMissing, StorageError, Sto
 from storage_adapters.hdfs.client import FileInfo, HdfsClient
 from storage_adapters.hdfs.faults import DirectoryNotEmpty
 from storage_adapters.object_storage.contract import Buffer, ByteRange, ObjectInfo
-from storage_adapters.object_storage.keys import check_key
+from storage_adapters.object_storage.own_area import ABANDONED_AFTER, STAGING, check_object_key
 
-RESERVED = ".datacenter"
-STAGING = f"{RESERVED}/staging"
-"""Objects being written; a finished one leaves by rename, so a reader sees it whole or not at all."""
-UPLOADS = f"{RESERVED}/uploads"
-"""One directory per upload in parts, named by its id."""
+_KEY = attrgetter("key")
+_ATTEMPTS = 10  # an attempt fails only if the directory is removed between two calls
 
 
 class Layout:
@@ -27,36 +24,23 @@ class Layout:
         self.root = root
 
     def object_path(self, key: str) -> str:
-        """Where the object of the key lies.
+        """The path of the key's object.
 
         Raises:
-            InvalidKey: the key is not one, holds a colon, or lies in the storage's own area.
+            InvalidKey: the key is not valid, holds a colon, or lies in the storage's own area.
         Source: DFSUtil.isValidName refuses `:`; a segment has at most 255 bytes (dfs.namenode.fs-limits).
         """
-        check_key(key)
-        if ":" in key:
-            raise InvalidKey("HDFS allows no ':' in a name.", key=key)
-        if is_reserved(key):
-            raise InvalidKey(f"Keys under {RESERVED}/ belong to the storage.", key=key)
+        if ":" in check_object_key(key):
+            raise InvalidKey("HDFS allows no ':' in a name: use another key.", key=key)
         return f"{self.root}/{key}"
 
     def directory_path(self, directory: str) -> str:
-        """Where a directory of keys lies; `""` is the root."""
+        """The path of a directory of keys; `""` is the root."""
         return f"{self.root}/{directory}" if directory else self.root
 
     def new_staging_path(self) -> str:
-        """A path that nobody else writes to."""
+        """A path that no other writer uses."""
         return f"{self.root}/{STAGING}/{token_hex(16)}"
-
-
-def is_reserved(path: str) -> bool:
-    """Whether the path lies in the storage's own area."""
-    return path.startswith(RESERVED) and (path + "/").startswith(f"{RESERVED}/")
-
-
-ABANDONED_AFTER = timedelta(days=1)
-_KEY = attrgetter("key")
-_ATTEMPTS = 10  # each is lost only to a removal that comes between two calls
 
 
 def describe(key: str, found: FileInfo) -> ObjectInfo:
@@ -78,10 +62,12 @@ class Objects:
 
     def stat(self, key: str) -> ObjectInfo:
         """Raises: ObjectMissing."""
-        with _about(key):
+        with _ErrorsAbout(key):
             found = self._client.info(self._layout.object_path(key))
         if found.is_directory:
-            raise ObjectMissing("What stands under this key is a directory of other objects.", key=key)
+            raise ObjectMissing(
+                "There is no object under this key, but a directory of other objects.", key=key
+            )
         return describe(key, found)
 
     def read(self, ranges: Iterable[ByteRange]) -> list[bytes]:
@@ -94,52 +80,52 @@ class Objects:
 
     def _read_one(self, key: str, ranges: Iterable[ByteRange]) -> list[bytes]:
         path, spans = self._layout.object_path(key), [(each.offset, each.length) for each in ranges]
-        with _about(key):
+        with _ErrorsAbout(key):
             try:
                 return self._client.read(path, spans)
             except StorageUnavailable:
                 return self._client.read(path, spans)
 
-    def put(self, key: str, chunks: Iterable[Buffer], *, overwrite: bool = True) -> None:
-        """Write the object, in place of one that is there; on failure nothing is left behind."""
+    def put(self, key: str, chunks: Iterable[Buffer]) -> None:
+        """Write the object, in place of an older one; on failure nothing is left behind."""
         target = self._layout.object_path(key)
         staged = self._layout.new_staging_path()
-        with _about(key):
+        with _ErrorsAbout(key):
             try:
                 self._client.write(staged, chunks)
-                self.publish(staged, target, overwrite=overwrite)
+                self.publish(staged, target)
             except BaseException:
                 with suppress(StorageError):
                     self._client.delete(staged, recursive=False)
                 raise
 
-    def publish(self, staged: str, target: str, *, overwrite: bool = True) -> None:
-        """Rename a staged file to its place; the directory is made, also while others remove it.
+    def publish(self, staged: str, target: str) -> None:
+        """Rename a staged file to its place; the directory is made, also while other processes remove it.
 
         Raises:
             ObjectMissing: the staged file is gone.
         """
         for attempt in range(_ATTEMPTS):
             try:
-                self._client.rename(staged, target, overwrite=overwrite)
+                self._client.rename(staged, target, overwrite=True)
                 return
             except ObjectMissing:
                 if attempt:
                     self._client.info(staged)
                 if attempt == _ATTEMPTS - 1:
                     raise StorageUnavailable(
-                        "The directory to write to is removed again and again."
+                        "Another process removes the directory again and again: try later."
                     ) from None
                 self._client.make_directory(target.rpartition("/")[0])
 
     def delete(self, key: str) -> None:
-        """Remove the object; where there is none, nothing happens."""
-        # A directory is no object; one that holds nothing may go, too.
-        with suppress(DirectoryNotEmpty), _about(key):
+        """Remove the object, if there is one."""
+        # A directory is no object; an empty one may be removed, too.
+        with suppress(DirectoryNotEmpty), _ErrorsAbout(key):
             self._client.delete(self._layout.object_path(key), recursive=False)
 
     def remove_abandoned(self) -> None:
-        """Remove what writers that were killed left; nothing younger than `ABANDONED_AFTER`."""
+        """Remove files of killed writers, if they are older than `ABANDONED_AFTER`."""
         oldest = (datetime.now(UTC) - ABANDONED_AFTER).timestamp() * 1000
         area = self._layout.directory_path(STAGING)
         for found in self._client.list_directory(area):
@@ -147,8 +133,8 @@ class Objects:
                 self._client.delete(f"{area}/{found.name}", recursive=False)
 
 
-class _about:  # noqa: N801 - reads as a phrase where it is used
-    """Errors inside are about this key, not about a path on the server."""
+class _ErrorsAbout:
+    """Errors in the block name this key, not a path on the server."""
 
     def __init__(self, key: str) -> None:
         self._key = key

@@ -1,4 +1,4 @@
-"""Options of HDFS storages, and what a URL says, as the clients want them."""
+"""Options of HDFS storages: what URL and options say, the clients made of it, and a first try of their addresses."""
 
 import os
 import socket
@@ -9,16 +9,18 @@ from storage_adapters.errors import ConfigurationInvalid, StorageError, StorageU
 from storage_adapters.hdfs.native import RPC_PORT, NativeClient
 from storage_adapters.hdfs.web import WebClient
 from storage_adapters.hdfs.web_faults import WEB_PORT
-from storage_adapters.network.protocol_probe import Spoken, stranger_on
+from storage_adapters.network.protocol_probe import WireProtocol, wrong_protocol_on
 from storage_adapters.network.reach import Reach, check_reach
 
 DATANODE_PORT = 9864
 _MIB = 1024 * 1024
 
+_SECONDS = 5.0
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class HdfsOptions:
-    """`namenodes`: `host:port,host:port` of a nameservice that the URL names in place of a host. `config_dir`: a
+    """`namenodes`: `host:port,host:port` of the nameservice that the URL names instead of a host. `config_dir`: a
     directory with core-site.xml and hdfs-site.xml, which may say the same. `timeout_seconds`: for each call.
     `threads`: calls at once. `replication`, `block_mib`: of new files; 0 leaves it to the cluster. `create`:
     `check` makes the root directory if it is missing."""
@@ -34,8 +36,8 @@ class HdfsOptions:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WebHdfsOptions:
-    """`user`: whom requests are made as, where the cluster believes it. `proxy_user`: whom that user acts for.
-    `token`: a delegation token, in place of `user`. `tls`, `ca_file`: HTTPS, and whom to trust. `reach`: see
+    """`user`: sent with requests, if the cluster trusts it. `proxy_user`: the user that it acts for.
+    `token`: a delegation token, instead of `user`. `tls`, `ca_file`: HTTPS, and the authority to trust. `reach`: see
     `Reach`; `datanodes`: `host:port,host:port` that are named besides the URL's servers. The others as in `HdfsOptions`."""
 
     user: str = ""
@@ -61,10 +63,10 @@ def split_url(url: str, scheme: str) -> tuple[str, str]:
     servers, slash, path = url.removeprefix(f"{scheme}://").partition("/")
     root = os.path.normpath(f"/{path}").rstrip("/")
     if not url.startswith(f"{scheme}://") or not servers or not slash or ".." in path.split("/"):
-        raise ConfigurationInvalid(f"The URL is {scheme}://host:port/directory.")
+        raise ConfigurationInvalid(f"The URL must be {scheme}://host:port/directory.")
     if not root:
         raise ConfigurationInvalid(
-            "The root '/' of the whole file system cannot be a storage; name a directory."
+            "The root '/' of the whole file system cannot be a storage: name a directory."
         )
     return servers, root
 
@@ -83,7 +85,7 @@ def native_client(servers: str, options: HdfsOptions) -> NativeClient:
         servers = ",".join(f"{host}:{port}" for host, port in named)
         if len(named) > 1:
             raise ConfigurationInvalid(
-                "Several NameNodes are named by option `namenodes`; the URL then holds the nameservice."
+                "The URL names several NameNodes: name them in the option 'namenodes', and the nameservice in the URL."
             )
     return NativeClient(
         f"hdfs://{servers}",
@@ -97,7 +99,7 @@ def native_client(servers: str, options: HdfsOptions) -> NativeClient:
 
 
 def web_client(servers: str, options: WebHdfsOptions) -> WebClient:
-    """A client for `host:port`, or for several of them between commas."""
+    """A client for `host:port`, or for several of them, separated by commas."""
     scheme = "https" if options.tls else "http"
     return WebClient(
         [f"{scheme}://{host}:{port}" for host, port in _addresses(servers, WEB_PORT)],
@@ -115,45 +117,45 @@ def web_client(servers: str, options: WebHdfsOptions) -> WebClient:
 
 
 def _addresses(servers: str, port: int) -> list[tuple[str, int]]:
-    """Hosts and ports of a list between commas. Raises: ConfigurationInvalid."""
+    """Hosts and ports of a list that is separated by commas. Raises: ConfigurationInvalid."""
     found = []
     for server in filter(None, map(str.strip, servers.split(","))):
         host, colon, digits = server.rpartition(":")
         if colon and not digits.isdecimal():
-            raise ConfigurationInvalid(f"{server!r} is not host:port.")
+            raise ConfigurationInvalid(f"{server!r} is not host:port: correct it.")
         found.append((host, int(digits)) if colon else (server, port))
     return found
 
 
-_SECONDS = 5.0
-
-
-def try_addresses(addresses: Sequence[tuple[str, int]], spoken: Spoken | None = None) -> None:
-    """Connect to the first server that lets us, and ask it what it speaks if that is given.
+def try_addresses(addresses: Sequence[tuple[str, int]], wire_protocol: WireProtocol | None = None) -> None:
+    """Connect to the first server that accepts, and check its protocol if one is given.
 
     Raises:
-        ConfigurationInvalid, StorageUnavailable: none does; the detail says why for each. Or it speaks otherwise.
+        ConfigurationInvalid, StorageUnavailable: no server accepts, or it speaks another protocol; the detail says why
+            for each.
     """
     faults: list[StorageError] = []
     for host, port in addresses:
         try:
             with socket.create_connection((host, port), timeout=_SECONDS) as connection:
-                stranger = stranger_on(connection, f"{host}:{port}", spoken) if spoken else ""
-            if not stranger:
+                wrong_protocol = (
+                    wrong_protocol_on(connection, f"{host}:{port}", wire_protocol) if wire_protocol else ""
+                )
+            if not wrong_protocol:
                 return
-            faults.append(ConfigurationInvalid(stranger))
+            faults.append(ConfigurationInvalid(wrong_protocol))
         except socket.gaierror:
-            faults.append(ConfigurationInvalid(f"The name {host!r} is not found: correct the host."))
+            faults.append(ConfigurationInvalid(f"The host name {host!r} cannot be resolved: correct it."))
         except ConnectionRefusedError:
             faults.append(
                 StorageUnavailable(
-                    f"{host}:{port} refuses connections: is the server up, and the port right?"
+                    f"{host}:{port} refuses connections: check that the server is running, and the port."
                 )
             )
         except TimeoutError:
             faults.append(
                 StorageUnavailable(
-                    f"{host}:{port} does not answer within {_SECONDS:g} seconds: does a firewall stand between?"
+                    f"{host}:{port} does not answer within {_SECONDS:g} seconds: check whether a firewall blocks it."
                 )
             )
         except OSError as error:

@@ -13,9 +13,10 @@ from storage_adapters.errors import (
     UploadMissing,
 )
 from storage_adapters.hdfs.client import HdfsClient
-from storage_adapters.hdfs.objects import UPLOADS, Layout, Objects
-from storage_adapters.object_storage.completion import completed_before
+from storage_adapters.hdfs.objects import Layout, Objects
+from storage_adapters.object_storage.completion import completed_before, total_length
 from storage_adapters.object_storage.contract import Buffer, ObjectInfo, Part, PendingUpload
+from storage_adapters.object_storage.own_area import UPLOADS, upload_directory
 
 _KEY = "key"
 _PART = "part-"
@@ -33,8 +34,8 @@ class Uploads:
     def begin(self, key: str) -> str:
         """Make the upload's directory with the name of its key; return its id.
 
-        The key is kept as directories, one in the other: the close of a small file waits for a DataNode's report, up to
-        half a second, and a directory for none.
+        The key is kept as nested directories: to close a small file takes up to half a second, until a DataNode reports,
+        and a directory needs no report.
         """
         self._layout.object_path(key)
         upload_id = secrets.token_hex(16)
@@ -47,7 +48,7 @@ class Uploads:
         """Write a part elsewhere and rename it into the upload, so that it is whole and an aborted upload stays gone.
 
         Raises:
-            UploadMissing, UploadInvalid: the number is none.
+            UploadMissing, UploadInvalid: the number is not valid.
         """
         self._layout.object_path(key)
         area = self._area(upload_id)
@@ -72,20 +73,20 @@ class Uploads:
 
         Raises:
             UploadInvalid: there is a gap, an overlap, or a part that was not written.
-            UploadMissing: the upload is unknown and no object of this size stands under the key.
+            UploadMissing: the upload is unknown and there is no object of this size under the key.
         """
         target = self._layout.object_path(key)
         wanted = sorted(parts, key=lambda part: part.number)
-        size = _total_length(wanted, key)
+        size = total_length(wanted, key)
         area = self._area(upload_id)
         try:
             self._require(key, area)
             self._objects.publish(self._joined(key, area, wanted, size), target)
         except (ObjectMissing, UploadMissing):
-            # It was published by another call, or by one whose answer got lost.
+            # Another call published it, or one whose answer got lost.
             return completed_before(key, size, self._objects.stat)
         except UploadInvalid:
-            if not self._has_parts(area):  # another call is publishing them just now
+            if not self._has_parts(area):  # another call is publishing them now
                 with suppress(UploadMissing):
                     return completed_before(key, size, self._objects.stat)
             raise
@@ -93,7 +94,7 @@ class Uploads:
         return self._objects.stat(key)
 
     def abort(self, upload_id: str) -> None:
-        """Remove what there is of the upload."""
+        """Remove what is left of the upload."""
         with suppress(UploadMissing):
             self._client.delete(self._area(upload_id), recursive=True)
 
@@ -118,8 +119,8 @@ class Uploads:
     def _joined(self, key: str, area: str, parts: Sequence[Part], size: int) -> str:
         """The path of one file with the bytes of all parts.
 
-        Concatenation moves blocks into the first part's file, some files at a time: a call that died on the
-        way left a first file as long as the parts that are gone, and this one goes on from there.
+        Concatenation moves blocks into the first part's file, some files at a time: after a call that was killed, the
+        first file has the length of the parts that are gone, and this call goes on from there.
         """
         sizes = {found.name: found.size_bytes for found in self._client.list_directory(area)}
         used = [part for part in parts if part.length]
@@ -133,7 +134,7 @@ class Uploads:
         missing += [part for part in parts if not part.length and sizes.get(_name(part.number)) != 0]
         if begun != gone or missing:
             number = missing[0].number if missing else used[0].number
-            raise UploadInvalid(f"Part {number} was not written as it is named.", key=key)
+            raise UploadInvalid(f"Part {number} differs from the one that was sent: send it again.", key=key)
         rest = [_part_path(area, part.number) for part in waiting]
         if not rest:
             return paths[0]
@@ -148,7 +149,7 @@ class Uploads:
             ]
             whole = self._in_one_pass(area, files)
         if self._client.info(whole).size_bytes != size:
-            raise UploadInvalid(f"The parts did not make {size} bytes.", key=key)
+            raise UploadInvalid(f"The parts did not make {size} bytes: upload the object again.", key=key)
         return whole
 
     def _in_one_pass(self, area: str, files: Sequence[tuple[str, int]]) -> str:
@@ -170,9 +171,7 @@ class Uploads:
 
     def _area(self, upload_id: str) -> str:
         """The directory of an upload. Raises: UploadMissing: the id was not made here."""
-        if len(upload_id) != 32 or not upload_id.isalnum() or not upload_id.isascii():
-            raise UploadMissing("There is no such upload.")
-        return self._layout.directory_path(f"{UPLOADS}/{upload_id}")
+        return self._layout.directory_path(upload_directory(upload_id))
 
     def _require(self, key: str, area: str) -> None:
         """Raises: UploadMissing: the upload is not there."""
@@ -188,13 +187,3 @@ def _name(number: int) -> str:
 
 def _part_path(area: str, number: int) -> str:
     return f"{area}/{_name(number)}"
-
-
-def _total_length(parts: Sequence[Part], key: str) -> int:
-    """The length of the object that the parts make. Raises: UploadInvalid: they do not follow one another."""
-    end = 0
-    for part in parts:
-        if part.offset != end:
-            raise UploadInvalid(f"Part {part.number} begins at {part.offset}, not at {end}.", key=key)
-        end += part.length
-    return end

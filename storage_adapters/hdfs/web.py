@@ -1,4 +1,4 @@
-"""The web client: WebHDFS, or the HttpFS gateway that speaks it, through HdfsCLI, as whichever user is named."""
+"""The web client: WebHDFS, or an HttpFS gateway, through HdfsCLI, as the user that the options name."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -20,18 +20,18 @@ from storage_adapters.errors import (
 from storage_adapters.hdfs.client import FileInfo
 from storage_adapters.hdfs.decoding import PREFIX, Decoding
 from storage_adapters.hdfs.web_faults import translated
-from storage_adapters.network.guarded_http import FAR_POOLS
-from storage_adapters.network.protocol_probe import Spoken
+from storage_adapters.network.guarded_http import GUARDED_POOLS
+from storage_adapters.network.protocol_probe import WireProtocol
 from storage_adapters.network.reach import Reach
 from storage_adapters.object_storage.contract import Buffer
 
-_SOURCES_AT_ONCE = 32  # their names travel in the URL, which servers cut at 8 KiB
+_SOURCES_AT_ONCE = 32  # their names are in the URL, which servers limit to 8 KiB
 _PIECE_BYTES = 1024 * 1024
 _REDIRECTED = {"CREATE", "APPEND", "OPEN"}
 
 
 class _Rest(Client):  # type: ignore[misc]  # HdfsCLI publishes no type information
-    """HdfsCLI with paths left as they are, `CONCAT`, and redirects that we look at first."""
+    """HdfsCLI with unchanged paths, `CONCAT`, and redirects that are checked before they are followed."""
 
     _concat = _Request("POST")
 
@@ -40,9 +40,9 @@ class _Rest(Client):  # type: ignore[misc]  # HdfsCLI publishes no type informat
         return hdfs_path
 
     def _request(self, method: str, url: str, **settings: Any) -> Any:
-        """Send a request; only those for a file's bytes may be redirected, and we follow those ourselves."""
+        """Send a request; only those for a file's bytes may be redirected, and the caller follows those."""
         op = settings.get("params", {}).get("op")
-        # A file's bytes are taken as they come.
+        # A file's bytes are streamed.
         known = {"stream": op == "OPEN", **settings, "allow_redirects": False}
         answer = super()._request(method, url, **known)
         if answer.is_redirect and op not in _REDIRECTED:
@@ -51,14 +51,14 @@ class _Rest(Client):  # type: ignore[misc]  # HdfsCLI publishes no type informat
         if answer.status_code >= 500 and "json" not in answer.headers.get("Content-Type", ""):
             raise requests.HTTPError(
                 response=answer
-            )  # a proxy's words, which HdfsCLI would take for WebHDFS's
+            )  # a proxy's answer, which HdfsCLI would take for WebHDFS's
         return answer
 
 
 class WebClient:
-    """Calls over HTTP to the first of the servers that answers and is no standby."""
+    """Calls over HTTP to the first server that answers and is not a standby."""
 
-    spoken: Spoken | None = None
+    wire_protocol: WireProtocol | None = None
     lists_at_once = True
 
     def __init__(
@@ -83,11 +83,11 @@ class WebClient:
         self._named = None if reach == Reach.ANY else {*self.addresses, *datanodes}
         self._properties = {"replication": replication or None, "blocksize": block_bytes or None}
         session = requests.Session()
-        session.trust_env = False  # no proxy of the environment stands between a cluster and its clients
+        session.trust_env = False  # a cluster is reached without the proxy of the environment
         session.verify = ca_file or True
         adapter = HTTPAdapter(pool_maxsize=connections, pool_connections=connections)
         if reach == Reach.FAR:
-            adapter.poolmanager.pool_classes_by_scheme = FAR_POOLS
+            adapter.poolmanager.pool_classes_by_scheme = GUARDED_POOLS
         session.mount(f"{self._scheme}://", adapter)
         session.params = {"delegation": token} if token else {"user.name": user} if user else {}
         self._rest = _Rest(
@@ -107,7 +107,7 @@ class WebClient:
         with suppress(ObjectMissing), translated(path):
             entries = self._rest._list_status(path).json()["FileStatuses"]["FileStatus"]
         while entries:
-            entry = entries.pop()  # what is handed on is not held twice
+            entry = entries.pop()  # so that no entry is held twice
             if entry["pathSuffix"]:  # a file is listed as itself, without a name
                 yield _describe(entry["pathSuffix"], entry)
 
@@ -131,7 +131,7 @@ class WebClient:
 
     def write(self, path: str, chunks: Iterable[Buffer]) -> int:
         counted = _Counted(chunks)
-        # Directories that a create makes on its way would be open to everybody.
+        # Directories that `create` makes would be writable by everybody.
         self.make_directory(path.rpartition("/")[0])
         with translated(path):
             answer = self._rest._create(path, overwrite=False, **self._properties)
@@ -151,10 +151,13 @@ class WebClient:
             answer = self._rest._rename(
                 source, destination=target, renameoptions="OVERWRITE" if overwrite else "NONE"
             )
-            # With the options there is no answer but success; an answer means that they were not understood.
-            told = answer.json() if answer.content else {"boolean": True}
-        if not told["boolean"]:
-            raise NotSupported("This gateway cannot rename as it was asked to (`renameoptions`).", key=target)
+            # With the options the answer to a success is empty; a body means that they were not understood.
+            body = answer.json() if answer.content else {"boolean": True}
+        if not body["boolean"]:
+            raise NotSupported(
+                "This gateway does not support `renameoptions`: use WebHDFS of a NameNode, or a newer gateway.",
+                key=target,
+            )
 
     def delete(self, path: str, *, recursive: bool) -> bool:
         with translated(path):
@@ -162,7 +165,7 @@ class WebClient:
 
     def concat(self, target: str, sources: Sequence[str]) -> None:
         if any("," in source for source in sources):
-            raise NotSupported("WebHDFS separates the names of files to concatenate by commas.", key=target)
+            raise NotSupported("WebHDFS cannot concatenate files with a comma in their name.", key=target)
         for first in range(0, len(sources), _SOURCES_AT_ONCE):
             with translated(target):
                 self._rest._concat(target, sources=",".join(sources[first : first + _SOURCES_AT_ONCE]))
@@ -170,30 +173,33 @@ class WebClient:
     def _read_nothing(self, path: str, offset: int) -> bytes:
         found = self.info(path)
         if found.is_directory:
-            raise ObjectMissing("What stands under this key is a directory of other objects.", key=path)
+            raise ObjectMissing(
+                "There is no object under this key, but a directory of other objects.", key=path
+            )
         if offset > found.size_bytes:
-            raise ObjectChanged("The object ends before the range that was asked for.", key=path)
+            raise ObjectChanged("The object ends before the range does.", key=path)
         return b""
 
     def _send(self, method: str, path: str, answer: Any, data: Any) -> None:
-        """Send the bytes to where the NameNode said, which is a DataNode or the gateway itself."""
+        """Send the bytes to the server that the NameNode named: a DataNode or the gateway itself."""
         self._raise_for(self._rest._request(method=method, url=self._follow(answer, path), data=data))
 
     def _follow(self, answer: Any, path: str) -> str:
-        """Where a redirect leads. Nothing is sent where it may not lead.
+        """The URL that a redirect leads to. Nothing is sent to one that is not allowed.
 
         Raises:
-            ConfigurationInvalid: not to WebHDFS.
-            AddressRefused: to a server that is not named.
+            ConfigurationInvalid: it does not lead to WebHDFS.
+            AddressRefused: it leads to a server that is not named.
         """
         location = urlsplit(str(answer.headers.get("location", "")))
         if location.scheme != self._scheme or not location.path.startswith(f"{PREFIX}/"):
             raise ConfigurationInvalid(
-                f"The server sends us to {location.scheme}://{location.netloc}{location.path[:20]}, which is not WebHDFS."
+                f"The server redirects to {location.scheme}://{location.netloc}{location.path[:20]}, which is not WebHDFS: "
+                "correct the URL."
             )
         if self._named is not None and (location.hostname, location.port) not in self._named:
             raise AddressRefused(
-                f"The server sends us to {location.netloc}, which is not named: add it to the option 'datanodes'."
+                f"The server redirects to {location.netloc}, which is not named: add it to the option 'datanodes'."
             )
         return self._decoding.address(location, path)
 
@@ -203,17 +209,17 @@ class WebClient:
 
 
 def _at_most(answer: Any, length: int, path: str) -> bytes:
-    """The bytes of an answer. Raises: ServerUntrusted: they are more than were asked for."""
+    """The bytes of an answer. Raises: ServerUntrusted: they are more than was requested."""
     data = bytearray()
     for piece in answer.iter_content(_PIECE_BYTES):
         data += piece
         if len(data) > length:
-            raise ServerUntrusted("The server sends more of the object than it was asked for.", key=path)
+            raise ServerUntrusted("The server sent more of the object than was requested.", key=path)
     return bytes(data)
 
 
 class _Counted:
-    """Chunks that are counted on their way; one chunk alone goes with its length, more go as a stream."""
+    """Chunks whose bytes are counted; a single chunk is sent with its length, more as a stream."""
 
     def __init__(self, chunks: Iterable[Buffer]) -> None:
         self._chunks = iter(chunks)

@@ -1,4 +1,4 @@
-"""Web faults: from what HdfsCLI and the HTTP library beneath it raise to the storage's error."""
+"""Web faults: errors of HdfsCLI, and of the HTTP library beneath it, become the storage's."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ from storage_adapters.hdfs.faults import translate
 ERRORS: Mapping[type[Exception], tuple[type[StorageError], str]] = {
     requests.exceptions.SSLError: (
         ConfigurationInvalid,
-        "The server's certificate is not trusted: name its authority's file in the option 'ca_file'.",
+        "The server's certificate is not trusted: name the file of its authority in the option 'ca_file'.",
     ),
     requests.exceptions.InvalidURL: (
         ConfigurationInvalid,
@@ -21,27 +21,27 @@ ERRORS: Mapping[type[Exception], tuple[type[StorageError], str]] = {
     ),
     requests.exceptions.InvalidSchema: (
         ConfigurationInvalid,
-        "The server sends us to what is no web server: the URL must name a NameNode or an HttpFS gateway.",
+        "The server redirects to something that is no web server: the URL must name a NameNode or an HttpFS gateway.",
     ),
     requests.exceptions.ConnectTimeout: (
         StorageUnavailable,
-        "The server does not answer to a connection: is it up, and does a firewall stand between?",
+        "The server does not accept connections: check that it is running, and whether a firewall blocks it.",
     ),
     requests.exceptions.ReadTimeout: (
         StorageUnavailable,
-        "The server did not answer in time: is it overloaded, and is this its HTTP port?",
+        "The server did not answer in time: check whether it is overloaded, and that this is its HTTP port.",
     ),
     requests.exceptions.TooManyRedirects: (
         ConfigurationInvalid,
-        "The server sends us elsewhere where an answer was due: the URL must name a NameNode or an HttpFS gateway.",
+        "The server redirects instead of answering: the URL must name a NameNode or an HttpFS gateway.",
     ),
     requests.exceptions.ConnectionError: (
         StorageUnavailable,
-        "The server cannot be reached, or broke off: is it up, and are host and port of the URL right?",
+        "The server cannot be reached, or closed the connection: check that it is running, and the URL's host and port.",
     ),
-    requests.exceptions.RequestException: (StorageUnavailable, "The request failed."),
+    requests.exceptions.RequestException: (StorageUnavailable, "The request failed: try again."),
 }
-"""The first row that fits counts; the special ones stand before what they derive from."""
+"""The first row that matches counts; subclasses come before their base classes."""
 
 STATUSES: Mapping[int, type[StorageError]] = {
     401: PermissionDenied,
@@ -52,11 +52,11 @@ STATUSES: Mapping[int, type[StorageError]] = {
     503: StorageUnavailable,
     504: StorageUnavailable,
 }
-"""Where an answer names no Java exception, it was not WebHDFS that gave it: other statuses are `ConfigurationInvalid`."""
+"""For answers that name no Java exception, so are not from WebHDFS; other statuses are `ConfigurationInvalid`."""
 
 WEB_PORT = 9870
 NOT_WEBHDFS = (
-    f"What answers there does not speak WebHDFS: check the port, which is usually {WEB_PORT} (14000 of HttpFS), "
+    f"The server does not speak WebHDFS: check the port, which is usually {WEB_PORT} (14000 of HttpFS), "
     "and that dfs.webhdfs.enabled is on."
 )
 
@@ -74,17 +74,17 @@ def translated(path: str | None = None) -> Iterator[None]:
         raise ConfigurationInvalid(NOT_WEBHDFS, key=path) from error
     except requests.RequestException as error:
         raise translate_request(error, path) from error
-    except (KeyError, TypeError, ValueError) as error:  # JSON, but not of this kind
+    except (KeyError, TypeError, ValueError) as error:  # JSON, but not WebHDFS's
         raise ConfigurationInvalid(NOT_WEBHDFS, key=path) from error
 
 
 def translate_answer(error: HdfsError, path: str | None) -> StorageError:
-    """The storage error for what HdfsCLI made of an answer; without a Java class it was no WebHDFS answer."""
+    """The storage error for an error of HdfsCLI; without a Java class the answer was not WebHDFS's."""
     message = str(error.message)
     if error.exception is None:
         if message.startswith("Authentication failure"):
             return PermissionDenied(
-                "The server does not accept our user or ticket: correct the option 'user' or 'token'.",
+                "The server does not accept the user or the ticket: correct the option 'user' or 'token'.",
                 key=path,
             )
         return ConfigurationInvalid(NOT_WEBHDFS, key=path)
@@ -92,14 +92,14 @@ def translate_answer(error: HdfsError, path: str | None) -> StorageError:
 
 
 def translate_response(response: requests.Response, path: str | None) -> StorageError:
-    """The storage error for an answer of a DataNode or gateway that is no success."""
+    """The storage error for an error status of a DataNode or gateway."""
     try:
-        told = response.json()["RemoteException"]
-        return translate(told["exception"], told["message"], path)
+        found = response.json()["RemoteException"]
+        return translate(found["exception"], found["message"], path)
     except (ValueError, KeyError, TypeError):
         kind = STATUSES.get(response.status_code, ConfigurationInvalid)
         return kind(
-            f"The server answered {response.status_code} without a reason: is what stands behind the URL up?",
+            f"The server answered {response.status_code} without a reason: check the server behind the URL.",
             key=path,
         )
 
@@ -108,7 +108,7 @@ def translate_request(error: requests.RequestException, path: str | None) -> Sto
     """The storage error for a request that got no answer."""
     if isinstance(error, requests.exceptions.SSLError) and "CERTIFICATE" not in str(error):
         return ConfigurationInvalid(
-            "What answers there does not speak TLS: correct the port or the option 'tls'.", key=path
+            "The server does not speak TLS: correct the port or the option 'tls'.", key=path
         )
     if _is_no_http(error):
         return ConfigurationInvalid(NOT_WEBHDFS, key=path)
@@ -117,7 +117,7 @@ def translate_request(error: requests.RequestException, path: str | None) -> Sto
 
 
 def _is_no_http(error: requests.RequestException) -> bool:
-    """Whether an answer came that does not begin as one of HTTP; to hang up without a word is no answer."""
+    """Whether the answer is not HTTP; a connection closed without a byte is no answer."""
     # requests wraps the error of urllib3, whose last argument is that of Python's own client.
     causes = [cause for each in error.args for cause in getattr(each, "args", ())]
     return any(

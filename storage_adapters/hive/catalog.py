@@ -1,4 +1,4 @@
-"""The catalogue: which databases, tables and partitions there are, asked of the server before a name is used."""
+"""The catalogue: names quoted for HiveQL, and which databases, tables and partitions there are."""
 
 import re
 from collections.abc import Iterator
@@ -9,17 +9,20 @@ from storage_adapters.table_storage.contract import TableInfo, TableName
 from storage_adapters.table_storage.source import Source
 
 SYSTEM_DATABASES = frozenset({"information_schema", "sys", "global_temp"})
-"""Hive's own two, and Spark's place for views of a session."""
+"""Hive's own two, and Spark's database for views of a session."""
+
+_PLAIN_NAME = re.compile(r"\w+", re.ASCII)
+_PARTITIONS = "# Partition Information"
 
 
 def quote_name(name: str) -> str:
-    """The name between backticks.
+    """The name in backticks.
 
     Raises:
         NameInvalid: it is empty, or the server could read `${…}` in it as a variable.
     """
     if not name or "${" in name or "\x00" in name:
-        raise NameInvalid(f"A name is not empty and holds neither NUL nor ${{: {name[:80]!r}")
+        raise NameInvalid(f"A name must not be empty, nor contain NUL or ${{: {name[:80]!r}")
     return f"`{name.replace('`', '``')}`"
 
 
@@ -33,10 +36,6 @@ def text_literal(text: str) -> str:
     return f"CAST(unhex('{text.encode().hex()}') AS STRING)"
 
 
-_PLAIN_NAME = re.compile(r"\w+", re.ASCII)
-_PARTITIONS = "# Partition Information"
-
-
 def list_databases(session: Session) -> list[str]:
     """The databases this user may see, sorted, without the server's own."""
     return sorted(row[0] for row in session.schemas().texts() if row[0] not in SYSTEM_DATABASES)
@@ -45,9 +44,7 @@ def list_databases(session: Session) -> list[str]:
 def list_tables(session: Session, database: str) -> Iterator[TableInfo]:
     """The tables and views of a database, sorted. Raises: TableMissing."""
     if database not in list_databases(session):
-        raise TableMissing(
-            f"There is no database {database!r}, or none that this user may see.", key=database
-        )
+        raise TableMissing(f"There is no database {database!r}, or this user may not see it.", key=database)
     for table in sorted(_names(session, database, "%")):
         yield TableInfo(name=TableName(database=database, table=table))
 
@@ -57,7 +54,7 @@ def find_table(session: Session, table: TableName) -> Source:
     if table.database not in list_databases(session) or table.table not in _names(
         session, table.database, table.table
     ):
-        raise TableMissing(f"There is no table {table}, or none that this user may see.", key=str(table))
+        raise TableMissing(f"There is no table {table}, or this user may not see it.", key=str(table))
     return Source(title=str(table), sql=quote_table(table))
 
 
@@ -69,9 +66,9 @@ def list_partitions(session: Session, source: Source) -> Iterator[str]:
 
 
 def expect_partition(session: Session, source: Source, token: str) -> None:
-    """Tell a partition without rows from one that is gone. Raises: TableChanged."""
+    """Distinguish a partition without rows from one that is gone. Raises: TableChanged."""
     if token not in list_partitions(session, source):
-        raise TableChanged(f"{source.title} has no partition {token!r} any more.")
+        raise TableChanged(f"{source.title} no longer has the partition {token!r}: plan the read again.")
 
 
 def _is_partitioned(session: Session, source: Source) -> bool:
@@ -81,6 +78,6 @@ def _is_partitioned(session: Session, source: Source) -> bool:
 
 
 def _names(session: Session, database: str, table: str) -> set[str]:
-    """The tables of the database; only those that look like `table`, if it can be asked for without surprise."""
+    """The tables of the database; only `table`, if its name has no special characters."""
     pattern = table if _PLAIN_NAME.fullmatch(table) else "%"
     return {row[2] for row in session.tables(database, pattern).texts() if row[1] == database}

@@ -1,4 +1,4 @@
-"""Columns: from what the server says of a source's columns to Arrow fields."""
+"""Columns: the Arrow fields of a source's columns, from the server's description of them."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -28,7 +28,7 @@ TYPES: Mapping[str, pa.DataType] = {
     "date": pa.date32(),
     "timestamp_ntz": pa.timestamp("us"),
 }
-"""TIMESTAMP is the engine's; INTERVAL, VOID, UNIONTYPE and Hive's TIMESTAMP WITH LOCAL TIME ZONE are missing on purpose."""
+"""TIMESTAMP is the engine's; INTERVAL, VOID, UNIONTYPE and Hive's TIMESTAMP WITH LOCAL TIME ZONE are left out on purpose."""
 
 _DECIMAL = re.compile(r"decimal\((\d+),(\d+)\)")
 _LENGTH = re.compile(r"(varchar|char)\(\d+\)")
@@ -39,7 +39,7 @@ _LOCAL_TIME_ZONE_TYPE = 22
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Column:
-    """A column of a source: its Arrow field, and the server's own name of its type."""
+    """A column of a source: its Arrow field, and the server's name of its type."""
 
     field: "pa.Field[Any]"
     type_name: str
@@ -65,13 +65,13 @@ def probe(session: Session, source: Source, *, nested: bool) -> list[Column]:
     seen = set[str]()
     for name, _ in described:
         if name.lower() in seen:
-            raise QueryInvalid(f"Two columns of {source.title} are called {name!r}; they differ by AS.")
+            raise QueryInvalid(f"Two columns of {source.title} are called {name!r}: rename one with AS.")
         seen.add(name.lower())
     return [_column(source, session.engine, name, type_name, nested) for name, type_name in described]
 
 
 def arrow_type(type_name: str, engine: Engine) -> pa.DataType | None:
-    """The Arrow type of a type by its name in the server, nested ones, too; None if there is none."""
+    """The Arrow type for a type's name in the server, also a nested one; None if there is none."""
     if type_name == "timestamp":
         return engine.timestamp
     if decimal := _DECIMAL.fullmatch(type_name):
@@ -87,12 +87,12 @@ def _column(source: Source, engine: Engine, name: str, type_name: str, nested: b
     kind = arrow_type(type_name, engine)
     if kind is None:
         raise ColumnUnsupported(
-            f"Column {name!r} of {source.title} is of a type without a form in Arrow: {type_name}."
+            f"Column {name!r} of {source.title} has a type that Arrow cannot represent: {type_name}."
         )
     if pa.types.is_nested(kind) and not nested:
         raise ColumnUnsupported(
-            f"Column {name!r} of {source.title} is of the type {type_name}, which is read only with the option"
-            " 'staging'; to_json() makes text of it in a query."
+            f"Column {name!r} of {source.title} has the type {type_name}, which can be read only with the option"
+            " 'staging', or in a query as text, by to_json()."
         )
     return Column(field=pa.field(name, kind), type_name=type_name)
 
@@ -117,7 +117,7 @@ def _nested_type(outer: str, parts: list[str], engine: Engine) -> pa.DataType | 
 
 
 def _split(text: str) -> Iterator[str]:
-    """The parts between the commas that stand in no bracket."""
+    """The parts between commas outside brackets."""
     depth = start = 0
     for position, character in enumerate(text):
         depth += {"<": 1, "(": 1, ">": -1, ")": -1}.get(character, 0)
@@ -128,7 +128,7 @@ def _split(text: str) -> Iterator[str]:
 
 
 def _of_result(session: Session, source: Source) -> list[tuple[str, str]]:
-    """Names and types of a result without rows, as Hive tells them: `source.column` and the outer type."""
+    """Names and types of a result without rows, as Hive describes them: `source.column` and the outer type."""
     result = session.execute(f"SELECT * FROM {source.sql} LIMIT 0")
     described = result.columns()
     result.close()

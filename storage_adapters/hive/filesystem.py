@@ -16,7 +16,7 @@ class HiveFileSystem(ServerFileSystem):
     default_port = 10000
 
     @classmethod
-    def takes(cls, option: str) -> bool:
+    def has_option(cls, option: str) -> bool:
         return option in HiveOptions.__dataclass_fields__ or option.startswith(PREFIX)
 
     @classmethod

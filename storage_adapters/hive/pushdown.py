@@ -1,8 +1,8 @@
 """Push-down: the engine writes a result as Parquet into the staging directory, and that is read in parallel.
 
-Results so go from the engine's workers to the storage without passing through the one server, and types keep
-their own form. The directory is removed afterwards, also after an error; what a process that was killed has left goes
-before a later result is written, once nothing in it has changed for seven days.
+Results go from the engine's workers to the storage without passing through the one server, and keep their types.
+The directory is removed afterwards, also after an error; directories of killed processes are removed before a later
+result is written, once nothing in them has changed for seven days.
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from storage_adapters.hive.catalog import quote_name
 from storage_adapters.hive.columns import Column, schema_of
 from storage_adapters.hive.rows import as_field
 from storage_adapters.hive.session import Session
-from storage_adapters.hive.staging import Staging, as_options
+from storage_adapters.hive.staging import StagingDirectory, as_staging_options
 from storage_adapters.object_storage.batches import run_batches
 from storage_adapters.object_storage.contract import Storage
 from storage_adapters.table_storage.source import Source
@@ -30,19 +30,19 @@ _THREADS = 4
 
 
 def read_pushed_down(
-    session: Session, staging: Staging, source: Source, columns: list[Column], where: str = ""
+    session: Session, staging: StagingDirectory, source: Source, columns: list[Column], where: str = ""
 ) -> Iterator[pa.RecordBatch]:
-    """The rows of the source. Memory holds a few row groups, of which the engine is told to make small ones.
+    """The rows of the source. Memory holds a few row groups, which the engine is set to keep small.
 
     Raises:
-        ValueUnsupported: a value has no form in its column's type.
-        StorageError: the staging directory cannot be read, or not be removed.
+        ValueUnsupported: a column's type cannot hold a value.
+        StorageError: the staging directory cannot be read, or removed.
     """
     with _directory(staging) as name:
         select = f"SELECT {_columns(session, columns)} FROM {source.sql} {where}"
         target = f"'{staging.engine_url}/{name}'"
         session.run(f"INSERT OVERWRITE DIRECTORY {target} {session.engine.directory} {select}")
-        session.limit(0)  # nothing is asked of the engine any more
+        session.limit(0)  # the engine has nothing more to do
         schema = schema_of(columns)
 
         def read(groups: list[tuple[str, pq.FileMetaData, int]]) -> list[pa.RecordBatch]:
@@ -59,7 +59,7 @@ def read_pushed_down(
 
 
 def _columns(session: Session, columns: list[Column]) -> str:
-    """The columns under plain names of ours: not every engine can have any name in Parquet."""
+    """The columns under plain names: not every engine can write every name to Parquet."""
     as_text = session.engine.pushed_as_text
     expressions = (
         f"CAST({name} AS STRING)" if column.type_name in as_text else name
@@ -70,7 +70,7 @@ def _columns(session: Session, columns: list[Column]) -> str:
 
 def _row_groups(storage: Storage, prefix: str) -> Iterator[tuple[str, pq.FileMetaData, int]]:
     for found in storage.list_objects(prefix):
-        # Beside the files lie marks of the engine, `_SUCCESS`; what it has not finished, in `_temporary`.
+        # Beside the files are the engine's marker `_SUCCESS`, and unfinished files in `_temporary`.
         if any(segment.startswith(("_", ".")) for segment in found.key.removeprefix(prefix).split("/")):
             continue
         if not found.size_bytes:
@@ -83,16 +83,20 @@ def _row_groups(storage: Storage, prefix: str) -> Iterator[tuple[str, pq.FileMet
 
 @contextmanager
 def _permitted() -> Iterator[None]:
-    """Files of the engine that we may not read are told so: as an OSError it would look like a connection that broke."""
+    """Report unreadable files of the engine as such: as an OSError it would look like a broken connection."""
     try:
         yield
     except PermissionError as error:
-        raise PermissionDenied(as_options(f"What the engine wrote may not be read: {error}")) from error
+        raise PermissionDenied(
+            as_staging_options(
+                f"The engine's result cannot be read: {error}. Give the staging storage's user the right to read it."
+            )
+        ) from error
 
 
 def _typed(source: Source, schema: pa.Schema, table: pa.Table) -> list[pa.RecordBatch]:
     if table.num_columns != len(schema):
-        raise TableChanged(f"The columns of {source.title} changed while it was read.")
+        raise TableChanged(f"The columns of {source.title} changed while it was read: read it again.")
     return [
         pa.RecordBatch.from_arrays(
             [
@@ -106,9 +110,9 @@ def _typed(source: Source, schema: pa.Schema, table: pa.Table) -> list[pa.Record
 
 
 @contextmanager
-def _directory(staging: Staging) -> Iterator[str]:
-    """A name in the staging directory that nobody else has; what is there afterwards is removed."""
-    with suppress(StorageError):  # failing is no reason not to read
+def _directory(staging: StagingDirectory) -> Iterator[str]:
+    """A unique directory name in the staging directory; the directory is removed afterwards."""
+    with suppress(StorageError):  # a failure is no reason not to read
         _remove_abandoned(staging.storage, datetime.now(UTC) - ABANDONED_AFTER)
     name = f"{DIRECTORY_PREFIX}{uuid4().hex}"
     try:
@@ -121,7 +125,7 @@ def _directory(staging: Staging) -> Iterator[str]:
 
 
 def _remove_abandoned(storage: Storage, before: datetime) -> None:
-    """Remove what killed processes have left. Empty directories, which are no objects, stay."""
+    """Remove what killed processes left. Empty directories, which are not objects, stay."""
     stored = storage.list_objects(DIRECTORY_PREFIX)
     for name, found in groupby(stored, lambda info: info.key.partition("/")[0]):
         if all(info.modified_at < before for info in found):

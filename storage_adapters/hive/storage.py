@@ -1,4 +1,4 @@
-"""The Hive storage: the contract of tables, of which it keeps the half that reads."""
+"""The Hive storage: the reading half of the contract of tables."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
@@ -9,14 +9,14 @@ import pyarrow as pa
 from storage_adapters.errors import NotSupported, QueryLimit, StorageError
 from storage_adapters.hive import catalog
 from storage_adapters.hive.columns import Column, probe, schema_of
-from storage_adapters.hive.faults import may_be_a_stranger
-from storage_adapters.hive.options import EXAMPLE, SPOKEN, HiveOptions
+from storage_adapters.hive.faults import may_be_wrong_protocol
+from storage_adapters.hive.options import EXAMPLE, WIRE_PROTOCOL, HiveOptions
 from storage_adapters.hive.pushdown import read_pushed_down
 from storage_adapters.hive.reading import query_source, stream, where_in_partition
 from storage_adapters.hive.session import Session, connected
-from storage_adapters.hive.staging import PREFIX, Staging, as_options, open_staging
-from storage_adapters.network.protocol_probe import stranger_at
-from storage_adapters.network.waiting import Check, always_wanted
+from storage_adapters.hive.staging import PREFIX, StagingDirectory, as_staging_options, open_staging
+from storage_adapters.network.protocol_probe import wrong_protocol_at
+from storage_adapters.network.waiting import Check, never_cancelled
 from storage_adapters.object_storage.contract import Health
 from storage_adapters.options import OptionValue, read_options
 from storage_adapters.table_storage.contract import (
@@ -31,9 +31,9 @@ from storage_adapters.table_storage.source import Source
 from storage_adapters.table_storage.urls import server_of
 
 ONE_ROW = "SELECT 1 AS datacenter_check"
-ELSEWHERE = (
-    "The engine wrote a row that is not in the staging directory: correct the option 'engine_staging', which is what "
-    "the engine calls the directory of the option 'staging'."
+WRONG_DIRECTORY = (
+    "The engine wrote a row, but not to the staging directory: correct the option 'engine_staging', the engine's URL "
+    "of the directory in the option 'staging'."
 )
 
 
@@ -41,14 +41,14 @@ class HiveStorage:
     """Tables of a server that speaks HiveServer2's protocol: Hive, or Spark's Thrift server.
 
     With a staging directory every table, partition and query is pushed down; without one the server sends the
-    rows itself. Nothing is written: the tables are the warehouse's own. The server has no snapshots; who reads a
-    table while it is written may see a part of the change, or `TableChanged` when its files are gone.
+    rows itself. Nothing is written: the tables are the warehouse's own. The server has no snapshots: a read of a
+    table that is being written may see a part of the change, or raise `TableChanged` if its files are gone.
     """
 
     capabilities = TableCapabilities()
 
     def __init__(
-        self, options: HiveOptions, staging: Staging | None = None, check: Check = always_wanted
+        self, options: HiveOptions, staging: StagingDirectory | None = None, check: Check = never_cancelled
     ) -> None:
         self._options = options
         self._staging = staging
@@ -81,8 +81,12 @@ class HiveStorage:
                 names = catalog.list_databases(session)
         except StorageError as error:
             at = self._options
-            stranger = stranger_at(at.host, at.port, SPOKEN, at.reach) if may_be_a_stranger(error) else ""
-            return Health(ok=False, detail=stranger or f"{place}: {error.detail}")
+            wrong_protocol = (
+                wrong_protocol_at(at.host, at.port, WIRE_PROTOCOL, at.reach)
+                if may_be_wrong_protocol(error)
+                else ""
+            )
+            return Health(ok=False, detail=wrong_protocol or f"{place}: {error.detail}")
         tls = "without TLS" if self._options.tls == "off" else "with TLS"
         found = f"{place} ({session.server} {session.version}) answers {self._options.user} {tls}; databases seen: {len(names)}."
         if self._staging is None:
@@ -90,17 +94,17 @@ class HiveStorage:
         return self._check_staging(found)
 
     def _check_staging(self, found: str) -> Health:
-        """Look at the directory from here, then push one row through it: the engine is another user, elsewhere."""
+        """Check the directory from here, then push one row through it: the engine is another user, on other machines."""
         assert self._staging is not None
         staging = self._staging.storage.check()
         if not staging.ok:
-            return Health(ok=False, detail=f"{found} Staging: {as_options(staging.detail)}")
+            return Health(ok=False, detail=f"{found} Staging: {as_staging_options(staging.detail)}")
         try:
             rows = sum(batch.num_rows for batch in self.read_query(ONE_ROW))
         except StorageError as error:
             return Health(ok=False, detail=f"{found} A row cannot be pushed down: {error.detail}")
         if rows != 1:
-            return Health(ok=False, detail=f"{found} {ELSEWHERE}")
+            return Health(ok=False, detail=f"{found} {WRONG_DIRECTORY}")
         return Health(ok=True, detail=f"{found} Staging: {staging.detail} A row was pushed down and read.")
 
     def list_databases(self) -> Iterator[str]:
@@ -116,7 +120,7 @@ class HiveStorage:
             return schema_of(self._probe(session, catalog.find_table(session, table)))
 
     def list_partitions(self, table: TableName, *, rows: int) -> Iterator[Partition]:
-        """See the contract. A piece is a partition of Hive's, however many rows it has; without any, the table is one."""
+        """See the contract. A piece is a Hive partition of any size; a table without partitions is one piece."""
         with self._connected() as session:
             pieces = 0
             for token in catalog.list_partitions(session, catalog.find_table(session, table)):
@@ -146,7 +150,7 @@ class HiveStorage:
             return schema_of(self._probe(session, source))
 
     def read_query(self, query: str) -> Iterator[pa.RecordBatch]:
-        """See the contract. The time limit includes the reading of the rows, except of those that were pushed down."""
+        """See the contract. The time limit includes reading the rows, unless they were pushed down."""
         source = query_source(query)
         limit = self._options.query_rows
         with self._connected() as session:
@@ -155,7 +159,9 @@ class HiveStorage:
             for batch in self._read(session, source, self._probe(session, source)):
                 rows += batch.num_rows
                 if limit and rows > limit:
-                    raise QueryLimit(f"The query gives more than {limit} rows.")
+                    raise QueryLimit(
+                        f"The query gives more than {limit} rows: select fewer, or raise the option 'query_rows'."
+                    )
                 yield batch
 
     def write_table(
@@ -210,6 +216,4 @@ class HiveStorage:
 
 
 def _refuse() -> NoReturn:
-    raise NotSupported(
-        "Hive tables are the warehouse's own: they are read, and neither written nor dropped here."
-    )
+    raise NotSupported("Hive tables are read-only here: write or drop them in the warehouse.")

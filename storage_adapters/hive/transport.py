@@ -1,4 +1,4 @@
-"""Transport: a socket with a deadline, TLS and a login, as Thrift wants it."""
+"""Transport: a socket with a deadline, TLS and a login, with Thrift's interface."""
 
 import socket
 from typing import Any
@@ -11,31 +11,31 @@ from storage_adapters.errors import ServerUntrusted
 from storage_adapters.hive.options import HiveOptions
 from storage_adapters.network.reach import Reach, refuse_near
 from storage_adapters.network.tls import tls_context
-from storage_adapters.network.waiting import Check, always_wanted, receive
+from storage_adapters.network.waiting import Check, never_cancelled, receive
 
 _READ_BYTES = 1024 * 1024
-_LONGEST_BYTES = 1024 * 1024 * 1024
-"""Of one message. What answers in another protocol seems to announce more than that: `HTTP` is 1.2 GB."""
+_MAX_MESSAGE_BYTES = 1024 * 1024 * 1024
+"""The longest message. A server of another protocol seems to announce a longer one: `HTTP` is 1.2 GB."""
 
 
 class SocketTransport(TTransportBase):  # type: ignore[misc]  # thrift publishes no type information
-    """A connected socket. Thrift's own hides which error it was, and reads long messages slowly."""
+    """A connected socket. Thrift's own hides errors, and reads long messages slowly."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._socket = connection
         self._seconds = float(connection.gettimeout() or 0)
-        self.check: Check = always_wanted
+        self.check: Check = never_cancelled
         """Called about every second that a read waits."""
 
     def isOpen(self) -> bool:  # noqa: N802 - Thrift's name
-        """Whether it was not closed."""
+        """Whether it is open."""
         return self._socket.fileno() != -1
 
     def open(self) -> None:
-        """Nothing: it is."""
+        """Nothing: it is open."""
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         self._socket.close()
 
     def settimeout(self, seconds: float) -> None:
@@ -52,9 +52,11 @@ class SocketTransport(TTransportBase):  # type: ignore[misc]  # thrift publishes
 
     def readAll(self, size: int) -> bytes:  # noqa: N802 - Thrift's name
         """Exactly `size` bytes. Raises: OSError, ServerUntrusted."""
-        if size > _LONGEST_BYTES:
-            raise ServerUntrusted("The server answers in another protocol than HiveServer2's binary one.")
-        # Memory grows with what comes, not with what is announced.
+        if size > _MAX_MESSAGE_BYTES:
+            raise ServerUntrusted(
+                "The server does not speak HiveServer2's binary protocol: correct the port."
+            )
+        # Memory grows with the bytes that arrive, not with the announced length.
         data = bytearray()
         while len(data) < size:
             data += self.read(min(size - len(data), _READ_BYTES))
@@ -65,7 +67,7 @@ class SocketTransport(TTransportBase):  # type: ignore[misc]  # thrift publishes
         self._socket.sendall(data)
 
     def flush(self) -> None:
-        """Nothing: nothing is held back."""
+        """Nothing: nothing is buffered."""
 
 
 def open_transport(options: HiveOptions) -> tuple[Any, SocketTransport]:
@@ -97,7 +99,7 @@ def _login(options: HiveOptions, wire: SocketTransport) -> Any:
         return TBufferedTransport(wire, _READ_BYTES)
 
     def client() -> Any:
-        # The server wants a password to be there even where it believes every one.
+        # The server requires a password even if it accepts any.
         return PureSASLClient(options.host, username=options.user, password=options.password or "none")
 
     return TSaslClientTransport(client, "PLAIN", wire)

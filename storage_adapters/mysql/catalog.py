@@ -1,4 +1,4 @@
-"""The catalogue: which databases and tables there are, looked up in information_schema before a name is used."""
+"""The catalogue: names quoted for SQL, and which databases and tables there are, looked up before a name is used."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from storage_adapters.table_storage.contract import TableInfo, TableName
 from storage_adapters.table_storage.source import Source
 
 STAGING_PREFIX = "datacenter_staging_"
-"""How tables begin that are not published yet; they are never listed."""
+"""The prefix of tables that are not published yet; they are never listed."""
 
 SYSTEM_DATABASES = frozenset({"information_schema", "mysql", "performance_schema", "sys"})
 
@@ -17,18 +17,18 @@ _MAX_CHARACTERS = 64
 
 
 def quote_name(name: str) -> str:
-    """The name between backticks, whatever it holds.
+    """The name in backticks, whatever it contains.
 
     Raises:
         NameInvalid: the server cannot have it.
     Source: MySQL and MariaDB take 1 to 64 characters of U+0001 to U+FFFF, the last one not a space.
     """
     if not 1 <= len(name) <= _MAX_CHARACTERS:
-        raise NameInvalid(f"A name has 1 to {_MAX_CHARACTERS} characters: {name[:80]!r}")
+        raise NameInvalid(f"A name must have 1 to {_MAX_CHARACTERS} characters: {name[:80]!r}")
     if name.endswith(" ") or any(not 0 < ord(character) <= 0xFFFF for character in name):
-        raise NameInvalid(f"A name has no NUL, no emoji and no space at its end: {name!r}")
+        raise NameInvalid(f"A name must not contain NUL or an emoji, nor end in a space: {name!r}")
     if any(0xD800 <= ord(character) <= 0xDFFF for character in name):
-        raise NameInvalid(f"A name is valid Unicode: {name!r}")
+        raise NameInvalid(f"A name must be valid Unicode: {name!r}")
     return f"`{name.replace('`', '``')}`"
 
 
@@ -52,11 +52,9 @@ def list_databases(connection: Connection) -> list[str]:
 
 
 def list_tables(connection: Connection, database: str) -> Iterator[TableInfo]:
-    """The tables and views of a database, sorted, without what is being staged. Raises: TableMissing."""
+    """The tables and views of a database, sorted, without staging tables. Raises: TableMissing."""
     if database not in list_databases(connection):
-        raise TableMissing(
-            f"There is no database {database!r}, or none that this user may see.", key=database
-        )
+        raise TableMissing(f"There is no database {database!r}, or this user may not see it.", key=database)
     found = fetch(
         connection,
         "SELECT TABLE_NAME, TABLE_ROWS FROM information_schema.TABLES WHERE TABLE_SCHEMA = %s",
@@ -69,7 +67,7 @@ def list_tables(connection: Connection, database: str) -> Iterator[TableInfo]:
 
 
 def has_table(connection: Connection, table: TableName) -> bool:
-    """Whether the catalogue has exactly these names; the server may compare without regard to case, we do not."""
+    """Whether the catalogue has exactly these names, also in case, which the server may ignore."""
     found = fetch(
         connection,
         "SELECT TABLE_SCHEMA, TABLE_NAME FROM information_schema.TABLES"
@@ -93,7 +91,7 @@ def comment_of(connection: Connection, table: TableName) -> str:
 def find_table(connection: Connection, table: TableName) -> Source:
     """The table as something to select from. Raises: TableMissing."""
     if table.database.lower() in SYSTEM_DATABASES or not has_table(connection, table):
-        raise TableMissing(f"There is no table {table}, or none that this user may see.", key=str(table))
+        raise TableMissing(f"There is no table {table}, or this user may not see it.", key=str(table))
     return Source(title=str(table), sql=quote_table(table))
 
 

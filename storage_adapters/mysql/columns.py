@@ -1,4 +1,4 @@
-"""Columns: from what the server says of a result's columns to the Arrow types they are read as."""
+"""Columns: the Arrow types of a result's columns, from the server's description of them."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
@@ -12,7 +12,7 @@ BINARY_CHARSET = 63
 
 
 class ServerField(Protocol):
-    """What the protocol says of a column; PyMySQL's `FieldDescriptorPacket`."""
+    """A column's description in the protocol; PyMySQL's `FieldDescriptorPacket`."""
 
     name: str
     type_code: int
@@ -31,7 +31,7 @@ def _arrow_field(source: str, field: ServerField) -> "pa.Field[Any]":
     kind = _TYPES.get(field.type_code)
     if kind is None:
         raise ColumnUnsupported(
-            f"Column {field.name!r} of {source} is of a type without a form in Arrow: {_type_name(field.type_code)}."
+            f"Column {field.name!r} of {source} has a type that Arrow cannot represent: {_type_name(field.type_code)}."
         )
     return pa.field(field.name, kind(field), nullable=not field.flags & FLAG.NOT_NULL)
 
@@ -93,4 +93,4 @@ _TYPES: Mapping[int, Callable[[ServerField], pa.DataType]] = {
     FIELD_TYPE.BLOB: _text,
     FIELD_TYPE.NULL: _always(pa.null()),
 }
-"""GEOMETRY and VECTOR are missing on purpose."""
+"""GEOMETRY and VECTOR are left out on purpose."""

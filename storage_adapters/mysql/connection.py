@@ -1,4 +1,4 @@
-"""Connections: to the server with every guard on, gone when the block ends."""
+"""Connections: to the server with every guard on, waits that can be called off, and all of it gone when the block ends."""
 
 import io
 import socket
@@ -15,38 +15,39 @@ from storage_adapters.mysql.faults import translated
 from storage_adapters.mysql.options import MysqlOptions
 from storage_adapters.network.reach import Reach, refuse_near
 from storage_adapters.network.tls import any_certificate, tls_context
-from storage_adapters.network.waiting import Check, always_wanted, receive
+from storage_adapters.network.waiting import Check, never_cancelled, receive
 
 Connection: TypeAlias = "pymysql.Connection[Any]"
 
 SQL_MODE = "STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION"
-"""Strict, so that no value is cut silently; without ANSI_QUOTES and NO_BACKSLASH_ESCAPES, so that we know how text is read."""
+"""Strict, so that no value is cut silently; without ANSI_QUOTES and NO_BACKSLASH_ESCAPES, so that all servers read text
+alike."""
 
 _END_SECONDS = 10
 
 
 @contextmanager
 def connected(
-    options: MysqlOptions, *, writing: bool = False, check: Check = always_wanted
+    options: MysqlOptions, *, writing: bool = False, check: Check = never_cancelled
 ) -> Iterator[Connection]:
     """A connection in UTC and utf8mb4, read-only unless `writing`; errors inside come out as the storage's.
 
-    LOCAL INFILE is off and several statements in one are off. `check` is called about every second of a wait. On
-    leaving, whatever the server still has to send is not waited for, and what was asked and given up is ended there.
+    LOCAL INFILE is off and several statements in one are off. `check` is called about every second of a wait. At
+    the end of the block, rows that the server still has to send are not waited for, and a cancelled statement is killed.
 
     Raises:
         StorageUnavailable, PermissionDenied, ConfigurationInvalid: no connection.
     """
     with translated():
         connection = _connect(options)
-        answers = listen(connection, seconds=options.stall_seconds, check=check)
+        answers = watch_answers(connection, seconds=options.stall_seconds, check=check)
         try:
             execute(connection, *_session(options, writing))
             yield connection
         finally:
-            hang_up(connection)
-            if answers.left_open:
-                _end_elsewhere(options, connection)
+            disconnect(connection)
+            if answers.abandoned:
+                _kill_elsewhere(options, connection)
 
 
 def execute(connection: Connection, *statements: str) -> int:
@@ -66,38 +67,38 @@ def fetch(connection: Connection, statement: str, values: tuple[str, ...] = ()) 
 
 
 def server_version(connection: Connection) -> str:
-    """What the server calls itself; MariaDB has its name in it, and spells some settings in its own way."""
+    """The server's version text; that of MariaDB, which spells some settings in its own way, has its name in it."""
     return str(connection.server_version).removeprefix("5.5.5-")  # type: ignore[attr-defined]  # missing in the stubs
 
 
 def result_of(connection: Connection) -> Any:
-    """PyMySQL's own view of the last answer, which no public name gives: the columns with their flags, and the stream."""
-    return connection._result  # type: ignore[attr-defined]  # the stubs know public names only
+    """PyMySQL's result of the last statement, which has no public name: the columns with their flags, and the stream."""
+    return connection._result  # type: ignore[attr-defined]  # the stubs have public names only
 
 
-def forget_rows(connection: Connection) -> None:
-    """Let PyMySQL know of no rows that are still to come: it would fetch them before it does anything else."""
+def discard_rows(connection: Connection) -> None:
+    """Make PyMySQL ignore the rows that are still to come: it would fetch them before anything else."""
     result = result_of(connection)
     if result is not None:
         result.unbuffered_active = False
         result.connection = None
 
 
-def hang_up(connection: Connection) -> None:
-    """Close without reading to the end."""
-    forget_rows(connection)
+def disconnect(connection: Connection) -> None:
+    """Close without reading the rest of an answer."""
+    discard_rows(connection)
     with suppress(pymysql.Error, OSError):
         connection.close()
 
 
-def _end_elsewhere(options: MysqlOptions, connection: Connection) -> None:
-    """End what a connection asked for by another one: a server sees that its client is gone only when it has a row to send."""
+def _kill_elsewhere(options: MysqlOptions, connection: Connection) -> None:
+    """Kill a connection's statement over another one: a server notices that a client is gone only when it sends a row."""
     with suppress(pymysql.Error, OSError):
         other = _connect(replace(options, stall_seconds=_END_SECONDS))
         try:
             execute(other, f"KILL {connection.thread_id()}")  # type: ignore[no-untyped-call]  # untyped in the stubs
         finally:
-            hang_up(other)
+            disconnect(other)
 
 
 def _connect(options: MysqlOptions) -> Connection:
@@ -106,31 +107,31 @@ def _connect(options: MysqlOptions) -> Connection:
         host=options.host,
         port=options.port,
         user=options.user,
-        # PyMySQL takes text for Latin-1.
+        # PyMySQL would encode text as Latin-1.
         password=options.password.encode(),
         charset="utf8mb4",
         local_infile=False,
         autocommit=True,
         connect_timeout=options.connect_seconds,
-        read_timeout=options.connect_seconds,  # for the greeting and the login; later answers see `listen`
+        read_timeout=options.connect_seconds,  # for the greeting and the login; later answers see `watch_answers`
         write_timeout=options.stall_seconds,
         ssl=_tls(options),
         ssl_disabled=options.tls in ("off", "preferred"),
     )
     if options.tls == "preferred":
-        # PyMySQL would read all the system's authorities, each time, for a certificate that it does not look at.
-        wire: Any = connection  # its types do not tell of the context
+        # PyMySQL would load all the system's authorities each time, for a certificate that it does not check.
+        wire: Any = connection  # its types lack the context
         wire.ssl, wire.ctx = True, any_certificate()
-    connection.connect(_far_socket(options) if options.reach == Reach.FAR else None)
+    connection.connect(_guarded_socket(options) if options.reach == Reach.FAR else None)
     return connection
 
 
-def _far_socket(options: MysqlOptions) -> socket.socket:
-    """A connection to the server that was looked at before anything is said. Raises: AddressRefused, pymysql.Error."""
+def _guarded_socket(options: MysqlOptions) -> socket.socket:
+    """A connection to the server whose address was checked before a byte is sent. Raises: AddressRefused, pymysql.Error."""
     try:
         connected = socket.create_connection((options.host, options.port), options.connect_seconds)
     except OSError as error:
-        # As PyMySQL says it of a connection of its own.
+        # The same error as PyMySQL raises for its own connections.
         words = f"Can't connect to MySQL server on {options.host!r} ({error})"
         raise pymysql.OperationalError(CR.CR_CONN_HOST_ERROR, words) from error
     refuse_near(connected)
@@ -145,7 +146,7 @@ def _session(options: MysqlOptions, writing: bool) -> list[str]:
         f"net_write_timeout = {options.stall_seconds}, net_read_timeout = {options.stall_seconds}"
     ]
     if writing:
-        # A writer whose machine is gone keeps its transaction, and who publishes waits for that.
+        # A writer whose machine is gone keeps its transaction, and publishing waits for that.
         statements.append(f"SET SESSION wait_timeout = {options.stall_seconds}")
     else:
         statements.append("SET SESSION TRANSACTION READ ONLY")
@@ -153,7 +154,7 @@ def _session(options: MysqlOptions, writing: bool) -> list[str]:
 
 
 def _tls(options: MysqlOptions) -> ssl.SSLContext | None:
-    """What the connection must fulfil; None leaves it to what the server has."""
+    """The context for the connection; None leaves TLS to the server."""
     if options.tls in ("off", "preferred"):
         return None
     return tls_context(
@@ -161,35 +162,35 @@ def _tls(options: MysqlOptions) -> ssl.SSLContext | None:
     )
 
 
-class Answers(io.RawIOBase):
+class AnswerStream(io.RawIOBase):
     """The bytes of a connection, as PyMySQL reads them."""
 
     def __init__(self, connection: socket.socket, *, seconds: float, check: Check) -> None:
         self._socket = connection
         self._seconds = seconds
         self._check = check
-        self.left_open = False
-        """Whether the wait for an answer was given up, while the server may go on."""
+        self.abandoned = False
+        """Whether the wait for an answer ended early, while the server may go on."""
 
     def readable(self) -> bool:
         """Always."""
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """See `io.RawIOBase`. Raises: OSError, and whatever the check does."""
+        """See `io.RawIOBase`. Raises: OSError, and what the check raises."""
         try:
             data = receive(self._socket, len(buffer), seconds=self._seconds, check=self._check)
         except BaseException as error:
-            # A connection that broke was ended by the server, or there is none.
-            self.left_open = isinstance(error, TimeoutError) or not isinstance(error, OSError)
+            # After any other OSError there is no connection, and so no statement to kill.
+            self.abandoned = isinstance(error, TimeoutError) or not isinstance(error, OSError)
             raise
         buffer[: len(data)] = data
         return len(data)
 
 
-def listen(connection: Any, *, seconds: float, check: Check) -> Answers:
-    """Let a connection of PyMySQL's, of which nothing is read ahead, wait so from now on."""
-    answers = Answers(connection._sock, seconds=seconds, check=check)
+def watch_answers(connection: Any, *, seconds: float, check: Check) -> AnswerStream:
+    """Let a PyMySQL connection, of which nothing is read ahead, read its answers in this way from now on."""
+    answers = AnswerStream(connection._sock, seconds=seconds, check=check)
     connection._rfile.close()
     connection._rfile = io.BufferedReader(answers)
     return answers

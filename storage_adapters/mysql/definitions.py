@@ -1,4 +1,4 @@
-"""Definitions: from an Arrow schema to the columns of a new table."""
+"""Definitions: the columns of a new table, from an Arrow schema."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -19,11 +19,11 @@ def define_columns(title: str, schema: pa.Schema) -> list[str]:
     """A column definition for each field.
 
     Raises:
-        ColumnUnsupported: a type has no form in MySQL; the detail names table, column and type.
+        ColumnUnsupported: MySQL has no such type; the detail names table, column and type.
         NameInvalid: the server can have no column of a name.
     """
     if not len(schema):
-        raise ColumnUnsupported(f"{title} has no columns; the server needs at least one.")
+        raise ColumnUnsupported(f"{title} has no columns: the server needs at least one.")
     return [_define(title, field) for field in schema]
 
 
@@ -38,7 +38,7 @@ def _define(title: str, field: "pa.Field[Any]") -> str:
     definition = make(kind) if make is not None else None
     if definition is None:
         raise ColumnUnsupported(
-            f"Column {field.name!r} of {title} is of a type without a form in MySQL: {field.type}."
+            f"Column {field.name!r} of {title} has a type that MySQL cannot represent: {field.type}."
         )
     # Without an explicit NULL a TIMESTAMP is NOT NULL on older servers.
     return f"{quote_name(field.name)} {definition} {'NULL' if field.nullable else 'NOT NULL'}"

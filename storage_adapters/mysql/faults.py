@@ -1,4 +1,4 @@
-"""Faults: from the server's and PyMySQL's error numbers to the storage's errors."""
+"""Faults: error numbers of the server and of PyMySQL become the storage's errors."""
 
 import ssl
 from collections.abc import Iterator, Mapping
@@ -90,51 +90,54 @@ ERRORS: Mapping[int, type[StorageError]] = {
     ER.DUP_ENTRY: StorageUnavailable,  # another one writes the same piece; nothing else of ours is unique
     1927: StorageUnavailable,  # MariaDB: the connection was killed
 }
-"""Everything else is a plain `StorageError`: trying again would give the same."""
+"""Everything else is a plain `StorageError`: another try would fail in the same way."""
 
-CURES: Mapping[int, str] = {
-    ER.ACCESS_DENIED_ERROR: "Correct user and password, or have the account let in from this host.",
-    1698: "Correct user and password, or have the account let in from this host.",
-    ER.DBACCESS_DENIED_ERROR: "Have the account granted the right to it.",
-    ER.TABLEACCESS_DENIED_ERROR: "Have the account granted the right to it.",
-    ER.HOST_NOT_PRIVILEGED: "Have the account let in from this host.",
-    CR.CR_CONN_HOST_ERROR: "Is the server up, and are host and port of the URL right?",
-    CR.CR_SERVER_LOST: "Is the server up, and is it one of MySQL?",
+HINTS: Mapping[int, str] = {
+    ER.ACCESS_DENIED_ERROR: "Correct user and password, or allow the account to connect from this host.",
+    1698: "Correct user and password, or allow the account to connect from this host.",
+    ER.DBACCESS_DENIED_ERROR: "Grant the account the right to it.",
+    ER.TABLEACCESS_DENIED_ERROR: "Grant the account the right to it.",
+    ER.HOST_NOT_PRIVILEGED: "Allow the account to connect from this host.",
+    CR.CR_CONN_HOST_ERROR: "Check that the server is running, and the URL's host and port.",
+    CR.CR_SERVER_LOST: "Check that the server is running, and that it is MySQL or MariaDB.",
     CR.CR_SSL_CONNECTION_ERROR: "Switch TLS on at the server, or correct the options that begin with 'tls'.",
     ER.CON_COUNT_ERROR: "Raise the server's max_connections, or run fewer workers.",
 }
-"""What a person can do, told after the server's own words."""
+"""What to do, added to the server's own text."""
 
-UNHEARD = (0, CR.CR_CONN_HOST_ERROR, CR.CR_SERVER_GONE_ERROR, CR.CR_SERVER_LOST)
-"""PyMySQL's own numbers, or none, for a server that said nothing of MySQL's protocol."""
-FILE_REFUSED = "The server asked for a file of this machine (LOCAL INFILE) and was refused."
+SILENT_NUMBERS = (0, CR.CR_CONN_HOST_ERROR, CR.CR_SERVER_GONE_ERROR, CR.CR_SERVER_LOST)
+"""PyMySQL's numbers, or 0, for a server that sent nothing in MySQL's protocol."""
+FILE_REFUSED = (
+    "The server asked for a file of this machine (LOCAL INFILE); the request was rejected. "
+    "Do not trust this server."
+)
 _LOCAL_FILE = "LOAD_LOCAL"
-"""In the words of a RuntimeError: PyMySQL has no class of its own for a server that asks for a file."""
+"""In the text of a RuntimeError: PyMySQL has no error class for a server that asks for a file."""
 
 
 def translate(error: Exception) -> StorageError:
-    """The storage error for what PyMySQL raised; its words are the server's, which never hold the password."""
+    """The storage error for an error of PyMySQL; its text is the server's, which never contains the password."""
     if _LOCAL_FILE in str(error):
         return ServerUntrusted(FILE_REFUSED)
     if isinstance(error, OSError):
-        return StorageUnavailable(f"The connection broke: {error.strerror or error}")
+        return StorageUnavailable(f"The connection broke: {error.strerror or error}. Try again.")
     number, words = _number_and_words(error)
     reason = getattr(error, "original_exception", None)
     if isinstance(reason, ssl.SSLError):
         return ConfigurationInvalid(
             f"TLS with the server failed: {getattr(reason, 'reason', None) or reason}"
         )
-    told = f"{words} ({number})" if number else words
-    return ERRORS.get(number, StorageError)(f"{told}. {CURES[number]}" if number in CURES else told)
+    reason = f"{words} ({number})" if number else words
+    return ERRORS.get(number, StorageError)(f"{reason}. {HINTS[number]}" if number in HINTS else reason)
 
 
-def may_be_a_stranger(error: StorageError) -> bool:
-    """Whether no word of MySQL's protocol came. Any other server is left alone: it counts clients that say nonsense, and
-    shuts out a host that often does."""
+def may_be_wrong_protocol(error: StorageError) -> bool:
+    """Whether the server sent nothing in MySQL's protocol. Other servers are not probed: they count invalid clients, and
+    block a host after too many."""
     cause = error.__cause__
     if isinstance(error, ConfigurationInvalid) or not isinstance(cause, (pymysql.Error, OSError)):
         return False
-    return isinstance(cause, OSError) or _number_and_words(cause)[0] in UNHEARD
+    return isinstance(cause, OSError) or _number_and_words(cause)[0] in SILENT_NUMBERS
 
 
 @contextmanager

@@ -15,7 +15,7 @@ class MysqlFileSystem(ServerFileSystem):
     default_port = 3306
 
     @classmethod
-    def takes(cls, option: str) -> bool:
+    def has_option(cls, option: str) -> bool:
         return option in MysqlOptions.__dataclass_fields__
 
     @classmethod

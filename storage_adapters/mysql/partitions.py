@@ -1,4 +1,4 @@
-"""Partitions: a table cut along its primary key, each piece a range between two keys."""
+"""Partitions: a table cut along its primary key into ranges between two keys."""
 
 import json
 import re
@@ -20,7 +20,7 @@ Key = tuple[bytes, ...]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class KeyRange:
-    """Keys after the one and up to the other, which belongs to it; None is open."""
+    """Keys after `after`, up to and including `through`; None is open."""
 
     after: Key | None
     through: Key | None
@@ -31,12 +31,14 @@ class KeyRange:
 
     @classmethod
     def from_token(cls, token: str) -> "KeyRange":
-        """The range that `to_token` wrote. Raises: TableChanged: it is no such text."""
+        """The range that `to_token` wrote. Raises: TableChanged: it is another text."""
         try:
             found = json.loads(token)
             return cls(after=_from_hex(found["after"]), through=_from_hex(found["through"]))
         except (ValueError, KeyError, TypeError) as error:
-            raise TableChanged("The partition's token is not one of this storage.") from error
+            raise TableChanged(
+                "The partition's token is not from this storage: plan the read again."
+            ) from error
 
 
 def cut_table(
@@ -44,7 +46,7 @@ def cut_table(
 ) -> Iterator[Partition]:
     """Pieces of `rows` rows, found by one walk along the key; the last one is open, for rows to come.
 
-    A table without a primary key, or with one whose order cannot be written down (ENUM, SET, BIT, FLOAT,
+    A table without a primary key, or one of a type whose order cannot be expressed (ENUM, SET, BIT, FLOAT,
     TIME), is one piece.
     """
     if not key or any(column.data_type not in _LITERALS for column in key):
@@ -59,7 +61,7 @@ def cut_table(
 
 
 def where_in_range(key: list[KeyColumn], keys: KeyRange) -> str:
-    """WHERE and ORDER BY for the rows of the range. Raises: TableChanged: the key is another than when it was cut."""
+    """WHERE and ORDER BY for the rows of the range. Raises: TableChanged: the key is not the one by which it was cut."""
     conditions = []
     if keys.after is not None:
         conditions.append(_beyond(key, keys.after, ">"))
@@ -72,7 +74,7 @@ def where_in_range(key: list[KeyColumn], keys: KeyRange) -> str:
 def _key_at(
     connection: Connection, source: Source, key: list[KeyColumn], after: Key | None, rows: int
 ) -> Key | None:
-    """The key of the last row of a piece that begins after a key; None when so many rows are not left."""
+    """The key of the last row of the piece after a key; None if fewer rows are left."""
     rest = where_in_range(key, KeyRange(after=after, through=None))
     texts = ", ".join(_digits(column) for column in key)
     found = fetch(connection, f"SELECT {texts} FROM {source.sql} {rest} LIMIT 1 OFFSET {max(rows, 1) - 1}")
@@ -80,7 +82,7 @@ def _key_at(
 
 
 def _digits(column: KeyColumn) -> str:
-    """The key value's bytes as the server writes it, in hexadecimal digits, which are the same for every type."""
+    """The key value's bytes as the server writes it, in hexadecimal digits, which work for every type."""
     name = quote_name(column.name)
     return f"HEX({name})" if "binary" in column.data_type else f"HEX(CAST({name} AS CHAR))"
 
@@ -90,9 +92,9 @@ def _names(key: list[KeyColumn]) -> str:
 
 
 def _beyond(key: list[KeyColumn], values: Key, sign: str) -> str:
-    """The key is beyond the values, written out: the server uses no index for a comparison of rows."""
+    """The condition that the key is beyond the values, column by column: for rows the server would not use the index."""
     if len(key) != len(values):
-        raise TableChanged("The primary key changed after the table was cut.")
+        raise TableChanged("The primary key changed after the table was cut: plan the read again.")
     name, literal = quote_name(key[0].name), _literal(key[0], values[0])
     if len(key) == 1:
         return f"({name} {sign} {literal})"
@@ -101,10 +103,12 @@ def _beyond(key: list[KeyColumn], values: Key, sign: str) -> str:
 
 
 def _literal(column: KeyColumn, value: bytes) -> str:
-    """The value as SQL that can hold nothing but a value."""
+    """The value as SQL, which can be nothing but a value."""
     shape, pattern = _LITERALS.get(column.data_type, ("", None))
     if not shape or (pattern is not None and not pattern.fullmatch(value)):
-        raise TableChanged(f"The type of key column {column.name!r} changed after the table was cut.")
+        raise TableChanged(
+            f"The type of key column {column.name!r} changed after the table was cut: plan the read again."
+        )
     return shape.format(text=value.decode() if pattern is not None else "", hex=value.hex())
 
 

@@ -1,4 +1,4 @@
-"""Pieces: each row of a table that several write has a key, its piece and its place there, hidden or gone when published."""
+"""Pieces: when several workers write one table, each row has a key of its piece's number and its place in the piece."""
 
 import re
 from collections.abc import Iterable
@@ -16,17 +16,17 @@ ROW_COLUMN = "datacenter_row"
 KEY_COLUMNS = (PART_COLUMN, ROW_COLUMN)
 
 HIDDEN_KEY = "PRIMARY"
-_PASSING_KEY = "datacenter_pieces"
+_TEMPORARY_KEY = "datacenter_pieces"
 
-BITE_ROWS = 1000
-"""How many rows one transaction removes: a server's log takes a transaction as a whole."""
+DELETE_ROWS = 1000
+"""How many rows one transaction deletes: a server logs each transaction as a whole."""
 
 _PART, _ROW = map(quote_name, KEY_COLUMNS)
 _TOKEN = re.compile(r"piece ([0-9]{1,19})")
 
 
 def hidden_key() -> list[str]:
-    """The definitions of a key that stays, and of columns that only those see who name them.
+    """The definitions of a key that stays, and of its columns, which only queries that name them show.
 
     Source: https://mariadb.com/kb/en/invisible-columns/ (one that is NOT NULL needs a default),
     https://dev.mysql.com/doc/refman/8.4/en/invisible-columns.html
@@ -35,46 +35,46 @@ def hidden_key() -> list[str]:
     return [f"{_PART} {kind}", f"{_ROW} {kind}", f"PRIMARY KEY ({_PART}, {_ROW})"]
 
 
-def passing_key() -> list[str]:
-    """The definitions of a key that goes before the table is published."""
-    # Columns that might be NULL make no clustered key, which could not go without a copy of the table.
-    return [f"{_PART} BIGINT NULL", f"{_ROW} BIGINT NULL", f"UNIQUE KEY {_PASSING_KEY} ({_PART}, {_ROW})"]
+def temporary_key() -> list[str]:
+    """The definitions of a key that is removed before the table is published."""
+    # Nullable columns make no clustered key, which could be removed only by a copy of the table.
+    return [f"{_PART} BIGINT NULL", f"{_ROW} BIGINT NULL", f"UNIQUE KEY {_TEMPORARY_KEY} ({_PART}, {_ROW})"]
 
 
 def checked_number(number: int) -> int:
-    """The number. Raises: ValueUnsupported: no piece has it."""
+    """The number. Raises: ValueUnsupported: it is out of range."""
     if not 0 <= number <= MAX_PART:
-        raise ValueUnsupported(f"A piece has a number from 0 to {MAX_PART}, not {number}.")
+        raise ValueUnsupported(f"The number of a piece must be from 0 to {MAX_PART}, not {number}.")
     return number
 
 
 def with_key(batch: pa.RecordBatch, number: int, first_row: int) -> pa.RecordBatch:
     """The batch with the key of its rows, which follow `first_row` rows of the same piece."""
-    # As columns of the batch they need no code of their own where rows are written.
+    # As columns of the batch they are written like all others.
     rows = np.arange(first_row, first_row + batch.num_rows, dtype=np.int64)
     numbered = batch.append_column(PART_COLUMN, pa.array(np.full_like(rows, number)))
     return numbered.append_column(ROW_COLUMN, pa.array(rows))
 
 
 def delete_piece(connection: Connection, staging: TableName, number: int) -> None:
-    """Delete the rows of a piece, within the transaction that there is."""
+    """Delete the rows of a piece, in the current transaction."""
     execute(connection, f"DELETE FROM {quote_table(staging)} WHERE {_PART} = {number}")
 
 
 def keep_pieces(connection: Connection, staging: TableName, parts: set[int]) -> None:
-    """Delete the rows of all other pieces, `BITE_ROWS` in a transaction."""
+    """Delete the rows of all other pieces, `DELETE_ROWS` in a transaction."""
     table = quote_table(staging)
-    # The server finds these at the ends of the pieces in the key, without a look at the rows between.
+    # The server reads these from the key, at the end of each piece, without the rows between.
     for number, last in fetch(connection, f"SELECT {_PART}, MAX({_ROW}) FROM {table} GROUP BY {_PART}"):
         if number in parts:
             continue
-        for first in range(0, last + 1, BITE_ROWS):
-            rows = f"{_ROW} >= {first} AND {_ROW} < {first + BITE_ROWS}"
+        for first in range(0, last + 1, DELETE_ROWS):
+            rows = f"{_ROW} >= {first} AND {_ROW} < {first + DELETE_ROWS}"
             execute(connection, f"DELETE FROM {table} WHERE {_PART} = {number} AND {rows}")
 
 
 def key_of_pieces(connection: Connection, staging: TableName) -> str | None:
-    """The name of the key; None if there is none, or none any more."""
+    """The name of the key; None if there is none, or no longer."""
     found = fetch(
         connection,
         "SELECT INDEX_NAME FROM information_schema.STATISTICS"
@@ -84,9 +84,9 @@ def key_of_pieces(connection: Connection, staging: TableName) -> str | None:
     return str(found[0][0]) if found else None
 
 
-def remove_passing_key(connection: Connection, staging: TableName) -> None:
-    """Let the key that is not to stay go, with its columns."""
-    gone = f"DROP KEY {_PASSING_KEY}, DROP COLUMN {_PART}, DROP COLUMN {_ROW}"
+def remove_temporary_key(connection: Connection, staging: TableName) -> None:
+    """Remove the temporary key, with its columns."""
+    gone = f"DROP KEY {_TEMPORARY_KEY}, DROP COLUMN {_PART}, DROP COLUMN {_ROW}"
     execute(connection, f"ALTER TABLE {quote_table(staging)} {gone}")
 
 
@@ -96,13 +96,13 @@ def piece_partition(number: int) -> Partition:
 
 
 def where_in_piece(key: Iterable[KeyColumn], token: str) -> str | None:
-    """WHERE and ORDER BY for the rows of a piece; None if the token is that of something else.
+    """WHERE and ORDER BY for the rows of a piece; None if the token is not that of a piece.
 
-    Raises: TableChanged: the table has no pieces, or none any more.
+    Raises: TableChanged: the table has no pieces, or no longer.
     """
     piece = _TOKEN.fullmatch(token)
     if piece is None:
         return None
     if tuple(column.name for column in key) != KEY_COLUMNS:
-        raise TableChanged("The table has no pieces that can be told apart.")
+        raise TableChanged("The table does not keep its pieces: it was replaced; read it as a whole.")
     return f"WHERE {_PART} = {int(piece[1])} ORDER BY {_PART}, {_ROW}"

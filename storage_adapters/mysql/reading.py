@@ -1,4 +1,7 @@
-"""Reading: the rows of a table or a query as record batches, as the server sends them."""
+"""Reading: tables and checked queries, selected by prepared statements in one snapshot, as record batches.
+
+Prepared, because the answer to an executed statement has the binary form that `wire` and `values` read.
+"""
 
 from collections.abc import Iterator
 from struct import Struct
@@ -19,11 +22,48 @@ from storage_adapters.table_storage.query_guard import Dialect, one_select
 from storage_adapters.table_storage.source import Source
 
 SNAPSHOT = "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY"
-"""InnoDB then shows the table as it is now, however long the reading takes; other engines show what they have."""
+"""InnoDB then shows the table as it is now, however long reading takes; other engines show the current rows."""
+
+MYSQL = Dialect(
+    comment=r"/\*.*?\*/ | \#[^\n]* | --(?=[\s\x00-\x20]|\Z)[^\n]*",
+    refused={
+        r"/\*M?!": "a comment that the server would execute: /*! … */",
+        r"\?": "a ?, which is a placeholder without a value",
+    },
+    forbidden={
+        "INTO": "writes its result elsewhere",
+        "LOAD_FILE": "reads files of the server",
+        **dict.fromkeys(("GET_LOCK", "RELEASE_LOCK", "RELEASE_ALL_LOCKS"), "takes a lock"),
+        "SLEEP": "only waits",
+        **dict.fromkeys(
+            (
+                *("MASTER_GTID_WAIT", "MASTER_POS_WAIT", "SOURCE_POS_WAIT"),
+                *("WAIT_FOR_EXECUTED_GTID_SET", "WAIT_UNTIL_SQL_THREAD_AFTER_GTIDS"),
+            ),
+            "waits for another server",
+        ),
+        "BENCHMARK": "only uses the processor",
+    },
+    locking={"UPDATE": "FOR", "SHARE": "FOR", "MODE": "SHARE"},
+)
+"""The server's rules under our sql_mode: no ANSI_QUOTES, backslashes escape. The session is also read-only, and takes
+one statement at a time."""
+
+_PREPARED = Struct("<xIHH")
+"""A zero, the statement's number, and how many columns and parameters it has."""
+
+_EXECUTE = Struct("<IBI")
+"""The statement's number, the kind of cursor, and the number of executions, which is always 1."""
+_NO_CURSOR = 0
+
+
+def query_source(query: str) -> Source:
+    """The query as a table to select from. Raises: QueryInvalid."""
+    return Source(title="the query", sql=f"({one_select(query, MYSQL)}\n) AS `query`")
 
 
 def probe_query(connection: Connection, source: Source) -> pa.Schema:
-    """The columns of the query, which is prepared and not run: without a row to give it can take as long as with them.
+    """The columns of the query, which is prepared and not run: even a run for no rows can take as long as the query.
 
     Raises: ColumnUnsupported.
     """
@@ -31,7 +71,7 @@ def probe_query(connection: Connection, source: Source) -> pa.Schema:
 
 
 def probe(connection: Connection, source: Source) -> pa.Schema:
-    """The columns of the table; until the transaction ends it keeps them, and its name. Raises: ColumnUnsupported."""
+    """The columns of the table; they and its name cannot change until the transaction ends. Raises: ColumnUnsupported."""
     connection.query(f"SELECT * FROM {source.sql} LIMIT 0")
     return read_columns(source.title, result_of(connection).fields)
 
@@ -44,10 +84,10 @@ def begin_snapshot(connection: Connection) -> None:
 def stream(
     connection: Connection, source: Source, schema: pa.Schema, rest: str = ""
 ) -> Iterator[pa.RecordBatch]:
-    """The rows of the source, with `rest` behind FROM; at least one batch. Memory holds one block of rows.
+    """The rows of the source, with `rest` after FROM; at least one batch. Memory holds one block of rows.
 
     Raises:
-        ValueUnsupported: a value has no form in its column's type.
+        ValueUnsupported: a column's type cannot hold a value.
     """
     names = ", ".join(map(quote_name, schema.names))
     sent = execute_select(connection, f"SELECT {names} FROM {source.sql} {rest}", columns=len(schema))
@@ -61,69 +101,35 @@ def stream(
         yield pa.RecordBatch.from_pylist([], schema=schema)
 
 
-MYSQL = Dialect(
-    comment=r"/\*.*?\*/ | \#[^\n]* | --(?=[\s\x00-\x20]|\Z)[^\n]*",
-    refused={
-        r"/\*M?!": "a comment that the server would run: /*! … */",
-        r"\?": "a ?, which stands for a value that nobody gives",
-    },
-    forbidden={
-        "INTO": "writes elsewhere than to the dataset",
-        "LOAD_FILE": "reads files of the server",
-        **dict.fromkeys(("GET_LOCK", "RELEASE_LOCK", "RELEASE_ALL_LOCKS"), "takes a lock"),
-        "SLEEP": "waits for nothing",
-        **dict.fromkeys(
-            (
-                *("MASTER_GTID_WAIT", "MASTER_POS_WAIT", "SOURCE_POS_WAIT"),
-                *("WAIT_FOR_EXECUTED_GTID_SET", "WAIT_UNTIL_SQL_THREAD_AFTER_GTIDS"),
-            ),
-            "waits for another server",
-        ),
-        "BENCHMARK": "works for nothing",
-    },
-    locking={"UPDATE": "FOR", "SHARE": "FOR", "MODE": "SHARE"},
-)
-"""The server's own rules under our sql_mode: no ANSI_QUOTES, backslashes escape. The session is read-only besides,
-and takes one statement at a time."""
-
-
-def query_source(query: str) -> Source:
-    """The query as a table to select from. Raises: QueryInvalid."""
-    return Source(title="the query", sql=f"({one_select(query, MYSQL)}\n) AS `query`")
-
-
-_PREPARED = Struct("<xIHH")
-"""The answer's zero, the statement's number, and how many columns and parameters it has."""
-
-_EXECUTE = Struct("<IBI")
-"""The statement's number, the kind of cursor, and how often, which is always once."""
-_NO_CURSOR = 0
-
-
 def execute_select(connection: Connection, statement: str, *, columns: int) -> list[ServerField]:
-    """Execute a SELECT of so many columns and return them as the server describes them; its rows are then there for `read_blocks`, before anything else is sent.
+    """Execute a SELECT of so many columns, as a prepared statement, and return them as the server describes them.
 
-    The server keeps the prepared statement as long as the connection.
+    Its rows are then there for `read_blocks`, before anything else is sent.
+
+    Numbers and dates then cost the server nothing to write and us nothing to parse. The server keeps the prepared
+    statement as long as the connection.
+
+    Source: https://mariadb.com/kb/en/com_stmt_prepare/, https://mariadb.com/kb/en/com_stmt_execute/
 
     Raises:
         pymysql.Error: the server refuses the statement.
-        ServerUntrusted: it answers with anything but rows.
+        ServerUntrusted: its answer is not rows.
     """
     number, prepared = _prepare(connection, statement)
     if len(prepared) != columns:
-        raise ServerUntrusted("The server prepared another statement than the SELECT.")
+        raise ServerUntrusted("Protocol error: the server prepared another statement than the SELECT.")
     talk: Any = connection
     talk._execute_command(COMMAND.COM_STMT_EXECUTE, _EXECUTE.pack(number, _NO_CURSOR, 1))
     talk._read_query_result(unbuffered=True)
     result = result_of(connection)
     if not result.unbuffered_active or len(result.fields) != columns:
-        raise ServerUntrusted("The server answered a SELECT without its columns.")
+        raise ServerUntrusted("Protocol error: the answer to a SELECT has not its columns.")
     fields: list[ServerField] = result.fields
     return fields
 
 
 def prepare_select(connection: Connection, statement: str) -> list[ServerField]:
-    """The columns of a SELECT as the server describes them, who does not run it. Raises as `execute_select`."""
+    """The columns of a SELECT as the server describes them, without running it. Raises as `execute_select`."""
     return _prepare(connection, statement)[1]
 
 
@@ -136,10 +142,10 @@ def _prepare(connection: Connection, statement: str) -> tuple[int, list[ServerFi
         raise ServerUntrusted(FILE_REFUSED)
     described = answer.get_all_data()
     if not answer.is_ok_packet() or len(described) < _PREPARED.size:
-        raise ServerUntrusted("The server answered a SELECT without preparing it.")
+        raise ServerUntrusted("Protocol error: the server did not prepare the SELECT.")
     number, columns, parameters = _PREPARED.unpack_from(described)
     if parameters or not columns:
-        raise ServerUntrusted("The server prepared another statement than the SELECT.")
+        raise ServerUntrusted("Protocol error: the server prepared another statement than the SELECT.")
     fields = [talk._read_packet(FieldDescriptorPacket) for _ in range(columns)]
     talk._read_packet()  # it ends them
     return number, fields

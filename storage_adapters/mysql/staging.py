@@ -1,4 +1,4 @@
-"""Staging: the tables that gather the rows of a write, under names that its id alone tells."""
+"""Staging: the tables that gather the rows of a write, from their creation to publishing or dropping them."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -26,14 +26,20 @@ from storage_adapters.mysql.pieces import (
     KEY_COLUMNS,
     keep_pieces,
     key_of_pieces,
-    remove_passing_key,
+    remove_temporary_key,
 )
 from storage_adapters.table_storage.contract import TableName
 
 ABANDONED_AFTER = timedelta(days=7)
-"""A staging table that has not been changed for so long belongs to a writer that was killed."""
+"""A staging table that was not changed for this time belongs to a writer that was killed."""
 
 _ID = re.compile(r"[0-9a-f]{16}")
+
+_LOST_RACES = (ER.NO_SUCH_TABLE, ER.CANT_DROP_FIELD_OR_KEY, ER.BAD_FIELD_ERROR)
+"""The errors of a step that another worker took at the same time."""
+
+_STEPS = 3
+"""Sealing, removing the key, renaming: another worker can be faster at each of them."""
 
 
 def new_write_id() -> str:
@@ -44,26 +50,26 @@ def new_write_id() -> str:
 def create_staging(
     connection: Connection, table: TableName, schema: pa.Schema, write_id: str, key: Sequence[str] = ()
 ) -> None:
-    """Make the staging table, with the definitions of a key beside the columns, unless the write was begun already.
+    """Make the staging table, with a key's definitions after the columns, unless the write was begun already.
 
-    Staging tables of the same database that were abandoned go first.
+    Abandoned staging tables of the same database are dropped first.
 
     Raises:
         TableMissing (no such database), ColumnUnsupported, NameInvalid, NotSupported.
     """
-    quote_table(table)  # before anything is written under another name
+    quote_table(table)  # so that an invalid name fails before anything is written
     if not _ID.fullmatch(write_id):
-        raise NameInvalid(f"The id of a write is 16 hexadecimal digits: {write_id[:80]!r}")
+        raise NameInvalid(f"The id of a write must be 16 hexadecimal digits: {write_id[:80]!r}")
     if table.database not in list_databases(connection):
-        raise TableMissing(f"There is no database {table.database!r}, or none that this user may see.")
+        raise TableMissing(f"There is no database {table.database!r}, or this user may not see it.")
     if table.table.startswith(STAGING_PREFIX) or not {*map(str.lower, schema.names)}.isdisjoint(KEY_COLUMNS):
         own = ", ".join((*KEY_COLUMNS, f"{STAGING_PREFIX}…"))
-        raise ColumnUnsupported(f"{own} are names of this program's own; {table} needs others.")
+        raise ColumnUnsupported(f"{own} are reserved names: {table} needs others.")
     definitions = [*define_columns(str(table), schema), *key]
     if is_begun(connection, table, write_id):
         return
     _remove_abandoned(connection, table.database)
-    # Of two who begin one write at the same moment, the second one finds it made.
+    # If two workers begin one write at the same time, the second one finds the table.
     statement = (
         f"CREATE TABLE IF NOT EXISTS {quote_table(staging_name(table, write_id))} ({', '.join(definitions)})"
         f" ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin COMMENT='{_comment(write_id)}'"
@@ -74,86 +80,16 @@ def create_staging(
         if error.args[0] != ER.PARSE_ERROR:
             raise
         raise NotSupported(
-            "The server knows no invisible columns, which MariaDB has since 10.3 and MySQL since 8.0.23."
+            "The server has no invisible columns: upgrade to MariaDB 10.3, MySQL 8.0.23 or later."
         ) from error
-
-
-def staging_name(table: TableName, write_id: str) -> TableName:
-    """Where the write gathers its rows. Raises: UploadMissing: that is no id of a write."""
-    if not _ID.fullmatch(write_id):
-        raise UploadMissing(f"There is no write {write_id[:80]!r}.", key=str(table))
-    return TableName(database=table.database, table=f"{STAGING_PREFIX}{write_id}")
-
-
-def sealed_name(table: TableName, write_id: str) -> TableName:
-    """Where the rows are when no more of them are taken. Raises: UploadMissing: that is no id of a write."""
-    staging = staging_name(table, write_id)
-    return TableName(database=table.database, table=f"{staging.table}_sealed")
-
-
-def is_begun(connection: Connection, table: TableName, write_id: str) -> bool:
-    """Whether the write gathers rows, is sealed or published."""
-    names = (staging_name(table, write_id), sealed_name(table, write_id))
-    return any(has_table(connection, name) for name in names) or is_published(connection, table, write_id)
-
-
-def is_published(connection: Connection, table: TableName, write_id: str) -> bool:
-    """Whether the table was made by this write."""
-    return comment_of(connection, table) == _comment(write_id)
-
-
-def drop_staging(connection: Connection, table: TableName, write_id: str) -> None:
-    """Drop what the write gathered; nothing there counts as dropped."""
-    for name in (staging_name(table, write_id), sealed_name(table, write_id)):
-        drop(connection, name)
-
-
-def _remove_abandoned(connection: Connection, database: str) -> None:
-    """Drop what killed writers left; failing is no reason not to write."""
-    found = fetch(
-        connection,
-        "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = %s"
-        " AND LEFT(TABLE_NAME, CHAR_LENGTH(%s)) = %s"
-        f" AND COALESCE(UPDATE_TIME, CREATE_TIME) < NOW() - INTERVAL {ABANDONED_AFTER // timedelta(seconds=1)} SECOND",
-        (database, STAGING_PREFIX, STAGING_PREFIX),
-    )
-    for (name,) in found:
-        with suppress(pymysql.Error):
-            table = quote_table(TableName(database=database, table=str(name)))
-            execute(connection, f"DROP TABLE IF EXISTS {table}")
-
-
-def _comment(write_id: str) -> str:
-    return f"datacenter write {write_id}"
-
-
-def drop(connection: Connection, table: TableName) -> None:
-    """Drop the table, or the view; missing counts as dropped."""
-    kind = fetch(
-        connection,
-        "SELECT TABLE_TYPE, TABLE_NAME FROM information_schema.TABLES"
-        " WHERE TABLE_SCHEMA = %s AND TABLE_NAME = %s",
-        (table.database, table.table),
-    )
-    for table_type, name in kind:
-        if name == table.table:
-            word = "VIEW" if table_type == "VIEW" else "TABLE"
-            execute(connection, f"DROP {word} IF EXISTS {quote_table(table)}")
-
-
-_MOVED_ON = (ER.NO_SUCH_TABLE, ER.CANT_DROP_FIELD_OR_KEY, ER.BAD_FIELD_ERROR)
-"""What a step meets when somebody else took it at the same moment."""
-
-_STEPS = 3
-"""Sealing, removing the key, renaming: so often at most somebody else can be faster."""
 
 
 def publish(
     connection: Connection, table: TableName, write_id: str, *, parts: Iterable[int] | None, replace: bool
 ) -> None:
-    """Give the staging table its name, with the rows of these pieces only if any are told. Published already: nothing is done.
+    """Give the staging table its name, with the rows of `parts` only if they are given; once published, do nothing.
 
-    Killed in between it goes on where it was when it is called again.
+    After a crash in between, another call goes on from there.
 
     Raises:
         TableExists: and not `replace`. UploadMissing.
@@ -165,7 +101,7 @@ def publish(
                 _publish(connection, table, write_id, counted, replace=replace)
             return
         except pymysql.Error as error:
-            if error.args[0] not in _MOVED_ON or not steps_left:
+            if error.args[0] not in _LOST_RACES or not steps_left:
                 raise
         except (TableExists, UploadMissing):
             if not is_published(connection, table, write_id):
@@ -180,14 +116,14 @@ def _publish(
     if key is not None and counted is not None:
         keep_pieces(connection, sealed, counted)
     if key is not None and key != HIDDEN_KEY:
-        remove_passing_key(connection, sealed)
+        remove_temporary_key(connection, sealed)
     _rename(connection, sealed, table, replace=replace)
 
 
 def _seal(connection: Connection, table: TableName, write_id: str, *, replace: bool) -> TableName:
-    """Rename the staging table so that no writer finds it any more. Those who are writing to it are waited for.
+    """Rename the staging table so that no writer finds it any more, once current writers are done.
 
-    Without this an attempt that does not count could write between the deletion of its rows and the publishing.
+    Otherwise a discarded attempt could write between the deletion of its rows and publishing.
     """
     staging, sealed = staging_name(table, write_id), sealed_name(table, write_id)
     is_open = has_table(connection, staging)
@@ -207,6 +143,69 @@ def _rename(connection: Connection, sealed: TableName, table: TableName, *, repl
         execute(connection, f"RENAME TABLE {rename}")
         return
     old = TableName(database=table.database, table=f"{STAGING_PREFIX}{new_write_id()}")
-    # Both names change at once: a reader finds the old table or the new one, never none.
+    # Both names change at once: a reader always finds the old table or the new one.
     execute(connection, f"RENAME TABLE {quote_table(table)} TO {quote_table(old)}, {rename}")
     execute(connection, f"DROP TABLE IF EXISTS {quote_table(old)}")
+
+
+def drop_staging(connection: Connection, table: TableName, write_id: str) -> None:
+    """Drop the tables of the write; missing ones count as dropped."""
+    for name in (staging_name(table, write_id), sealed_name(table, write_id)):
+        drop(connection, name)
+
+
+def drop(connection: Connection, table: TableName) -> None:
+    """Drop the table, or the view; missing counts as dropped."""
+    kind = fetch(
+        connection,
+        "SELECT TABLE_TYPE, TABLE_NAME FROM information_schema.TABLES"
+        " WHERE TABLE_SCHEMA = %s AND TABLE_NAME = %s",
+        (table.database, table.table),
+    )
+    for table_type, name in kind:
+        if name == table.table:
+            word = "VIEW" if table_type == "VIEW" else "TABLE"
+            execute(connection, f"DROP {word} IF EXISTS {quote_table(table)}")
+
+
+def staging_name(table: TableName, write_id: str) -> TableName:
+    """The table that collects the rows of the write. Raises: UploadMissing: this cannot be the id of a write."""
+    if not _ID.fullmatch(write_id):
+        raise UploadMissing(f"There is no write {write_id[:80]!r}.", key=str(table))
+    return TableName(database=table.database, table=f"{STAGING_PREFIX}{write_id}")
+
+
+def sealed_name(table: TableName, write_id: str) -> TableName:
+    """The name of that table once it takes no more rows. Raises: UploadMissing: this cannot be the id of a write."""
+    staging = staging_name(table, write_id)
+    return TableName(database=table.database, table=f"{staging.table}_sealed")
+
+
+def is_begun(connection: Connection, table: TableName, write_id: str) -> bool:
+    """Whether the write takes rows, is sealed, or is published."""
+    names = (staging_name(table, write_id), sealed_name(table, write_id))
+    return any(has_table(connection, name) for name in names) or is_published(connection, table, write_id)
+
+
+def is_published(connection: Connection, table: TableName, write_id: str) -> bool:
+    """Whether the table was made by this write."""
+    return comment_of(connection, table) == _comment(write_id)
+
+
+def _remove_abandoned(connection: Connection, database: str) -> None:
+    """Drop what killed writers left; a failure is ignored."""
+    found = fetch(
+        connection,
+        "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = %s"
+        " AND LEFT(TABLE_NAME, CHAR_LENGTH(%s)) = %s"
+        f" AND COALESCE(UPDATE_TIME, CREATE_TIME) < NOW() - INTERVAL {ABANDONED_AFTER // timedelta(seconds=1)} SECOND",
+        (database, STAGING_PREFIX, STAGING_PREFIX),
+    )
+    for (name,) in found:
+        with suppress(pymysql.Error):
+            table = quote_table(TableName(database=database, table=str(name)))
+            execute(connection, f"DROP TABLE IF EXISTS {table}")
+
+
+def _comment(write_id: str) -> str:
+    return f"datacenter write {write_id}"

@@ -1,4 +1,4 @@
-"""The MySQL storage: the contract of tables, composed of what the files beside this one do."""
+"""The MySQL storage: the contract of tables, composed from the modules beside this one."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
@@ -13,13 +13,13 @@ from storage_adapters.errors import (
 )
 from storage_adapters.mysql import catalog, pieces, staging, writing
 from storage_adapters.mysql.connection import Connection, connected, execute, fetch, server_version
-from storage_adapters.mysql.faults import may_be_a_stranger
-from storage_adapters.mysql.options import SPOKEN, MysqlOptions, options_from_url
+from storage_adapters.mysql.faults import may_be_wrong_protocol
+from storage_adapters.mysql.options import WIRE_PROTOCOL, MysqlOptions, options_from_url
 from storage_adapters.mysql.partitions import KeyRange, cut_table, where_in_range
 from storage_adapters.mysql.reading import begin_snapshot, probe, probe_query, query_source, stream
 from storage_adapters.mysql.staging import drop, publish
-from storage_adapters.network.protocol_probe import stranger_at
-from storage_adapters.network.waiting import Check, always_wanted
+from storage_adapters.network.protocol_probe import wrong_protocol_at
+from storage_adapters.network.waiting import Check, never_cancelled
 from storage_adapters.object_storage.contract import Health
 from storage_adapters.options import OptionValue
 from storage_adapters.table_storage.contract import Partition, TableCapabilities, TableInfo, TableName
@@ -30,13 +30,13 @@ class MysqlStorage:
     """Tables of a MySQL or MariaDB server.
 
     One partition is read on one connection in one snapshot. Several partitions of a table, read by several
-    workers, are as many snapshots: a row that changes its key meanwhile may be seen twice or not at all. Who
-    needs one moment for the whole table reads `WHOLE_TABLE`.
+    workers, are as many snapshots: a row that changes its key meanwhile may be seen twice or not at all. To
+    see the whole table at one moment, read `WHOLE_TABLE`.
     """
 
     capabilities = TableCapabilities(write=True, snapshot=True)
 
-    def __init__(self, options: MysqlOptions, check: Check = always_wanted) -> None:
+    def __init__(self, options: MysqlOptions, check: Check = never_cancelled) -> None:
         self._options = options
         self._check = check
 
@@ -61,8 +61,12 @@ class MysqlStorage:
                 version = server_version(connection)
         except StorageError as error:
             at = self._options
-            stranger = stranger_at(at.host, at.port, SPOKEN, at.reach) if may_be_a_stranger(error) else ""
-            return Health(ok=False, detail=stranger or f"{place}: {error.detail}")
+            wrong_protocol = (
+                wrong_protocol_at(at.host, at.port, WIRE_PROTOCOL, at.reach)
+                if may_be_wrong_protocol(error)
+                else ""
+            )
+            return Health(ok=False, detail=wrong_protocol or f"{place}: {error.detail}")
         tls = "with TLS" if cipher and cipher[0][1] else "without TLS"
         return Health(
             ok=True,
@@ -96,7 +100,7 @@ class MysqlStorage:
             begin_snapshot(connection)
             found = probe(connection, source)
             source.expect(found, schema)
-            # From the probe on the table keeps its name, so that this is the key of what is read.
+            # From the probe on the table cannot be renamed, so this is the key of the table that is read.
             rest = _where(connection, table, partition.token) if partition.token else ""
             yield from stream(connection, source, found, rest)
 
@@ -107,7 +111,7 @@ class MysqlStorage:
             return probe_query(connection, source)
 
     def read_query(self, query: str) -> Iterator[pa.RecordBatch]:
-        """See the contract. The time limit is the server's; MariaDB's counts the reading of the rows, too."""
+        """See the contract. The server applies the time limit; in MariaDB it includes reading the rows."""
         source = query_source(query)
         limit = self._options.query_rows
         with self._connected() as connection:
@@ -118,7 +122,9 @@ class MysqlStorage:
             for batch in stream(connection, source, schema, f"LIMIT {limit + 1}" if limit else ""):
                 rows += batch.num_rows
                 if limit and rows > limit:
-                    raise QueryLimit(f"The query gives more than {limit} rows.")
+                    raise QueryLimit(
+                        f"The query gives more than {limit} rows: select fewer, or raise the option 'query_rows'."
+                    )
                 yield batch
 
     def write_table(
@@ -145,7 +151,7 @@ class MysqlStorage:
     ) -> str:
         self._must_write()
         write_id = staging.new_write_id() if write_id is None else write_id
-        key = pieces.hidden_key() if keep_parts else pieces.passing_key()
+        key = pieces.hidden_key() if keep_parts else pieces.temporary_key()
         with self._connected(writing=True) as connection:
             staging.create_staging(connection, table, schema, write_id, key)
         return write_id
@@ -179,17 +185,17 @@ class MysqlStorage:
 
     def _must_write(self) -> None:
         if self._options.read_only:
-            raise PermissionDenied("This storage is registered as read_only.")
+            raise PermissionDenied("This storage is read-only: its option 'read_only' is set.")
 
 
 def _where(connection: Connection, table: TableName, token: str) -> str:
-    """What picks the rows of a partition. Raises: TableChanged: the table is not cut so, or not any more."""
+    """The WHERE clause of a partition. Raises: TableChanged: the table is not, or no longer, cut in this way."""
     key = catalog.primary_key(connection, table)
     return pieces.where_in_piece(key, token) or where_in_range(key, KeyRange.from_token(token))
 
 
 def _limit_time(connection: Connection, seconds: int) -> None:
-    """Let the server end a statement that runs longer; 0 is no limit."""
+    """Let the server stop a statement that runs longer; 0 is no limit."""
     if "mariadb" in server_version(connection).lower():
         execute(connection, f"SET SESSION max_statement_time = {seconds}")
     else:
@@ -199,8 +205,10 @@ def _limit_time(connection: Connection, seconds: int) -> None:
 def _checked(
     table: TableName, schema: pa.Schema, batches: Iterable[pa.RecordBatch]
 ) -> Iterator[pa.RecordBatch]:
-    """The batches, if they are of the schema. Raises: ColumnUnsupported."""
+    """The batches, if they have the schema. Raises: ColumnUnsupported."""
     for batch in batches:
         if not batch.schema.equals(schema):
-            raise ColumnUnsupported(f"A batch for {table} has other columns than the table.")
+            raise ColumnUnsupported(
+                f"A batch for {table} has other columns than the table: write it with the table's schema."
+            )
         yield batch

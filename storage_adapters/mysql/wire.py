@@ -1,4 +1,4 @@
-"""The wire: whole blocks of rows as the server sent them, found without an object for each value.
+"""The wire: blocks of rows as the server sent them, and positions in them, found without an object for each value.
 
 PyMySQL makes a Python object of each packet and of each value, which costs ten times what the rest of the way
 to Arrow does. Here a row is a packet behind its length, and what is in it is left to `values`.
@@ -18,12 +18,12 @@ from pymysql.constants import CR
 from pymysql.err import raise_mysql_exception
 
 from storage_adapters.errors import ServerUntrusted
-from storage_adapters.mysql.connection import Connection, forget_rows
+from storage_adapters.mysql.connection import Connection, discard_rows
 
 BLOCK_ROWS = 16_384
 BLOCK_BYTES = 2 * 1024 * 1024
 SPARE_BYTES = 16
-"""How many bytes of no meaning end a block: whoever reads a value of a fixed width need not look where the block ends."""
+"""Unused bytes at the end of a block, so that a value of a fixed width can be read without a check for the end."""
 
 _RECEIVE_BYTES = 256 * 1024
 _HEAD_BYTES = 4
@@ -31,7 +31,7 @@ _PACKET_MAX_BYTES = 0xFFFFFF
 """A packet of this length goes on in the next one."""
 
 _head = Struct("<IB").unpack_from
-"""Three bytes of length and one that numbers the packets, and the first byte of what follows."""
+"""Three bytes of length, one of the packet's number, and the first byte of the content."""
 
 _EOF = b"\xfe"
 _ERROR = b"\xff"
@@ -39,7 +39,7 @@ _ERROR = b"\xff"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Block:
-    """Rows as they came: the bytes, and in them where each row begins and ends; `SPARE_BYTES` follow the last."""
+    """Rows as they arrived: the bytes, and where each row begins and ends; `SPARE_BYTES` follow the last."""
 
     data: NDArray[np.uint8]
     begins: NDArray[np.int64]
@@ -47,7 +47,7 @@ class Block:
 
     @property
     def rows(self) -> int:
-        """How many they are, which may be none."""
+        """The number of rows; may be 0."""
         return len(self.begins)
 
 
@@ -55,11 +55,11 @@ def read_blocks(connection: Connection) -> Iterator[Block]:
     """The rows of the executed statement, in blocks closed at `BLOCK_ROWS` or the row that reaches `BLOCK_BYTES`.
 
     The same rows give the same blocks, in whatever pieces they arrive. The last block may be empty.
-    When it is left before the end, the connection is good for nothing but hanging up.
+    If the iteration ends early, the connection can only be closed.
 
     Raises:
-        pymysql.Error: what the server reports in the middle, or that it is gone.
-        ServerUntrusted: what it sends is no row.
+        pymysql.Error: the server reports an error between rows, or is gone.
+        ServerUntrusted: a packet is not a row.
     """
     stream: Any = connection
     rows = RowScanner()
@@ -71,7 +71,7 @@ def read_blocks(connection: Connection) -> Iterator[Block]:
         while rows.full:
             yield rows.take()
             rows.feed(b"")
-    forget_rows(connection)
+    discard_rows(connection)
     yield rows.take()
 
 
@@ -90,7 +90,7 @@ class RowScanner:
         return len(self._heads) >= BLOCK_ROWS or self._position >= BLOCK_BYTES
 
     def feed(self, chunk: bytes) -> None:
-        """Take what arrived, and find rows until there are enough.
+        """Add the bytes, and find rows until there are enough.
 
         Raises:
             pymysql.Error: the server reports one.
@@ -119,7 +119,7 @@ class RowScanner:
         self._position = position
 
     def take(self) -> Block:
-        """The rows found so far, which may be none; they are forgotten here."""
+        """The rows found so far, which may be none; the scanner drops them."""
         heads = np.array(self._heads, np.int64)
         # A row ends where the head of the next one begins.
         ends = np.append(heads[1:], self._position)[: len(heads)]
@@ -130,7 +130,7 @@ class RowScanner:
         return Block(data=data, begins=heads + _HEAD_BYTES, ends=ends)
 
     def _end(self, position: int, length: int) -> None:
-        """Note, once it is whole, that a packet that is no row ends them.
+        """Handle a packet that is not a row, once it is complete: the end, or an error.
 
         Raises:
             pymysql.Error: it is an error.
@@ -143,11 +143,16 @@ class RowScanner:
         if packet[:1] == _ERROR:
             raise_mysql_exception(packet)
         if packet[:1] != _EOF:
-            raise ServerUntrusted("The server sent a packet among rows that is none.")
+            raise ServerUntrusted(
+                "Protocol error: unexpected packet in a result set (neither row, end nor error)."
+            )
         self.finished = True
 
     def _join(self, position: int) -> int:
-        """Make one of the packets of a row of 16 MiB and more, and return its length; if some are missing, beyond the bytes."""
+        """Join the packets of a row of 16 MiB and more.
+
+        Returns its length, or one beyond the received bytes if packets are missing.
+        """
         received = self._received
         begin = place = position + _HEAD_BYTES
         pieces: list[slice] = []
@@ -165,27 +170,27 @@ class RowScanner:
 
 
 Sizes: TypeAlias = "NDArray[np.int64] | int"
-"""How many bytes the value of each row takes, or that of every row; of one that is NULL it means nothing."""
+"""How many bytes each row's value takes, or every row's; undefined for a NULL."""
 
-Cut: TypeAlias = "Callable[[Places], tuple[pa.Array[Any], Sizes]]"
-"""What reads the values at their places.
+Cut: TypeAlias = "Callable[[Positions], tuple[pa.Array[Any], Sizes]]"
+"""A reader of the values at their positions.
 
 Raises:
-    pyarrow.ArrowInvalid: one has no form in Arrow.
-    ServerUntrusted: one cannot be a value.
+    pyarrow.ArrowInvalid: Arrow cannot represent a value.
+    ServerUntrusted: it is not a valid value.
 """
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Places:
-    """Where each row's value begins; at least `wire.SPARE_BYTES` follow. `missing` tells the rows where it is NULL, if any."""
+class Positions:
+    """Where each row's value begins; at least `SPARE_BYTES` follow the last. `missing` marks NULLs, if there are any."""
 
     data: NDArray[np.uint8]
     begins: NDArray[np.int64]
     missing: NDArray[np.bool_] | None
 
     def records(self, kind: "np.dtype[Any]", *, after: int = 0) -> NDArray[Any]:
-        """What lies `after` so many bytes of each place as one record of the kind, all zero where the value is NULL."""
+        """The record of the kind that lies `after` bytes after each position, all zero where the value is NULL."""
         # A view in which a record begins at every byte, of which the wanted ones are copied.
         width = kind.itemsize
         everywhere = np.ndarray((len(self.data) - width + 1,), f"V{width}", self.data.data, strides=(1,))
@@ -202,6 +207,6 @@ class Places:
         return found
 
     def array(self, values: NDArray[Any]) -> "pa.Array[Any]":
-        """A value for each place as an Arrow array that has NULL where it is missing."""
+        """The values as an Arrow array, NULL where they are missing."""
         found: pa.Array[Any] = pa.array(values, mask=self.missing)
         return found

@@ -1,4 +1,4 @@
-"""Writing: rows of record batches into a staging table, by statements of many rows."""
+"""Writing: record batches become SQL literals, inserted into a staging table by statements of many rows."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -18,14 +18,89 @@ from storage_adapters.table_storage.contract import TableName
 
 _SLICE_ROWS = 4096
 
-_JOIN: Any = pc.binary_join_element_wise  # the stubs know no mix of arrays and scalars
+_JOIN: Any = pc.binary_join_element_wise  # the stubs do not allow arrays and scalars together
 _FILL: Any = pc.fill_null
 
 _ESCAPES = (("\\", "\\\\"), ("'", "''"), ("\x00", "\\0"))
 
+STATEMENT_BYTES = 1024 * 1024
+
+
+def insert_rows(
+    connection: Connection,
+    table: TableName,
+    staging: TableName,
+    batches: Iterable[pa.RecordBatch],
+    part: int | None = None,
+) -> int:
+    """Insert the rows and return their number; statements have about `STATEMENT_BYTES`, and at least one row.
+
+    Raises:
+        ValueUnsupported: a value does not fit, or a row is larger than the server accepts.
+    """
+    rows = 0
+    limit_bytes = int(fetch(connection, "SELECT @@max_allowed_packet")[0][0])
+    for batch in batches:
+        if part is not None:
+            batch = with_key(batch, part, rows)
+        names = ", ".join(map(quote_name, batch.schema.names))
+        head = f"INSERT INTO {quote_table(staging)} ({names}) VALUES ".encode()
+        for literals in row_literals(str(table), batch):
+            for body in _statements(literals, min(STATEMENT_BYTES, limit_bytes // 2)):
+                if len(head) + len(body) >= limit_bytes:
+                    # The server would only close the connection.
+                    raise ValueUnsupported(
+                        f"A row for {table} is larger than max_allowed_packet, {limit_bytes}: raise it on the server."
+                    )
+                connection.query(head + body)
+        rows += batch.num_rows
+    return rows
+
+
+def replace_part(
+    connection: Connection,
+    table: TableName,
+    write_id: str,
+    number: int,
+    batches: Iterable[pa.RecordBatch],
+) -> int:
+    """Write one piece in a transaction, in place of what an earlier try wrote. Returns its rows.
+
+    Raises:
+        UploadMissing: there is no such write, or it takes no more rows. ValueUnsupported.
+    """
+    staging, number = staging_name(table, write_id), checked_number(number)
+    # Otherwise the deletion would lock the gaps between pieces, where other writers insert theirs.
+    execute(connection, "SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
+    connection.begin()
+    try:
+        # From here on the table cannot be renamed until the transaction ends.
+        delete_piece(connection, staging, number)
+    except pymysql.ProgrammingError as error:
+        if error.args[0] != ER.NO_SUCH_TABLE:
+            raise
+        raise UploadMissing(f"There is no write {write_id!r} of {table}.", key=str(table)) from error
+    rows = insert_rows(connection, table, staging, batches, number)
+    connection.commit()
+    return rows
+
+
+def _statements(literals: list[bytes], max_bytes: int) -> Iterator[bytes]:
+    """Rows joined to bodies of at most `max_bytes`, or of one row."""
+    gathered: list[bytes] = []
+    size_bytes = 0
+    for literal in literals:
+        if gathered and size_bytes + len(literal) > max_bytes:
+            yield b",".join(gathered)
+            gathered, size_bytes = [], 0
+        gathered.append(literal)
+        size_bytes += len(literal) + 1
+    if gathered:
+        yield b",".join(gathered)
+
 
 def row_literals(title: str, batch: pa.RecordBatch) -> Iterator[list[bytes]]:
-    """The rows as `(value,value,…)` in lists of a few thousand, for a session under our sql_mode.
+    """The rows as `(value,value,…)`, in lists of a few thousand, for a session with our sql_mode.
 
     Raises:
         ValueUnsupported: NaN, an infinity, or a time finer than a microsecond.
@@ -45,7 +120,7 @@ def _literal(title: str, name: str, values: "pa.Array[Any]") -> "pa.Array[Any]":
         text = _text(values).cast(pa.large_binary())
     except pa.ArrowInvalid as error:
         raise ValueUnsupported(
-            f"A value of column {name!r} of {title} has no form in MySQL: {error}"
+            f"A value of column {name!r} of {title} cannot be represented in MySQL: {error}"
         ) from error
     filled: pa.Array[Any] = _FILL(text, pa.scalar(b"NULL", pa.large_binary()))
     return filled
@@ -87,79 +162,3 @@ def _quoted(values: "pa.Array[Any]") -> "pa.Array[Any]":
     quote = pa.scalar("'", pa.large_string())
     quoted: pa.Array[Any] = _JOIN(quote, text, quote, pa.scalar("", pa.large_string()))
     return quoted
-
-
-STATEMENT_BYTES = 1024 * 1024
-
-
-def insert_rows(
-    connection: Connection,
-    table: TableName,
-    staging: TableName,
-    batches: Iterable[pa.RecordBatch],
-    part: int | None = None,
-) -> int:
-    """Insert the rows and return their number; statements of about `STATEMENT_BYTES`, one at least for a row.
-
-    Raises:
-        ValueUnsupported: a value does not fit, or a row is larger than the server takes.
-    """
-    rows = 0
-    limit_bytes = int(fetch(connection, "SELECT @@max_allowed_packet")[0][0])
-    for batch in batches:
-        if part is not None:
-            batch = with_key(batch, part, rows)
-        names = ", ".join(map(quote_name, batch.schema.names))
-        head = f"INSERT INTO {quote_table(staging)} ({names}) VALUES ".encode()
-        for literals in row_literals(str(table), batch):
-            for body in _statements(literals, min(STATEMENT_BYTES, limit_bytes // 2)):
-                if len(head) + len(body) >= limit_bytes:
-                    # Sent all the same, the server would only hang up.
-                    raise ValueUnsupported(
-                        f"A row for {table} is larger than max_allowed_packet, {limit_bytes}."
-                    )
-                connection.query(head + body)
-        rows += batch.num_rows
-    return rows
-
-
-def replace_part(
-    connection: Connection,
-    table: TableName,
-    write_id: str,
-    number: int,
-    batches: Iterable[pa.RecordBatch],
-) -> int:
-    """Write one piece in a transaction, in the place of what an earlier try wrote. Returns its rows.
-
-    Raises:
-        UploadMissing: the write takes no rows, or none any more. ValueUnsupported.
-    """
-    staging, number = staging_name(table, write_id), checked_number(number)
-    # Else the deletion would lock the gaps between pieces, in which other writers insert theirs.
-    execute(connection, "SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
-    connection.begin()
-    try:
-        # From here on the table keeps its name until the end of the transaction.
-        delete_piece(connection, staging, number)
-    except pymysql.ProgrammingError as error:
-        if error.args[0] != ER.NO_SUCH_TABLE:
-            raise
-        raise UploadMissing(f"There is no write {write_id!r} of {table}.", key=str(table)) from error
-    rows = insert_rows(connection, table, staging, batches, number)
-    connection.commit()
-    return rows
-
-
-def _statements(literals: list[bytes], most_bytes: int) -> Iterator[bytes]:
-    """Rows joined to bodies of at most so many bytes, or one row."""
-    gathered: list[bytes] = []
-    size_bytes = 0
-    for literal in literals:
-        if gathered and size_bytes + len(literal) > most_bytes:
-            yield b",".join(gathered)
-            gathered, size_bytes = [], 0
-        gathered.append(literal)
-        size_bytes += len(literal) + 1
-    if gathered:
-        yield b",".join(gathered)

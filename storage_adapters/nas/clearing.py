@@ -8,10 +8,9 @@ from storage_adapters.nas.faults import translate, translated
 
 
 def files_under(root: str, directory: str) -> Iterator[str]:
-    """Paths of what is no directory, in no order; only names of directories are held in memory.
+    """Paths of everything but directories, in no order; only names of directories are held in memory.
 
-    They may be removed while the walk goes on, as every recursive removal does. Symbolic links are given,
-    never followed.
+    They may be removed during the walk, as every recursive removal does. Symbolic links are named, never followed.
     """
     waiting = [directory]
     while waiting:
@@ -24,9 +23,9 @@ def files_under(root: str, directory: str) -> Iterator[str]:
 
 
 def remove_directories(root: str, directory: str) -> bool:
-    """Remove what is empty under the directory, itself, and its parents except those at the first level.
+    """Remove the directory, those under it, and its parents except at the first level, if they are empty.
 
-    Returns whether the directory is gone; what somebody put there meanwhile stays.
+    Returns whether the directory is gone; files that others put there meanwhile stay.
     """
     with translated(directory):
         gone = False
@@ -70,5 +69,5 @@ def _scan(root: str, directory: str) -> Iterator[tuple[str, bool]]:
 
 
 def as_text(path: str) -> str:
-    """A path that may hold bytes which are no UTF-8, in a form that can be reported."""
+    """A path that may not be UTF-8, in a form that can be reported."""
     return path.encode(errors="surrogateescape").decode(errors="replace")

@@ -1,38 +1,19 @@
-"""Directories: open, make and remove the directories that keys run through, never through a symbolic link."""
+"""Directories: open, make and remove those that keys run through, never through a symbolic link."""
 
 import errno
 import os
 from types import TracebackType
 
-from storage_adapters.errors import InvalidKey, StorageUnavailable
-from storage_adapters.object_storage.keys import check_key
+from storage_adapters.errors import StorageUnavailable
+from storage_adapters.object_storage.own_area import check_object_key
 
-RESERVED = ".datacenter"
-STAGING = f"{RESERVED}/staging"
-"""Objects being written; a finished one leaves by rename, so a reader sees it whole or not at all."""
-UPLOADS = f"{RESERVED}/uploads"
-"""One directory per upload in parts, named by its id."""
+_OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def split_key(key: str) -> tuple[str, str]:
-    """The directory and the name of an object.
-
-    Raises:
-        InvalidKey: the key is not one, or lies in the storage's own area.
-    """
-    check_key(key)
-    directory, _, name = key.rpartition("/")
-    if is_reserved(key):
-        raise InvalidKey(f"Keys under {RESERVED}/ belong to the storage.", key=key)
+    """The directory and the name of an object. Raises: InvalidKey, as `check_object_key`."""
+    directory, _, name = check_object_key(key).rpartition("/")
     return directory, name
-
-
-def is_reserved(path: str) -> bool:
-    """Whether the path lies in the storage's own area."""
-    return path.startswith(RESERVED) and (path + "/").startswith(f"{RESERVED}/")
-
-
-_OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Directories:
@@ -52,7 +33,7 @@ class Directories:
             self._open[""] = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as error:
             raise StorageUnavailable(
-                f"The storage's root directory cannot be opened: {error.strerror}. Is the file system mounted?"
+                f"The storage's root directory cannot be opened: {error.strerror}. Check that the file system is mounted."
             ) from error
         return self
 
@@ -72,7 +53,7 @@ class Directories:
         return self._walk(directory, make=False) if found is None else found
 
     def make(self, directory: str) -> int:
-        """Like `find`; makes what is missing, also while others remove it."""
+        """Like `find`; makes missing directories, also while other processes remove them."""
         found = self._open.get(directory)
         return self._walk(directory, make=True) if found is None else found
 
@@ -119,4 +100,4 @@ def _enter(parent: int, name: str, *, make: bool) -> int:
         try:
             os.mkdir(name, dir_fd=parent)
         except FileExistsError:
-            continue  # somebody else made it; if it is no directory, opening it says so
+            continue  # another process made it; if it is no directory, opening it fails

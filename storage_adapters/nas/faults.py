@@ -30,41 +30,34 @@ ERRORS: Mapping[int, type[StorageError]] = {
     errno.ENOTEMPTY: InvalidKey,
     errno.ELOOP: InvalidKey,
 }
-"""Everything else (EIO, ESTALE, ETIMEDOUT, EHOSTDOWN, EMFILE …) may pass: `StorageUnavailable`."""
+"""Everything else (EIO, ESTALE, ETIMEDOUT, EHOSTDOWN, EMFILE …) may be temporary: `StorageUnavailable`."""
 
-_DENIED = "{}: give the account that this process runs as the right to it."
+_DENIED = "{}: give the rights to the account that this process runs as."
 
-WORDS: Mapping[int, str] = {
+MESSAGES: Mapping[int, str] = {
     errno.EACCES: _DENIED.format("Permission denied"),
     errno.EPERM: _DENIED.format("Operation not permitted"),
-    errno.EROFS: "The file system is mounted read-only.",
-    errno.ENOTDIR: "A segment of the key is an object, or a symbolic link, which is never followed.",
-    errno.EISDIR: "The key is a directory of other objects.",
-    errno.ENOTEMPTY: "The key is a directory of other objects.",
-    errno.ELOOP: "The key is a symbolic link, which is never followed.",
+    errno.EROFS: "The file system is mounted read-only: mount it for writing.",
+    errno.ENOTDIR: "A segment of the key is an object, or a symbolic link, which is never followed: use another key.",
+    errno.EISDIR: "The key is a directory of other objects: use another key.",
+    errno.ENOTEMPTY: "The key is a directory of other objects: use another key.",
+    errno.ELOOP: "The key is a symbolic link, which is never followed: use another key.",
 }
-"""Where the system's own words would not tell a person what to change."""
+"""Messages for errors whose own text does not say what to change."""
 
 
 def translate(error: OSError, key: str | None = None) -> StorageError:
-    """The storage error for what the operating system said."""
+    """The storage error for an error of the operating system."""
     kind = ERRORS.get(error.errno or 0, StorageUnavailable)
-    fault = kind(WORDS.get(error.errno or 0) or error.strerror or str(error), key=key)
+    fault = kind(MESSAGES.get(error.errno or 0) or error.strerror or str(error), key=key)
     fault.__cause__ = error
     return fault
 
 
 def translate_read(error: OSError, key: str) -> StorageError:
-    """Like `translate` for a read: where a directory, a pipe or a symbolic link stands, or leads, there is no object."""
+    """Like `translate` for a read: a directory, a pipe or a symbolic link in the object's place is a missing object."""
     if error.errno in (errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ESPIPE):
         error = OSError(errno.ENOENT, os.strerror(errno.ENOENT))
-    return translate(error, key)
-
-
-def translate_write(error: OSError, key: str) -> StorageError:
-    """Like `translate` for a write: what vanished under it is the place to write to, so another try may succeed."""
-    if error.errno == errno.ENOENT:
-        error = OSError(errno.ESTALE, "The directory to write to was removed meanwhile")
     return translate(error, key)
 
 
@@ -74,4 +67,15 @@ def translated(key: str | None = None) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        raise translate(error, key) from error
+
+
+@contextmanager
+def translated_write(key: str) -> Iterator[None]:
+    """Like `translated` for a write: a missing directory was removed during the write, so another try may succeed."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno == errno.ENOENT:
+            error = OSError(errno.ESTALE, "The directory to write to was removed meanwhile")
         raise translate(error, key) from error

@@ -1,4 +1,4 @@
-"""The NAS filesystem: a directory tree for fsspec programs, where a written file appears whole."""
+"""The NAS filesystem for fsspec programs: a directory tree in which a written file appears whole."""
 
 import io
 import os
@@ -12,68 +12,9 @@ from typing import Any, BinaryIO
 
 from fsspec import AbstractFileSystem
 
-from storage_adapters.nas.directories import RESERVED
+from storage_adapters.object_storage.own_area import RESERVED
 
 _BUFFER_BYTES = 1024 * 1024
-
-
-class WholeFileWriter(io.BufferedWriter):
-    """Collects bytes under a temporary name in the directory `staging`; `close` publishes them, leaving by an exception does not.
-
-    With `autocommit` off, `close` only finishes the temporary file, and `commit` or `discard` follow.
-    """
-
-    def __init__(self, place: str, *, staging: str, exclusive: bool, autocommit: bool) -> None:
-        self._place = place
-        self._temporary = os.path.join(staging, f".{secrets.token_hex(8)}.part")
-        self._exclusive = exclusive
-        self._autocommit = autocommit
-        super().__init__(io.FileIO(self._temporary, "xb"), _BUFFER_BYTES)
-
-    def close(self) -> None:
-        if self.closed:
-            return
-        try:
-            super().close()
-        except BaseException:
-            self.discard()
-            raise
-        if self._autocommit:
-            self.commit()
-
-    def commit(self) -> None:
-        """Give the file its name. Raises: FileExistsError: it was opened for exclusive writing and came second."""
-        if not self._exclusive:
-            os.rename(self._temporary, self._place)
-            return
-        try:
-            os.link(self._temporary, self._place)
-        finally:
-            os.unlink(self._temporary)
-
-    def discard(self) -> None:
-        """Forget what was written."""
-        self._autocommit = False
-        if not self.raw.closed:
-            self.raw.close()
-        try:
-            os.unlink(self._temporary)
-        except FileNotFoundError:
-            return
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if kind is None:
-            self.close()
-        else:
-            self.discard()
-
-    def __del__(self) -> None:
-        # Nobody closed it, so nobody said that it is complete.
-        if not self.closed:
-            self.discard()
-
 
 _TYPES = {stat.S_IFDIR: "directory", stat.S_IFREG: "file"}
 
@@ -83,7 +24,7 @@ class NasFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec publish
 
     Nothing is cached. A path that leaves the root, by `..` or through a symbolic link, is a PermissionError.
     Files are written to a temporary name, in the directory `staging` of the root or else beside them, and
-    renamed on close; a block left by an exception leaves what was there before.
+    renamed on close; after an exception in the block, the old file is unchanged.
     """
 
     protocol = "nas"
@@ -165,7 +106,7 @@ class NasFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec publish
             file.write(value)
 
     def put_file(self, lpath: str, rpath: str, mode: str = "overwrite", **options: Any) -> None:
-        # The base class looks first and writes then; here an exclusive open decides.
+        # The base class checks first and then writes; here an exclusive open decides.
         if mode == "create" and not os.path.isdir(lpath):
             with open(lpath, "rb") as source, self.open(rpath, "xb") as target:
                 shutil.copyfileobj(source, target, 1024 * 1024)
@@ -182,7 +123,7 @@ class NasFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec publish
         if os.path.isdir(place):
             raise IsADirectoryError(path)
         if "x" in mode and os.path.lexists(place):
-            raise FileExistsError(path)  # the writer finds out again when it publishes; this is only sooner
+            raise FileExistsError(path)  # the writer checks again when it publishes; this only fails earlier
         staging = os.path.dirname(place) if self.staging is None else os.path.join(self.root, self.staging)
         os.makedirs(staging, exist_ok=True)
         return WholeFileWriter(place, staging=staging, exclusive="x" in mode, autocommit=autocommit)
@@ -195,7 +136,7 @@ class NasFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec publish
                 try:
                     yield _describe(f"{path}/{entry.name}" if path else entry.name, entry.stat())
                 except FileNotFoundError:
-                    continue  # removed meanwhile, or a link that leads nowhere
+                    continue  # removed meanwhile, or a broken link
 
     def _place(self, path: str) -> str:
         """Where the path is in the file system. Raises: PermissionError: outside the root."""
@@ -218,3 +159,64 @@ def _describe(name: str, status: os.stat_result) -> dict[str, Any]:
         "ino": status.st_ino,
         "mode": status.st_mode,
     }
+
+
+class WholeFileWriter(io.BufferedWriter):
+    """Collects bytes under a temporary name in the directory `staging`; `close` publishes them, an exception discards them.
+
+    Without `autocommit`, `close` only finishes the temporary file, and `commit` or `discard` follow.
+    """
+
+    def __init__(self, place: str, *, staging: str, exclusive: bool, autocommit: bool) -> None:
+        self._place = place
+        self._temporary = os.path.join(staging, f".{secrets.token_hex(8)}.part")
+        self._exclusive = exclusive
+        self._autocommit = autocommit
+        super().__init__(io.FileIO(self._temporary, "xb"), _BUFFER_BYTES)
+
+    def close(self) -> None:
+        if self.closed:
+            return
+        try:
+            super().close()
+        except BaseException:
+            self.discard()
+            raise
+        if self._autocommit:
+            self.commit()
+
+    def commit(self) -> None:
+        """Give the file its name.
+
+        Raises: FileExistsError: it was opened for exclusive writing, and another writer was first.
+        """
+        if not self._exclusive:
+            os.rename(self._temporary, self._place)
+            return
+        try:
+            os.link(self._temporary, self._place)
+        finally:
+            os.unlink(self._temporary)
+
+    def discard(self) -> None:
+        """Discard what was written."""
+        self._autocommit = False
+        if not self.raw.closed:
+            self.raw.close()
+        try:
+            os.unlink(self._temporary)
+        except FileNotFoundError:
+            return
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self.discard()
+
+    def __del__(self) -> None:
+        # It was never closed, so it may be incomplete.
+        if not self.closed:
+            self.discard()

@@ -5,10 +5,11 @@ import os
 from collections.abc import Iterator
 from itertools import islice
 
-from storage_adapters.nas.directories import RESERVED, Directories, is_reserved
+from storage_adapters.nas.directories import Directories
 from storage_adapters.nas.faults import translate
 from storage_adapters.nas.objects import describe
 from storage_adapters.object_storage.contract import ObjectInfo
+from storage_adapters.object_storage.own_area import RESERVED, is_reserved
 
 NAMES_AT_ONCE = 100_000
 """Names of one directory that are sorted in memory; a larger directory is read once for each such run."""
@@ -26,7 +27,7 @@ def list_tree(root: str, prefix: str, start_after: str) -> Iterator[ObjectInfo]:
         return
     if start_after.endswith("/"):
         start_after += (
-            "\0"  # no key lies between the two, and a directory that was passed never ends like this
+            "\0"  # no key lies between the two, and the name of a listed directory never ends like this
         )
     if directory and start_after > f"{directory}/" and not start_after.startswith(f"{directory}/"):
         return
@@ -86,7 +87,7 @@ def _read_names(root: str, directory: str, stem: str, passed: str) -> list[str]:
 
 
 def _scan(directory: int, stem: str, passed: str, *, hidden: str) -> Iterator[str]:
-    """Names of files and directories that a listing from `passed` on still has to show."""
+    """Names of files and directories that come after `passed`."""
     with os.scandir(directory) as entries:
         for entry in entries:
             name = entry.name
@@ -94,7 +95,7 @@ def _scan(directory: int, stem: str, passed: str, *, hidden: str) -> Iterator[st
                 if name == hidden:
                     continue
                 name += "/"
-                # Of the directory that `passed` lies in, the rest is still to be shown.
+                # The directory that `passed` lies in still has names after it.
                 if name <= passed and (name == passed or not passed.startswith(name)):
                     continue
             elif name <= passed or not entry.is_file(follow_symlinks=False):
@@ -113,7 +114,7 @@ def _is_text(name: str) -> bool:
 
 
 def _describe_files(root: str, directory: str, names: list[str]) -> list[ObjectInfo]:
-    """What the files are now; one that was removed meanwhile is left out."""
+    """The files as they are now; a file that was removed meanwhile is left out."""
     base = f"{directory}/" if directory else ""
     infos = []
     with Directories(root) as directories:

@@ -18,14 +18,14 @@ def open_object(directories: Directories, key: str) -> int:
     if stat.S_ISREG(os.fstat(file).st_mode):
         return file
     os.close(file)
-    raise ObjectMissing("What stands under this key is not a file.", key=key)
+    raise ObjectMissing("There is no file under this key, but something else.", key=key)
 
 
 def read_object(directories: Directories, wanted: ByteRange) -> bytes:
     """One range of an object; this runs for every file of every archive. Raises: ObjectMissing, ObjectChanged and
     other storage errors.
 
-    What is no file is not asked for its kind: reading a directory or a pipe at an offset fails by itself.
+    The kind of file is not checked: reading a directory or a pipe at an offset fails by itself.
     """
     file = _open(directories, wanted.key)
     try:
@@ -43,12 +43,14 @@ def read_exactly(file: int, wanted: ByteRange) -> bytes:
         more = os.pread(file, wanted.length - len(data), wanted.offset + len(data))
         if not more:
             raise ObjectChanged(
-                f"The object ends at {wanted.offset + len(data)}, inside the range that was asked for.",
+                f"The object ends at {wanted.offset + len(data)}, inside the range: it was replaced, or shortened.",
                 key=wanted.key,
             )
         data += more
     if not wanted.length and os.fstat(file).st_size < wanted.offset:
-        raise ObjectChanged("The object ends before the range that was asked for.", key=wanted.key)
+        raise ObjectChanged(
+            "The object ends before the range begins: it was replaced, or shortened.", key=wanted.key
+        )
     return data
 
 
@@ -61,7 +63,7 @@ def _open(directories: Directories, key: str) -> int:
 
 
 def remove_file(directories: Directories, path: str) -> None:
-    """Remove what is no directory; where there is nothing, nothing happens. Raises: OSError."""
+    """Remove a file, if there is one; directories stay. Raises: OSError."""
     directory, _, name = path.rpartition("/")
     try:
         os.unlink(name, dir_fd=directories.find(directory))
@@ -77,15 +79,15 @@ def stat_object(directories: Directories, key: str) -> ObjectInfo:
     except OSError as error:
         raise translate_read(error, key) from error
     if not stat.S_ISREG(status.st_mode):
-        raise ObjectMissing("What stands under this key is not a file.", key=key)
+        raise ObjectMissing("There is no file under this key, but something else.", key=key)
     return describe(key, status)
 
 
 def describe(key: str, status: os.stat_result) -> ObjectInfo:
     """The object as a listing shows it; the tag changes whenever the file is replaced or written.
 
-    Unless a program puts its time back, as `cp -p` does. `changed_at` tells even then, but also after `chmod`, and on
-    a clustered file system not always the same to all: nothing may fail for it.
+    Unless a program sets its time back, as `cp -p` does. `changed_at` changes even then, but also after `chmod`, and on
+    a clustered file system clients may see different values: nothing may fail because of it.
     """
     return ObjectInfo(
         key=key,

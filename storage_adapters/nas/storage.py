@@ -1,24 +1,22 @@
-"""The NAS storage: the contract over a directory, composed of what the files beside this one do."""
+"""The NAS storage: the contract over a directory, composed from the modules beside this one."""
 
 import ctypes
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from operator import attrgetter
 
-from storage_adapters.errors import ConfigurationInvalid, StorageError
+from storage_adapters.errors import ConfigurationInvalid
 from storage_adapters.nas import uploads
 from storage_adapters.nas.bulk import clear_batch, delete_batch, put_batch, read_batch
 from storage_adapters.nas.clearing import files_under, remove_directories
-from storage_adapters.nas.directories import STAGING, Directories, split_key
+from storage_adapters.nas.directories import Directories, split_key
 from storage_adapters.nas.faults import translate, translated
 from storage_adapters.nas.filesystem import NasFileSystem
 from storage_adapters.nas.listing import list_tree
 from storage_adapters.nas.objects import stat_object
-from storage_adapters.nas.staging import Staging
-from storage_adapters.object_storage.batches import cut_batches, run_batches
+from storage_adapters.nas.staging import StagedWrites
+from storage_adapters.object_storage.base import BatchLimits, ObjectStorage
 from storage_adapters.object_storage.contract import (
     Buffer,
     ByteRange,
@@ -30,50 +28,44 @@ from storage_adapters.object_storage.contract import (
     Part,
     PendingUpload,
     PutOutcome,
-    failures,
 )
-from storage_adapters.object_storage.health import try_out
+from storage_adapters.object_storage.health import try_storage
 from storage_adapters.object_storage.keys import check_directory, check_prefix
-from storage_adapters.object_storage.no_presign import Linkless
+from storage_adapters.object_storage.own_area import STAGING
 from storage_adapters.options import OptionValue, read_options
 
-_ITEMS_AT_ONCE = 64
-_BYTES_AT_ONCE = 1024 * 1024
 _CLEARING_PASSES = 3
-_LENGTH = attrgetter("length")
-_SIZE = attrgetter("size_bytes")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NasOptions:
     """`durable`: `flush` waits for the disk. `threads`: how many calls go to the file system at once
-    where it is slow to answer (a local one is used from one thread). `create`: make the root directory if it is missing."""
+    if it is slow (a local one is used from one thread). `create`: make the root directory if it is missing."""
 
     durable: bool = False
     threads: int = 8
     create: bool = True
 
 
-class NasStorage(Linkless):
+class NasStorage(ObjectStorage):
     """Objects are files under a root directory; symbolic links below it are never followed.
 
     A key cannot be both an object and a directory of others (`a` and `a/b`): the second put is an `InvalidKey`.
     """
 
-    no_links = "A NAS serves no URLs."
+    presign_refusal = "A NAS has no presigned URLs: use the download links of the web server."
     capabilities = Capabilities(
         multipart=True,
-        put_if_absent=True,
         server_side_copy=True,
-        atomic_rename=True,
         listed_per_stat=4,  # measured on a local disk: 12 µs against 3
         positioned_writes=True,
     )
+    limits = BatchLimits(puts=64, reads=64, deletes=64)
 
     def __init__(self, root: str, options: NasOptions | None = None) -> None:
         self._root = root
         self._options = options or NasOptions()
-        self._tidied = False
+        self.threads = self._options.threads
 
     @classmethod
     def from_url(cls, url: str, options: Mapping[str, OptionValue]) -> "NasStorage":
@@ -89,7 +81,7 @@ class NasStorage(Linkless):
                 os.makedirs(root, exist_ok=True)
             except OSError as error:
                 raise ConfigurationInvalid(
-                    f"The root {root} cannot be made: {error.strerror}. Correct the URL, or mount what belongs there."
+                    f"The root {root} cannot be made: {error.strerror}. Correct the URL, or mount the file system."
                 ) from error
         return cls(os.path.normpath(root), settings)
 
@@ -98,7 +90,7 @@ class NasStorage(Linkless):
         return NasFileSystem(root=self._root, staging=STAGING)
 
     def check(self, *, writes: bool = True) -> Health:
-        found = try_out(self, self._root, writes=writes)
+        found = try_storage(self, self._root, writes=writes)
         if not found.ok or not writes:
             return found
         space = os.statvfs(self._root)
@@ -112,56 +104,35 @@ class NasStorage(Linkless):
     def list_objects(self, prefix: str, *, start_after: str = "") -> Iterator[ObjectInfo]:
         return list_tree(self._root, check_prefix(prefix), start_after)
 
-    def read_ranges(self, requests: Iterable[ByteRange]) -> Iterator[bytes]:
-        batches = cut_batches(
-            requests,
-            max_items=_ITEMS_AT_ONCE,
-            max_bytes=_BYTES_AT_ONCE,
-            size_bytes=_LENGTH,
-        )
-        return run_batches(
-            partial(read_batch, self._root), batches, threads=self._options.threads, size_bytes=_LENGTH
-        )
+    def put_batch(self, batch: list[NewObject]) -> list[PutOutcome]:
+        return put_batch(self._root, batch)
 
-    def put_many(self, objects: Iterable[NewObject]) -> Iterator[PutOutcome]:
-        self._tidy_once()
-        batches = cut_batches(
-            objects,
-            max_items=_ITEMS_AT_ONCE,
-            max_bytes=_BYTES_AT_ONCE,
-            size_bytes=_SIZE,
-        )
-        return run_batches(
-            partial(put_batch, self._root), batches, threads=self._options.threads, size_bytes=_SIZE
-        )
+    def read_batch(self, batch: list[ByteRange]) -> list[bytes]:
+        return read_batch(self._root, batch)
 
-    def put_if_absent(self, key: str, data: Buffer) -> ObjectInfo:
-        with Directories(self._root) as directories, translated(key):
-            Staging(directories).put_new(key, data)
-            return stat_object(directories, key)
+    def delete_batch(self, batch: list[str]) -> list[DeleteOutcome]:
+        return delete_batch(self._root, batch)
 
-    def delete(self, keys: Iterable[str]) -> Iterator[DeleteOutcome]:
-        batches = cut_batches(keys, max_items=_ITEMS_AT_ONCE)
-        return run_batches(partial(delete_batch, self._root), batches, threads=self._options.threads)
+    def remove_abandoned(self) -> None:
+        with translated(), Directories(self._root) as directories:
+            StagedWrites(directories).remove_abandoned()
 
     def delete_prefix(self, prefix: str) -> Iterator[list[DeleteOutcome]]:
         directory = check_directory(prefix)
         split_key(directory)
         for _ in range(_CLEARING_PASSES):
             failed = False
-            paths = cut_batches(files_under(self._root, directory), max_items=_ITEMS_AT_ONCE)
-            for stubborn in run_batches(
-                lambda batch: [failures(clear_batch(self._root, batch))], paths, threads=self._options.threads
-            ):
+            paths = files_under(self._root, directory)
+            for stubborn in self.delete_found(partial(clear_batch, self._root), paths):
                 failed = failed or bool(stubborn)
                 yield stubborn
-            # Without a failure, what keeps a directory was put there behind our back: clear that too.
+            # If nothing failed, others put the files there that keep a directory: remove those, too.
             if remove_directories(self._root, directory) or failed:
                 return
 
     def copy(self, source: str, target: str) -> ObjectInfo:
         with Directories(self._root) as directories, translated(target):
-            Staging(directories).copy(source, target)
+            StagedWrites(directories).copy(source, target)
             return stat_object(directories, target)
 
     def begin_upload(self, key: str) -> str:
@@ -174,7 +145,7 @@ class NasStorage(Linkless):
         """See the contract. Parts may have any size and come from several processes in any order.
 
         A writer that goes on after `complete_upload` (it held the file open) still writes into the object:
-        it does no harm only because the same part always has the same bytes.
+        this is harmless only because the same part always has the same bytes.
         """
         with Directories(self._root) as directories:
             return uploads.write_part(directories, key, upload_id, number, offset, chunks)
@@ -206,10 +177,3 @@ class NasStorage(Linkless):
             if ctypes.CDLL(None, use_errno=True).syncfs(directories.find("")):
                 code = ctypes.get_errno()
                 raise translate(OSError(code, os.strerror(code)))
-
-    def _tidy_once(self) -> None:
-        """Before the first put of this instance, remove what killed writers left; failing is no reason not to put."""
-        if not self._tidied:
-            self._tidied = True
-            with suppress(OSError, StorageError), Directories(self._root) as directories:
-                Staging(directories).remove_abandoned()

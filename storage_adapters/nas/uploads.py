@@ -8,12 +8,13 @@ from datetime import UTC, datetime
 from functools import partial
 
 from storage_adapters.errors import UploadInvalid, UploadMissing
-from storage_adapters.nas.directories import UPLOADS, Directories, split_key
+from storage_adapters.nas.directories import Directories, split_key
 from storage_adapters.nas.faults import translated
 from storage_adapters.nas.objects import open_object, stat_object
 from storage_adapters.nas.staging import copy_bytes, publish, write_all
-from storage_adapters.object_storage.completion import completed_before
+from storage_adapters.object_storage.completion import completed_before, total_length
 from storage_adapters.object_storage.contract import Buffer, ByteRange, ObjectInfo, Part, PendingUpload
+from storage_adapters.object_storage.own_area import UPLOADS, upload_directory
 
 _KEY = "key"
 _DATA = "data"
@@ -28,7 +29,7 @@ def begin_upload(directories: Directories, key: str) -> str:
     split_key(key)
     upload_id = secrets.token_hex(16)
     with translated(key):
-        here = directories.make(_area(upload_id))
+        here = directories.make(upload_directory(upload_id))
         for name, content in ((_KEY, key.encode()), (_DATA, b"")):
             file = os.open(name, _CREATE, 0o666, dir_fd=here)
             try:
@@ -75,13 +76,13 @@ def complete_upload(directories: Directories, key: str, upload_id: str, parts: I
 
     Raises:
         UploadInvalid: there is a gap, an overlap, or a part that was not written.
-        UploadMissing: the upload is unknown and no object of this size stands under the key.
+        UploadMissing: the upload is unknown and there is no object of this size under the key.
     """
-    size = total_length(parts, key)
+    size = total_length(sorted(parts, key=lambda part: part.number), key)
     try:
         file = _open_data(directories, key, upload_id)
     except UploadMissing:
-        # It was published by a call whose answer got lost; what may be left of it is the name of its key.
+        # A call whose answer got lost published it; the file with its key may be left.
         abort_upload(directories, upload_id)
         return completed_before(key, size, partial(stat_object, directories))
     try:
@@ -92,10 +93,13 @@ def complete_upload(directories: Directories, key: str, upload_id: str, parts: I
     finally:
         _close(file, key)
     if written < size:
-        raise UploadInvalid(f"The parts add up to {size} bytes, but {written} were written.", key=key)
+        raise UploadInvalid(
+            f"The parts add up to {size} bytes, but {written} were written: send the missing parts again.",
+            key=key,
+        )
     with translated(key):
         try:
-            publish(directories, _area(upload_id), _DATA, *split_key(key))
+            publish(directories, upload_directory(upload_id), _DATA, *split_key(key))
         except FileNotFoundError:
             return completed_before(
                 key, size, partial(stat_object, directories)
@@ -105,11 +109,11 @@ def complete_upload(directories: Directories, key: str, upload_id: str, parts: I
 
 
 def abort_upload(directories: Directories, upload_id: str) -> None:
-    """Remove what there is of the upload."""
+    """Remove what is left of the upload."""
     with translated(), suppress(FileNotFoundError, UploadMissing):
-        area = _area(upload_id)
+        area = upload_directory(upload_id)
         here = directories.find(area)
-        for name in (_DATA, _KEY):  # the key last: as long as it is there the upload is listed
+        for name in (_DATA, _KEY):  # the key last: the upload is listed as long as it exists
             with suppress(FileNotFoundError):
                 os.unlink(name, dir_fd=here)
         # Over NFS a file that another client holds open keeps the directory; the next call removes it.
@@ -131,28 +135,11 @@ def list_uploads(root: str, prefix: str) -> Iterator[PendingUpload]:
                 yield found
 
 
-def total_length(parts: Iterable[Part], key: str) -> int:
-    """The length of the object that the parts make. Raises: UploadInvalid: they do not follow one another."""
-    end = 0
-    for part in sorted(parts, key=lambda part: part.number):
-        if part.offset != end:
-            raise UploadInvalid(f"Part {part.number} begins at {part.offset}, not at {end}.", key=key)
-        end += part.length
-    return end
-
-
-def _area(upload_id: str) -> str:
-    """The directory of an upload. Raises: UploadMissing: the id was not made here."""
-    if len(upload_id) != 32 or not upload_id.isalnum():
-        raise UploadMissing("There is no such upload.")
-    return f"{UPLOADS}/{upload_id}"
-
-
 def _open_data(directories: Directories, key: str, upload_id: str) -> int:
     split_key(key)
     with translated(key):
         try:
-            return os.open(_DATA, _OPEN, dir_fd=directories.find(_area(upload_id)))
+            return os.open(_DATA, _OPEN, dir_fd=directories.find(upload_directory(upload_id)))
         except FileNotFoundError as error:
             raise UploadMissing("There is no such upload.", key=key) from error
 
@@ -163,10 +150,12 @@ def _close(file: int, key: str) -> None:
 
 
 def _read_key(directories: Directories, upload_id: str) -> PendingUpload | None:
-    """The upload as it was begun, or nothing if it ended meanwhile."""
+    """The upload as it was begun; None if it ended meanwhile."""
     try:
         file = os.open(
-            _KEY, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directories.find(_area(upload_id))
+            _KEY,
+            os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC,
+            dir_fd=directories.find(upload_directory(upload_id)),
         )
     except (FileNotFoundError, UploadMissing):
         return None

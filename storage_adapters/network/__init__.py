@@ -1,1 +1,1 @@
-"""The network: which addresses may be reached, TLS, waiting for a server, and what answers at a wrong address."""
+"""The network: which addresses may be reached, TLS, waiting for a server, and a probe for wrong protocols."""

@@ -1,4 +1,4 @@
-"""Far HTTP: connections of urllib3, which is beneath two SDKs, that are looked at before a byte is sent."""
+"""Guarded HTTP: urllib3's connections, which two SDKs use, with their address checked before a byte is sent."""
 
 import socket
 from typing import TypeVar
@@ -12,18 +12,18 @@ PoolT = TypeVar("PoolT", bound=HTTPConnectionPool)
 Pools = dict[str, type[HTTPConnectionPool]]
 
 
-class _Far(HTTPConnection):
+class _GuardedConnection(HTTPConnection):
     def _new_conn(self) -> socket.socket:
         connected = super()._new_conn()
         refuse_near(connected)
         return connected
 
 
-def far_pool(pool: type[PoolT]) -> type[PoolT]:
-    """The same pool whose connections never lead to this machine or its link; they raise `AddressRefused`."""
-    connection = type("FarConnection", (_Far, pool.ConnectionCls), {})
-    return type(f"Far{pool.__name__}", (pool,), {"ConnectionCls": connection})
+def guarded_pool(pool: type[PoolT]) -> type[PoolT]:
+    """The same pool with connections that refuse addresses of this machine and its link, by `AddressRefused`."""
+    connection = type("GuardedConnection", (_GuardedConnection, pool.ConnectionCls), {})
+    return type(f"Guarded{pool.__name__}", (pool,), {"ConnectionCls": connection})
 
 
-FAR_POOLS: Pools = {"http": far_pool(HTTPConnectionPool), "https": far_pool(HTTPSConnectionPool)}
+GUARDED_POOLS: Pools = {"http": guarded_pool(HTTPConnectionPool), "https": guarded_pool(HTTPSConnectionPool)}
 """For `PoolManager.pool_classes_by_scheme`."""

@@ -1,4 +1,4 @@
-"""TLS: what a connection to a server must fulfil, as a context of Python's own."""
+"""TLS: Python's SSL contexts for the modes that the storages' options name."""
 
 import ssl
 from functools import cache
@@ -8,7 +8,7 @@ from storage_adapters.errors import ConfigurationInvalid
 
 @cache
 def any_certificate() -> ssl.SSLContext:
-    """A context that encrypts and looks at no certificate; one for all connections."""
+    """A context that encrypts and accepts any certificate; one for all connections."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
@@ -18,7 +18,7 @@ def any_certificate() -> ssl.SSLContext:
 def tls_context(mode: str, *, ca: str = "", certificate: str = "", key: str = "") -> ssl.SSLContext:
     """A context for `required` (any certificate), `verify-ca` or `verify-identity` (the host's own name in it).
 
-    The paths are of files in PEM; without `ca` the system's authorities count.
+    The paths name PEM files; without `ca` the system's authorities are trusted.
 
     Raises:
         ConfigurationInvalid: a file cannot be used.
@@ -31,5 +31,7 @@ def tls_context(mode: str, *, ca: str = "", certificate: str = "", key: str = ""
         if certificate:
             context.load_cert_chain(certificate, key or None)
     except OSError as error:  # ssl.SSLError is one
-        raise ConfigurationInvalid(f"The files of the TLS options cannot be used: {error}") from error
+        raise ConfigurationInvalid(
+            f"The files of the TLS options cannot be used: {error}. Correct their paths or contents."
+        ) from error
     return context

@@ -1,4 +1,4 @@
-"""Waiting for a server that may think for long, with a look every second at whether its answer is still wanted."""
+"""Waiting for a server that may take long, with a check every second whether the caller still wants the answer."""
 
 import socket
 import time
@@ -6,26 +6,26 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 Check: TypeAlias = Callable[[], None]
-"""Called about every second of a wait; what it raises ends the wait and comes out."""
+"""Called about every second of a wait; an exception that it raises ends the wait and is passed on."""
 
-LOOK_SECONDS = 1.0
+CHECK_SECONDS = 1.0
 
 
-def always_wanted() -> None:
-    """The check of whoever waits to the end."""
+def never_cancelled() -> None:
+    """The check of a caller that always waits to the end."""
 
 
 def receive(connection: socket.socket, size: int, *, seconds: float, check: Check) -> bytes:
-    """What comes next, at most `size` bytes; nothing at the end. The socket's timeout is `seconds` afterwards.
+    """The next bytes, at most `size`; none at the end of the stream. The socket's timeout is `seconds` afterwards.
 
     Raises:
-        TimeoutError: nothing came for so many seconds.
+        TimeoutError: nothing arrived for `seconds`.
         OSError: the connection broke.
     """
     ends = time.monotonic() + seconds
     try:
         while True:
-            connection.settimeout(max(0.001, min(LOOK_SECONDS, ends - time.monotonic())))
+            connection.settimeout(max(0.001, min(CHECK_SECONDS, ends - time.monotonic())))
             try:
                 return connection.recv(size)
             except TimeoutError:

@@ -8,8 +8,8 @@ from time import monotonic, thread_time
 from typing import TypeVar
 
 WORTH_THREADS = timedelta(milliseconds=50)
-MOST_BYTES = 32 * 1024 * 1024
-"""What may be under way at once, if it is weighed: enough for any network, and little beside what a process is anyway."""
+MAX_BYTES = 32 * 1024 * 1024
+"""Default limit of the bytes in flight: enough for any network, and small beside the process itself."""
 
 ItemT = TypeVar("ItemT")
 ResultT = TypeVar("ResultT")
@@ -22,7 +22,7 @@ def cut_batches(
     max_bytes: int = 0,
     size_bytes: Callable[[ItemT], int] | None = None,
 ) -> Iterator[list[ItemT]]:
-    """Cut a stream into lists of at most `max_items`, closed early once they weigh `max_bytes`, if given."""
+    """Cut a stream into lists of at most `max_items`, closed early once they have `max_bytes`, if given."""
     batch: list[ItemT] = []
     weight = 0
     for item in items:
@@ -43,16 +43,16 @@ def run_batches(
     threads: int,
     begin_alone: bool = True,
     size_bytes: Callable[[ItemT], int] | None = None,
-    most_bytes: int = MOST_BYTES,
+    max_bytes: int = MAX_BYTES,
 ) -> Iterator[ResultT]:
     """Yield the results of `work` on each batch, in the order of the batches.
 
     Begins in the caller's thread and stays there as long as the work keeps the processor busy: local files
     from one thread cost half of what they cost from four. Once a batch has waited (wall time less processor
     time) `WORTH_THREADS`, as over a network, the rest runs in `threads` threads, at most twice as many
-    batches in flight, so memory is bounded whatever the stream's length; fewer where they weigh more than
-    `most_bytes`. The stream is read in the caller's thread only. Without `begin_alone`, for what is known
-    to wait, the threads begin at once.
+    batches in flight, so memory is bounded however long the stream is; fewer if together they have more than
+    `max_bytes`. The stream is read in the caller's thread only. Without `begin_alone`, for work that is known
+    to wait, the threads start at once.
     """
     for batch in batches if begin_alone else ():
         begun, busy = monotonic(), thread_time()
@@ -67,7 +67,7 @@ def run_batches(
         try:
             for batch in batches:
                 weight = sum(map(size_bytes, batch)) if size_bytes is not None else 0
-                while pending and (len(pending) >= 2 * threads or ahead_bytes + weight > most_bytes):
+                while pending and (len(pending) >= 2 * threads or ahead_bytes + weight > max_bytes):
                     future, done_bytes = pending.popleft()
                     yield from future.result()
                     ahead_bytes -= done_bytes

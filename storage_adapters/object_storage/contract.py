@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from fsspec import AbstractFileSystem
 
@@ -18,19 +18,17 @@ class Capabilities:
 
     presign: bool = False
     multipart: bool = False
-    put_if_absent: bool = False
     server_side_copy: bool = False
-    atomic_rename: bool = False
     recursive_delete: bool = False
     """`delete_prefix` is one call to the storage, however many objects there are."""
     seekable_listing: bool = False
-    """A listing costs what it shows, wherever it begins; without this every one reads whole directories."""
+    """A listing costs only what it shows, wherever it begins; without this each listing reads whole directories."""
     listed_per_stat: int = 1
-    """About so many entries of a directory are listed for what one `stat` costs: from there on, single looks are cheaper."""
+    """About so many entries can be listed for the cost of one `stat`; beyond that, single calls are cheaper."""
     positioned_writes: bool = False
     """Parts of an upload may have any size and arrive in any order: each is written at its offset."""
     rewrites_parts: bool = False
-    """Completing an upload reads and writes its parts once more, unless it has one only: fewer are faster."""
+    """Completing an upload reads and writes its parts once more, unless there is only one: fewer parts are faster."""
     minimum_part_bytes: int = 0
     """Of every part of an upload but the last."""
     maximum_part_bytes: int = 1 << 50
@@ -39,7 +37,7 @@ class Capabilities:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Health:
-    """The answer of `check`: `detail` is a sentence a person can act on."""
+    """The result of `check`; `detail` says what is wrong and what to do."""
 
     ok: bool
     detail: str
@@ -54,12 +52,12 @@ class ObjectInfo:
     modified_at: datetime
     etag: str | None = None
     changed_at: datetime | None = None
-    """Where any program may set `modified_at` (a NAS): when anything about the object last changed, which none may."""
+    """When anything about the object last changed, for storages where programs can set `modified_at` (a NAS)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ByteRange:
-    """`length` bytes of an object from `offset`; a range beyond the object's end is an error, never cut short."""
+    """`length` bytes of an object from `offset`; a range beyond the object's end is an error, never shortened."""
 
     key: str
     offset: int
@@ -68,7 +66,7 @@ class ByteRange:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NewObject:
-    """A whole small object to be put; large ones go through an upload in parts."""
+    """A small object to put as a whole; large ones are uploaded in parts."""
 
     key: str
     data: Buffer
@@ -81,7 +79,7 @@ class NewObject:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PutOutcome:
-    """What became of one put."""
+    """The outcome of one put."""
 
     key: str
     size_bytes: int
@@ -90,7 +88,7 @@ class PutOutcome:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DeleteOutcome:
-    """What became of one delete; a missing key counts as deleted."""
+    """The outcome of one delete; a missing key counts as deleted."""
 
     key: str
     error: StorageError | None = None
@@ -98,7 +96,7 @@ class DeleteOutcome:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Part:
-    """One finished part of an upload: its number from 1, where it lies in the object, and the storage's tag for it."""
+    """One finished part of an upload: its number from 1, its place in the object, and the storage's tag for it."""
 
     number: int
     offset: int
@@ -108,7 +106,7 @@ class Part:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SentPart:
-    """A part as the storage lists it; where it will lie in the object only the parts before it can tell."""
+    """A part as the storage lists it; its place in the object depends on the parts before it."""
 
     number: int
     length: int
@@ -117,7 +115,7 @@ class SentPart:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PendingUpload:
-    """An upload that was begun and neither completed nor aborted."""
+    """An upload that is neither completed nor aborted yet."""
 
     key: str
     upload_id: str
@@ -128,8 +126,8 @@ class PendingUpload:
 class Storage(Protocol):
     """A place that holds objects under keys: UTF-8 names with `/` between segments, never a leading `/`.
 
-    A reader sees an object whole or not at all. Every method raises `StorageError` subclasses and nothing
-    of the SDK beneath. Instances may be used by several threads; they are opened anew in each process.
+    A reader sees an object whole or not at all. Every method raises `StorageError` subclasses only, never an
+    SDK's errors. Several threads may use an instance; each process opens its own.
     """
 
     capabilities: Capabilities
@@ -139,9 +137,9 @@ class Storage(Protocol):
         """The fsspec face of the same storage, listing caches off; paths in it are the keys."""
 
     def check(self, *, writes: bool = True) -> Health:
-        """Try what the jobs need (list, write, read, delete) and say in words what is wrong.
+        """Try what the jobs need (list, write, read, delete) and say what is wrong.
 
-        Without `writes` it is only listed and read, and nothing there is changed, no directory made.
+        Without `writes` the storage is only listed and read: nothing is changed, and no directory made.
         """
 
     def stat(self, key: str) -> ObjectInfo:
@@ -159,24 +157,21 @@ class Storage(Protocol):
     def put_many(self, objects: Iterable[NewObject]) -> Iterator[PutOutcome]:
         """Put whole objects concurrently, one outcome each, in no fixed order; a failed one does not stop the rest."""
 
-    def put_if_absent(self, key: str, data: Buffer) -> ObjectInfo:
-        """Put unless the key exists, atomically. Raises: ObjectExists, NotSupported."""
-
     def delete(self, keys: Iterable[str]) -> Iterator[DeleteOutcome]:
         """Delete keys in batches, one outcome each, in no fixed order; a failed one does not stop the rest."""
 
     def delete_prefix(self, prefix: str) -> Iterator[list[DeleteOutcome]]:
         """Delete every object whose key starts with `prefix` (which ends in `/`), and emptied directories with them.
 
-        Goes on as it is iterated, and yields after each step which objects could not be deleted: often none. A failed
-        one does not stop the rest. What was deleted is not named, so that nobody has to list it.
+        Works while it is iterated, and yields after each step the objects that could not be deleted: usually none. A
+        failed one does not stop the rest. Deleted objects are not named, so that the storage need not list them.
         """
 
     def copy(self, source: str, target: str) -> ObjectInfo:
         """Copy within this storage without the bytes passing through the client, where it can."""
 
-    def presign(self, key: str, method: Literal["GET", "PUT"], expires_in: timedelta) -> str:
-        """A URL that the storage itself honours until it expires. Raises: NotSupported."""
+    def presign(self, key: str, expires_in: timedelta) -> str:
+        """A URL to GET the object with, which the storage itself honours until it expires. Raises: NotSupported."""
 
     def begin_upload(self, key: str) -> str:
         """Begin an upload in parts and return its id; nothing is visible under `key` before `complete_upload`."""
@@ -190,22 +185,22 @@ class Storage(Protocol):
         """
 
     def presign_part(self, key: str, upload_id: str, number: int, length: int, expires_in: timedelta) -> str:
-        """A URL to which anybody may PUT the part, of exactly `length` bytes, until it expires or the upload ends.
+        """A URL to PUT the part to, of exactly `length` bytes, without credentials, until it expires or the upload ends.
 
         Raises: NotSupported (no `presign`), UploadInvalid.
         """
 
     def list_parts(self, key: str, upload_id: str, *, after: int = 0) -> Iterator[SentPart]:
-        """The parts with a number above `after` that the storage has, by number; for parts that others sent.
+        """The parts with a number above `after` that the storage has, by number; for parts that clients sent by URL.
 
         Raises: NotSupported (no `presign`), UploadMissing.
         """
 
     def copy_part(self, key: str, upload_id: str, number: int, offset: int, source: ByteRange) -> Part:
-        """Like `upload_part` with bytes of an object of this storage, copied there. Raises: NotSupported."""
+        """Like `upload_part`, with bytes that the storage copies from one of its objects. Raises: NotSupported."""
 
     def complete_upload(self, key: str, upload_id: str, parts: Iterable[Part]) -> ObjectInfo:
-        """Publish the object atomically; the parts must follow one another without a gap.
+        """Publish the object atomically; there must be no gap between the parts.
 
         Completing an upload again, after it was completed, returns the object it made.
 
@@ -213,15 +208,15 @@ class Storage(Protocol):
         """
 
     def abort_upload(self, key: str, upload_id: str) -> None:
-        """Forget the upload and its bytes; unknown uploads count as aborted."""
+        """Discard the upload and its bytes; unknown uploads count as aborted."""
 
     def list_uploads(self, prefix: str) -> Iterator[PendingUpload]:
-        """Uploads begun under `prefix` that were neither completed nor aborted."""
+        """Uploads under `prefix` that are neither completed nor aborted."""
 
     def flush(self) -> None:
-        """Return once everything this process wrote is as durable as the storage makes it."""
+        """Return once everything that this process wrote is as durable as the storage can make it."""
 
 
 def failures(outcomes: Iterable[DeleteOutcome]) -> list[DeleteOutcome]:
-    """Those that have an error."""
+    """The outcomes that have an error."""
     return [outcome for outcome in outcomes if outcome.error is not None]

@@ -1,4 +1,4 @@
-"""Health: what the jobs need of a storage, tried out, and what is wrong in words a person can act on."""
+"""Health: try what the jobs need of a storage, and say what is wrong and what to do."""
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -18,21 +18,21 @@ from storage_adapters.object_storage.contract import (
 
 _CONTENT = b"check"
 Step = tuple[str, Callable[[], object]]
-"""What the place cannot be if it fails, and what tries it."""
+"""The participle for the message if the step fails (`listed`), and the call that tries it."""
 
 
-def try_out(
+def try_storage(
     storage: Storage, place: str, prepare: Callable[[], None] = lambda: None, *, writes: bool = True
 ) -> Health:
-    """Whether the storage does what it is for; the answer names the place and the step that failed.
+    """Whether the storage works; the message names the place and the step that failed.
 
-    `prepare` comes first, and is told as a failure to open the place. Without `writes` nothing is changed there.
+    `prepare` is called first; its failure is reported as "cannot be opened". Without `writes` nothing is changed.
     """
     return _try_all(storage, place, prepare) if writes else _try_reading(storage, place, prepare)
 
 
 def _try_reading(storage: Storage, place: str, prepare: Callable[[], None]) -> Health:
-    """List, and read one byte of what is found first."""
+    """List, and read one byte of the first object."""
     found: list[ObjectInfo] = []
     steps: list[Step] = [
         ("opened", prepare),
@@ -41,8 +41,8 @@ def _try_reading(storage: Storage, place: str, prepare: Callable[[], None]) -> H
     ]
     if fault := _fault(place, steps):
         return fault
-    told = "can be listed and read" if found else "can be listed; there is nothing in it yet"
-    return Health(ok=True, detail=f"{place} {told}.")
+    result = "can be listed and read" if found else "can be listed; it is still empty"
+    return Health(ok=True, detail=f"{place} {result}.")
 
 
 def _first_byte(info: ObjectInfo) -> ByteRange:
@@ -51,15 +51,15 @@ def _first_byte(info: ObjectInfo) -> ByteRange:
 
 def _try_all(storage: Storage, place: str, prepare: Callable[[], None]) -> Health:
     """List, write, read and delete an object of a name of its own."""
-    # Its full stop hides it from an import of the whole storage that lists it meanwhile.
+    # The leading dot hides it from an import of the whole storage that is listing at the same time.
     key = f".datacenter-check-{uuid4().hex}"
     whole = ByteRange(key=key, offset=0, length=len(_CONTENT))
     came_back: list[bytes] = []
     opening: list[Step] = [("opened", prepare), ("listed", lambda: list(storage.list_objects(key)))]
     changing: list[Step] = [
-        ("written", lambda: _succeed(storage.put_many([NewObject(key=key, data=_CONTENT)]))),
+        ("written", lambda: _raise_error(storage.put_many([NewObject(key=key, data=_CONTENT)]))),
         ("read", lambda: came_back.extend(storage.read_ranges([whole]))),
-        ("deleted from", lambda: _succeed(storage.delete([key]))),
+        ("deleted from", lambda: _raise_error(storage.delete([key]))),
     ]
     if fault := _fault(place, opening):
         return fault
@@ -67,27 +67,30 @@ def _try_all(storage: Storage, place: str, prepare: Callable[[], None]) -> Healt
         _remove(storage, key)
         return fault
     if b"".join(came_back) != _CONTENT:
-        return Health(ok=False, detail=f"{place} gives back other bytes than were written.")
+        return Health(
+            ok=False,
+            detail=f"{place} returned other bytes than were written: check the storage, and the network between.",
+        )
     return Health(ok=True, detail=f"{place} can be listed, written, read and deleted from.")
 
 
 def _fault(place: str, steps: Sequence[Step]) -> Health | None:
-    """Take the steps in turn; what is wrong with the first that fails."""
-    for deed, step in steps:
+    """Run the steps in turn; the failure of the first that fails."""
+    for step_name, step in steps:
         try:
             step()
         except StorageError as error:
-            return Health(ok=False, detail=f"{place} cannot be {deed}: {error.detail}")
+            return Health(ok=False, detail=f"{place} cannot be {step_name}: {error.detail}")
     return None
 
 
 def _remove(storage: Storage, key: str) -> None:
-    """Remove what was written before the step that failed; the answer is about that step."""
+    """Remove what was written before the step that failed; the message is about that step."""
     with suppress(StorageError):
         list(storage.delete([key]))
 
 
-def _succeed(outcomes: Iterable[PutOutcome | DeleteOutcome]) -> None:
+def _raise_error(outcomes: Iterable[PutOutcome | DeleteOutcome]) -> None:
     for outcome in outcomes:
         if outcome.error is not None:
             raise outcome.error

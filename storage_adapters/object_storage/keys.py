@@ -1,4 +1,4 @@
-"""Keys: which names an object may have, the same for every storage."""
+"""Keys: the names that an object may have, the same for every storage."""
 
 import re
 
@@ -42,7 +42,7 @@ def check_directory(prefix: str) -> str:
     """Return the prefix without its final `/`.
 
     Raises:
-        InvalidKey: it is empty or does not end in `/`, so that deleting it could reach more than was meant.
+        InvalidKey: it is empty or does not end in `/`, so deleting it could reach more than was meant.
     """
     if not prefix.endswith("/"):
         raise InvalidKey("The prefix to delete must end in '/'.", key=prefix)
@@ -50,7 +50,7 @@ def check_directory(prefix: str) -> str:
 
 
 def _fault(encoded: bytes) -> str:
-    """What a person should change in a key that was refused."""
+    """What is wrong with a key that was refused."""
     if not encoded:
         return "The key is empty."
     if len(encoded) > KEY_MAX_BYTES:

@@ -16,8 +16,8 @@ def put_stream(
 
     Holds at most two parts and a chunk in memory; parts double in size after every tenth of the storage's
     largest number of parts, so that no object is too long. What fits into one part is a single put; more is
-    an upload in parts, or in a single one that is streamed where the storage would write parts twice. It is aborted
-    when the chunks or the storage raise.
+    an upload in parts, or in a single one that is streamed where the storage would write parts twice. The upload
+    is aborted if the chunks or the storage raise.
 
     Raises:
         StorageError: the put or a part failed.

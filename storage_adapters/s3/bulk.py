@@ -1,30 +1,17 @@
-"""Bulk: one batch of puts, reads or deletes in one thread, with an outcome for each."""
+"""Bulk: near ranges are read with one request, and up to 1,000 keys are deleted with one."""
 
 from collections.abc import Iterable, Iterator
 
 from storage_adapters.errors import StorageError
-from storage_adapters.object_storage.contract import ByteRange, DeleteOutcome, NewObject, PutOutcome
+from storage_adapters.object_storage.contract import ByteRange, DeleteOutcome
 from storage_adapters.object_storage.keys import check_key
 from storage_adapters.s3.clients import Clients
 from storage_adapters.s3.faults import SDK_ERRORS, from_code, translate
-from storage_adapters.s3.objects import put_object, read_object
+from storage_adapters.s3.objects import read_object
 
 KEYS_AT_ONCE = 1000
 """Source: S3's DeleteObjects takes no more."""
 _NEAR_BYTES = 64 * 1024
-
-
-def put_batch(clients: Clients, batch: list[NewObject]) -> list[PutOutcome]:
-    """Put each object; a failed one does not stop the rest."""
-    outcomes = []
-    for new in batch:
-        fault: StorageError | None = None
-        try:
-            put_object(clients, new.key, new.data)
-        except StorageError as error:
-            fault = error
-        outcomes.append(PutOutcome(key=new.key, size_bytes=new.size_bytes, error=fault))
-    return outcomes
 
 
 def read_batch(clients: Clients, batch: list[ByteRange]) -> list[bytes]:
@@ -71,9 +58,9 @@ def delete_batch(clients: Clients, batch: list[str]) -> list[DeleteOutcome]:
 
 
 def delete_names(clients: Clients, names: Iterable[str]) -> list[DeleteOutcome]:
-    """Like `delete_batch` for names as the bucket lists them, which may be some that no key can be.
+    """Like `delete_batch` for names as the bucket lists them, also such as no key can have.
 
-    boto3's request, because obstore's gives one error for the lot and no outcome per key.
+    boto3's request, because obstore's gives one error for all of them and no outcome for each key.
     """
     wanted = list(names)
     if not wanted:
@@ -93,7 +80,7 @@ def delete_names(clients: Clients, names: Iterable[str]) -> list[DeleteOutcome]:
 
 
 def _fault_of(fault: object, key: str) -> StorageError | None:
-    """The error of one key in an answer; that it was not there is none."""
+    """The error of one key in an answer; a key that does not exist is no error."""
     if not isinstance(fault, dict) or fault.get("Code") == "NoSuchKey":
         return None
     code = str(fault.get("Code", "InternalError"))

@@ -1,4 +1,4 @@
-"""Clients: the SDKs' clients of one connection, each made when it is first needed, anew in each process."""
+"""Clients: the SDKs' clients of one connection, with their settings, each made when first needed, anew in each process."""
 
 import hashlib
 import os
@@ -16,7 +16,7 @@ from botocore.config import Config
 from obstore.store import S3Store
 
 from storage_adapters.errors import ConfigurationInvalid
-from storage_adapters.network.guarded_http import far_pool
+from storage_adapters.network.guarded_http import guarded_pool
 from storage_adapters.network.reach import Reach, refuse_near_name
 from storage_adapters.s3.connection import Connection
 
@@ -25,9 +25,11 @@ if TYPE_CHECKING:
 
 RETRY_FOR = timedelta(seconds=60)
 
+POOLS = {"http": guarded_pool(AWSHTTPConnectionPool), "https": guarded_pool(AWSHTTPSConnectionPool)}
+
 
 class Clients:
-    """What a storage sends its requests through; safe for threads."""
+    """The clients of one storage; several threads may use them."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
@@ -37,11 +39,11 @@ class Clients:
         # this storage may take its time.
         self._boto: S3Client | None = None
         self._store: S3Store | None = None
-        self._left: list[object] = []
+        self._parent_clients: list[object] = []
 
     @property
     def boto(self) -> "S3Client":
-        """boto3's client: every request of S3, each answer with the storage's own error code."""
+        """boto3's client: can send every S3 request, and answers have the storage's own error codes."""
         with self._fresh():
             if self._boto is None:
                 self._boto = self._make_boto()
@@ -49,26 +51,26 @@ class Clients:
 
     @property
     def store(self) -> S3Store:
-        """obstore's store: the fast way for what happens once per object, where `objects.by_obstore` says so."""
+        """obstore's store: the fast way for requests made for each object, if `objects.can_use_obstore` allows it."""
         with self._fresh():
             if self._store is None:
                 self._store = self._make_store()
             return self._store
 
     def _fresh(self) -> Lock:
-        """The lock; after a fork, sockets and locks of the parent are left to it."""
+        """The lock, a new one after a fork: the parent keeps its sockets and locks."""
         if self._process != os.getpid():
             self._process = os.getpid()
             self._lock = Lock()
-            # Kept, not closed: their connections go on in the parent.
-            self._left += [self._boto, self._store]
+            # Kept, not closed: the parent still uses their connections.
+            self._parent_clients += [self._boto, self._store]
             self._boto = self._store = None
         return self._lock
 
     def _make_boto(self) -> "S3Client":
         to = self.connection
-        session, making = _session_of(os.getpid())
-        with making:
+        session, lock = _session_of(os.getpid())
+        with lock:
             client = session.client(
                 "s3",
                 endpoint_url=to.endpoint,
@@ -80,7 +82,7 @@ class Clients:
             )
         client.meta.events.register("before-call.s3.DeleteObjects", add_content_md5)
         if to.reach == Reach.FAR:
-            keep_far(client)
+            guard_connections(client)
         return client
 
     def _make_store(self) -> S3Store:
@@ -112,8 +114,8 @@ class Clients:
 
 @cache
 def _session_of(process: int) -> tuple[boto3.session.Session, Lock]:
-    """What makes the clients of a process, one at a time: a session that has read S3's description makes the next client
-    in a tenth of the time, and is not safe for threads."""
+    """The session that makes this process's clients, and its lock: a session that has read S3's description makes the
+    next client in a tenth of the time, and is not safe for threads."""
     return boto3.session.Session(), Lock()
 
 
@@ -135,7 +137,7 @@ def config_of(to: Connection) -> dict[str, object]:
 
 
 def verification(to: Connection) -> bool | str:
-    """What botocore trusts: nothing is checked, the given file, or the certificates it brings."""
+    """botocore's `verify`: off, the given file, or its own list of authorities."""
     return (to.ca_file or True) if to.verify else False
 
 
@@ -143,7 +145,9 @@ def _read_certificate(path: str) -> bytes:
     try:
         return Path(path).read_bytes()
     except OSError as error:
-        raise ConfigurationInvalid(f"Option 'ca_file': {path} cannot be read: {error.strerror}.") from error
+        raise ConfigurationInvalid(
+            f"Option 'ca_file': {path} cannot be read: {error.strerror}. Correct its path or rights."
+        ) from error
 
 
 def add_content_md5(params: dict[str, Any], **_: object) -> None:
@@ -155,14 +159,8 @@ def add_content_md5(params: dict[str, Any], **_: object) -> None:
     params["headers"]["Content-MD5"] = b64encode(digest).decode()
 
 
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
-
-POOLS = {"http": far_pool(AWSHTTPConnectionPool), "https": far_pool(AWSHTTPSConnectionPool)}
-
-
-def keep_far(client: "S3Client") -> None:
-    """Have each new connection looked at, those to a proxy, too. What the proxy looks up is its own affair."""
+def guard_connections(client: "S3Client") -> None:
+    """Check the address of each new connection, also of one to a proxy; names that the proxy resolves are not checked."""
     session = client._endpoint.http_session  # type: ignore[attr-defined]  # botocore has no public way to its connections
     session._pool_classes_by_scheme = POOLS
     session._manager.pool_classes_by_scheme = POOLS

@@ -1,4 +1,4 @@
-"""The connection: where a bucket is and how to speak to it, as settled by the adapter of the system."""
+"""The connection: where a bucket is and how to reach it, as the system's adapter has set it."""
 
 from dataclasses import dataclass, field, fields
 from urllib.parse import urlsplit
@@ -11,12 +11,12 @@ MAX_THREADS = 256
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ClientOptions:
-    """What every S3 system is told in the same words: who asks, and how.
+    """The options that all S3 systems share: credentials, and how requests are made.
 
     `reach`: see `Reach`; short of `any`, objects are read by boto3 alone, because obstore follows redirects anywhere.
-    `ca_file`: a PEM file that is trusted besides the system's certificates; `verify` off trusts any. `threads`:
-    requests at once. A request is given up after `connect_seconds` without a connection, or `read_seconds`
-    without an answer, and made `attempts` times in all.
+    `ca_file`: a PEM file that is trusted besides the system's certificates; without `verify` any certificate is
+    accepted. `threads`: requests at once. A request fails after `connect_seconds` without a connection, or `read_seconds`
+    without an answer, and is tried `attempts` times in all.
     """
 
     access_key: str
@@ -70,7 +70,7 @@ class Connection(ClientOptions):
 
     @property
     def url(self) -> str:
-        """What a person knows the storage by."""
+        """The storage's URL, for messages."""
         return f"{self.scheme}://{self.bucket}/{self.root}".rstrip("/")
 
     @property
@@ -80,7 +80,7 @@ class Connection(ClientOptions):
 
     @property
     def bucket_endpoint(self) -> str:
-        """The endpoint with the bucket in its host name, if it belongs there."""
+        """The endpoint, with the bucket in its host name where the system wants it there."""
         if not self.virtual_hosts:
             return self.endpoint
         address = urlsplit(self.endpoint)

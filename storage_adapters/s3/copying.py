@@ -1,4 +1,4 @@
-"""Copying: within the bucket, by the storage itself, in parts where the object is too long for one request."""
+"""Copying: within the bucket, by the storage itself, in parts if the object is too long for one request."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ from storage_adapters.s3.faults import translated
 from storage_adapters.s3.objects import stat_object
 from storage_adapters.s3.uploads import abort_upload, begin_upload, complete_upload, copy_part
 
-LONGEST_BYTES = 5 * 1024**3
+MAX_COPY_BYTES = 5 * 1024**3
 """Source: S3's CopyObject copies no more."""
 PART_BYTES = 1024**3
 PARTS_AT_ONCE = 4
@@ -22,7 +22,7 @@ def copy_object(clients: Clients, source: str, target: str) -> ObjectInfo:
     found = stat_object(clients, source)
     if source == target:
         return found
-    if found.size_bytes > LONGEST_BYTES:
+    if found.size_bytes > MAX_COPY_BYTES:
         return _copy_in_parts(clients, found, target)
     to = clients.connection
     with translated(source):

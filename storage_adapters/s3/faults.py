@@ -1,4 +1,4 @@
-"""Faults: from what boto3 and obstore raise to the storage's errors, by one table of S3's codes."""
+"""Faults: errors of boto3 and obstore become the storage's, by one table of S3's codes."""
 
 import re
 import socket
@@ -16,12 +16,10 @@ from botocore.exceptions import (
 from botocore.exceptions import ConnectionError as NotConnected
 from botocore.parsers import ResponseParserError
 from obstore.exceptions import (
-    AlreadyExistsError,
     BaseError,
     InvalidPathError,
     NotSupportedError,
     PermissionDeniedError,
-    PreconditionError,
     UnauthenticatedError,
 )
 
@@ -78,60 +76,65 @@ CODES: Mapping[str, type[StorageError]] = {
     "NotImplemented": NotSupported,
     "MethodNotAllowed": NotSupported,
 }
-"""Of the rest, what is the request's fault (4xx) is a `StorageError`; everything else may pass: `StorageUnavailable`.
+"""Of other codes, those of client errors (4xx) are a `StorageError`; the rest may be temporary: `StorageUnavailable`.
 
-Source: S3's, RGW's and COS's lists of error codes; a HEAD has no body, there the status stands for the code."""
+Source: S3's, RGW's and COS's lists of error codes; a HEAD has no body, there the status takes the place of the code."""
 
 MAY_PASS = frozenset({"408", "409", "425", "429", "RequestTimeout", "SlowDown", "ConditionalRequestConflict"})
-"""Faults of a request (4xx) that another try may not have."""
+"""Client errors (4xx) that may be gone at the next try."""
 
 OBSTORE_ERRORS: Mapping[type[Exception], type[StorageError]] = {
     FileNotFoundError: ObjectMissing,
-    AlreadyExistsError: ObjectExists,
-    PreconditionError: ObjectExists,
     PermissionDeniedError: PermissionDenied,
     UnauthenticatedError: PermissionDenied,
     NotSupportedError: NotSupported,
     InvalidPathError: InvalidKey,
-    ValueError: InvalidKey,  # a name that obstore cannot say
+    ValueError: InvalidKey,  # a name that obstore does not accept
 }
-"""For answers without a code; every other class, GenericError above all, is a connection's: `StorageUnavailable`."""
+"""For answers without a code; every other class, GenericError above all, is a connection error: `StorageUnavailable`."""
 
-WORDS: Mapping[str, str] = {
+MESSAGES: Mapping[str, str] = {
     "NoSuchKey": "There is no object under this key.",
     "404": "There is no object under this key.",
     "NoSuchUpload": "There is no such upload.",
     "PreconditionFailed": "There is an object under this key.",
     "InvalidRange": "The object ends before the range does.",
-    "InvalidPart": "A part was not written, or was written again since.",
+    "InvalidPart": "A part was not written, or was replaced since: send it again.",
     "EntityTooSmall": "A part is too small; only the last may be.",
-    "NoSuchBucket": "There is no such bucket: make it, or correct the bucket in the URL.",
+    "NoSuchBucket": "There is no such bucket: create it, or correct the bucket in the URL.",
     "InvalidAccessKeyId": "The storage does not know this access key: correct the option 'access_key'.",
-    "SignatureDoesNotMatch": "The secret key is not that of the access key: correct the option 'secret_key'.",
-    "RequestTimeTooSkewed": "The clock of this machine is not that of the storage: set it; 15 minutes apart is too much.",
-    "AccessDenied": "The access key is known and may not do this: have its owner or the bucket's policy allow it.",
-    "403": "The storage refuses: the access key may not do this.",
-    "UserSuspended": "The owner of the access key is suspended: have an administrator of the storage enable them.",
-    "ExpiredToken": "The access key has expired: set the options 'access_key' and 'secret_key' anew.",
-    "SlowDown": "The storage is overloaded and asks us to come back later.",
-    "503": "The storage is overloaded or not ready, and asks us to come back later.",
-    "QuotaExceeded": "The quota of the bucket or of its owner is used up.",
+    "SignatureDoesNotMatch": "The secret key does not belong to the access key: correct the option 'secret_key'.",
+    "RequestTimeTooSkewed": (
+        "Clock skew: this machine and the storage differ by more than 15 minutes. Synchronise the clock (NTP)."
+    ),
+    "AccessDenied": (
+        "Access denied: the access key is valid but may not do this. "
+        "Allow it in the bucket's policy or the account's rights."
+    ),
+    "403": "Access denied: the access key may not do this. Check the key, and the bucket's policy.",
+    "UserSuspended": "The owner of the access key is suspended: ask an administrator of the storage to enable the account.",
+    "ExpiredToken": "The access key has expired: set new values for the options 'access_key' and 'secret_key'.",
+    "SlowDown": "The storage is overloaded: try again later.",
+    "503": "The storage is overloaded or not ready: try again later.",
+    "QuotaExceeded": "The quota of the bucket or of its owner is used up: raise it, or delete objects.",
     "PermanentRedirect": "The bucket is in another region: correct the options 'region' and 'endpoint'.",
     "AuthorizationHeaderMalformed": "The storage is in another region: correct the option 'region'.",
     "PathStyleDomainForbidden": "The bucket must be a part of the host name: set the option 'addressing' to 'virtual'.",
 }
-"""Where the storage's own words would not tell a person what to do."""
+"""Messages for codes whose own text does not say what to do."""
 
-NOT_S3 = "does not speak S3: is the option 'endpoint' right?"
+NOT_S3 = "does not speak S3: check the option 'endpoint'."
 _HEADERS_MISSING = "Unable to extract metadata from headers"
-"""Obstore's words for an answer that says neither when the object changed nor which one it is."""
+"""obstore's message for an answer without the headers Last-Modified and ETag."""
 
 _REFUSAL = re.compile(r"Server returned non-2xx status code: (\d{3})[^:]*:(.*)", re.DOTALL)
 _CODE = re.compile(r"<Code>(\w+)</Code>")
 
+SDK_ERRORS = (ClientError, BotoCoreError, ResponseParserError, BaseError, FileNotFoundError, ValueError)
+
 
 def translate(error: Exception, key: str | None = None) -> StorageError:
-    """The storage's error for what an SDK raised, with the SDK's as its cause."""
+    """The storage error for an SDK's error, which becomes its cause."""
     fault = _from_boto(error, key) if isinstance(error, ClientError) else _from_others(error, key)
     fault.__cause__ = error
     return fault
@@ -146,9 +149,9 @@ def from_code(code: str, status: int, words: str = "", key: str | None = None) -
     if code == str(status) and key is None:
         # Without a key it was no HEAD, and every other answer of S3 has a code.
         kind = StorageUnavailable if status >= 500 else ConfigurationInvalid
-        return kind(f"What answers there ({status}) {NOT_S3}")
+        return kind(f"The server (status {status}) {NOT_S3}")
     answer = code if code == str(status) else f"{code} ({status})"
-    return kind(WORDS.get(code) or f"The storage answered {answer}. {words}".rstrip(), key=key)
+    return kind(MESSAGES.get(code) or f"The storage answered {answer}. {words}".rstrip(), key=key)
 
 
 @contextmanager
@@ -158,9 +161,6 @@ def translated(key: str | None = None) -> Iterator[None]:
         yield
     except SDK_ERRORS as error:
         raise translate(error, key) from error
-
-
-SDK_ERRORS = (ClientError, BotoCoreError, ResponseParserError, BaseError, FileNotFoundError, ValueError)
 
 
 def _from_boto(error: ClientError, key: str | None) -> StorageError:
@@ -175,9 +175,9 @@ def _from_others(error: Exception, key: str | None) -> StorageError:
         found = _CODE.search(refusal[2])
         return from_code(found[1] if found else refusal[1], int(refusal[1]), key=key)
     if isinstance(error, BotoCoreError) and not isinstance(error, (HTTPClientError, NotConnected)):
-        return ConfigurationInvalid(str(error), key=key)  # it was refused before anything was sent
+        return ConfigurationInvalid(str(error), key=key)  # the SDK refused it before anything was sent
     if isinstance(error, ResponseParserError) or _HEADERS_MISSING in str(error):
-        return ConfigurationInvalid(f"What answers there {NOT_S3}", key=key)
+        return ConfigurationInvalid(f"The server {NOT_S3}", key=key)
     for kind, fault in OBSTORE_ERRORS.items():
         if isinstance(error, kind):
             return fault(str(error).partition("\n")[0], key=key)
@@ -185,7 +185,7 @@ def _from_others(error: Exception, key: str | None) -> StorageError:
 
 
 def _from_connection(error: Exception, key: str | None) -> StorageError:
-    """Nothing came back: say at which step it ended."""
+    """No answer came: say at which step the request failed."""
     causes = list(_causes(error))
     text = str(error)
     refused = next((cause for cause in causes if isinstance(cause, AddressRefused)), None)
@@ -193,34 +193,36 @@ def _from_connection(error: Exception, key: str | None) -> StorageError:
         return AddressRefused(refused.detail, key=key)
     if any(isinstance(cause, socket.gaierror) for cause in causes) or "dns error" in text:
         return StorageUnavailable(
-            "The endpoint's name is not known here: correct the option 'endpoint', or the option 'region' if it is made of that.",
+            "The endpoint's host name cannot be resolved: correct the option 'endpoint', or the option 'region' that is "
+            "part of it.",
             key=key,
         )
     if any(isinstance(cause, ConnectionRefusedError) for cause in causes) or "ConnectionRefused" in text:
         return StorageUnavailable(
-            "The endpoint refuses the connection: is the storage up, and the port of the option 'endpoint' right?",
+            "The endpoint refuses the connection: check that the storage is running, and the port of the option 'endpoint'.",
             key=key,
         )
     if any(isinstance(cause, ConnectTimeoutError | ReadTimeoutError | TimeoutError) for cause in causes):
         return StorageUnavailable(
-            "The storage did not answer in time: is it overloaded, or does a firewall stand between?", key=key
+            "The storage did not answer in time: check whether it is overloaded, or a firewall blocks the connection.",
+            key=key,
         )
     untrusted = any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes)
     if untrusted or any(mark in text for mark in ("CERTIFICATE_VERIFY_FAILED", "InvalidCertificate")):
         return ConfigurationInvalid(
-            "The endpoint's certificate is not trusted: name its authority's file in the option 'ca_file'.",
+            "The endpoint's certificate is not trusted: name the file of its authority in the option 'ca_file'.",
             key=key,
         )
     if any(isinstance(cause, ssl.SSLError) for cause in causes):
         return ConfigurationInvalid(
-            "What answers there does not speak TLS: correct the scheme or the port of the option 'endpoint'.",
+            "The server does not speak TLS: correct the scheme or the port of the option 'endpoint'.",
             key=key,
         )
     return StorageUnavailable(f"The storage did not answer: {text.partition(chr(10))[0]}", key=key)
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The error and what led to it; botocore keeps urllib3's in a mapping, urllib3 its own in an attribute."""
+    """The error and its causes; botocore keeps urllib3's error in a mapping, urllib3 its own in an attribute."""
     seen: set[int] = set()
     waiting: list[object] = [error]
     while waiting:

@@ -1,4 +1,4 @@
-"""The filesystem: s3fs with its caches off and its memory bounded, for fsspec programs and for `Storage.fs`."""
+"""The S3 filesystem: s3fs with its caches off, its memory bounded, and files that appear whole when they are closed."""
 
 import errno
 from collections.abc import Iterator, Mapping
@@ -16,10 +16,14 @@ from storage_adapters.s3.clients import add_content_md5, config_of, verification
 from storage_adapters.s3.connection import Connection
 from storage_adapters.s3.faults import translate
 
+PART_BYTES = 8 * 1024 * 1024
+PARTS_AT_ONCE = 4
+OPTION_NAMES = frozenset({field.name for field in fields(Connection)} | {"addressing"})
+
 
 @contextmanager
-def exclusively(path: str) -> Iterator[None]:
-    """Raise FileExistsError where s3fs knows only that a condition failed: RGW does not say which."""
+def as_file_exists(path: str) -> Iterator[None]:
+    """Raise FileExistsError where s3fs only knows that a condition failed: RGW does not say which."""
     try:
         yield
     except OSError as error:
@@ -33,57 +37,52 @@ def _condition_failed(cause: BaseException | None) -> bool:
 
 
 class WholeFile(S3File):  # type: ignore[misc]  # s3fs publishes no type information
-    """Leaving a `with` block by an exception leaves what was there before; so does forgetting to close."""
+    """An exception that leaves the `with` block discards the file and keeps the old one; so does a missing `close`."""
 
     closed: bool
 
     def commit(self) -> None:
-        # Ceph 16 ignores the condition when it completes an upload, so look as late as possible.
+        # Ceph 16 ignores the condition when it completes an upload, so check as late as possible.
         if "x" in self.mode and self.parts and self.fs.exists(self.path):
             self.discard()
             raise FileExistsError(self.path)
-        with exclusively(self.path):
+        with as_file_exists(self.path):
             super().commit()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if kind is not None and self.writable():
-            self._forget()
+            self._discard_parts()
         self.close()
 
     def __del__(self) -> None:
-        # Nobody closed it, so nobody said that it is complete.
+        # It was never closed, so it may be incomplete.
         if not getattr(self, "closed", True) and self.writable():
-            self._forget()
+            self._discard_parts()
 
-    def _forget(self) -> None:
-        """Drop what was written, sent parts too."""
+    def _discard_parts(self) -> None:
+        """Discard what was written, also the parts that were sent."""
         if not self.closed:
             self.discard()
             self.closed = True
 
 
-PART_BYTES = 8 * 1024 * 1024
-PARTS_AT_ONCE = 4
-OPTION_NAMES = frozenset({field.name for field in fields(Connection)} | {"addressing"})
-
-
 class BucketFileSystem(S3FileSystem):  # type: ignore[misc]  # s3fs publishes no type information
-    """Paths are `bucket/key`. No listing is kept. A file that is written appears whole when it is closed.
+    """Paths are `bucket/key`. No listing is cached. A written file appears whole when it is closed.
 
-    An exclusive write is atomic for a file of one part; for a longer one the last look is just before the end.
+    An exclusive write is atomic for a file of one part; for a longer one, existence is checked just before the end.
     Holds at most `PARTS_AT_ONCE` parts of `PART_BYTES` of a file in memory.
     """
 
     default_block_size = PART_BYTES
     exclusive: ClassVar[bool] = True
-    """Whether a file can be written only if there is none; without it, asking for that is a NotImplementedError."""
+    """Whether a file can be written only if there is none; without it, an exclusive write raises NotImplementedError."""
 
     def __init__(self, **options: Any) -> None:
         """Takes the storage's options, and fsspec's. Raises: ConfigurationInvalid."""
         ours = {name: options.pop(name) for name in OPTION_NAMES & options.keys()}
-        to = self.settle(ours)
+        to = self.connection_for(ours)
         super().__init__(
             endpoint_url=to.endpoint,
             key=to.access_key,
@@ -95,13 +94,13 @@ class BucketFileSystem(S3FileSystem):  # type: ignore[misc]  # s3fs publishes no
         )
 
     @classmethod
-    def settle(cls, options: Mapping[str, OptionValue]) -> Connection:
-        """The connection, without a bucket, that the system's options make. Raises: ConfigurationInvalid."""
+    def connection_for(cls, options: Mapping[str, OptionValue]) -> Connection:
+        """The connection, without a bucket, for the system's options. Raises: ConfigurationInvalid."""
         raise NotImplementedError
 
     async def set_session(self, refresh: bool = False, kwargs: dict[str, Any] | None = None) -> Any:
         client = await super().set_session(refresh=refresh)
-        # Registering again under the same id changes nothing.
+        # To register it again under the same id changes nothing.
         client.meta.events.register(
             "before-call.s3.DeleteObjects", add_content_md5, unique_id="datacenter-content-md5"
         )
@@ -115,7 +114,7 @@ class BucketFileSystem(S3FileSystem):  # type: ignore[misc]  # s3fs publishes no
         except OSError as error:
             if error.args != (None,) or not isinstance(error.__cause__, ClientError):
                 raise
-            # RGW sends a code and no message, of which s3fs makes the text "None".
+            # RGW sends a code and no message, which s3fs turns into the text "None".
             raise type(error)(translate(error.__cause__).detail) from error.__cause__
 
     def _open(
@@ -132,7 +131,7 @@ class BucketFileSystem(S3FileSystem):  # type: ignore[misc]  # s3fs publishes no
         if "x" in mode:
             self._check_exclusive()
             if self.exists(path):
-                raise FileExistsError(path)  # the put finds out again; this is only sooner
+                raise FileExistsError(path)  # the put checks again; this only fails earlier
         return WholeFile(
             self,
             path,
@@ -151,7 +150,7 @@ class BucketFileSystem(S3FileSystem):  # type: ignore[misc]  # s3fs publishes no
         if mode == "create":
             self._check_exclusive()
             chunksize = max(chunksize, len(data))  # one request, because RGW keeps the condition of that only
-        with exclusively(path):
+        with as_file_exists(path):
             return await super()._pipe_file(path, data, chunksize=chunksize, mode=mode, **options)
 
     async def _put_file(
@@ -159,12 +158,14 @@ class BucketFileSystem(S3FileSystem):  # type: ignore[misc]  # s3fs publishes no
     ) -> Any:
         if mode == "create":
             self._check_exclusive()
-        with exclusively(rpath):
+        with as_file_exists(rpath):
             return await super()._put_file(lpath, rpath, chunksize=chunksize, mode=mode, **options)
 
     def _check_exclusive(self) -> None:
         if not self.exclusive:
-            raise NotImplementedError("This storage has no put that fails if the file is there.")
+            raise NotImplementedError(
+                "This storage cannot write a file only if there is none: use the mode 'wb'."
+            )
 
 
 def under_root(files: BucketFileSystem, connection: Connection) -> DirFileSystem:

@@ -7,7 +7,7 @@ from functools import partial
 from botocore.exceptions import ClientError
 
 from storage_adapters.errors import ObjectChanged, ObjectMissing, UploadInvalid, UploadMissing
-from storage_adapters.object_storage.completion import completed_before
+from storage_adapters.object_storage.completion import completed_before, total_length
 from storage_adapters.object_storage.contract import (
     Buffer,
     ByteRange,
@@ -37,10 +37,10 @@ def begin_upload(clients: Clients, key: str) -> str:
 def write_part(
     clients: Clients, key: str, upload_id: str, number: int, offset: int, chunks: Iterable[Buffer]
 ) -> Part:
-    """Send one part, gathered in memory because its length goes before it. Raises: UploadMissing."""
+    """Send one part, collected in memory because its length is sent first. Raises: UploadMissing."""
     to = clients.connection
     name = _name_for(clients, key, upload_id, number)
-    body = bytearray()  # held once: chunks and their join would be the part twice
+    body = bytearray()  # one copy only: chunks and their join would be the part twice
     for chunk in chunks:
         body += chunk
     with translated(key):
@@ -57,17 +57,17 @@ def write_part(
 def presign_part(
     clients: Clients, key: str, upload_id: str, number: int, length: int, expires_in: timedelta
 ) -> str:
-    """A link to PUT the part with. The length is signed, so the storage refuses any other. Raises: UploadInvalid."""
+    """A presigned URL to PUT the part. The length is signed, so the storage refuses any other. Raises: UploadInvalid."""
     to = clients.connection
     name = _name_for(clients, key, upload_id, number)
     if not 0 <= length <= MAXIMUM_PART_BYTES:
-        raise UploadInvalid(f"A part has at most {MAXIMUM_PART_BYTES} bytes.", key=key)
+        raise UploadInvalid(f"A part has at most {MAXIMUM_PART_BYTES} bytes: send a smaller one.", key=key)
     subject = {"Bucket": to.bucket, "Key": name, "UploadId": upload_id}
     return sign(clients, "upload_part", subject | {"PartNumber": number, "ContentLength": length}, expires_in)
 
 
 def list_parts(clients: Clients, key: str, upload_id: str, after: int = 0) -> Iterator[SentPart]:
-    """What the storage has of the upload, by number. Raises: UploadMissing."""
+    """The parts that the storage has of the upload, by number. Raises: UploadMissing."""
     to = clients.connection
     name = _name_for(clients, key, upload_id, after + 1)
     more = True
@@ -90,7 +90,7 @@ def copy_part(
     """Have the storage copy the range. Raises: UploadMissing, ObjectMissing, ObjectChanged."""
     to = clients.connection
     name = _name_for(clients, key, upload_id, number)
-    # The servers differ in what they say of a range beyond the end; so look first.
+    # Servers differ in their answer to a range beyond the end, so check it first.
     size = stat_object(clients, source.key).size_bytes
     if source.offset + source.length > size:
         raise ObjectChanged(f"The object ends at {size}, before the range does.", key=source.key)
@@ -109,12 +109,14 @@ def copy_part(
 def complete_upload(clients: Clients, key: str, upload_id: str, parts: Iterable[Part]) -> ObjectInfo:
     """Publish the object if the parts follow one another, only the last is small, and the storage has them all.
 
-    The storage's list is asked for first: RGW 16 answers the completion of an unknown upload with a 500.
+    The storage's list of parts comes first: RGW 16 answers the completion of an unknown upload with a 500.
     """
     wanted = sorted(parts, key=lambda part: part.number)
-    size = _checked_length(wanted, key)
+    if len(wanted) > MAXIMUM_PARTS:
+        raise UploadInvalid(f"An upload has at most {MAXIMUM_PARTS} parts.", key=key)
+    size = total_length(wanted, key, minimum_part_bytes=MINIMUM_PART_BYTES)
     try:
-        if not wanted:  # S3 makes no object of no parts, but one of an empty part
+        if not wanted:  # S3 makes no object from no parts, but one from an empty part
             wanted = [write_part(clients, key, upload_id, 1, 0, [])]
         sent = {part.number: part for part in list_parts(clients, key, upload_id)}
         _complete(clients, key, upload_id, [_confirmed(part, sent, key) for part in wanted])
@@ -124,7 +126,7 @@ def complete_upload(clients: Clients, key: str, upload_id: str, parts: Iterable[
 
 
 def abort_upload(clients: Clients, key: str, upload_id: str) -> None:
-    """Have the storage forget the upload; an unknown one is forgotten."""
+    """Have the storage discard the upload; an unknown one counts as aborted."""
     to = clients.connection
     name = to.name(check_key(key))
     if not upload_id:
@@ -152,7 +154,7 @@ def list_uploads(clients: Clients, prefix: str) -> Iterator[PendingUpload]:
 
 
 def _name_for(clients: Clients, key: str, upload_id: str, number: int) -> str:
-    """The object's name, once the request for a part is one that makes sense."""
+    """The object's name, once the part's upload and number are checked."""
     name = clients.connection.name(check_key(key))
     if not upload_id:  # without an id the request would be a put of the whole object
         raise UploadMissing("There is no such upload.", key=key)
@@ -161,31 +163,14 @@ def _name_for(clients: Clients, key: str, upload_id: str, number: int) -> str:
     return name
 
 
-def _checked_length(parts: list[Part], key: str) -> int:
-    """The length of the object that the parts make.
-
-    Raises: UploadInvalid: they do not follow one another, are too many, or one that is not the last is too small.
-    """
-    if len(parts) > MAXIMUM_PARTS:
-        raise UploadInvalid(f"An upload has at most {MAXIMUM_PARTS} parts.", key=key)
-    end = 0
-    for part in parts:
-        if part.offset != end:
-            raise UploadInvalid(f"Part {part.number} begins at {part.offset}, not at {end}.", key=key)
-        if part.length < MINIMUM_PART_BYTES and part is not parts[-1]:
-            raise UploadInvalid(f"Part {part.number} is too small; only the last may be.", key=key)
-        end += part.length
-    return end
-
-
 def _confirmed(part: Part, sent: dict[int, SentPart], key: str) -> SentPart:
-    """The part with the storage's tag; one without a tag was sent by somebody who could not read it, as a browser may.
+    """The part with the storage's tag; a part without a tag was sent by a client that could not read it, such as a browser.
 
-    Raises: UploadInvalid: it was not written, or written again since.
+    Raises: UploadInvalid: it was not written, or was replaced since.
     """
     found = sent.get(part.number)
     if found is None or found.length != part.length or part.tag.strip('"') not in ("", found.tag.strip('"')):
-        raise UploadInvalid(f"Part {part.number} was not written as it is given.", key=key)
+        raise UploadInvalid(f"Part {part.number} differs from the one that was sent: send it again.", key=key)
     return found
 
 

@@ -1,4 +1,4 @@
-"""The contract of table storages: what MySQL, Hive and their like promise to the jobs, in Arrow record batches."""
+"""The contract of table storages: what MySQL, Hive and similar systems promise to the jobs, in Arrow record batches."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ class TableCapabilities:
 
     write: bool = False
     snapshot: bool = False
-    """One partition, read through, shows the table as it was when the reading began."""
+    """One partition, read to its end, shows the table as it was when reading began."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,7 +41,7 @@ class TableInfo:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Partition:
-    """A piece of a table. `token` is the storage's own text, which a job may keep; the empty one is the whole table."""
+    """A piece of a table. `token` is the storage's own text, which a job may keep; the empty token is the whole table."""
 
     number: int
     token: str
@@ -50,16 +50,16 @@ class Partition:
 WHOLE_TABLE = Partition(number=0, token="")
 
 MAX_PART = 2**63 - 1
-"""The highest number of a piece that is written; a caller may put more into a number than a count."""
+"""The highest number of a written piece; it is large, so that callers can encode more than a count."""
 
 
 @runtime_checkable
 class TableStorage(Protocol):
     """A server with databases of tables.
 
-    Every method raises `StorageError` subclasses and nothing of the SDK beneath. Instances hold no connection
-    between calls and may be used by several threads; an iterator belongs to one thread, and closing it early
-    lets the server go. Nothing in memory grows with a table.
+    Every method raises `StorageError` subclasses only, never an SDK's errors. Instances hold no connection
+    between calls, and several threads may use one; an iterator belongs to one thread, and closing it early
+    ends the connection. Memory does not grow with a table.
     """
 
     capabilities: TableCapabilities
@@ -69,13 +69,13 @@ class TableStorage(Protocol):
         """The fsspec face: tables are Parquet files, `database/table.parquet`."""
 
     def watched(self, check: Check) -> "TableStorage":
-        """The same storage, for work that may be called off: `check` is called about every second that it waits for the server.
+        """The same storage, for work that may be cancelled: `check` is called about every second of a wait for the server.
 
-        What `check` raises comes out of the method that waits, and what the server was asked for is ended there.
+        An exception of `check` comes out of the method that waits, and the server's work is cancelled.
         """
 
     def check(self) -> Health:
-        """Connect and list, and say in words what is wrong."""
+        """Connect and list, and say what is wrong."""
 
     def list_databases(self) -> Iterator[str]:
         """The databases this user may see, sorted, without the server's own."""
@@ -89,7 +89,7 @@ class TableStorage(Protocol):
     def list_partitions(self, table: TableName, *, rows: int) -> Iterator[Partition]:
         """Pieces of about `rows` rows that together hold every row once; the same table gives the same pieces.
 
-        A table that cannot be cut, or has no rows, is one piece. Rows that are added meanwhile fall into one piece or another.
+        A table that cannot be cut, or has no rows, is one piece. Rows that are added meanwhile belong to one of the pieces.
 
         Raises: TableMissing.
         """
@@ -100,13 +100,13 @@ class TableStorage(Protocol):
         """The rows of one piece; at least one batch, which may be empty, so that the schema is always known.
 
         Raises:
-            TableMissing: also when it was dropped after it was listed.
+            TableMissing: also if it was dropped after it was listed.
             TableChanged: its columns are no longer those of `schema`.
             ColumnUnsupported, ValueUnsupported.
         """
 
     def validate_query(self, query: str) -> pa.Schema:
-        """The columns that the query gives; it is prepared, not run. Raises: QueryInvalid, ColumnUnsupported."""
+        """The columns of the query's result; it is prepared, not run. Raises: QueryInvalid, ColumnUnsupported."""
 
     def read_query(self, query: str) -> Iterator[pa.RecordBatch]:
         """The rows of exactly one SELECT; at least one batch. Their order is the server's choice.
@@ -117,17 +117,17 @@ class TableStorage(Protocol):
     def write_table(
         self, table: TableName, schema: pa.Schema, batches: Iterable[pa.RecordBatch], *, replace: bool = False
     ) -> None:
-        """Make the table of the batches; it appears whole or not at all, also in the place of an older one.
+        """Make a table from the batches; it appears whole or not at all, also when it replaces an older one.
 
         Raises: TableExists (and not `replace`), ColumnUnsupported, ValueUnsupported, NotSupported.
         """
 
     def part_partition(self, number: int) -> Partition:
-        """The piece `number` of any table that was written with `keep_parts`, to be read: exactly the rows that came with it, in their order.
+        """Piece `number` of a table that was written with `keep_parts`, for reading: exactly its rows, in their order.
 
-        A number that no piece had is a piece without rows. Of a table without pieces reading it raises TableChanged.
+        A number that was never written is a piece without rows. For a table without pieces, reading raises TableChanged.
 
-        Raises: ValueUnsupported (no number of a piece), NotSupported.
+        Raises: ValueUnsupported (the number is out of range), NotSupported.
         """
 
     def begin_write(
@@ -135,9 +135,9 @@ class TableStorage(Protocol):
     ) -> str:
         """Begin a table that several workers write, and return the id; nothing is visible before `complete_write`.
 
-        A `write_id` of the caller's own, 16 hexadecimal digits, is never begun twice: again, and at the same moment,
-        it is the same write, and what was written is kept; published already, nothing is begun. With `keep_parts` the
-        published table can be read by `part_partition`; how it remembers the pieces is not seen in its columns.
+        A caller may give its own `write_id`, 16 hexadecimal digits: to begin it again, even at the same time, gives the same
+        write and keeps its rows; if it is published already, nothing is begun. With `keep_parts` the published table
+        can be read by `part_partition`; the numbers of the pieces are hidden from its columns.
 
         Raises: TableMissing (no such database), ColumnUnsupported, NameInvalid, NotSupported.
         """
@@ -147,7 +147,7 @@ class TableStorage(Protocol):
     ) -> int:
         """Write one piece, numbered from 0 to `MAX_PART`, and return its rows; the same number again replaces it.
 
-        Two who write one piece at the same moment: one of them may fail and can be tried again.
+        If two callers write one piece at the same time, one of them may fail and can be tried again.
 
         Raises: UploadMissing (also when it was published), ColumnUnsupported, ValueUnsupported, NotSupported.
         """
@@ -155,16 +155,16 @@ class TableStorage(Protocol):
     def complete_write(
         self, table: TableName, write_id: str, *, parts: Iterable[int] | None = None, replace: bool = False
     ) -> None:
-        """Publish the table atomically; again, also after a crash in between, it ends the same; published, it does nothing.
+        """Publish the table atomically. To call it again is safe: after a crash it goes on, once published it does nothing.
 
-        With `parts` the table has the rows of these pieces only, whatever else was written, or still is; their numbers
-        are held in memory.
+        With `parts` the table has the rows of these pieces only, whatever else was or is written; their numbers are
+        held in memory.
 
         Raises: TableExists (and not `replace`), UploadMissing, NotSupported.
         """
 
     def abort_write(self, table: TableName, write_id: str) -> None:
-        """Forget what was written and not published; an unknown id counts as aborted. Raises: NotSupported."""
+        """Discard what was written and not published; an unknown id counts as aborted. Raises: NotSupported."""
 
     def drop_table(self, table: TableName) -> None:
         """Drop the table; a missing one counts as dropped. Raises: NotSupported."""

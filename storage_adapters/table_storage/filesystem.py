@@ -1,4 +1,4 @@
-"""The table filesystem: databases as directories, tables as Parquet files in them, over any table storage."""
+"""The table filesystem: databases as directories and tables as Parquet files in them, over any table storage."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,13 +16,13 @@ from storage_adapters.errors import (
     TableMissing,
 )
 from storage_adapters.table_storage.contract import WHOLE_TABLE, TableInfo, TableName, TableStorage
-from storage_adapters.table_storage.spool import ParquetIntake, spool_batches
+from storage_adapters.table_storage.spool import ParquetSink, spool_batches
 
 SUFFIX = ".parquet"
 
 
 def table_path(table: TableName) -> str:
-    """`database/table.parquet`; `%`, `/` and characters with a meaning in globs and URLs are percent-encoded."""
+    """`database/table.parquet`; `%`, `/` and special characters of globs and URLs are percent-encoded."""
     return f"{path_segment(table.database)}/{path_segment(table.table)}{SUFFIX}"
 
 
@@ -33,10 +33,10 @@ def path_segment(name: str) -> str:
 
 
 def split_path(path: str) -> tuple[str, str]:
-    """The database and the table that a path names; empty where it ends before.
+    """The database and the table of a path; empty where the path is too short.
 
     Raises:
-        FileNotFoundError: no table can be there.
+        FileNotFoundError: no table can have this path.
     """
     database, _, file = path.strip("/").partition("/")
     if file and ("/" in file or not file.endswith(SUFFIX)):
@@ -53,13 +53,13 @@ def path_table(path: str) -> TableName:
 
 
 class TableFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec publishes no type information
-    """`database/table.parquet`. Nothing is cached; the size of a table as Parquet is unknown before it is read.
+    """`database/table.parquet`. Nothing is cached; a table's size as Parquet is unknown before it is read.
 
-    Reading sends the whole table once for every `open`, in one snapshot where the server has them, through a
-    spool (see `parquet_spool`): memory stays bounded, the temporary directory must hold the compressed table.
-    A table that is not changed gives the same bytes each time: pyarrow's datasets keep the footer of one `open`
-    for the next. Writing gathers the Parquet file likewise and makes the table when the file is closed, in the place of an
-    older one (mode `xb`: only if there is none); a block left by an exception leaves what was there before.
+    Reading sends the whole table once for every `open`, in one snapshot if the server has them, through a
+    spool (see `spool`): memory stays bounded, the temporary directory must hold the compressed table.
+    A table that does not change gives the same bytes each time: pyarrow's datasets keep the footer of one `open`
+    for the next. Writing collects the Parquet file in the same way and makes the table when the file is closed, in place of
+    an older one (mode `xb`: only if there is none); after an exception in the block, the old table is unchanged.
     """
 
     root_marker = ""
@@ -90,8 +90,8 @@ class TableFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec publi
         raise FileNotFoundError(path)
 
     def mkdir(self, path: str, create_parents: bool = True, **options: Any) -> None:
-        """Databases are made by those who run the server."""
-        raise PermissionError(f"Databases are not made here: {path}")
+        """Only the server's administrator makes databases."""
+        raise PermissionError(f"Databases cannot be made here, only on the server: {path}")
 
     def makedirs(self, path: str, exist_ok: bool = False) -> None:
         if not (exist_ok and self.isdir(path)):
@@ -105,7 +105,7 @@ class TableFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec publi
             self._tables.drop_table(path_table(path))
 
     def rm(self, path: str | list[str], recursive: bool = False, maxdepth: int | None = None) -> None:
-        """Drop tables; a database that was emptied stays."""
+        """Drop tables; an empty database stays."""
         for found in self.expand_path(path, recursive=recursive, maxdepth=maxdepth):
             if self.isfile(found):
                 self.rm_file(found)
@@ -131,13 +131,13 @@ class TableFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec publi
         if mode not in ("wb", "xb") or not autocommit:
             raise NotImplementedError(f"Tables are read (rb) or written whole (wb, xb), not {mode}.")
         if mode == "xb" and self.exists(path):
-            raise FileExistsError(path)  # found out again when it is published; this is only sooner
+            raise FileExistsError(path)  # checked again when it is published; this only fails earlier
 
         def publish(schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> None:
             with python_errors(path):
                 self._tables.write_table(table, schema, batches, replace=mode == "wb")
 
-        return ParquetIntake(publish)
+        return ParquetSink(publish)
 
     def _entries(self, path: str) -> Iterator[dict[str, Any]]:
         database, table = split_path(path)
@@ -151,7 +151,7 @@ class TableFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec publi
 
 @contextmanager
 def python_errors(path: str) -> Iterator[None]:
-    """Raise Python's own errors where fsspec programs expect them; the rest stay what they are."""
+    """Raise Python's own errors where fsspec programs expect them; other errors are passed on."""
     try:
         yield
     except TableMissing as error:

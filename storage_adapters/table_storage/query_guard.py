@@ -1,4 +1,4 @@
-"""One SELECT: a text is exactly one query in the server's own dialect, or it never reaches the server."""
+"""The query guard: only a text that is exactly one SELECT in the server's dialect is sent to the server."""
 
 import re
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ _LEXER = r"""
   | (?P<open>    /\* | ['"`] )
   | (?P<other>   . )
 """
-"""What the dialects have in common: backslashes escape in strings, names stand between backticks."""
+"""What the dialects have in common: backslashes escape in strings, backticks quote names."""
 
 
 _FLAGS = re.VERBOSE | re.DOTALL
@@ -23,23 +23,23 @@ _FLAGS = re.VERBOSE | re.DOTALL
 
 @dataclass(frozen=True, kw_only=True)
 class Dialect:
-    """Where servers differ: what a comment is, what is never let through, and which words do more than read."""
+    """Where servers differ: what a comment is, what is always rejected, and which words do more than read."""
 
     comment: str
-    """A verbose regular expression; comments are left out of what is sent."""
+    """A verbose regular expression; comments are removed before the query is sent."""
     refused: Mapping[str, str]
-    """Verbose regular expressions of what is never sent, and what each is, in words: "The query holds …"."""
+    """Verbose regular expressions of what is always rejected, and its name in the message: "The query contains …"."""
     forbidden: Mapping[str, str]
-    """A word in capitals, and what it does."""
+    """A word in capitals, and what it does, for the message."""
     locking: Mapping[str, str] = field(default_factory=dict)
-    """The word that, behind the other, locks the rows that are read."""
+    """Two words that lock rows: the second one, and the first one before it."""
 
     def tokens(self) -> re.Pattern[str]:
-        """The lexical rules; compiled once, by `re` itself."""
+        """The lexical rules; `re` caches the compiled pattern."""
         return re.compile(_LEXER.format(refused=" | ".join(self.refused), comment=self.comment), _FLAGS)
 
     def refusal(self, query: str, position: int) -> str:
-        """What is refused there, in words."""
+        """The name of what is rejected at this position."""
         return next(
             words
             for pattern, words in self.refused.items()
@@ -50,10 +50,10 @@ class Dialect:
 def one_select(query: str, dialect: Dialect) -> str:
     """The query without its comments and the semicolon at its end.
 
-    What is looked at here is its outer form; whether it has a meaning only the server can say.
+    Only the outer form is checked here; whether it is valid, the server decides.
 
     Raises:
-        QueryInvalid: it is anything but one SELECT (or WITH … SELECT); the detail says what is in the way.
+        QueryInvalid: it is not exactly one SELECT (or WITH … SELECT); the detail says why.
     """
     pieces: list[str] = []
     words: list[str] = []
@@ -62,20 +62,20 @@ def one_select(query: str, dialect: Dialect) -> str:
     for token in dialect.tokens().finditer(query):
         kind, text = token.lastgroup, token.group()
         if kind == "refused":
-            raise QueryInvalid(f"The query holds {dialect.refusal(query, token.start())}.")
+            raise QueryInvalid(f"The query contains {dialect.refusal(query, token.start())}.")
         if kind == "comment":
             pieces.append(" ")
             continue
         if ended and not text.isspace():
-            raise QueryInvalid("The query is more than one statement: something follows the ';'.")
+            raise QueryInvalid("The query must be one statement: remove what follows the ';'.")
         if kind == "open":
-            raise QueryInvalid(f"The query holds {text} that nothing closes.")
+            raise QueryInvalid(f"The query contains an unclosed {text}: close it.")
         if text == ";":
             ended = True
             continue
         depth += {"(": 1, ")": -1}.get(text, 0)
         if depth < 0:
-            raise QueryInvalid("The query closes a bracket that it did not open.")
+            raise QueryInvalid("The query has a ')' without its '('.")
         if kind == "word":
             _refuse_word(dialect, text.upper(), words, pieces)
             words.append(text.upper())
@@ -83,19 +83,19 @@ def one_select(query: str, dialect: Dialect) -> str:
             raise QueryInvalid("The query must be one SELECT.")
         pieces.append(text)
     if depth:
-        raise QueryInvalid("The query opens a bracket that it does not close.")
+        raise QueryInvalid("The query has a '(' without its ')'.")
     if not words or words[0] not in ("SELECT", "WITH") or "SELECT" not in words:
         raise QueryInvalid(f"The query must be one SELECT, not {words[0] if words else 'nothing'}.")
     return "".join(pieces).strip()
 
 
 def _refuse_word(dialect: Dialect, word: str, before: list[str], pieces: list[str]) -> None:
-    """A word that is a column's name behind a dot, or between backticks, is left alone."""
+    """Reject a word of the dialect's, unless it follows a dot or stands in backticks, as a column's name."""
     if pieces and pieces[-1] == ".":
         return
     if word in dialect.forbidden:
         raise QueryInvalid(
-            f"The query holds {word}, which {dialect.forbidden[word]}; as a name it needs backticks."
+            f"The query contains {word}, which {dialect.forbidden[word]}; if it is a name, put it in backticks."
         )
     if before and dialect.locking.get(word) == before[-1]:
-        raise QueryInvalid(f"The query locks the rows it reads: {before[-1]} {word}.")
+        raise QueryInvalid(f"The query locks the rows it reads: remove {before[-1]} {word}.")

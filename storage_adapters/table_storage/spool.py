@@ -1,8 +1,8 @@
 """Parquet spools: a stream of record batches as a Parquet file that can be read anywhere, and back.
 
-Parquet is read from its end and a table is sent from its beginning, so something has to hold the bytes
-between: memory for small tables, an unnamed file in the temporary directory beyond `MEMORY_BYTES`. It is gone
-when it is closed, or with the process.
+Parquet is read from its end and a table is sent from its beginning, so the bytes between are held in memory for
+small tables, and beyond `MEMORY_BYTES` in an unnamed file in the temporary directory, which is removed when it is
+closed, or with the process.
 """
 
 import tempfile
@@ -39,7 +39,7 @@ def spool_batches(batches: Iterator[pa.RecordBatch]) -> IO[bytes]:
 
 
 def row_groups(batches: Iterable[pa.RecordBatch], *, size_bytes: int) -> Iterator[pa.Table]:
-    """The batches in tables that are worth a row group each: a table ends with the batch that makes it so large."""
+    """The batches in tables of one row group each: a table ends with the batch that reaches `size_bytes`."""
     gathered: list[pa.RecordBatch] = []
     gathered_rows = gathered_bytes = 0
     for batch in batches:
@@ -52,8 +52,8 @@ def row_groups(batches: Iterable[pa.RecordBatch], *, size_bytes: int) -> Iterato
         yield pa.Table.from_batches(gathered)
 
 
-class ParquetIntake:
-    """A file to write Parquet into; closing it hands the whole over, leaving by an exception does not."""
+class ParquetSink:
+    """A file to write Parquet to; `close` publishes the table, an exception discards it."""
 
     def __init__(self, publish: Callable[[pa.Schema, Iterator[pa.RecordBatch]], None]) -> None:
         self._publish = publish
@@ -68,14 +68,14 @@ class ParquetIntake:
         return self._file.tell()
 
     def flush(self) -> None:
-        """Nothing: a table has no half."""
+        """Nothing: a table is published as a whole."""
 
     def readable(self) -> bool:
         """Never."""
         return False
 
     def seekable(self) -> bool:
-        """Never: bytes come in order."""
+        """Never: bytes are written in order."""
         return False
 
     def writable(self) -> bool:
@@ -88,7 +88,7 @@ class ParquetIntake:
         return self._file.closed
 
     def close(self) -> None:
-        """Publish what was written. Raises: pyarrow.ArrowInvalid: it is not Parquet. Twice does no harm."""
+        """Publish what was written. Raises: pyarrow.ArrowInvalid: it is not Parquet. Can be called twice."""
         if self.closed:
             return
         try:
@@ -99,10 +99,10 @@ class ParquetIntake:
             self.discard()
 
     def discard(self) -> None:
-        """Forget what was written."""
+        """Discard what was written."""
         self._file.close()
 
-    def __enter__(self) -> "ParquetIntake":
+    def __enter__(self) -> "ParquetSink":
         return self
 
     def __exit__(
@@ -114,13 +114,13 @@ class ParquetIntake:
             self.discard()
 
     def __del__(self) -> None:
-        # Nobody closed it, so nobody said that it is complete.
+        # It was never closed, so it may be incomplete.
         with suppress(AttributeError):
             self.discard()
 
 
 class _Spool(tempfile.SpooledTemporaryFile[bytes]):
-    """Closed without a warning by those who read it: pyarrow's datasets leave that to the garbage collector."""
+    """Closes itself without a warning: pyarrow's datasets leave that to the garbage collector."""
 
     def __init__(self) -> None:
         super().__init__(MEMORY_BYTES)

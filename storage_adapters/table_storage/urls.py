@@ -20,13 +20,13 @@ def server_of(url: str, example: str) -> dict[str, OptionValue]:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        # The library's own words repeat the URL, and with it the password.
-        raise ConfigurationInvalid(f"The URL is not of the form {example}.") from None
+        # The library's own text contains the URL, and with it the password.
+        raise ConfigurationInvalid(f"The URL must have the form {example}.") from None
     if parts.scheme != urlsplit(example).scheme or parts.query or parts.fragment:
-        raise ConfigurationInvalid(f"The URL is {example}, without '?' and '#'.")
+        raise ConfigurationInvalid(f"The URL must be {example}, without '?' and '#'.")
     if parts.path not in ("", "/"):
         raise ConfigurationInvalid(
-            f"The URL is {example}, without a database: what its user may see of the server is seen, and "
+            f"The URL must be {example}, without a database: all databases that the user may see are used, and "
             "a table is named database.table."
         )
     found: dict[str, OptionValue] = {"host": parts.hostname or ""}
@@ -40,19 +40,19 @@ def server_of(url: str, example: str) -> dict[str, OptionValue]:
 
 
 class ServerFileSystem(TableFileSystem):
-    """See `TableFileSystem`. Keyword arguments are the options of the storage; those of a URL win."""
+    """See `TableFileSystem`. Keyword arguments are the options of the storage; those in a URL take precedence."""
 
     protocol: ClassVar[str]
     default_port: ClassVar[int]
 
     def __init__(self, host: str, **options: Any) -> None:
-        ours = {name: value for name, value in options.items() if self.takes(name)}
+        ours = {name: value for name, value in options.items() if self.has_option(name)}
         self._place = f"{host}:{ours.get('port', self.default_port)}"
         theirs = {name: value for name, value in options.items() if name not in ours}
         super().__init__(self.open_tables({"host": host, **ours}), **theirs)
 
     @classmethod
-    def takes(cls, option: str) -> bool:
+    def has_option(cls, option: str) -> bool:
         """Whether the storage has an option of this name; the others are fsspec's."""
         raise NotImplementedError
 
@@ -68,7 +68,7 @@ class ServerFileSystem(TableFileSystem):
         path = str(path)
         scheme = f"{cls.protocol}://"
         if path.startswith(scheme):
-            path = path.removeprefix(scheme).partition("/")[2]  # what comes first is the server
+            path = path.removeprefix(scheme).partition("/")[2]  # the server comes first
         return path.strip("/")
 
     def unstrip_protocol(self, name: str) -> str:

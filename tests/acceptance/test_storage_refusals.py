@@ -54,7 +54,7 @@ WRONG: dict[str, tuple[dict[str, str], str, str]] = {
     "no bucket": (
         {"url": "ceph://no-such-bucket/root"},
         "STORAGE_MISCONFIGURED",
-        "no such bucket: make it, or correct",
+        "no such bucket: create it, or correct",
     ),
 }
 

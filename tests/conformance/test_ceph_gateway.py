@@ -76,7 +76,7 @@ def test_a_clock_that_is_an_hour_ahead_is_told(gateway: Gateway, monkeypatch: py
     found = opened(gateway.ceph_options()).check()
 
     assert not found.ok
-    assert "The clock of this machine is not that of the storage: set it" in found.detail
+    assert "Clock skew: this machine and the storage differ" in found.detail
 
 
 def test_what_is_wrong_is_said_in_words(gateway: Gateway) -> None:
@@ -99,7 +99,7 @@ def test_what_is_wrong_is_said_in_words(gateway: Gateway) -> None:
 def test_a_copy_that_is_too_long_for_one_request_is_made_in_parts(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(copying, "LONGEST_BYTES", 10_000_000)
+    monkeypatch.setattr(copying, "MAX_COPY_BYTES", 10_000_000)
     monkeypatch.setattr(copying, "PART_BYTES", 6_000_000)
     storage = opened(gateway.ceph_options())
     data = uuid4().bytes * 1_000_000

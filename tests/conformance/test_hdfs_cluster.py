@@ -109,7 +109,7 @@ def test_what_may_go_goes_when_something_under_the_prefix_may_not(root: str) -> 
 def test_a_data_node_has_to_be_named_where_nothing_else_may_be_reached(root: str) -> None:
     (refused,) = web(root, reach="named").put_many([NewObject(key="d/1", data=b"x")])
     assert isinstance(refused.error, AddressRefused)
-    data_node = re.search(r"sends us to (\S+:\d+),", refused.error.detail)
+    data_node = re.search(r"redirects to (\S+:\d+),", refused.error.detail)
     assert data_node is not None
 
     named = web(root, reach="named", datanodes=f"elsewhere:1,{data_node[1]}")

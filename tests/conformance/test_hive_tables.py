@@ -136,7 +136,7 @@ def test_a_query_reads_no_file_of_the_server(place: HivePlace, monkeypatch: pyte
     for outcome in place.files.put_many([NewObject(key="secret.txt", data=b"secret")]):
         assert outcome.error is None
     path = f"text.`{place.directory}/secret.txt`"
-    with pytest.raises(QueryInvalid, match="a file in the place of a table"):
+    with pytest.raises(QueryInvalid, match="a file in place of a table"):
         place.open().validate_query(f"SELECT * FROM {path}")
     for storage in (place.open(), replace(place, options={}).open()):
         monkeypatch.setattr(

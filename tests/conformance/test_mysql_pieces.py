@@ -133,7 +133,7 @@ def test_a_piece_of_a_table_that_lost_its_key_is_a_clear_error(
         read_table(storage, table, storage.part_partition(0))
 
 
-@pytest.mark.parametrize("step", ["keep_pieces", "remove_passing_key", "_rename"])
+@pytest.mark.parametrize("step", ["keep_pieces", "remove_temporary_key", "_rename"])
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 def test_a_publishing_that_was_killed_at_any_step_goes_on(
     storage: TableStorage, table: TableName, keep_parts: bool, step: str, after: bool
@@ -148,7 +148,7 @@ def test_a_publishing_that_was_killed_at_any_step_goes_on(
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(staging, step, killed)
-        if keep_parts and step == "remove_passing_key":
+        if keep_parts and step == "remove_temporary_key":
             storage.complete_write(table, write_id, parts=[0, 2])
         else:
             with pytest.raises(KeyboardInterrupt):
@@ -238,7 +238,7 @@ def waits_for_a_table(place: MysqlPlace) -> bool:
 def test_pieces_that_do_not_count_go_in_bites(
     storage: TableStorage, table: TableName, monkeypatch: pytest.MonkeyPatch, keep_parts: bool
 ) -> None:
-    monkeypatch.setattr(pieces, "BITE_ROWS", 30)
+    monkeypatch.setattr(pieces, "DELETE_ROWS", 30)
     statements: list[str] = []
     execute = pieces.execute
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import count, islice
-from threading import Barrier, Event, Thread
+from threading import Event, Thread
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -13,7 +13,6 @@ from storage_adapters.errors import (
     InvalidKey,
     NotSupported,
     ObjectChanged,
-    ObjectExists,
     ObjectMissing,
     StorageError,
 )
@@ -88,7 +87,6 @@ def test_what_is_no_key_is_refused_by_every_operation(storage: Storage, key: str
     calls: list[Callable[[], object]] = [
         lambda: storage.stat(key),
         lambda: list(storage.read_ranges([ByteRange(key=key, offset=0, length=1)])),
-        lambda: storage.put_if_absent(key, b""),
         lambda: storage.begin_upload(key),
         lambda: storage.copy(key, "target"),
     ]
@@ -321,52 +319,13 @@ def test_a_copy_has_the_same_bytes_and_replaces_its_target(storage: Storage) -> 
     assert read(storage, "s/ource") == data
 
 
-def test_a_conditional_put_refuses_what_exists(storage: Storage) -> None:
-    if not storage.capabilities.put_if_absent:
-        with pytest.raises(NotSupported):
-            storage.put_if_absent("k", b"first")
-        return
-    assert storage.put_if_absent("d/k", b"first").size_bytes == 5
-    with pytest.raises(ObjectExists):
-        storage.put_if_absent("d/k", b"second")
-    assert read(storage, "d/k") == b"first"
-    assert keys_of(storage) == ["d/k"]
-
-
-def test_of_many_conditional_puts_at_once_one_wins(place) -> None:
-    if not place.open().capabilities.put_if_absent:
-        with pytest.raises(NotSupported):
-            place.open().put_if_absent("claims/0", b"")
-        return
-    for attempt in range(20):
-        barrier = Barrier(4)
-        won: list[bytes] = []
-
-        def claim(name: bytes, key: str, barrier: Barrier = barrier, won: list[bytes] = won) -> None:
-            storage = place.open()
-            barrier.wait()
-            try:
-                storage.put_if_absent(key, name)
-            except ObjectExists:
-                return
-            won.append(name)
-
-        key = f"claims/{attempt}"
-        threads = [Thread(target=claim, args=(b"%d" % number, key)) for number in range(4)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert won == [read(place.open(), key)]
-
-
 def test_presigning_gives_a_url_or_says_that_there_is_none(storage: Storage) -> None:
     put(storage, "k")
     if storage.capabilities.presign:
-        assert storage.presign("k", "GET", timedelta(minutes=1)).startswith("http")
+        assert storage.presign("k", timedelta(minutes=1)).startswith("http")
     else:
         with pytest.raises(NotSupported):
-            storage.presign("k", "GET", timedelta(minutes=1))
+            storage.presign("k", timedelta(minutes=1))
 
 
 def test_a_concurrent_reader_never_sees_half_an_object(place) -> None:

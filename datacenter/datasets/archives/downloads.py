@@ -97,7 +97,7 @@ def link(resources: Resources, download: Download, archive: Archive, base_url: s
     """A link that needs no token and works until the download expires."""
     storage = resources.storages.open(archive.storage)
     if download.delivery == Delivery.ARCHIVE and storage.capabilities.presign:
-        return storage.presign(archive.key, "GET", download.expires_at - datetime.now(UTC))
+        return storage.presign(archive.key, download.expires_at - datetime.now(UTC))
     return f"{base_url.rstrip('/')}/d/{sign_link(resources.settings.web.secret_key, download)}"
 
 

@@ -26,12 +26,10 @@ from datacenter.storages.secret_options import HIDDEN, hide, is_secret, scrub, s
 from storage_adapters.errors import ConfigurationInvalid
 from storage_adapters.options import OptionValue
 from storage_adapters.registry import (
-    ADAPTERS,
     DATABASE_OPTION,
-    TABLE_ADAPTERS,
     holds_tables,
     keeps_tables,
-    offered_kinds,
+    kinds,
 )
 
 T = TypeVar("T")
@@ -163,8 +161,8 @@ def _found(row: RegisteredStorage | None, name: str) -> RegisteredStorage:
 def _checked(resources: Resources, new: StorageSettings) -> StorageSettings:
     """What will be kept. Raises: Invalid, naming the field; no secret is quoted."""
     new = new.model_copy(update={"url": resolved(new.url)})
-    if new.kind not in {*ADAPTERS, *TABLE_ADAPTERS}:
-        known = ", ".join(offered_kinds())
+    if new.kind not in kinds():
+        known = ", ".join(kinds())
         raise Invalid(f"kind: {new.kind!r} is unknown; known are: {known}", field="kind")
     _check_tables(new)
     check_allowed(resources.settings, new.url, new.options)

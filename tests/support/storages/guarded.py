@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 
+from support.storages.memory import MemoryStorage
+
 from datacenter.storages.observed import ObservedStorage
 from datacenter.storages.opener import Storages
 from storage_adapters.errors import ConfigurationInvalid, PermissionDenied, StorageUnavailable
-from storage_adapters.memory import MemoryStorage
 from storage_adapters.object_storage.contract import Health
 from storage_adapters.options import OptionValue
 from storage_adapters.registry import AdapterEntry

@@ -94,5 +94,5 @@ def with_slow_storages(environment: Mapping[str, str], **options: object) -> dic
 
 
 if __name__ == "__main__":
-    registry.ADAPTERS["nas"] = SLOW  # type: ignore[index]  # a table of adapters is read only
+    registry.ADAPTERS["nas"] = SLOW
     main()

@@ -23,7 +23,7 @@ from storage_adapters.errors import (
     UploadMissing,
     ValueUnsupported,
 )
-from storage_adapters.network.waiting import Check, always_wanted
+from storage_adapters.network.waiting import Check, never_cancelled
 from storage_adapters.object_storage.contract import Health
 from storage_adapters.registry import AdapterEntry
 from storage_adapters.table_storage.contract import (
@@ -77,7 +77,7 @@ class FakeTables:
     capabilities = TableCapabilities(write=True, snapshot=True)
     contents: ClassVar[dict[str, Content]] = {}
 
-    def __init__(self, content: Content, *, read_only: bool = False, check: Check = always_wanted) -> None:
+    def __init__(self, content: Content, *, read_only: bool = False, check: Check = never_cancelled) -> None:
         self._content = content
         self._read_only = read_only
         self._check = check
@@ -148,7 +148,7 @@ class FakeTables:
         self._must_write()
         write_id = token_hex(8) if write_id is None else write_id
         if not _ID.fullmatch(write_id):
-            raise NameInvalid(f"The id of a write is 16 hexadecimal digits: {write_id!r}")
+            raise NameInvalid(f"The id of a write must be 16 hexadecimal digits: {write_id!r}")
         if not len(schema) or HIDDEN_COLUMN in map(str.lower, schema.names):
             raise ColumnUnsupported(f"{table} needs a column, and none that is called {HIDDEN_COLUMN}.")
         if not self._is_published(table, write_id):
@@ -199,7 +199,7 @@ class FakeTables:
     def _must_write(self) -> None:
         self._content.wait(self._check)
         if self._read_only:
-            raise PermissionDenied("This storage is registered as read_only.")
+            raise PermissionDenied("This storage is read-only: its option 'read_only' is set.")
 
     def _write(self, table: TableName, write_id: str) -> Write:
         write = self._content.writes.get((table.database, write_id))
@@ -232,9 +232,12 @@ class FakeTables:
 def register_fake_tables(patch: pytest.MonkeyPatch) -> None:
     """Make `fake` a kind of storage."""
     entry = AdapterEntry(
-        target="support.tables.fake_tables:FakeTables", install="part of the tests", keeps=True
+        target="support.tables.fake_tables:FakeTables",
+        install="part of the tests",
+        contract="tables",
+        keeps=True,
     )
-    patch.setitem(registry.TABLE_ADAPTERS, "fake", entry)  # type: ignore[arg-type]  # a table of adapters is read only
+    patch.setitem(registry.ADAPTERS, "fake", entry)
 
 
 def fake_storage(
@@ -252,7 +255,7 @@ def _batches(table: pa.Table) -> Iterator[pa.RecordBatch]:
 
 
 def _checked(number: int) -> int:
-    """The number. Raises: ValueUnsupported: no piece has it."""
+    """The number. Raises: ValueUnsupported: it is out of range."""
     if not 0 <= number <= MAX_PART:
-        raise ValueUnsupported(f"A piece has a number from 0 to {MAX_PART}, not {number}.")
+        raise ValueUnsupported(f"The number of a piece must be from 0 to {MAX_PART}, not {number}.")
     return number

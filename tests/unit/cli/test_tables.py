@@ -39,16 +39,15 @@ def test_a_terminal_is_never_overrun():
 
 
 def test_a_sentence_is_read_to_its_end_below_its_beginning():
-    told = (
-        "The endpoint refuses the connection: is the storage up, and the port of the option 'endpoint' right?"
-    )
+    told = "The endpoint refuses the connection: check that the storage is running, and the port of the option 'endpoint'."
 
     lines = printed([("lake", told), ("hadoop", "It can be listed.")], terminal=True, columns=SENTENCES)
 
     assert [line.rstrip() for line in lines] == [
         "NAME    DETAIL",
-        "lake    The endpoint refuses the connection: is the storage",
-        "        up, and the port of the option 'endpoint' right?",
+        "lake    The endpoint refuses the connection: check that the",
+        "        storage is running, and the port of the option",
+        "        'endpoint'.",
         "hadoop  It can be listed.",
     ]
     assert printed([("lake", told)], terminal=False, columns=SENTENCES)[1] == f"lake  {told}"

@@ -10,6 +10,7 @@ from support.jobs.workbench import Workbench
 from datacenter.datasets.storages.browsing import browse
 from datacenter.settings.model import StorageSettings
 from datacenter.storages.opener import Storages
+from storage_adapters.object_storage.contract import NewObject
 
 KEYS = st.lists(
     st.text(st.sampled_from("ab/.0-猫\U0010ffff"), min_size=1, max_size=6)
@@ -38,8 +39,7 @@ def test_pages_of_any_size_show_each_name_of_the_level_once(
     place = StorageSettings(kind="memory", url=f"memory://{uuid4()}", role="source")
     settings = bench.settings.model_copy(update={"storages": {"source": place}})
     storages = Storages(settings, bench.database)
-    for key in keys:
-        storages.open("source").put_if_absent(key, b"x")
+    list(storages.open("source").put_many(NewObject(key=key, data=b"x") for key in keys))
     resources = bench.resources.__class__(
         settings=settings, database=bench.database, storages=storages, doorbell=bench.doorbell
     )
@@ -54,8 +54,8 @@ def test_pages_of_any_size_show_each_name_of_the_level_once(
 @pytest.mark.parametrize("prefix", ["", "deep/"])
 def test_a_directory_is_browsed_like_an_object_store(bench: Workbench, prefix: str) -> None:
     storage = bench.resources.storages.open("inbox")
-    for key in ("a.zip", "a/1.zip", "a/2.zip", "a0"):
-        storage.put_if_absent(prefix + key, b"x")
+    keys = ("a.zip", "a/1.zip", "a/2.zip", "a0")
+    list(storage.put_many(NewObject(key=prefix + key, data=b"x") for key in keys))
 
     found = browse(bench.resources, "inbox", prefix, after=None, limit=10)
 

@@ -45,13 +45,16 @@ ELSEWHERE = {"Location": "http://127.0.0.1:1/elsewhere"}
 LOGIN = b"<html>please log in</html>"
 BAD_SOURCES = {
     "ceph-wrong-secret": ceph(403, "SignatureDoesNotMatch", PermissionDenied, "'secret_key'"),
-    "ceph-no-bucket": ceph(404, "NoSuchBucket", ConfigurationInvalid, "no such bucket: make it, or"),
-    "ceph-overloaded": ceph(503, "SlowDown", StorageUnavailable, "asks us to come back later"),
+    "ceph-no-bucket": ceph(404, "NoSuchBucket", ConfigurationInvalid, "no such bucket: create it, or"),
+    "ceph-overloaded": ceph(503, "SlowDown", StorageUnavailable, "try again later"),
     "ceph-nobody-listens": unreachable(
-        "ceph", lambda: f"http://127.0.0.1:{free_port()}", "is the storage up"
+        "ceph", lambda: f"http://127.0.0.1:{free_port()}", "check that the storage is running"
     ),
     "webhdfs-sent-elsewhere": BadSource(
-        kind="webhdfs", server=lambda: answering(307, ELSEWHERE), error=ConfigurationInvalid, words="sends us"
+        kind="webhdfs",
+        server=lambda: answering(307, ELSEWHERE),
+        error=ConfigurationInvalid,
+        words="redirects",
     ),
     "webhdfs-not-webhdfs": BadSource(
         kind="webhdfs",
@@ -118,7 +121,8 @@ def test_an_import_from_a_server_that_asks_for_a_file_of_ours_fails_and_gives_it
     )
     assert ended.error is not None
     assert ended.error["message"] == (
-        "storage rogue: The server asked for a file of this machine (LOCAL INFILE) and was refused."
+        "storage rogue: The server asked for a file of this machine (LOCAL INFILE); the request was rejected. "
+        "Do not trust this server."
     )
     assert bench.dataset(dataset.id).state == "FAILED"
     assert bench.objects() == []

@@ -12,6 +12,7 @@ import pytest
 from support.jobs.scenarios import zip_of
 from support.jobs.workbench import Workbench
 from support.storages.copy_traffic import Traffic
+from support.storages.memory import MemoryStorage
 
 from datacenter.datasets.archives.exports import ExportRequest
 from datacenter.datasets.labelling import FileSelection, relabel
@@ -22,7 +23,6 @@ from datacenter.ledger.models import Job
 from datacenter.settings.model import StorageSettings
 from datacenter.storages.object_file import ObjectSource
 from jobs.building import copying
-from storage_adapters.memory import MemoryStorage
 from storage_adapters.nas import NasStorage
 from storage_adapters.object_storage.contract import Part
 

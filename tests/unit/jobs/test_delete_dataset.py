@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 from support.jobs.manifests import published
 from support.jobs.workbench import Workbench
+from support.storages.memory import MemoryStorage
 
 from datacenter.datasets import labelling, retrying
 from datacenter.datasets.labelling import FileSelection
@@ -19,7 +20,6 @@ from datacenter.datasets.records import find_version
 from datacenter.ledger.models import Job
 from datacenter.settings.model import StorageSettings
 from storage_adapters.errors import PermissionDenied
-from storage_adapters.memory import MemoryStorage
 from storage_adapters.object_storage.contract import Storage
 
 FILES = {f"{number:02d}.txt": ["even"] if number % 2 == 0 else [] for number in range(30)}

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from support.jobs.scenarios import zip_of
 from support.jobs.workbench import Workbench
+from support.storages.memory import MemoryStorage
 
 from datacenter.datasets.archives.exports import ExportRequest
 from datacenter.settings.model import StorageSettings
-from storage_adapters.memory import MemoryStorage
 from storage_adapters.object_storage.contract import Part
 
 FILES = {f"{number}.bin": random.Random(number).randbytes(50_000) for number in range(20)}

@@ -17,6 +17,7 @@ from support.jobs.prefix_imports import (
     imported,
 )
 from support.jobs.workbench import Workbench
+from support.storages.memory import MemoryStorage
 
 from datacenter.datasets import retrying
 from datacenter.ledger.ledger import request_cancel
@@ -26,7 +27,6 @@ from jobs.contract import JobContext
 from jobs.engine.engine import Engine
 from jobs.import_dataset import ImportDataset
 from jobs.importing import copy_objects
-from storage_adapters.memory import MemoryStorage
 from storage_adapters.nas import NasStorage
 from storage_adapters.object_storage.contract import ObjectInfo
 

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from support.jobs.prefix_imports import FILES, KEPT_AT, check_holds, failed, given, imported, rows
 from support.jobs.workbench import Workbench
+from support.storages.memory import MemoryStorage
 
 from datacenter.settings.model import LimitSettings
 from jobs.importing import source_listing
-from storage_adapters.memory import MemoryStorage
-from storage_adapters.object_storage.contract import ObjectInfo
+from storage_adapters.object_storage.contract import NewObject, ObjectInfo
 
 
 @pytest.mark.parametrize("target", ["default", "bucket"])
@@ -101,14 +101,14 @@ def test_an_area_of_ours_is_passed_over_without_looking_at_all_of_it() -> None:
                 yield info
 
     storage = Counting()
-    for key in (
+    keys = (
         "a",
         *(f"datasets/{number}" for number in range(500)),
         "datasets/\U0010ffff0",
         "e",
         "uploads/1",
-    ):
-        storage.put_if_absent(key, b"")
+    )
+    list(storage.put_many(NewObject(key=key, data=b"") for key in keys))
 
     assert [info.key for info in source_listing.importable(storage, "")] == ["a", "e"]
     assert Counting.seen < 10

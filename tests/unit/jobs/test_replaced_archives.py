@@ -11,6 +11,7 @@ from support.archives.raw_tar import member, tar
 from support.jobs.prefix_imports import KEPT_AT, check_holds, check_nothing_left, failed, given, imported
 from support.jobs.scenarios import zip_of
 from support.jobs.workbench import Workbench
+from support.storages.memory import MemoryStorage
 
 from datacenter.database.engine import now
 from datacenter.datasets.models import Dataset
@@ -19,7 +20,6 @@ from datacenter.ledger.repair import take_back_expired
 from datacenter.ledger.states import ShardState
 from jobs.contract import JobContext
 from jobs.import_dataset import ImportDataset
-from storage_adapters.memory import MemoryStorage
 from storage_adapters.nas import NasStorage
 from storage_adapters.object_storage.contract import ByteRange
 

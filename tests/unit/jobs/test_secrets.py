@@ -21,7 +21,7 @@ from storage_adapters import registry
 def test_a_job_that_fails_at_a_registered_storage_tells_no_secret_of_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setitem(registry.ADAPTERS, "guarded", GUARDED)  # type: ignore[arg-type]  # a table of adapters is read only
+    monkeypatch.setitem(registry.ADAPTERS, "guarded", GUARDED)
     bench = Workbench(tmp_path)
     keys = RegistrationSettings(keys=(Fernet.generate_key().decode(),))
     settings = bench.settings.model_copy(update={"registration": keys})

@@ -11,7 +11,7 @@ from support.jobs.prefix_imports import check_nothing_left, imported
 from support.tables.datasets import ANIMALS, KEPT, SOURCE, TableBench, exported, table_bench
 
 from datacenter.ledger.ledger import request_cancel
-from storage_adapters.network.waiting import Check, always_wanted
+from storage_adapters.network.waiting import Check, never_cancelled
 
 QUERY = {"storage": "tables", "query": "SELECT"}
 A_MINUTE = 60
@@ -53,7 +53,7 @@ def test_an_import_that_is_cancelled_while_it_waits_ends(
 def test_no_job_waits_for_a_server_without_looking_whether_it_is_wanted(bench: TableBench) -> None:
     """From a table into one of ours, out of that, and away with it."""
     looks: list[bool] = []
-    bench.content.wait = bench.kept.wait = lambda check: looks.append(check is not always_wanted)
+    bench.content.wait = bench.kept.wait = lambda check: looks.append(check is not never_cancelled)
 
     dataset, job = imported(bench, SOURCE, storage=KEPT)
     assert job.state == "SUCCESS", job.error

@@ -60,7 +60,7 @@ def test_no_more_is_under_way_than_may_be_held_but_always_one_batch() -> None:
         threads=8,
         begin_alone=False,
         size_bytes=lambda size: size,
-        most_bytes=100,
+        max_bytes=100,
     ):
         under_way.remove(size)
     # The stream is one batch ahead of what is under way.

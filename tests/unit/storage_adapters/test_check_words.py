@@ -15,13 +15,13 @@ from support.servers.refusing import listening, refusing_mysql
 from support.servers.stubs import answering
 
 from storage_adapters.errors import ConfigurationInvalid
-from storage_adapters.mysql.options import SPOKEN
+from storage_adapters.mysql.options import WIRE_PROTOCOL
 from storage_adapters.nas import NasStorage
-from storage_adapters.network.protocol_probe import stranger_at
+from storage_adapters.network.protocol_probe import wrong_protocol_at
 from storage_adapters.network.reach import Reach
 from storage_adapters.object_storage.contract import Health
 from storage_adapters.options import OptionValue
-from storage_adapters.registry import TABLE_KINDS, open_storage, open_tables
+from storage_adapters.registry import holds_tables, open_storage, open_tables
 
 
 @contextmanager
@@ -70,7 +70,7 @@ class Case:
 
     def check(self, server: str) -> Health:
         """The answer of the storage at this server."""
-        if self.kind in TABLE_KINDS:
+        if holds_tables(self.kind):
             waits = {"connect_seconds": 1, "stall_seconds": 1}
             return open_tables(self.kind, f"{self.kind}://reader:5a9e04c1@{server}", waits).check()
         options = {"timeout_seconds": 1, **self.options}
@@ -100,23 +100,27 @@ OF_HDFS = "speaks {}, not Hadoop's RPC: correct the port, which is usually 8020.
 OF_HIVE = "speaks {}, not HiveServer2's binary protocol: correct the port, which is usually 10000."
 OF_MYSQL = "speaks {}, not MySQL's protocol: correct the port, which is usually 3306."
 CASES = {
-    "hdfs-unknown-name": Case(kind="hdfs", server=nowhere, told="is not found: correct the host"),
-    "hdfs-refused": Case(kind="hdfs", server=nobody, told="is the server up, and the port right?"),
-    "hdfs-silent": Case(kind="hdfs", server=silent, told="is this the port of its RPC?"),
-    "hive-unknown-name": Case(kind="hive", server=nowhere, told="is not found: correct the host"),
-    "hive-refused": Case(kind="hive", server=nobody, told="is the server up, and the port right?"),
-    "hive-silent": Case(kind="hive", server=silent, told="is 'login' what it wants?"),
-    "webhdfs-unknown-name": Case(kind="webhdfs", server=nowhere, told="is not found: correct the host"),
-    "webhdfs-refused": Case(kind="webhdfs", server=nobody, told="is the server up, and the port right?"),
-    "webhdfs-silent": Case(kind="webhdfs", server=silent, told="is this its HTTP port?"),
+    "hdfs-unknown-name": Case(kind="hdfs", server=nowhere, told="cannot be resolved: correct it"),
+    "hdfs-refused": Case(kind="hdfs", server=nobody, told="check that the server is running, and the port"),
+    "hdfs-silent": Case(kind="hdfs", server=silent, told="that this is its RPC port"),
+    "hive-unknown-name": Case(kind="hive", server=nowhere, told="cannot be resolved: correct it"),
+    "hive-refused": Case(kind="hive", server=nobody, told="check that it is running, and the port"),
+    "hive-silent": Case(kind="hive", server=silent, told="and the option 'login'"),
+    "webhdfs-unknown-name": Case(kind="webhdfs", server=nowhere, told="cannot be resolved: correct it"),
+    "webhdfs-refused": Case(
+        kind="webhdfs", server=nobody, told="check that the server is running, and the port"
+    ),
+    "webhdfs-silent": Case(kind="webhdfs", server=silent, told="that this is its HTTP port"),
     "webhdfs-not-webhdfs": Case(
         kind="webhdfs",
         server=lambda: web(404),
         told="does not speak WebHDFS: check the port, which is usually 9870",
     ),
-    "webhdfs-proxy": Case(kind="webhdfs", server=lambda: web(502), told="is what stands behind the URL up?"),
+    "webhdfs-proxy": Case(kind="webhdfs", server=lambda: web(502), told="check the server behind the URL"),
     "webhdfs-elsewhere": Case(
-        kind="webhdfs", server=lambda: web(307, {"Location": "http://evil/"}), told="sends us elsewhere"
+        kind="webhdfs",
+        server=lambda: web(307, {"Location": "http://evil/"}),
+        told="redirects instead of answering",
     ),
     "webhdfs-not-authenticated": Case(
         kind="webhdfs", server=lambda: web(401), told="correct the option 'user' or 'token'"
@@ -124,7 +128,7 @@ CASES = {
     "webhdfs-denied": Case(
         kind="webhdfs",
         server=lambda: web(403, JAVA, DENIED),
-        told="Permission denied: user=bob. Have its owner allow that, or be another user: by the option 'user'",
+        told="Permission denied: user=bob. Ask the owner to allow it, or use another user: by the option 'user'",
     ),
     "webhdfs-safe-mode": Case(kind="webhdfs", server=lambda: web(403, JAVA, SAFE), told="in safe mode"),
     "webhdfs-no-tls": Case(
@@ -143,16 +147,20 @@ CASES = {
     "hive-namenode": Case(
         kind="hive", server=lambda: web(404, body=NAMENODE), told=OF_HIVE.format("Hadoop's RPC")
     ),
-    "hive-denied": Case(kind="hive", server=lambda: saying(LOGIN_REFUSED), told="refused the login: no"),
+    "hive-denied": Case(kind="hive", server=lambda: saying(LOGIN_REFUSED), told="rejected the login: no"),
     "mysql-web": Case(kind="mysql", server=lambda: web(200), told=OF_MYSQL.format("HTTP")),
     "mysql-redis": Case(
         kind="mysql",
         server=lambda: saying(b"-ERR unknown command\r\n"),
         told=OF_MYSQL.format("the protocol of Redis"),
     ),
-    "mysql-unknown-name": Case(kind="mysql", server=nowhere, told="are host and port of the URL right?"),
-    "mysql-refused": Case(kind="mysql", server=nobody, told="Is the server up, and are host and port"),
-    "mysql-silent": Case(kind="mysql", server=silent, told="Is the server up, and is it one of MySQL?"),
+    "mysql-unknown-name": Case(kind="mysql", server=nowhere, told="and the URL's host and port"),
+    "mysql-refused": Case(
+        kind="mysql", server=nobody, told="Check that the server is running, and the URL's host and port"
+    ),
+    "mysql-silent": Case(
+        kind="mysql", server=silent, told="Check that the server is running, and that it is MySQL"
+    ),
 }
 
 
@@ -195,9 +203,9 @@ def test_a_server_that_refuses_us_in_its_own_protocol_is_not_asked_what_it_speak
 def test_a_server_near_us_is_not_asked_for_a_storage_that_may_only_be_far() -> None:
     with web(200) as server:
         host, _, port = server.rpartition(":")
-        told = [stranger_at(host, int(port), SPOKEN, reach) for reach in (Reach.ANY, Reach.FAR)]
+        told = [wrong_protocol_at(host, int(port), WIRE_PROTOCOL, reach) for reach in (Reach.ANY, Reach.FAR)]
 
-    assert told == [f"What answers at {server} {OF_MYSQL.format('HTTP')}", ""]
+    assert told == [f"The server at {server} {OF_MYSQL.format('HTTP')}", ""]
 
 
 def test_a_directory_that_is_not_there_may_be_a_file_system_that_is_not_mounted(tmp_path: Path) -> None:
@@ -206,7 +214,7 @@ def test_a_directory_that_is_not_there_may_be_a_file_system_that_is_not_mounted(
     assert found == Health(
         ok=False,
         detail=f"{tmp_path}/none cannot be listed: The storage's root directory cannot be opened: "
-        "No such file or directory. Is the file system mounted?",
+        "No such file or directory. Check that the file system is mounted.",
     )
 
 
@@ -229,12 +237,12 @@ def test_what_the_account_may_not_do_in_a_directory_is_told(
 
     assert (found.ok, found.detail) == (
         False,
-        f"{tmp_path} cannot be {deed}: Permission denied: give the account that this process runs as the right to it.",
+        f"{tmp_path} cannot be {deed}: Permission denied: give the rights to the account that this process runs as.",
     )
 
 
 def test_a_root_that_is_a_file_is_refused_when_it_is_opened(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
 
-    with pytest.raises(ConfigurationInvalid, match="Correct the URL, or mount what belongs there"):
+    with pytest.raises(ConfigurationInvalid, match="Correct the URL, or mount the file system"):
         NasStorage.from_url(f"nas://{tmp_path}/file", {})

@@ -167,10 +167,10 @@ def test_a_redirect_to_what_is_not_webhdfs_is_not_followed() -> None:
     elsewhere = {"Location": "http://127.0.0.1:1/elsewhere?op=OPEN"}
     with answering(307, elsewhere) as url:
         client = WebClient([url], timeout_seconds=5)
-        with pytest.raises(ConfigurationInvalid, match="sends us to"):
+        with pytest.raises(ConfigurationInvalid, match="redirects to"):
             client.read("/a", [(0, 1)])
         for call in (lambda: client.write("/a/b", [b"secret"]), lambda: client.info("/a")):
-            with pytest.raises(ConfigurationInvalid, match="sends us"):
+            with pytest.raises(ConfigurationInvalid, match="redirects"):
                 call()
 
 

@@ -1,11 +1,11 @@
 """The check of a storage: it leaves nothing behind, whichever step fails, and no import of the storage takes its object."""
 
 import pytest
+from support.storages.memory import MemoryStorage
 
 from datacenter.datasets.places import is_own
 from storage_adapters.errors import PermissionDenied
-from storage_adapters.memory import MemoryStorage
-from storage_adapters.object_storage.health import try_out
+from storage_adapters.object_storage.health import try_storage
 
 
 def refuses(*arguments: object) -> None:
@@ -17,7 +17,7 @@ def test_a_check_that_fails_leaves_no_object(monkeypatch: pytest.MonkeyPatch, st
     storage = MemoryStorage()
     with monkeypatch.context() as patched:
         patched.setattr(storage, step, refuses)
-        found = try_out(storage, "the bucket")
+        found = try_storage(storage, "the bucket")
 
     assert (found.ok, found.detail.endswith("not allowed")) == (False, True)
     assert list(storage.list_objects("")) == []
@@ -34,6 +34,6 @@ def test_an_import_of_the_whole_storage_passes_over_a_check_that_is_running(
 
     monkeypatch.setattr(storage, "read_ranges", watched)
 
-    assert try_out(storage, "the bucket").ok
+    assert try_storage(storage, "the bucket").ok
     assert len(seen) == 1
     assert all(map(is_own, seen))

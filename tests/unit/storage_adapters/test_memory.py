@@ -1,9 +1,9 @@
 """What only the memory storage does: planted faults and the limits of an object store."""
 
 import pytest
+from support.storages.memory import MemoryOptions, MemoryStorage
 
 from storage_adapters.errors import StorageError, StorageUnavailable, UploadInvalid
-from storage_adapters.memory import MemoryOptions, MemoryStorage
 from storage_adapters.object_storage.contract import NewObject
 
 

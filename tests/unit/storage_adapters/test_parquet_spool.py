@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from storage_adapters.table_storage import spool
-from storage_adapters.table_storage.spool import ParquetIntake, spool_batches
+from storage_adapters.table_storage.spool import ParquetSink, spool_batches
 
 TABLE = pa.table({"a": range(1000), "b": [f"文{n}" for n in range(1000)]})
 
@@ -31,7 +31,7 @@ def test_a_source_that_breaks_leaves_no_file() -> None:
 
 def test_an_intake_hands_over_when_it_is_closed_and_only_then() -> None:
     taken: list[pa.Table] = []
-    with ParquetIntake(lambda schema, batches: taken.append(pa.Table.from_batches(batches, schema))) as file:
+    with ParquetSink(lambda schema, batches: taken.append(pa.Table.from_batches(batches, schema))) as file:
         pq.write_table(TABLE, file)
         assert taken == []
     file.close()
@@ -40,7 +40,7 @@ def test_an_intake_hands_over_when_it_is_closed_and_only_then() -> None:
 
 def test_an_intake_left_by_an_exception_hands_nothing_over() -> None:
     taken: list[pa.Schema] = []
-    file = ParquetIntake(lambda schema, _batches: taken.append(schema))
+    file = ParquetSink(lambda schema, _batches: taken.append(schema))
     pq.write_table(TABLE, file)
     file.__exit__(KeyError, KeyError(), None)
     assert file.closed
@@ -48,5 +48,5 @@ def test_an_intake_left_by_an_exception_hands_nothing_over() -> None:
 
 
 def test_what_is_not_parquet_is_refused() -> None:
-    with pytest.raises(pa.ArrowInvalid), ParquetIntake(lambda _schema, _batches: None) as file:
+    with pytest.raises(pa.ArrowInvalid), ParquetSink(lambda _schema, _batches: None) as file:
         file.write(b"not Parquet")

@@ -103,7 +103,6 @@ CALLS: dict[str, Callable[[Storage], object]] = {
     "stat": lambda storage: storage.stat("k"),
     "read": lambda storage: list(storage.read_ranges([ByteRange(key="k", offset=0, length=1)])),
     "put": put,
-    "put_if_absent": lambda storage: storage.put_if_absent("k", b"secret"),
     "list": lambda storage: list(storage.list_objects("")),
     "begin_upload": lambda storage: storage.begin_upload("k"),
 }

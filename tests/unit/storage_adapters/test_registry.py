@@ -1,17 +1,16 @@
 """Opening a storage by its kind, URL and options, and what a person reads when that cannot work."""
 
 from pathlib import Path
-from types import MappingProxyType
 
 import pytest
+from support.storages.memory import MemoryStorage
 
 from storage_adapters import registry
 from storage_adapters.errors import ConfigurationInvalid
-from storage_adapters.memory import MemoryStorage
 from storage_adapters.nas import NasStorage
-from storage_adapters.object_storage.contract import Storage
+from storage_adapters.object_storage.contract import NewObject, Storage
 from storage_adapters.options import OptionValue
-from storage_adapters.registry import KINDS, AdapterEntry, open_storage
+from storage_adapters.registry import AdapterEntry, kinds, open_storage
 
 
 def test_every_kind_can_be_opened(tmp_path: Path) -> None:
@@ -24,7 +23,7 @@ def test_every_kind_can_be_opened(tmp_path: Path) -> None:
         "nas": (f"nas://{tmp_path}/root", {}),
         "webhdfs": ("webhdfs://127.0.0.1:1/root", {}),
     }
-    assert set(KINDS) == set(places)
+    assert set(kinds("objects")) == set(places)
     for kind, (url, options) in places.items():
         assert isinstance(open_storage(kind, url, options), Storage)
 
@@ -35,13 +34,13 @@ def test_a_kind_without_its_server_opens_and_says_so(kind: str) -> None:
 
 
 def test_an_unknown_kind_names_the_known_ones() -> None:
-    with pytest.raises(ConfigurationInvalid, match="known are: ceph, cos, hdfs, nas, webhdfs"):
+    with pytest.raises(ConfigurationInvalid, match="known are: ceph, cos, hdfs, memory, nas, webhdfs"):
         open_storage("floppy", "floppy://a", {})
 
 
 def test_a_kind_whose_library_is_missing_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     entry = AdapterEntry(target="no_such_library.adapter:Storage", install="pip install datacenter[tape]")
-    monkeypatch.setattr(registry, "ADAPTERS", MappingProxyType({"tape": entry}))
+    monkeypatch.setitem(registry.ADAPTERS, "tape", entry)
     with pytest.raises(ConfigurationInvalid, match=r"needs no_such_library: pip install datacenter\[tape\]"):
         open_storage("tape", "tape://a", {})
 
@@ -72,6 +71,6 @@ def test_a_root_that_cannot_be_made_is_a_configuration_error(tmp_path: Path) -> 
 
 
 def test_one_memory_url_is_one_storage_and_another_is_another() -> None:
-    MemoryStorage.from_url("memory://one", {}).put_if_absent("k", b"x")
+    list(MemoryStorage.from_url("memory://one", {}).put_many([NewObject(key="k", data=b"x")]))
     assert MemoryStorage.from_url("memory://one", {}).stat("k").size_bytes == 1
     assert list(MemoryStorage.from_url("memory://two", {}).list_objects("")) == []

@@ -26,10 +26,10 @@ def check(endpoint: str) -> Health:
         (403, "InvalidAccessKeyId", "does not know this access key: correct the option 'access_key'"),
         (403, "SignatureDoesNotMatch", "correct the option 'secret_key'"),
         (404, "NoSuchBucket", "no such bucket"),
-        (403, "RequestTimeTooSkewed", "clock of this machine"),
-        (403, "AccessDenied", "have its owner or the bucket's policy allow it"),
+        (403, "RequestTimeTooSkewed", "Clock skew: this machine"),
+        (403, "AccessDenied", "Allow it in the bucket's policy"),
         (403, "PathStyleDomainForbidden", "'addressing' to 'virtual'"),
-        (503, "SlowDown", "overloaded and asks us to come back later"),
+        (503, "SlowDown", "overloaded: try again later"),
     ],
 )
 def test_a_refusal_says_what_to_correct(refusing: Answering, status: int, code: str, words: str) -> None:
@@ -70,7 +70,9 @@ def test_an_endpoint_that_nobody_listens_at_is_named() -> None:
 def test_an_endpoint_whose_name_is_unknown_is_named() -> None:
     found = check("http://no-such-host.invalid")
     assert not found.ok
-    assert "no-such-host.invalid cannot be listed: The endpoint's name is not known here" in found.detail
+    assert (
+        "no-such-host.invalid cannot be listed: The endpoint's host name cannot be resolved" in found.detail
+    )
 
 
 def test_a_key_that_may_write_and_not_delete_is_told_so(
@@ -97,7 +99,7 @@ def test_a_server_that_speaks_no_s3_is_told_from_one_that_does(body: bytes) -> N
     with answering(200, {"Content-Type": "text/html"}, body) as endpoint:
         found = check(endpoint)
     assert not found.ok
-    assert "does not speak S3: is the option 'endpoint' right?" in found.detail
+    assert "does not speak S3: check the option 'endpoint'." in found.detail
 
 
 def test_a_program_that_opens_a_path_reads_words_where_the_gateway_sends_none() -> None:

@@ -21,7 +21,7 @@ from storage_adapters.errors import (
     UploadMissing,
 )
 from storage_adapters.object_storage.contract import ByteRange, NewObject
-from storage_adapters.s3.faults import CODES, WORDS, from_code, translate
+from storage_adapters.s3.faults import CODES, MESSAGES, from_code, translate
 
 Answering = Callable[[int, str], str]
 
@@ -95,7 +95,7 @@ def test_a_key_that_is_not_deleted_says_whether_to_try_again(code: str, word: bo
 
 
 def test_every_word_belongs_to_a_code() -> None:
-    assert set(WORDS) <= set(CODES)
+    assert set(MESSAGES) <= set(CODES)
 
 
 def test_what_a_server_says_of_an_unknown_code_is_passed_on() -> None:

@@ -76,16 +76,14 @@ def test_a_cos_bucket_carries_the_number_of_its_account() -> None:
 
 
 def test_ceph_puts_the_bucket_in_the_path_or_in_the_host() -> None:
-    by_path = CephStorage.from_url("ceph://bucket/root", CEPH).presign("k", "GET", MINUTE)
+    by_path = CephStorage.from_url("ceph://bucket/root", CEPH).presign("k", MINUTE)
     assert (urlsplit(by_path).netloc, urlsplit(by_path).path) == ("rgw:7480", "/bucket/root/k")
-    by_host = CephStorage.from_url("ceph://bucket", {**CEPH, "addressing": "virtual"}).presign(
-        "k", "PUT", MINUTE
-    )
+    by_host = CephStorage.from_url("ceph://bucket", {**CEPH, "addressing": "virtual"}).presign("k", MINUTE)
     assert (urlsplit(by_host).netloc, urlsplit(by_host).path) == ("bucket.rgw:7480", "/k")
 
 
 def test_cos_has_the_bucket_and_the_region_in_the_host() -> None:
-    link = CosStorage.from_url("cos://images-125/root", COS).presign("猫", "GET", MINUTE)
+    link = CosStorage.from_url("cos://images-125/root", COS).presign("猫", MINUTE)
     assert urlsplit(link).netloc == "images-125.cos.ap-guangzhou.myqcloud.com"
     assert urlsplit(link).path == "/root/%E7%8C%AB"
     assert "X-Amz-Algorithm=AWS4-HMAC-SHA256" in link
@@ -94,7 +92,7 @@ def test_cos_has_the_bucket_and_the_region_in_the_host() -> None:
 
 def test_no_link_lasts_longer_than_a_week() -> None:
     with pytest.raises(NotSupported, match="seven days"):
-        CephStorage.from_url("ceph://bucket", CEPH).presign("k", "GET", timedelta(days=8))
+        CephStorage.from_url("ceph://bucket", CEPH).presign("k", timedelta(days=8))
 
 
 def test_the_secret_is_not_shown() -> None:

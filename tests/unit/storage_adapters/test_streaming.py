@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 
 import pytest
+from support.storages.memory import MemoryOptions, MemoryStorage
 
 from storage_adapters.errors import StorageUnavailable
-from storage_adapters.memory import MemoryOptions, MemoryStorage
 from storage_adapters.object_storage.contract import Buffer, Part
 from storage_adapters.object_storage.streaming import put_stream, read_stream
 

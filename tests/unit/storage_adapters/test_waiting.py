@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from storage_adapters.network import waiting
-from storage_adapters.network.waiting import always_wanted, receive
+from storage_adapters.network.waiting import never_cancelled, receive
 
 
 class CalledOff(Exception):
@@ -15,7 +15,7 @@ class CalledOff(Exception):
 
 @pytest.fixture
 def ends(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[socket.socket, socket.socket]]:
-    monkeypatch.setattr(waiting, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(waiting, "CHECK_SECONDS", 0.01)
     ours, theirs = socket.socketpair()
     with ours, theirs:
         yield ours, theirs
@@ -47,10 +47,10 @@ def test_a_server_that_says_nothing_is_waited_for_no_longer_than_was_said(
     ends: tuple[socket.socket, socket.socket],
 ) -> None:
     with pytest.raises(TimeoutError):
-        receive(ends[0], 100, seconds=0.05, check=always_wanted)
+        receive(ends[0], 100, seconds=0.05, check=never_cancelled)
 
 
 def test_an_end_is_nothing(ends: tuple[socket.socket, socket.socket]) -> None:
     ours, theirs = ends
     theirs.close()
-    assert receive(ours, 100, seconds=600, check=always_wanted) == b""
+    assert receive(ours, 100, seconds=600, check=never_cancelled) == b""

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from support.storages.guarded import CANARY, GUARDED
+from support.storages.memory import MemoryStorage
 
 from datacenter.database.engine import Base, Database
 from datacenter.settings.model import Settings
@@ -12,7 +13,6 @@ from datacenter.storages.checking import Checker
 from datacenter.storages.opener import Storages
 from storage_adapters import registry
 from storage_adapters.errors import StorageUnavailable
-from storage_adapters.memory import MemoryStorage
 
 
 def _storages(tmp_path: Path, **storages: dict) -> Storages:
@@ -40,7 +40,7 @@ def test_a_platform_is_written_to_and_a_source_is_not(tmp_path: Path) -> None:
     assert all(health.ok for health in checked.values()), checked
     assert "written" in checked["platform"].detail
     assert checked["source"].detail == f"{tmp_path}/source can be listed and read."
-    assert checked["empty"].detail == f"{tmp_path}/empty can be listed; there is nothing in it yet."
+    assert checked["empty"].detail == f"{tmp_path}/empty can be listed; it is still empty."
     assert (tmp_path / "source").stat().st_mtime_ns == before
 
 
@@ -50,7 +50,7 @@ def test_a_source_that_is_not_there_is_told_and_not_made(tmp_path: Path) -> None
     found = Checker(_storages(tmp_path, scans=place)).check("scans")
 
     assert not found.ok
-    assert "No such file or directory. Is the file system mounted?" in found.detail
+    assert "No such file or directory. Check that the file system is mounted." in found.detail
     assert not (tmp_path / "mistyped").exists()
 
 
@@ -63,7 +63,7 @@ def test_the_check_of_a_source_says_what_is_wrong_with_its_server(tmp_path: Path
     assert not found.ok
     assert found.detail == (
         f"{kind}://no-such-host.invalid/data cannot be opened: "
-        "The name 'no-such-host.invalid' is not found: correct the host."
+        "The host name 'no-such-host.invalid' cannot be resolved: correct it."
     )
 
 

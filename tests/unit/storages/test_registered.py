@@ -28,7 +28,7 @@ OPTIONS = {"secret_key": CANARY, "region": "x"}
 
 @pytest.fixture
 def centre(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Resources]:
-    monkeypatch.setitem(registry.ADAPTERS, "guarded", GUARDED)  # type: ignore[arg-type]  # a table of adapters is read only
+    monkeypatch.setitem(registry.ADAPTERS, "guarded", GUARDED)
     (tmp_path / "fixed").mkdir()
     settings = Settings(
         database={"url": f"sqlite:///{tmp_path}/test.db"},

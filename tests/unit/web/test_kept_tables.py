@@ -142,4 +142,4 @@ def test_a_check_tries_whether_tables_can_be_kept(web) -> None:
     assert FakeTables.contents["fake://keeper"].writes == {}
 
     refused = web.client.post(f"{STORAGES}/read-only/check").json()
-    assert refused == {"ok": False, "detail": "This storage is registered as read_only."}
+    assert refused == {"ok": False, "detail": "This storage is read-only: its option 'read_only' is set."}

@@ -23,6 +23,7 @@ from datacenter.ledger.models import Job
 from datacenter.ledger.states import JobKind, JobState
 from datacenter.storages.rows import RegisteredStorage
 from storage_adapters import registry
+from storage_adapters.object_storage.contract import NewObject
 from storage_adapters.registry import open_storage
 
 STORAGES = "/api/v1/storages"
@@ -198,9 +199,9 @@ def test_options_that_leave_an_address_out_are_told_that_they_are_all_options(we
     assert "replace all that were there, and options.endpoint is not among them" in told
 
 
-def test_the_kinds_that_are_offered_are_those_for_people(web) -> None:
+def test_an_unknown_kind_is_answered_with_the_known_ones(web) -> None:
     told = _refused(web.client.post(STORAGES, json=_body("tape", kind="tape")), 422, "kind")
-    assert told.endswith("known are: ceph, cos, guarded, hdfs, hive, mysql, nas, webhdfs")
+    assert told.endswith("known are: ceph, cos, guarded, hdfs, hive, memory, mysql, nas, webhdfs")
 
 
 def test_a_source_around_a_platform_and_a_platform_within_a_source_are_refused(web, tmp_path: Path) -> None:
@@ -303,8 +304,7 @@ def test_a_check_is_an_answer_in_words(web) -> None:
 
 def _fill(url: str, *keys: str) -> None:
     storage = open_storage("memory", url, {})
-    for key in keys:
-        storage.put_if_absent(key, b"12345")
+    list(storage.put_many(NewObject(key=key, data=b"12345") for key in keys))
 
 
 def test_a_source_is_browsed_level_by_level(web) -> None:

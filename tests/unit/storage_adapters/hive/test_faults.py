@@ -18,7 +18,7 @@ from storage_adapters.errors import (
     TableMissing,
     ValueUnsupported,
 )
-from storage_adapters.hive.faults import fault_of, translate, words_of
+from storage_adapters.hive.faults import fault_of, reason_of, translate
 
 SPARK = "org.apache.hive.service.cli.HiveSQLException: Error running query: "
 
@@ -68,16 +68,16 @@ def test_what_the_server_says_is_an_error_of_ours(
 
 def test_words_are_for_people() -> None:
     stack = f"{SPARK}[X_Y] org.apache.spark.sql.AnalysisException: [X_Y] It is wrong. \n\tat org.apache.Z(Z.scala:1)"
-    assert words_of(stack) == "[X_Y] It is wrong."
-    assert words_of(f"{SPARK}[P] a.b.ParseException: \n[P] Near 'x'.\n\n== SQL ==") == "[P] Near 'x'."
-    assert words_of("") == "The server gave no reason."
-    assert len(words_of("x" * 10_000)) == 500
+    assert reason_of(stack) == "[X_Y] It is wrong."
+    assert reason_of(f"{SPARK}[P] a.b.ParseException: \n[P] Near 'x'.\n\n== SQL ==") == "[P] Near 'x'."
+    assert reason_of("") == "The server gave no reason."
+    assert len(reason_of("x" * 10_000)) == 500
 
 
 @pytest.mark.parametrize(
     ("error", "kind", "words"),
     [
-        (socket.gaierror(-2, "Name or service not known"), StorageUnavailable, "is not found"),
+        (socket.gaierror(-2, "Name or service not known"), StorageUnavailable, "cannot be resolved"),
         (ConnectionRefusedError(111, "Connection refused"), StorageUnavailable, "refuses"),
         (TimeoutError("timed out"), StorageUnavailable, "in time"),
         (ConnectionError("the server closed the connection"), StorageUnavailable, "closed"),

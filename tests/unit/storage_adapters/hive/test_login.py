@@ -62,9 +62,9 @@ def speak_http(connection: socket.socket) -> None:
 @pytest.mark.parametrize(
     ("answer", "options", "words"),
     [
-        (refuse, {}, "refused the login: Error validating the login. Correct user and password"),
-        (speak_http, {}, "another protocol"),
-        (speak_http, {"login": "nosasl"}, "are the port and 'login' right?"),
+        (refuse, {}, "rejected the login: Error validating the login. Correct user and password"),
+        (speak_http, {}, "does not speak HiveServer2"),
+        (speak_http, {"login": "nosasl"}, "check the port and the option 'login'"),
     ],
 )
 def test_each_failure_to_log_in_is_told_apart(
@@ -124,4 +124,4 @@ def test_the_password_is_sent_only_to_a_server_that_the_tls_options_trust(
     with server(refuse, certificate) as url:
         health = HiveStorage.from_url(url, options).check()
     assert not health.ok
-    assert ("refused the login" if trusted else "TLS with the server failed") in health.detail
+    assert ("rejected the login" if trusted else "TLS with the server failed") in health.detail

@@ -9,7 +9,7 @@ import pytest
 
 from storage_adapters.errors import PermissionDenied
 from storage_adapters.hive.pushdown import ABANDONED_AFTER, read_pushed_down
-from storage_adapters.hive.staging import Staging
+from storage_adapters.hive.staging import StagingDirectory
 from storage_adapters.registry import open_storage
 from storage_adapters.table_storage.source import Source
 
@@ -46,7 +46,10 @@ def test_directories_in_which_nothing_changed_for_seven_days_are_removed(tmp_pat
     session: Any = EmptyResult()
     source = Source(title="the query", sql="(SELECT 1 AS a) q")
 
-    assert list(read_pushed_down(session, Staging(storage=storage, engine_url="/staging"), source, [])) == []
+    assert (
+        list(read_pushed_down(session, StagingDirectory(storage=storage, engine_url="/staging"), source, []))
+        == []
+    )
 
     left = {path.name for path in tmp_path.iterdir() if path.name.startswith(("datacenter", "some"))}
     assert left == {"datacenter-pushdown-long", "somebody-else"}
@@ -69,13 +72,13 @@ def test_a_file_of_the_engine_that_may_not_be_read_is_told_with_the_option_to_co
     storage = open_storage("nas", str(tmp_path), {})
 
     def refuse(*_: object) -> None:
-        raise PermissionError("be another user: by the option 'user'")
+        raise PermissionError("use another user: by the option 'user'")
 
     monkeypatch.setattr(type(storage.fs), "open", refuse)
     session: Any = OneFile(tmp_path)
     source = Source(title="the query", sql="(SELECT 1 AS a) q")
 
-    with pytest.raises(PermissionDenied, match=r"may not be read: .* option 'staging_user'"):
-        list(read_pushed_down(session, Staging(storage=storage, engine_url="/staging"), source, []))
+    with pytest.raises(PermissionDenied, match=r"cannot be read: .* option 'staging_user'"):
+        list(read_pushed_down(session, StagingDirectory(storage=storage, engine_url="/staging"), source, []))
 
     assert list(tmp_path.rglob("*.parquet")) == []

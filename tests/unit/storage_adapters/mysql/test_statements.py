@@ -10,7 +10,7 @@ from support.servers.rogue_mysql import HANDSHAKE, OK
 from support.tables.binary_rows import END, TIME_LIMIT, row
 
 from storage_adapters.errors import QueryInvalid, QueryLimit, ServerUntrusted
-from storage_adapters.mysql.connection import Connection, hang_up
+from storage_adapters.mysql.connection import Connection, disconnect
 from storage_adapters.mysql.faults import translated
 from storage_adapters.mysql.reading import execute_select
 from storage_adapters.mysql.wire import read_blocks
@@ -46,7 +46,7 @@ def answering() -> Iterator[Answering]:
 
     with ours, theirs:
         yield connect
-        hang_up(connection)
+        disconnect(connection)
 
 
 def test_rows_come_in_the_binary_protocol(answering: Answering) -> None:

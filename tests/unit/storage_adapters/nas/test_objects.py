@@ -12,7 +12,6 @@ from support.storages.nas_objects import STAGING, keys_of, put
 
 from storage_adapters.errors import (
     InvalidKey,
-    NotSupported,
     ObjectMissing,
     PermissionDenied,
     StorageFull,
@@ -142,8 +141,6 @@ def test_a_full_disk_is_reported_and_leaves_nothing_behind(
     outcomes = {outcome.key: outcome.error for outcome in storage.put_many(new)}
     assert isinstance(outcomes["large"], StorageFull)
     assert outcomes["small"] is outcomes["s2"] is None
-    with pytest.raises(StorageFull):
-        storage.put_if_absent("large", b"12345")
     assert list((root / STAGING).iterdir()) == []
     assert keys_of(storage) == ["before", "s2", "small"]
 
@@ -211,31 +208,6 @@ def test_what_killed_writers_left_is_removed_after_a_day(storage: NasStorage, ro
     put(NasStorage.from_url(str(root), {}), "b")
     assert not old.exists()
     assert fresh.exists()
-
-
-def test_a_file_system_without_hard_links_has_no_conditional_put(
-    storage: NasStorage, root: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(*_arguments: object, **_options: object) -> None:
-        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
-
-    monkeypatch.setattr(os, "link", refuse)
-    with pytest.raises(NotSupported, match="hard links"):
-        storage.put_if_absent("k", b"x")
-    assert list((root / STAGING).iterdir()) == []
-
-
-def test_a_link_whose_answer_was_lost_counts_as_made(
-    storage: NasStorage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    link = os.link
-
-    def lose_the_answer(*arguments: str, **options: int) -> None:
-        link(*arguments, **options)
-        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
-
-    monkeypatch.setattr(os, "link", lose_the_answer)
-    assert storage.put_if_absent("k", b"x").size_bytes == 1
 
 
 def test_copying_works_where_the_kernel_cannot_copy(

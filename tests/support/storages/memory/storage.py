@@ -6,15 +6,16 @@ from datetime import UTC, datetime
 from typing import ClassVar
 from uuid import uuid4
 
+from support.storages.memory.filesystem import MemoryFileSystem
+from support.storages.memory.state import Fault, MemoryState, Upload
+
 from storage_adapters.errors import (
     ObjectChanged,
-    ObjectExists,
-    StorageError,
     UploadInvalid,
     UploadMissing,
 )
-from storage_adapters.memory.filesystem import MemoryFileSystem
-from storage_adapters.memory.state import Fault, MemoryState, Upload
+from storage_adapters.object_storage.base import BatchLimits, ObjectStorage, delete_each, put_each
+from storage_adapters.object_storage.completion import completed_before, total_length
 from storage_adapters.object_storage.contract import (
     Buffer,
     ByteRange,
@@ -26,16 +27,14 @@ from storage_adapters.object_storage.contract import (
     Part,
     PendingUpload,
     PutOutcome,
-    failures,
 )
-from storage_adapters.object_storage.keys import check_directory, check_key, check_prefix
-from storage_adapters.object_storage.no_presign import Linkless
+from storage_adapters.object_storage.keys import check_key, check_prefix
 from storage_adapters.options import OptionValue, read_options
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MemoryOptions:
-    """The limits of uploads in parts, the defaults are those of S3; the other two are what HDFS has."""
+    """The limits of uploads in parts, by default those of S3; the other two are as in HDFS."""
 
     minimum_part_bytes: int = 5 * 1024 * 1024
     maximum_parts: int = 10_000
@@ -43,13 +42,14 @@ class MemoryOptions:
     rewrites_parts: bool = False
 
 
-class MemoryStorage(Linkless):
-    """Objects live as long as the process; `memory://name` is one and the same storage for all its openers.
+class MemoryStorage(ObjectStorage):
+    """Objects live as long as the process; all who open one `memory://name` share a storage.
 
     A test plants faults through `fail`, which sees every operation and key before the operation has an effect.
     """
 
-    no_links = "Memory serves no URLs."
+    presign_refusal = "Memory has no presigned URLs."
+    limits = BatchLimits(puts=1, reads=1, deletes=1)
     # A URL must name the same objects whoever opens it, as it does where a server stands behind it.
     _states: ClassVar[dict[str, MemoryState]] = {}
 
@@ -58,7 +58,6 @@ class MemoryStorage(Linkless):
         limits = options or MemoryOptions()
         self.capabilities = Capabilities(
             multipart=True,
-            put_if_absent=True,
             server_side_copy=True,
             seekable_listing=True,
             recursive_delete=limits.recursive_delete,
@@ -104,42 +103,14 @@ class MemoryStorage(Linkless):
             if info is not None:
                 yield info
 
-    def read_ranges(self, requests: Iterable[ByteRange]) -> Iterator[bytes]:
-        for wanted in requests:
-            self._enter("read_ranges", wanted.key)
-            yield _cut(self._state.get(wanted.key).data, wanted)
+    def put_batch(self, batch: list[NewObject]) -> list[PutOutcome]:
+        return put_each(self._put, batch)
 
-    def put_many(self, objects: Iterable[NewObject]) -> Iterator[PutOutcome]:
-        for new in objects:
-            data = bytes(new.data)
-            fault: StorageError | None = None
-            try:
-                self._enter("put_many", new.key)
-                self._state.put(new.key, data)
-            except StorageError as error:
-                fault = error
-            yield PutOutcome(key=new.key, size_bytes=len(data), error=fault)
+    def read_batch(self, batch: list[ByteRange]) -> list[bytes]:
+        return [self._read(wanted) for wanted in batch]
 
-    def put_if_absent(self, key: str, data: Buffer) -> ObjectInfo:
-        self._enter("put_if_absent", key)
-        with self._state.lock:
-            if key in self._state.objects:
-                raise ObjectExists("There is an object under this key.", key=key)
-            return self._state.put(key, bytes(data))
-
-    def delete(self, keys: Iterable[str]) -> Iterator[DeleteOutcome]:
-        for key in keys:
-            fault: StorageError | None = None
-            try:
-                self._enter("delete", key)
-                self._state.objects.pop(key, None)
-            except StorageError as error:
-                fault = error
-            yield DeleteOutcome(key=key, error=fault)
-
-    def delete_prefix(self, prefix: str) -> Iterator[list[DeleteOutcome]]:
-        check_directory(prefix)
-        return (failures([each]) for each in self.delete(info.key for info in self.list_objects(prefix)))
+    def delete_batch(self, batch: list[str]) -> list[DeleteOutcome]:
+        return delete_each(self._delete, batch)
 
     def copy(self, source: str, target: str) -> ObjectInfo:
         self._enter("copy", source)
@@ -169,7 +140,7 @@ class MemoryStorage(Linkless):
         with self._state.lock:
             upload = self._state.uploads.get(upload_id)
             if upload is None:
-                return self._published(key, sum(part.length for part in wanted))
+                return completed_before(key, sum(part.length for part in wanted), self._state.info)
             data = self._join(key, upload, wanted)
             del self._state.uploads[upload_id]
             return self._state.put(key, data)
@@ -185,11 +156,20 @@ class MemoryStorage(Linkless):
             pending = [upload.pending for upload in self._state.uploads.values()]
         return (upload for upload in pending if upload.key.startswith(prefix))
 
-    def flush(self) -> None:
-        """Nothing outlives the process, so there is nothing to wait for."""
+    def _put(self, key: str, data: Buffer) -> None:
+        self._enter("put_many", key)
+        self._state.put(key, bytes(data))
+
+    def _read(self, wanted: ByteRange) -> bytes:
+        self._enter("read_ranges", wanted.key)
+        return _cut(self._state.get(wanted.key).data, wanted)
+
+    def _delete(self, key: str) -> None:
+        self._enter("delete", key)
+        self._state.objects.pop(key, None)
 
     def _enter(self, operation: str, key: str) -> None:
-        """Refuse what is no key, then let a planted fault happen."""
+        """Reject an invalid key, then raise a planted fault."""
         check_key(key)
         self._fault(operation, key)
 
@@ -212,26 +192,12 @@ class MemoryStorage(Linkless):
 
     def _join(self, key: str, upload: Upload, parts: list[Part]) -> bytes:
         """The object that the parts make. Raises: UploadInvalid."""
-        pieces: list[bytes] = []
-        end = 0
+        total_length(parts, key, minimum_part_bytes=self.capabilities.minimum_part_bytes)
         for part in parts:
-            offset, data = upload.parts.get(part.number, (part.offset, b""))
-            if part.offset != end or offset != end or len(data) != part.length:
-                raise UploadInvalid(
-                    f"Part {part.number} does not follow at {end} as it was written.", key=key
-                )
-            if len(data) < self.capabilities.minimum_part_bytes and part is not parts[-1]:
-                raise UploadInvalid(f"Part {part.number} is too small; only the last may be.", key=key)
-            pieces.append(data)
-            end += len(data)
-        return b"".join(pieces)
-
-    def _published(self, key: str, size: int) -> ObjectInfo:
-        """The object that an earlier completion made. Raises: UploadMissing."""
-        found = self._state.objects.get(key)
-        if found is None or len(found.data) != size:
-            raise UploadMissing("There is no such upload, and no object of its size.", key=key)
-        return self._state.info(key)
+            offset, data = upload.parts.get(part.number, (-1, b""))
+            if offset != part.offset or len(data) != part.length:
+                raise UploadInvalid(f"Part {part.number} differs from the one that was sent.", key=key)
+        return b"".join(upload.parts[part.number][1] for part in parts)
 
 
 def _cut(data: bytes, wanted: ByteRange) -> bytes:

@@ -4,8 +4,7 @@ import io
 from typing import Any
 
 from fsspec import AbstractFileSystem
-
-from storage_adapters.memory.state import MemoryState
+from support.storages.memory.state import MemoryState
 
 
 class MemoryFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec publishes no type information
