@@ -9,6 +9,7 @@ from typing import Any, get_origin, get_type_hints
 
 import pyarrow as pa
 import pytest
+from support.storages.memory import MemoryStorage
 from support.tables.fake_tables import FakeTables, fake_storage, register_fake_tables
 
 from datacenter.database.engine import Base, Database
@@ -19,7 +20,6 @@ from datacenter.settings.model import Settings
 from datacenter.storages.observed import ObservedStorage, ObservedTableStorage
 from datacenter.storages.opener import Storages
 from storage_adapters.errors import ObjectMissing, StorageError, StorageUnavailable
-from storage_adapters.memory import MemoryStorage
 from storage_adapters.network.waiting import always_wanted
 from storage_adapters.object_storage.contract import ByteRange, NewObject, Storage
 from storage_adapters.table_storage.contract import TableName, TableStorage
