@@ -29,12 +29,13 @@ demo: $(READY) ## the whole way once: import, export, download, delete, each ste
 run: $(READY) ## a data centre on this machine; ARGS="--home DIR --port N"
 	@$(BIN)/datacenter up $(ARGS)
 
+# Files in the order of their folders, acceptance first: by default those of most tests begin, and a long test is left over at the end.
 test: $(READY) ## every test that needs no root and no server; ARGS="-k delete"
-	@$(BIN)/python -m pytest -q -n $(TEST_PROCESSES) --dist loadfile -m "not real" $(ARGS)
+	@$(BIN)/python -m pytest -q -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder --durations=10 -m "not real" $(ARGS)
 
-test-real: $(READY) ## the acceptance suite on MariaDB, RabbitMQ, Redis and every storage, and tests of real programs
+test-real: $(READY) ## tests on real servers and programs, in rounds; ARGS="--list", ARGS="--round redis"
 	@tests/services/install.sh
-	@PYTHONPATH=tests $(BIN)/python -m services.run_matrix
+	@PYTHONPATH=tests $(BIN)/python -m services.run_matrix $(ARGS)
 
 check: $(READY) ## ruff, mypy, import-linter
 	@$(BIN)/ruff check $(PYTHON_FILES)

@@ -1,17 +1,28 @@
-"""The strict schemas of Kubernetes' own objects, read once for each version and kind."""
+"""The strict schemas of Kubernetes' own objects, read once for each version and kind.
+
+`jsonschema`, and `kubernetes_validate` with it, is imported when a schema is first asked for: it takes 1.5 seconds, and every
+process of pytest imports this module.
+"""
 
 import re
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import referencing
-from jsonschema import Draft202012Validator
-from kubernetes_validate.utils import latest_version, schema_contents
+
+if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator
 
 OLDEST = "1.29.0"
 """The oldest version that the chart promises to run on (`kubeVersion` in Chart.yaml)."""
-NEWEST = latest_version()
-"""The newest that has a schema."""
+
+
+@cache
+def newest() -> str:
+    """The newest version that has a schema."""
+    from kubernetes_validate.utils import latest_version
+
+    return str(latest_version())
 
 
 def faults_of(found: dict[str, Any], version: str) -> list[str]:
@@ -24,7 +35,10 @@ def faults_of(found: dict[str, Any], version: str) -> list[str]:
 
 
 @cache
-def _validator(version: str, kind: str, api: str) -> Draft202012Validator:
+def _validator(version: str, kind: str, api: str) -> "Draft202012Validator":
+    from jsonschema import Draft202012Validator
+    from kubernetes_validate.utils import schema_contents
+
     # The files are named as kubernetes_validate.utils.validate names them, which would read all of them again each time.
     group = re.sub(r"^([^./]*)(?:\.[^/]*)?/", r"\1-", api)
     schema = schema_contents(f"kubernetes-json-schema/{_folder(version)}/{kind}-{group}.json", version)
@@ -33,6 +47,8 @@ def _validator(version: str, kind: str, api: str) -> Draft202012Validator:
 
 @cache
 def _definitions(version: str) -> referencing.Registry[Any]:
+    from kubernetes_validate.utils import schema_contents
+
     contents = schema_contents(f"kubernetes-json-schema/{_folder(version)}/_definitions.json", version)
     return referencing.Resource.from_contents(contents) @ referencing.Registry()
 

@@ -143,6 +143,18 @@ class LedgerDesk:
         self.expire(held)
         self.sweep()
 
+    def lose_all(self) -> None:
+        """Every worker dies, and the sweep notices."""
+        past = timedelta(seconds=-1)
+        self.run(
+            lambda session: session.execute(
+                update(Shard)
+                .where(Shard.state == ShardState.LEASED)
+                .values(lease_expires_at=now(session) + past)
+            )
+        )
+        self.sweep()
+
     def pass_time(self) -> None:
         """Everything that waits for a time is due."""
         self.run(

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from datacenter import startup
 from datacenter.cli.main import main
 
 Answers = dict[str, Any]
@@ -32,6 +33,8 @@ class Run:
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Run]:
     """Run `datacenter …`."""
     monkeypatch.setenv("COLUMNS", "80")
+    # A program of its own may set up logging; here it would be that of all tests that this process runs later.
+    monkeypatch.setattr(startup, "configure_logs", lambda _: None)
 
     def command(*arguments: str) -> Run:
         monkeypatch.setattr(sys, "argv", ["datacenter", *arguments])

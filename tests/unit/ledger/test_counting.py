@@ -61,6 +61,14 @@ def test_a_transaction_that_is_repeated_counts_once(database, metrics) -> None:
     assert submitted(metrics) == 1
 
 
-def test_a_database_that_nobody_counts_for_counts_nothing(database) -> None:
-    with database.transaction() as session:
+def test_a_database_that_nobody_counts_for_counts_nothing(tmp_path, metrics) -> None:
+    counted: list[Metrics] = []
+    other = Database(DatabaseSettings(url=f"sqlite:///{tmp_path}/other.db"))
+
+    with other.transaction() as session:
         submit(session)
+        count(session, counted.append)
+    other.close()
+
+    assert counted == []
+    assert submitted(metrics) == 0

@@ -20,7 +20,7 @@ from datacenter.settings.model import Settings
 from datacenter.storages.observed import ObservedStorage, ObservedTableStorage
 from datacenter.storages.opener import Storages
 from storage_adapters.errors import ObjectMissing, StorageError, StorageUnavailable
-from storage_adapters.network.waiting import always_wanted
+from storage_adapters.network.waiting import never_cancelled
 from storage_adapters.object_storage.contract import ByteRange, NewObject, Storage
 from storage_adapters.table_storage.contract import TableName, TableStorage
 
@@ -135,7 +135,7 @@ def observed(contract: type, adapter: Any, metrics: Metrics, *, watched: bool = 
     if contract is Storage:
         return ObservedStorage(adapter, "lake", metrics)
     tables = ObservedTableStorage(adapter, "lake", metrics)
-    return tables.watched(always_wanted) if watched else tables
+    return tables.watched(never_cancelled) if watched else tables
 
 
 def call(storage: object, method: Callable[..., Any], *, with_all: bool) -> tuple[Mapping[str, Any], Any]:
@@ -208,7 +208,7 @@ def test_a_registered_storage_of_tables_that_is_watched_is_measured(tmp_path, mo
     database, counts = Database(settings.database), Counts()
     Base.metadata.create_all(database.engine)
 
-    tables = Storages(settings, database, counts.metrics).open_tables("lake").watched(always_wanted)
+    tables = Storages(settings, database, counts.metrics).open_tables("lake").watched(never_cancelled)
     assert list(tables.list_tables("shop")) == []
     with pytest.raises(StorageError) as failed:
         tables.describe(TableName(database="shop", table="missing"))
