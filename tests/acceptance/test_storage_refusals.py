@@ -137,7 +137,7 @@ def test_the_check_of_a_platform_says_what_the_key_may_not_do(client, gateway, b
         found = client.storages.check(storage)
 
     assert not found.ok
-    assert f"cannot be {deed}: The access key is known and may not do this" in found.detail
+    assert f"cannot be {deed}: Access denied: the access key is valid but may not do this" in found.detail
 
 
 def test_a_delete_that_is_forbidden_reports_what_is_left_and_a_retry_removes_it(

@@ -70,7 +70,7 @@ def test_a_partition_that_was_dropped_is_told_from_one_without_rows(place: HiveP
 
     assert read_table(storage, table, first).num_rows == 1
     assert read_table(storage, table, hollow).num_rows == 0
-    with pytest.raises(TableChanged, match="no partition 'y=1' any more"):
+    with pytest.raises(TableChanged, match="no longer has the partition 'y=1'"):
         read_table(storage, table, second)
 
 
