@@ -26,11 +26,11 @@ SHALLOW, DEEP, JOBS = 100, 100_000, 10_000
 PROJECTS = 20
 AT_ONCE = 500
 CLAIMS = 300
-MOST_GROWTH = 1.2
+MAX_GROWTH = 1.2
 LEASE = timedelta(minutes=5)
 QUEUE = JobKind.EXPORT
 TURNS_SECONDS = 30.0
-MOST_GROWN_MIB = 32
+MAX_GROWN_MIB = 32
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,8 +69,8 @@ def _on_sqlite(shop: Workshop) -> Iterator[Row]:
             ours=f"{full:.0f} MiB",
             peer=f"{empty:.0f} MiB",
             peer_name="nothing queued",
-            goal=f"+{MOST_GROWN_MIB} MiB at most",
-            met=full - empty <= MOST_GROWN_MIB,
+            goal=f"+{MAX_GROWN_MIB} MiB at most",
+            met=full - empty <= MAX_GROWN_MIB,
             our_cpu=f"{busy / TURNS_SECONDS:.0%} of a core",
         )
         shallow = _filled(f"sqlite:///{shop.root}/shallow.db", 0, SHALLOW)
@@ -108,8 +108,8 @@ def _claims(name: str, shallow: Database, deep: Database) -> Row:
         peer=f"{few.milliseconds:.1f} ms",
         peer_name=f"{SHALLOW} shards",
         ratio=ratio,
-        goal=f"≤ {MOST_GROWTH:.1f}×",
-        met=ratio <= MOST_GROWTH,
+        goal=f"≤ {MAX_GROWTH:.1f}×",
+        met=ratio <= MAX_GROWTH,
         our_cpu=f"{many.cpu_milliseconds:.1f} ms",
         peer_cpu=f"{few.cpu_milliseconds:.1f} ms",
     )

@@ -43,7 +43,7 @@ class SettingsInvalid(DataCentreError):
         super().__init__("; ".join(faults))
         self.faults = faults
 
-    def told(self) -> str:
+    def message(self) -> str:
         """For people: a sentence if one thing is wrong, else a list."""
         if len(self.faults) == 1:
             return self.detail

@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 Context = Mapping[str, Any]
-Words = Mapping[str, Callable[[Context], str]]
+Messages = Mapping[str, Callable[[Context], str]]
 """By pydantic's type of error; what is said follows the name of the value."""
 
-WORDS: Words = {
+MESSAGES: Messages = {
     "bool_parsing": lambda _: "must be true or false",
     "bool_type": lambda _: "must be true or false",
     "finite_number": lambda _: "must be a finite number",
@@ -28,7 +28,7 @@ WORDS: Words = {
 }
 
 
-def in_words(kind: str, context: Context, words: Words, otherwise: str) -> str:
+def message_for(kind: str, context: Context, words: Messages, otherwise: str) -> str:
     """What is wrong in the words of the table, or `otherwise`, which are pydantic's, if it has none for this."""
     found = words.get(kind)
     return found(context) if found else otherwise
@@ -51,8 +51,8 @@ def _counted(context: Context, bound: str, noun: str = "") -> str:
     return f"{context[bound]} {noun}{'' if context[bound] == 1 else 's'}"
 
 
-REQUEST_WORDS: Words = {
-    **WORDS,
+REQUEST_MESSAGES: Messages = {
+    **MESSAGES,
     "datetime_from_date_parsing": lambda context: f"{_TIME}; {context['error']}",
     "datetime_parsing": lambda context: f"{_TIME}; {context['error']}",
     "datetime_type": lambda _: _TIME,

@@ -16,7 +16,7 @@ from jobs.contract import Ending, JobContext, Plan
 from jobs.importing.archive import ArchiveSource
 from jobs.importing.prefix import PrefixSource
 from jobs.importing.source import Imported, ImportSource
-from jobs.importing.staging import Staging
+from jobs.importing.staging import ImportStaging
 from jobs.importing.table import TableSource
 
 SOURCES: Mapping[str, ImportSource] = {
@@ -93,9 +93,9 @@ def _failed(session: Session, payload: dict[str, Any]) -> None:
         upload.job_id = None
 
 
-def _staging(job: JobContext) -> Staging:
+def _staging(job: JobContext) -> ImportStaging:
     payload = job.payload
-    return Staging(
+    return ImportStaging(
         storage=job.resources.storages.open(payload["storage"]),
         dataset_id=payload["dataset_id"],
         job_id=job.job_id,
@@ -103,7 +103,7 @@ def _staging(job: JobContext) -> Staging:
     )
 
 
-def _publish(session: Session, job: JobContext, staging: Staging, imported: Imported) -> None:
+def _publish(session: Session, job: JobContext, staging: ImportStaging, imported: Imported) -> None:
     """The one moment at which anything of the import becomes visible."""
     moment, totals = now(session), imported.totals
     dataset_id, source = job.payload["dataset_id"], job.payload["source"]

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, TypeAlias
 
-MOST_PARTS = 10_000
+MAX_PARTS = 10_000
 """Source: S3 accepts part numbers 1 to 10,000."""
 
 Request: TypeAlias = tuple[int, int, int]
@@ -28,7 +28,7 @@ class Content(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class PartPlan:
+class ArchivePartPlan:
     """Bytes [start, stop) of the archive, as part `number` (from 1) of a multipart upload."""
 
     number: int
@@ -82,9 +82,9 @@ class ArchiveLayout(Protocol):
         self,
         target_bytes: int,
         minimum_bytes: int = 0,
-        maximum_parts: int = MOST_PARTS,
+        maximum_parts: int = MAX_PARTS,
         copied: Sequence[Content] = (),
-    ) -> list[PartPlan]:
+    ) -> list[ArchivePartPlan]:
         """Cut the archive into parts that cover every byte once, at the borders of members where that is possible.
 
         No part is larger than the target (which grows until `maximum_parts` suffice), none but the last is smaller

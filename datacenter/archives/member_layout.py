@@ -11,10 +11,10 @@ import pyarrow as pa
 
 from datacenter.archives.arrow_bytes import offsets_and_data, one_chunk
 from datacenter.archives.errors import MemberMismatch
-from datacenter.archives.layout import MOST_PARTS, PIECE_BYTES, Content, Fetch, PartPlan, Request
+from datacenter.archives.layout import MAX_PARTS, PIECE_BYTES, ArchivePartPlan, Content, Fetch, Request
 
 
-def plan_parts(
+def plan_archive_parts(
     borders: npt.NDArray[np.int64],
     size_bytes: int,
     *,
@@ -22,7 +22,7 @@ def plan_parts(
     minimum_bytes: int,
     maximum_parts: int,
     copied: Sequence[Content] = (),
-) -> list[PartPlan]:
+) -> list[ArchivePartPlan]:
     """See `ArchiveLayout.parts`; `borders` are the offsets where members start and the last one ends.
 
     Raises:
@@ -41,7 +41,7 @@ def plan_parts(
         parts = list(islice(cuts, maximum_parts + 1))
         if len(parts) <= maximum_parts:
             return [
-                PartPlan(number=number, start=start, stop=stop, member=member)
+                ArchivePartPlan(number=number, start=start, stop=stop, member=member)
                 for number, (start, stop, member) in enumerate(parts, 1)
             ]
         target += target // 4 + 1  # cutting at borders leaves parts smaller than the target
@@ -167,10 +167,10 @@ class MemberLayout(ABC):
         self,
         target_bytes: int,
         minimum_bytes: int = 0,
-        maximum_parts: int = MOST_PARTS,
+        maximum_parts: int = MAX_PARTS,
         copied: Sequence[Content] = (),
-    ) -> list[PartPlan]:
-        return plan_parts(
+    ) -> list[ArchivePartPlan]:
+        return plan_archive_parts(
             self._offsets,
             self._size_bytes,
             target_bytes=target_bytes,

@@ -17,7 +17,7 @@ _SEPARATOR = "\x01"
 _NAMES_AT_ONCE = 65_536
 
 
-class NameLedger:
+class NameCollisions:
     """Collects paths in batches and compares them once at the end.
 
     Holds the paths themselves (bounded by `limits.index_bytes`) and, during `check`, a second copy to sort by.

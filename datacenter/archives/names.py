@@ -26,8 +26,8 @@ def safe_path(name: str, limits: Limits) -> str:
     Raises:
         ArchiveRejected: UNSAFE_PATH or BAD_NAME.
     """
-    most_bytes = len(name) if name.isascii() else 4 * len(name)
-    if most_bytes < _long_from(limits) and not _looks_odd(name):
+    max_bytes = len(name) if name.isascii() else 4 * len(name)
+    if max_bytes < _long_from(limits) and not _looks_odd(name):
         return name
     if _CONTROL.search(name):
         raise ArchiveRejected("BAD_NAME", "a name holds NUL or a control character; rename the file", name)

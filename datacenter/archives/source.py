@@ -5,7 +5,7 @@ from typing import Protocol
 from datacenter.archives.errors import ArchiveRejected
 
 
-class Source(Protocol):
+class ByteSource(Protocol):
     """An archive of a known size, wherever it is stored."""
 
     @property
@@ -16,7 +16,7 @@ class Source(Protocol):
         ...
 
 
-def read_exactly(source: Source, offset: int, length: int) -> bytes:
+def read_exactly(source: ByteSource, offset: int, length: int) -> bytes:
     """Read a range that must exist.
 
     Raises:

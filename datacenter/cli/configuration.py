@@ -91,13 +91,14 @@ def _layers(file: Path | None, assignments: Sequence[str] | None) -> "Layers":
 
 def _values(settings: "Settings") -> "Iterator[tuple[KeyPath, Any]]":
     """Every key that holds a value; what may hold a secret is hidden, also within a URL."""
-    from datacenter.storages.secret_options import hide, hide_in_url
+    from datacenter.observability.redaction import redacted_url
+    from datacenter.storages.secret_options import redacted_options
 
     plain = settings.model_dump()
     for storage in plain["storages"].values():
-        storage["options"] = hide(storage["options"])
+        storage["options"] = redacted_options(storage["options"])
     for path, value in _leaves(plain):
-        yield path, hide_in_url(value) if path[-1] == "url" else _without_secret(value)
+        yield path, redacted_url(value) if path[-1] == "url" else _without_secret(value)
 
 
 def _without_secret(value: Any) -> Any:

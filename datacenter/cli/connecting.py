@@ -10,14 +10,14 @@ from datacenter.errors import Invalid, SettingsInvalid
 from datacenter.ledger.broker_diagnosis import look_for_broker
 from datacenter.migrations import require_schema
 from datacenter.settings.model import Settings
-from datacenter.settings.sources.layers import Fault
+from datacenter.settings.sources.layers import SettingFault
 from datacenter.storages.checking import Checker
 from datacenter.storages.opener import Storages
 from storage_adapters.errors import StorageError
 from storage_adapters.registry import holds_tables
 
 
-def openings(settings: Settings) -> Iterator[Fault]:
+def openings(settings: Settings) -> Iterator[SettingFault]:
     """Storages of the settings whose URL or options their adapter refuses; nobody is asked over a network."""
     database = Database(settings.database)
     storages = Storages(settings, database)
@@ -25,11 +25,11 @@ def openings(settings: Settings) -> Iterator[Fault]:
         try:
             storages.open_tables(name) if holds_tables(registered.kind) else storages.open(name)
         except (Invalid, StorageError) as error:
-            yield Fault(key=f"storages.{name}", detail=storages.scrub(error.detail))
+            yield SettingFault(key=f"storages.{name}", detail=storages.redact(error.detail))
     database.close()
 
 
-def trials(settings: Settings) -> Iterator[Fault]:
+def trials(settings: Settings) -> Iterator[SettingFault]:
     """What does not answer, refuses, or is not as this release needs it."""
     database = Database(settings.database)
     yield from _database(settings, database)
@@ -38,23 +38,23 @@ def trials(settings: Settings) -> Iterator[Fault]:
     for name in settings.storages:
         health = checker.check(name)
         if not health.ok:
-            yield Fault(key=f"storages.{name}", detail=health.detail)
+            yield SettingFault(key=f"storages.{name}", detail=health.detail)
     database.close()
 
 
-def _database(settings: Settings, database: Database) -> Iterator[Fault]:
+def _database(settings: Settings, database: Database) -> Iterator[SettingFault]:
     try:
         require_schema(database)
     except SettingsInvalid as error:
-        yield Fault(key="", detail=error.detail)
+        yield SettingFault(key="", detail=error.detail)
     except SQLAlchemyError as error:
-        yield Fault(key="", detail=str(trouble_of(error, settings.database.url)))
+        yield SettingFault(key="", detail=str(trouble_of(error, settings.database.url)))
 
 
-def _broker(settings: Settings) -> Iterator[Fault]:
+def _broker(settings: Settings) -> Iterator[SettingFault]:
     try:
         silence = look_for_broker(settings.broker)
     except SettingsInvalid as error:
         silence = error.detail
     if silence is not None:
-        yield Fault(key="", detail=silence)
+        yield SettingFault(key="", detail=silence)

@@ -93,7 +93,7 @@ def main() -> None:
 
 def _explain(error: CommandFailed | ClientError | DataCentreError) -> tuple[str, str, ExitCode]:
     if isinstance(error, SettingsInvalid):
-        return error.told(), "", ExitCode.WRONG_USE
+        return error.message(), "", ExitCode.WRONG_USE
     if isinstance(error, CommandFailed):
         return error.what, error.cure, error.exit_code
     if isinstance(error, ServerUnreachable):

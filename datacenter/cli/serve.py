@@ -13,7 +13,7 @@ T = TypeVar("T")
 PAUSE_SECONDS = 2.0
 
 
-def patiently(
+def retry_until(
     work: Callable[[], T], seconds: float, passing: dict[type[Exception], Callable[[Exception], str]]
 ) -> T:
     """The result of `work`, tried for so many seconds while it fails with what may pass; each reason is told once.
@@ -77,10 +77,10 @@ def migrate(
     settings = settings_of(config, assignments).database
     once = settings.model_copy(update={"patience_seconds": 0.0})
     if check:
-        patiently(lambda: find_database(once), wait or 0, {SettingsInvalid: str})
+        retry_until(lambda: find_database(once), wait or 0, {SettingsInvalid: str})
         typer.echo("the database's schema serves this release")
         return
     patience_seconds = settings.patience_seconds if wait is None else wait
-    patiently(lambda: find_database(once, look=revision_of), patience_seconds, {DatabaseSilent: str})
+    retry_until(lambda: find_database(once, look=revision_of), patience_seconds, {DatabaseSilent: str})
     with refusals_of_database(settings):
         typer.echo(f"the database has schema {run(settings)}")

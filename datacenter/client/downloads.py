@@ -85,28 +85,32 @@ class Downloads:
         given = {key: value for key, value in body.items() if value is not None}
         return read(Job, self._calls.json("POST", address, body={"delivery": delivery, **given})["job"])
 
-    def _fetch_once(self, url: str, part: "Part", on_progress: OnBytes | None) -> "Fault | None":
+    def _fetch_once(self, url: str, part: "Part", on_progress: OnBytes | None) -> "DownloadFault | None":
         """One request; why the file is not whole after it, if it is not."""
         try:
             with self._calls.http.stream(
                 "GET", url, headers={"Accept-Encoding": "identity", **part.resume_headers()}
             ) as response:
                 if response.status_code == RANGE_REFUSED:
-                    return None if part.is_whole(response) else Fault(reason="another archive is there now")
+                    return (
+                        None
+                        if part.is_whole(response)
+                        else DownloadFault(reason="another archive is there now")
+                    )
                 if response.status_code in COME_AGAIN:
-                    return Fault(reason=f"it answered {response.status_code}")
+                    return DownloadFault(reason=f"it answered {response.status_code}")
                 if not response.is_success:
                     response.read()
                     raise read_problem(response)
                 whole = part.receive(response, on_progress)
-                return None if whole else Fault(reason="it ended too early")
+                return None if whole else DownloadFault(reason="it ended too early")
         except httpx.TransportError as error:
             answered = not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
-            return Fault(reason=str(error) or type(error).__name__, host_answered=answered)
+            return DownloadFault(reason=str(error) or type(error).__name__, host_answered=answered)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fault:
+class DownloadFault:
     """Why a request did not bring the rest of a file; a host that answered may come back."""
 
     reason: str

@@ -77,7 +77,7 @@ class PartSender:
         def on_read(reached: int) -> None:
             if self._stop.is_set():
                 raise TransferFailed("another part does not get through")
-            self._progress.tell(number, reached - link.offset)
+            self._progress.report(number, reached - link.offset)
 
         content = read_span(self._path, link.offset, link.offset + link.size_bytes, on_read)
         headers = {"Content-Length": str(link.size_bytes)}  # it is signed: the storage takes no other
@@ -101,7 +101,7 @@ class PartProgress:
         self._reached: dict[int, int] = {}
         self._lock = threading.Lock()
 
-    def tell(self, number: int, reached: int) -> None:
+    def report(self, number: int, reached: int) -> None:
         """So many bytes of the part have been read."""
         with self._lock:
             new = max(0, reached - self._reached.get(number, 0))
@@ -112,7 +112,7 @@ class PartProgress:
 
 
 REACH_SECONDS = 5
-LONGEST_PAGE = 1000
+MAX_PAGE = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,7 +178,7 @@ class Multipart:
 
     def _sent(self, upload_id: str) -> dict[int, int]:
         """The sizes of the parts that the storage has, by number."""
-        items = self._calls.items(f"{_address(upload_id)}/parts", {"limit": LONGEST_PAGE})
+        items = self._calls.items(f"{_address(upload_id)}/parts", {"limit": MAX_PAGE})
         return {item["number"]: item["size_bytes"] for item in items}
 
     def _link(self, upload_id: str, number: int) -> PartLink:

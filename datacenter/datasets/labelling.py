@@ -36,7 +36,7 @@ class FileSelection:
 
 
 @dataclass(kw_only=True)
-class Met:
+class PathMatches:
     """What a selection has met while the files went by."""
 
     paths: set[str] = field(default_factory=set)
@@ -88,7 +88,7 @@ def _attempt(
     storage = resources.storages.open(dataset.storage)
     folder = manifest_folder(dataset_id, base.version + 1, new_id()[-12:])
     draft = begin_draft(resources.database, dataset.storage, folder)
-    key, met = f"{folder}manifest.parquet", Met()
+    key, met = f"{folder}manifest.parquet", PathMatches()
 
     def publish(session: Session) -> DatasetVersion | None:
         if met.files:
@@ -165,7 +165,7 @@ def _publish(
     return version
 
 
-def _check(resources: Resources, select: FileSelection, met: Met, totals: ManifestTotals) -> None:
+def _check(resources: Resources, select: FileSelection, met: PathMatches, totals: ManifestTotals) -> None:
     missing = set(select.paths or ()) - met.paths
     if missing:
         raise Invalid(f"select.paths: the dataset has no file {min(missing)!r}", field="select.paths")
@@ -179,7 +179,7 @@ def _changed(
     select: FileSelection,
     add: tuple[str, ...],
     remove: tuple[str, ...],
-    met: Met,
+    met: PathMatches,
 ) -> Iterator[pa.Table]:
     wanted = pa.array(select.paths, pa.string()) if select.paths is not None else None
     gone = set(remove)

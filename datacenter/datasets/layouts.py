@@ -30,8 +30,8 @@ class LayoutCache:
     hangs holds up no download from another.
     """
 
-    def __init__(self, most_files: int = 1_500_000) -> None:
-        self._most_files = most_files
+    def __init__(self, max_files: int = 1_500_000) -> None:
+        self._most_files = max_files
         self._layouts: OrderedDict[str, ArchiveLayout] = OrderedDict()
         self._loading: dict[str, Future[ArchiveLayout]] = {}
         self._lock = threading.Lock()

@@ -23,7 +23,7 @@ QUERY_WORDS = {"SELECT", "WITH"}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Home:
+class DatasetHome:
     """Where a dataset will be kept: on a storage of files; its rows in a database of a storage of tables, if one was named."""
 
     storage: str
@@ -31,19 +31,19 @@ class Home:
     database: str = ""
 
 
-def home(session: Session, storages: Storages, name: str | None, *, kind: str) -> Home:
+def home(session: Session, storages: Storages, name: str | None, *, kind: str) -> DatasetHome:
     """Where a dataset of this kind will be kept, whose request names this storage; the default one if it names none.
 
     A table may go to a storage of tables; the manifest still lies on the default storage.
     The storages cannot be removed before the session's transaction ends. Raises: Invalid.
     """
     if name is None or kind != "table":
-        return Home(storage=target(session, storages, name))
+        return DatasetHome(storage=target(session, storages, name))
     registered = storages.hold(session, name)
     if not holds_tables(registered.kind):
-        return Home(storage=target(session, storages, name))
+        return DatasetHome(storage=target(session, storages, name))
     database = _database(name, registered)
-    return Home(storage=target(session, storages, None), table_storage=name, database=database)
+    return DatasetHome(storage=target(session, storages, None), table_storage=name, database=database)
 
 
 def _database(name: str, registered: StorageSettings) -> str:

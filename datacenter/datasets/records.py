@@ -21,7 +21,7 @@ from datacenter.datasets.models import (
     LabelCount,
     Upload,
 )
-from datacenter.datasets.places import Home
+from datacenter.datasets.places import DatasetHome
 from datacenter.datasets.resources import Resources
 from datacenter.datasets.tables.kept import KeptTable, kept_name
 from datacenter.errors import Conflict, DatasetNotReady, Invalid, NameTaken, NotFound
@@ -107,7 +107,7 @@ def check_new(session: Session, resources: Resources, project_id: str, new: NewD
         raise _taken(new.name)
 
 
-def _checked_home(session: Session, resources: Resources, new: NewDataset, kind: str) -> Home:
+def _checked_home(session: Session, resources: Resources, new: NewDataset, kind: str) -> DatasetHome:
     """Where the dataset will be kept, once all that is said about it can be. Raises: Invalid."""
     if new.label_format is not None and new.label_format not in imported_formats():
         known = ", ".join(imported_formats())
@@ -119,7 +119,7 @@ def _checked_home(session: Session, resources: Resources, new: NewDataset, kind:
     return places.home(session, resources.storages, new.storage, kind=kind)
 
 
-def _kept_table(home: Home, dataset_id: str, job_id: str) -> dict[str, Any]:
+def _kept_table(home: DatasetHome, dataset_id: str, job_id: str) -> dict[str, Any]:
     """The part of the payload that names the table, if there will be one."""
     if home.table_storage is None:
         return {}

@@ -28,7 +28,7 @@ class KeyedRequest:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
+class KeptResponse:
     """What a request was answered."""
 
     status: int
@@ -36,7 +36,7 @@ class Answer:
     headers: dict[str, str] = field(default_factory=dict)
 
 
-def claim(session: Session, request: KeyedRequest) -> Answer | None:
+def claim(session: Session, request: KeyedRequest) -> KeptResponse | None:
     """Take the key for this request, or return the answer that was given under it before.
 
     Of two transactions that claim one key at once the second waits for the first to end. A rollback frees the key.
@@ -59,7 +59,7 @@ def claim(session: Session, request: KeyedRequest) -> Answer | None:
     if row.request_sha256 != request.sha256:
         raise KeyReused("Idempotency-Key: it came with another request before", field="Idempotency-Key")
     if row.status != IN_FLIGHT:
-        return Answer(status=row.status, body=row.body, headers=row.headers)
+        return KeptResponse(status=row.status, body=row.body, headers=row.headers)
     if row.created_at > time - ABANDONED_AFTER:
         raise _in_flight()
     taken_over = session.execute(
@@ -78,7 +78,7 @@ def claim(session: Session, request: KeyedRequest) -> Answer | None:
     return None
 
 
-def keep(session: Session, request: KeyedRequest, answer: Answer) -> None:
+def keep(session: Session, request: KeyedRequest, answer: KeptResponse) -> None:
     """Keep the answer with the change that it reports; both are committed or neither."""
     session.execute(
         update(IdempotencyKey)

@@ -20,16 +20,16 @@ from datacenter.ledger.models import Job, Shard
 from datacenter.ledger.moves import (
     add_ring,
     add_step,
+    begin_termination,
     end,
     error_record,
-    head_for,
+    finish_termination,
     make_ready,
     move,
     next_rank,
-    wind_down,
 )
 from datacenter.ledger.states import FINISHED, JobKind, JobState, ShardState, Step
-from datacenter.observability.context import Origin
+from datacenter.observability.context import RequestOrigin
 from datacenter.settings.model import LedgerSettings
 
 INSERT_ROWS = 1_000
@@ -54,7 +54,7 @@ class Claim:
     payload: dict[str, Any]
     attempts: int
     """Attempts of this shard that failed before."""
-    origin: Origin | None = None
+    origin: RequestOrigin | None = None
     """The request that set the job going."""
 
 
@@ -202,7 +202,7 @@ def drop(session: Session, held: Claim) -> None:
     shard, job = _fenced(session, held), _locked(session, held)
     shard.state = ShardState.WAITING if job.checkpoint else ShardState.DROPPED
     session.flush()
-    wind_down(session, job)
+    finish_termination(session, job)
 
 
 def hand_back(session: Session, held: Claim) -> None:
@@ -248,7 +248,7 @@ def count_failure(
     job.attempts = max(job.attempts, shard.attempts)
     if job.outcome is not None and shard.step != Step.UNDO:
         shard.state = ShardState.WAITING if job.checkpoint else ShardState.DROPPED
-        wind_down(session, job)
+        finish_termination(session, job)
     elif retryable and shard.attempts < settings.attempts:
         shard.state = ShardState.WAITING
         shard.not_before = now(session) + backoff(settings, shard.attempts)
@@ -260,7 +260,7 @@ def count_failure(
         _end_unclean(session, job, shard, error, publish)
     else:
         shard.state = ShardState.FAILED
-        head_for(session, job, JobState.FAILURE, error, checkpoint=retryable)
+        begin_termination(session, job, JobState.FAILURE, error, checkpoint=retryable)
         if retryable:
             publish(session)
 
@@ -324,7 +324,7 @@ def _heading_for_its_end(session: Session, job: Job, shard: Shard | None = None)
     if shard is not None:
         shard.state = ShardState.WAITING if job.checkpoint else ShardState.DROPPED
     session.flush()
-    wind_down(session, job)
+    finish_termination(session, job)
     return True
 
 

@@ -13,8 +13,8 @@ from datacenter.ledger.models import Job, JobDataset, JobDependency, Shard
 from datacenter.ledger.moves import (
     add_ring,
     add_step,
+    begin_termination,
     end,
-    head_for,
     make_ready,
     move,
     release,
@@ -164,10 +164,10 @@ def cancel(session: Session, job: Job) -> None:
     if job.outcome == JobState.FAILURE and job.checkpoint:
         # It is failing and waits for its leased shards; no retry will need what it has made.
         job.outcome, job.error, job.checkpoint = JobState.REVOKED, None, False
-    head_for(session, job, JobState.REVOKED, None, checkpoint=False)
+    begin_termination(session, job, JobState.REVOKED, None, checkpoint=False)
 
 
-def has_begun(session: Session, job: Job) -> bool:
+def has_started(session: Session, job: Job) -> bool:
     """Whether a worker has begun with a job, or may at any moment: it waits for no time and no other job."""
     ready = select(Shard.id).where(
         Shard.job_id == job.id, Shard.state.in_((ShardState.READY, ShardState.LEASED))

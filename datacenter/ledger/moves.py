@@ -13,7 +13,7 @@ from datacenter.ledger.states import FINISHED, MOVES, JobState, ShardState, Step
 
 RELAY_GRACE = timedelta(seconds=1)
 """The relay leaves a fresh message to whoever committed it."""
-MOST_RINGS = 32
+MAX_RINGS = 32
 """Rings for one job's shards; workers that hear one go on claiming by themselves."""
 
 
@@ -61,7 +61,7 @@ def add_ring(session: Session, job: Job, times: int) -> None:
             kind="ring",
             queue=job.queue,
             job_id=job.id,
-            payload={"times": min(times, MOST_RINGS)},
+            payload={"times": min(times, MAX_RINGS)},
             due_at=now(session) + RELAY_GRACE,
         )
     )
@@ -77,7 +77,7 @@ def make_ready(session: Session, shard: Shard, *, in_line: bool) -> None:
     shard.state, shard.rank, shard.not_before, shard.owner = ShardState.READY, place, None, None
 
 
-def head_for(
+def begin_termination(
     session: Session, job: Job, outcome: JobState, error: dict[str, Any] | None, *, checkpoint: bool
 ) -> None:
     """Begin the end of a job that will not succeed: nothing more is claimed, what is leased stops at its next check."""
@@ -89,10 +89,10 @@ def head_for(
     unclaimed = (Shard.job_id == job.id, Shard.state.in_(idle))
     keep = ShardState.WAITING if checkpoint else ShardState.DROPPED
     session.execute(update(Shard).where(*unclaimed).values(state=keep, not_before=None))
-    wind_down(session, job)
+    finish_termination(session, job)
 
 
-def wind_down(session: Session, job: Job) -> None:
+def finish_termination(session: Session, job: Job) -> None:
     """Once nothing of the job is leased, clean up after it; or end it at once when its work is kept for a retry."""
     leased = (
         select(func.count())
@@ -158,7 +158,7 @@ def settle_dependencies(session: Session, job_id: str) -> None:
     for after_id, state, needs_success in rows:
         if needs_success and state in FINISHED and state != JobState.SUCCESS:
             detail = f"job {after_id}, which this one waited for, ended in {state}"
-            head_for(
+            begin_termination(
                 session, job, JobState.FAILURE, error_record("DEPENDENCY_FAILED", detail), checkpoint=False
             )
             return

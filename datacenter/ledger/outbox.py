@@ -57,7 +57,7 @@ def _forget(session: Session, rings: list[OutboxMessage]) -> None:
     session.execute(update(Job).where(*waiting).values(state=JobState.RECEIVED))
 
 
-def put_off(message: OutboxMessage, session: Session) -> None:
+def postpone(message: OutboxMessage, session: Session) -> None:
     """Try a message again later, with growing pauses."""
     message.attempts += 1
     message.due_at = now(session) + timedelta(seconds=min(300, 2**message.attempts))

@@ -18,7 +18,7 @@ BATCH = 200
 """Rows that one transaction repairs; the caller repeats until less than that is left."""
 
 
-def wake_due(session: Session) -> int:
+def release_due(session: Session) -> int:
     """Make waiting shards claimable whose time has come, and ring for them; returns how many."""
     due = (
         select(Shard)
@@ -36,7 +36,7 @@ def wake_due(session: Session) -> int:
     return len(shards)
 
 
-def take_back_expired(session: Session, settings: LedgerSettings, ended: Ended) -> int:
+def reclaim_expired(session: Session, settings: LedgerSettings, ended: Ended) -> int:
     """Take shards back whose worker has gone silent; that counts as an attempt. Returns how many.
 
     `ended` is called for a job that ends by this without an undo step of its own, with the step that was lost.

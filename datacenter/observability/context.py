@@ -13,7 +13,7 @@ from structlog.contextvars import bound_contextvars, get_contextvars
 from datacenter.observability.tracing import Attributes, Kind, Span, tracer
 
 REQUEST_ID, TRACEPARENT, TRACE_ID = "request_id", "traceparent", "trace_id"
-Origin = dict[str, str]
+RequestOrigin = dict[str, str]
 
 
 @contextmanager
@@ -27,7 +27,7 @@ def serving(request_id: str, *, method: str, parent: str | None) -> Iterator[Spa
         yield span
 
 
-def origin_of_job(job_id: str, kind: str) -> Origin | None:
+def origin_of_job(job_id: str, kind: str) -> RequestOrigin | None:
     """What a job's row keeps of whoever sets it going here; None where no request does."""
     request_id = get_contextvars().get(REQUEST_ID)
     with tracer().span(f"submit {kind}", Kind.PRODUCER, {"datacenter.job.id": job_id}, None):

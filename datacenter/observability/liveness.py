@@ -16,7 +16,7 @@ from datacenter.settings.model import HealthSettings
 log = structlog.get_logger(__name__)
 SIGNS = 6
 """Given within `stale_seconds`, so that a few may be late."""
-MOST_PAUSE_SECONDS = 10.0
+MAX_PAUSE_SECONDS = 10.0
 
 
 class NoSignOfLife(DataCentreError):
@@ -39,7 +39,7 @@ class SignOfLife:
     def __init__(self, settings: HealthSettings, role: Role) -> None:
         """Raises: SettingsInvalid, when nothing can be written to the directory."""
         self._file = _file(settings, role)
-        self.pause_seconds = min(MOST_PAUSE_SECONDS, settings.stale_seconds / SIGNS)
+        self.pause_seconds = min(MAX_PAUSE_SECONDS, settings.stale_seconds / SIGNS)
         if self._file is None:
             return
         try:

@@ -125,7 +125,7 @@ class ConstantCollector(Collector):
         yield self._family
 
 
-def tell_build(registry: CollectorRegistry, component: str) -> None:
+def register_build_info(registry: CollectorRegistry, component: str) -> None:
     """Let a registry say which program of which release it speaks for."""
     try:
         release = version("datacenter")
@@ -148,11 +148,11 @@ def answer_prometheus(
     """
     if not settings.port:
         return
-    server = listen(registry, settings.host, settings.port, key="metrics.port")
+    server = serve_metrics(registry, settings.host, settings.port, key="metrics.port")
     server.set_app(_with_life(make_wsgi_app(registry), require_life))
 
 
-def listen(registry: CollectorRegistry, host: str, port: int, *, key: str) -> "WSGIServer":
+def serve_metrics(registry: CollectorRegistry, host: str, port: int, *, key: str) -> "WSGIServer":
     """Serve `/metrics` in threads until the server is shut down; `key` is the setting that the port comes from.
 
     Raises: SettingsInvalid, when the port cannot be listened at.

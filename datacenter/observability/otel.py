@@ -25,7 +25,7 @@ class OpenTelemetrySpan:
     def __init__(self, span: trace.Span) -> None:
         self._span = span
 
-    def tell(self, attributes: Attributes, *, name: str | None = None) -> None:
+    def set_attributes(self, attributes: Attributes, *, name: str | None = None) -> None:
         if name is not None:
             self._span.update_name(name)
         self._span.set_attributes(attributes)

@@ -28,7 +28,7 @@ class Kind(StrEnum):
 class Span(Protocol):
     """A piece of work with a beginning and an end."""
 
-    def tell(self, attributes: Attributes, *, name: str | None = None) -> None:
+    def set_attributes(self, attributes: Attributes, *, name: str | None = None) -> None:
         """Add what is known only now."""
 
     def end(self, failure: str | None = None) -> None:
@@ -59,7 +59,7 @@ class Tracer(Protocol):
 class Nothing:
     """A span, and the tracer of whoever wants none."""
 
-    def tell(self, attributes: Attributes, *, name: str | None = None) -> None:
+    def set_attributes(self, attributes: Attributes, *, name: str | None = None) -> None:
         return
 
     def end(self, failure: str | None = None) -> None:

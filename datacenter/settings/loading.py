@@ -14,7 +14,7 @@ from datacenter.settings.rules import UNSAFE
 from datacenter.settings.sources.faults import faults_of
 from datacenter.settings.sources.file import read_file
 from datacenter.settings.sources.flags import read_flags
-from datacenter.settings.sources.layers import Fault, Layers, without
+from datacenter.settings.sources.layers import Layers, SettingFault, without
 from datacenter.settings.sources.variables import read_variables
 
 
@@ -37,7 +37,7 @@ def load_settings(assignments: Sequence[str] = (), **overrides: Any) -> Settings
     raise SettingsInvalid(*map(str, found))
 
 
-def check_settings(layers: Layers) -> Settings | list[Fault]:
+def check_settings(layers: Layers) -> Settings | list[SettingFault]:
     """The settings, or everything that is wrong with them."""
     faults, values = list(layers.faults()), layers.merged()
     dropped: list[str] = []
@@ -63,7 +63,7 @@ def _place(key: str, layers: Layers) -> str:
     return layers.origin_of(tuple(key.split(".")))[1]
 
 
-def _rest_of(values: Mapping[str, Any], faults: Sequence[Fault]) -> tuple[Settings, list[str]]:
+def _rest_of(values: Mapping[str, Any], faults: Sequence[SettingFault]) -> tuple[Settings, list[str]]:
     """The settings without the values that are wrong by themselves, or without their whole sections, which are named."""
     rest = dict(values)
     for fault in faults:

@@ -19,7 +19,7 @@ from sqlalchemy.exc import ArgumentError
 CONFIG_VARIABLE = "DATACENTER_CONFIG"
 DRIVERS = ("sqlite", "sqlite+pysqlite", "mysql+pymysql", "mariadb+pymysql")
 BROKERS = ("redis", "rediss", "redis+socket", "sentinel", "amqp", "amqps", "pyamqp", "memory")
-MOST_PORT = 65535
+MAX_PORT = 65535
 FERNET_KEY_BYTES = 32
 MAKE_KEY = 'python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"'
 GIB = 1 << 30
@@ -48,7 +48,7 @@ class DatabaseSettings(Section):
             url = make_url(value)
         except (ArgumentError, ValueError):  # a port that is no number is the latter
             url = None
-        if url is None or url.drivername not in DRIVERS or (url.port or 0) > MOST_PORT:
+        if url is None or url.drivername not in DRIVERS or (url.port or 0) > MAX_PORT:
             raise ValueError("use sqlite:///file.db or mysql+pymysql://user:password@host:port/database")
         return value
 
@@ -74,7 +74,7 @@ class WebSettings(Section):
     """The address to listen at; `0.0.0.0` for all of the machine's."""
     port: int = Field(default=8080, ge=0, le=65535)
     """The port to listen at; 0: one that the system picks."""
-    metrics_port: int | None = Field(default=None, ge=1, le=MOST_PORT)
+    metrics_port: int | None = Field(default=None, ge=1, le=MAX_PORT)
     """A port for `/metrics` alone, at `metrics.host`; without it they are on `web.port`, for everybody who reaches that."""
     public_url: str = ""
     """What links begin with; empty: the address of the request."""
@@ -252,7 +252,7 @@ class MetricsSettings(Section):
 
     host: str = "127.0.0.1"
     """The address it listens on; `0.0.0.0` for every one. `web.metrics_port` is on it, too."""
-    port: int = Field(default=0, ge=0, le=MOST_PORT)
+    port: int = Field(default=0, ge=0, le=MAX_PORT)
     """The port; 0: nowhere."""
 
 

@@ -8,76 +8,76 @@ from typing import Literal
 
 from datacenter.settings.model import Settings, StorageSettings
 from datacenter.settings.sources.faults import did_you_mean
-from datacenter.settings.sources.layers import Fault
+from datacenter.settings.sources.layers import SettingFault
 from datacenter.settings.sources.variables import variable_of
 from storage_adapters.registry import kinds
 
 SECRET_CHARACTERS = 32
 
 
-def _secret_is_missing(settings: Settings) -> Iterator[Fault]:
+def _secret_is_missing(settings: Settings) -> Iterator[SettingFault]:
     secret = settings.web.secret_key.get_secret_value()
     if settings.environment == "production" and len(secret) < SECRET_CHARACTERS:
         variable = variable_of(("web", "secret_key"))
-        yield Fault(
+        yield SettingFault(
             key="web.secret_key",
             detail=f"production needs a secret of {SECRET_CHARACTERS} characters or more; set {variable}, "
             f"or {variable}__FILE to a file that holds it",
         )
 
 
-def _server_is_missing(section: Literal["database", "broker"], settings: Settings) -> Iterator[Fault]:
+def _server_is_missing(section: Literal["database", "broker"], settings: Settings) -> Iterator[SettingFault]:
     """What is said nowhere is often a secret that was not mounted; the default would start an empty installation."""
     if settings.environment == "production" and "url" not in getattr(settings, section).model_fields_set:
         variable = variable_of((section, "url"))
-        yield Fault(
+        yield SettingFault(
             key=f"{section}.url",
             detail=f"production needs to be told its {section}; set {variable}, "
             f"or {variable}__FILE to a file that holds it",
         )
 
 
-def _kind_is_unknown(settings: Settings) -> Iterator[Fault]:
+def _kind_is_unknown(settings: Settings) -> Iterator[SettingFault]:
     known = kinds()
     for name, storage in settings.storages.items():
         if storage.kind not in known:
             near = did_you_mean(storage.kind, known)
-            yield Fault(key=f"storages.{name}.kind", detail=f"must be one of {', '.join(known)}{near}")
+            yield SettingFault(key=f"storages.{name}.kind", detail=f"must be one of {', '.join(known)}{near}")
 
 
-def _default_is_no_platform(settings: Settings) -> Iterator[Fault]:
+def _default_is_no_platform(settings: Settings) -> Iterator[SettingFault]:
     default = settings.storages.get(settings.default_storage)
     if settings.storages and default is None:
         near = did_you_mean(settings.default_storage, list(settings.storages))
-        yield Fault(
+        yield SettingFault(
             key="default_storage",
             detail=f"there is no storage named {settings.default_storage!r} under storages{near}",
         )
     if default is not None and default.role == "source":
-        yield Fault(
+        yield SettingFault(
             key="default_storage",
             detail=f"{settings.default_storage!r} is only imported from; its role must be platform or both",
         )
 
 
-def _places_are_nested(settings: Settings) -> Iterator[Fault]:
+def _places_are_nested(settings: Settings) -> Iterator[SettingFault]:
     for source, platform in find_nested(settings.storages):
-        yield Fault(
+        yield SettingFault(
             key=f"storages.{source}",
             detail=f"its place and that of the platform {platform!r} lie within one another; "
             "give it a place of its own, or the platform the role both",
         )
 
 
-def _metrics_have_no_port_of_their_own(settings: Settings) -> Iterator[Fault]:
+def _metrics_have_no_port_of_their_own(settings: Settings) -> Iterator[SettingFault]:
     if settings.web.metrics_port == settings.web.port:
-        yield Fault(
+        yield SettingFault(
             key="web.metrics_port",
             detail="is web.port, too; give it another one, or leave it out to have the metrics on web.port",
         )
 
 
-UNSAFE: tuple[tuple[tuple[str, ...], Callable[[Settings], Iterator[Fault]]], ...] = (
+UNSAFE: tuple[tuple[tuple[str, ...], Callable[[Settings], Iterator[SettingFault]]], ...] = (
     (("environment", "web.secret_key"), _secret_is_missing),
     (("environment", "database.url"), partial(_server_is_missing, "database")),
     (("environment", "broker.url"), partial(_server_is_missing, "broker")),

@@ -18,7 +18,7 @@ from storage_adapters.registry import DATABASE_OPTION, holds_tables
 from storage_adapters.table_storage.contract import TableName, TableStorage
 
 DEADLINE_SECONDS = 20.0
-MOST_WAITING = 8
+MAX_WAITING = 8
 
 T = TypeVar("T")
 
@@ -26,7 +26,7 @@ T = TypeVar("T")
 class Deadline:
     """Calls to storages that end within a time. One that never answers costs so many threads and no more."""
 
-    def __init__(self, seconds: float = DEADLINE_SECONDS, most_waiting: int = MOST_WAITING) -> None:
+    def __init__(self, seconds: float = DEADLINE_SECONDS, most_waiting: int = MAX_WAITING) -> None:
         self._seconds = seconds
         self._most_waiting = most_waiting
         self._waiting: Counter[str] = Counter()
@@ -87,7 +87,7 @@ class Checker:
             found = answer.result(self._deadline_seconds)
         except NoAnswer:
             return Health(ok=False, detail=f"no answer within {self._deadline_seconds:g} s; is it reachable?")
-        return Health(ok=found.ok, detail=self._storages.scrub(found.detail))
+        return Health(ok=found.ok, detail=self._storages.redact(found.detail))
 
     def _run(self, name: str, answer: "Future[Health]") -> None:
         try:

@@ -1,4 +1,4 @@
-"""Sealing: the secrets of a storage as one Fernet token, under keys that can be rotated."""
+"""Encryption: the secrets of a storage as one Fernet token, under keys that can be rotated."""
 
 import json
 from collections.abc import Sequence
@@ -18,27 +18,27 @@ UNREADABLE = (
 )
 
 
-class Seal:
-    """Seals with the first of its keys and opens with any of them. No error of it quotes a key or a secret."""
+class SecretCipher:
+    """Encrypts with the first of its keys and decrypts with any of them. No error quotes a key or a secret."""
 
     def __init__(self, keys: Sequence[SecretStr]) -> None:
         fernets = [Fernet(key.get_secret_value()) for key in keys]
         self._fernet = MultiFernet(fernets) if fernets else None
 
-    def close(self, secrets: Options) -> str | None:
-        """One token for all of them, None for none. Raises: Invalid, when there is no key to seal with."""
+    def encrypt(self, secrets: Options) -> str | None:
+        """One token for all of them, None for none. Raises: Invalid, when there is no key to encrypt with."""
         if not secrets:
             return None
         if self._fernet is None:
             raise Invalid(
-                f"options.{min(secrets)}: this server keeps no secrets, as it has no key to encrypt them with; "
-                f"whoever runs it can make one with: {MAKE_KEY} and put it under registration.keys",
+                f"options.{min(secrets)}: this server has no key to encrypt secrets with; its operator "
+                f"can make one with: {MAKE_KEY} and put it under registration.keys",
                 field=f"options.{min(secrets)}",
             )
         return self._fernet.encrypt(json.dumps(dict(secrets), sort_keys=True).encode()).decode()
 
-    def open(self, token: str | None) -> dict[str, OptionValue]:
-        """What was sealed. Raises: ConfigurationInvalid, when none of the keys made this token."""
+    def decrypt(self, token: str | None) -> dict[str, OptionValue]:
+        """What was encrypted. Raises: ConfigurationInvalid, when none of the keys made this token."""
         if token is None:
             return {}
         try:
@@ -49,7 +49,7 @@ class Seal:
             raise ConfigurationInvalid(UNREADABLE) from None
         return found
 
-    def renew(self, token: str) -> str:
+    def reencrypt(self, token: str) -> str:
         """The same secrets under the first key. Raises: ConfigurationInvalid."""
         try:
             if self._fernet is None:

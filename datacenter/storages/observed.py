@@ -353,7 +353,7 @@ class _Call:
         # A storage that takes what it is handed in threads of its own waits for it beside its caller.
         seconds = max(0.0, self._seconds)
         self._metrics.storage_seconds.labels(self._storage, self._operation).observe(seconds)
-        self._span.tell({"datacenter.storage.waited_us": int(seconds * 1e6)})
+        self._span.set_attributes({"datacenter.storage.waited_us": int(seconds * 1e6)})
         self._span.end(self._failure)
 
     def _count_bytes(self) -> None:

@@ -11,14 +11,15 @@ from sqlalchemy.orm import Session
 
 from datacenter.database.engine import Database
 from datacenter.errors import Invalid
-from datacenter.observability.logs import hide
+from datacenter.observability.logs import redact_in_logs
 from datacenter.observability.metrics import Metrics
+from datacenter.observability.redaction import Redactor, passwords_in
 from datacenter.settings.model import Settings, StorageSettings
 from datacenter.storages.allowed import check_allowed, check_files, reach_of
-from datacenter.storages.encryption import Seal
+from datacenter.storages.encryption import SecretCipher
 from datacenter.storages.observed import ObservedStorage, ObservedTableStorage, naming
 from datacenter.storages.rows import RegisteredStorage, Registration, registered_rows, registration_of
-from datacenter.storages.secret_options import passwords_in, scrub, secrets_of
+from datacenter.storages.secret_options import secrets_of
 from storage_adapters.errors import ConfigurationInvalid
 from storage_adapters.network.reach import Reach
 from storage_adapters.object_storage.contract import Storage
@@ -77,12 +78,12 @@ class Storages:
         self._metrics = metrics or Metrics()
         self._settings = settings
         self._database = database
-        self._seal = Seal(settings.registration.keys)
+        self._cipher = SecretCipher(settings.registration.keys)
         self._open: dict[str, tuple[Registration, ObservedStorage | ObservedTableStorage]] = {}
         self._file = {name: Registration(shown=shown) for name, shown in settings.storages.items()}
         self._rows: dict[str, Registration] = {}
-        self._secrets: frozenset[str] = frozenset()
-        """Those of every storage that was opened: whoever still holds an old instance may quote an old one."""
+        self._redactor = Redactor()
+        """With the secrets of every storage that was opened: an error of an old instance may quote an old one."""
         self._look_at = float("-inf")
         self._asked = 0
         self._opening: dict[str, threading.Lock] = {}
@@ -147,11 +148,11 @@ class Storages:
             self._open[name] = (found, kept[1])
             return kept[1]
 
-    def scrub(self, text: str) -> str:
+    def redact(self, text: str) -> str:
         """A sentence of an adapter without the secrets of any storage that this process has opened."""
-        return scrub(text, self._secrets)
+        return self._redactor.redact(text)
 
-    def look_again(self) -> None:
+    def reload(self) -> None:
         """See at once what this process has just committed."""
         with self._lock:
             self._asked += 1
@@ -164,25 +165,25 @@ class Storages:
             try:
                 # Again at each opening: an entry taken from the list, or a link laid since, counts from then on.
                 check_allowed(self._settings, shown.url, shown.options)
-                options |= self._seal.open(found.sealed)
+                options |= self._cipher.decrypt(found.secrets)
                 check_files(self._settings, options)
             except Invalid as error:
                 raise ConfigurationInvalid(error.detail) from error
             reach = reach_of(self._settings, shown.url, shown.options)
             if has_reach(shown.kind) and reach != Reach.ANY:
                 options["reach"] = reach.value  # whatever whoever registered it asked for
-        with self._lock:  # a new set, because others may be reading the old one
-            urls = (shown.url, *map(str, options.values()))
-            self._secrets |= {
-                *map(str, secrets_of(options).values()),
-                *(password for url in urls for password in passwords_in(url)),
-            }
-            hide(self._secrets)
+        urls = (shown.url, *map(str, options.values()))
+        secrets = {
+            *map(str, secrets_of(options).values()),
+            *(password for url in urls for password in passwords_in(url)),
+        }
+        self._redactor.add(secrets)
+        redact_in_logs(secrets)
         try:
             return open_observed(name, shown, options, self._metrics)
         except ConfigurationInvalid as error:
             # Without its cause: the sentence goes into logs and jobs.
-            raise ConfigurationInvalid(self.scrub(error.detail)) from None
+            raise ConfigurationInvalid(self.redact(error.detail)) from None
 
     def _find(self, name: str) -> Registration:
         found = self._file.get(name)
@@ -190,7 +191,7 @@ class Storages:
             return found
         self._look()
         if name not in self._rows:
-            self.look_again()  # it may have been registered a moment ago
+            self.reload()  # it may have been registered a moment ago
             self._look()
         try:
             return self._rows[name]

@@ -30,10 +30,10 @@ class RegisteredStorage(Base):
 
 @dataclass(frozen=True, kw_only=True)
 class Registration:
-    """How a storage was registered: `shown` has `***` for its secrets, which lie sealed beside it."""
+    """How a storage was registered: `shown` has `***` for its secrets, which are kept encrypted beside it."""
 
     shown: StorageSettings
-    sealed: str | None = None
+    secrets: str | None = None
 
 
 def registration_of(row: RegisteredStorage) -> Registration:
@@ -42,7 +42,7 @@ def registration_of(row: RegisteredStorage) -> Registration:
     shown = StorageSettings.model_construct(
         kind=row.kind, url=row.url, role=row.role, options=dict(row.options)
     )
-    return Registration(shown=shown, sealed=row.secrets)
+    return Registration(shown=shown, secrets=row.secrets)
 
 
 def registered_rows(session: Session, *, locked: bool = False) -> dict[str, RegisteredStorage]:

@@ -31,10 +31,10 @@ from datacenter.web import (
 )
 from datacenter.web.calls import API, Ringer
 from datacenter.web.openapi import describe
-from datacenter.web.request_middleware import Admission, BodyLimit, Envelope
+from datacenter.web.request_middleware import Admission, BodyLimit, RequestMiddleware
 from datacenter.web.tus_protocol import TusProtocol
 
-MOST_REQUESTS = 1000
+MAX_REQUESTS = 1000
 """Served at once; event streams and downloads count for as long as they last."""
 ROUTERS = (
     tus.router,
@@ -98,15 +98,15 @@ def create_app(settings: Settings, resources: Resources | None = None) -> FastAP
     )
     app.state.resources = opened
     app.state.ringer = ringer
-    app.state.metrics = metrics.ExchangeCounts(opened.metrics)
+    app.state.metrics = metrics.RequestCounts(opened.metrics)
     app.state.checker = Checker(opened.storages)
     app.state.deadline = Deadline()
     app.state.stopping = threading.Event()
     # The last one added is the outermost.
     app.add_middleware(BodyLimit, limit_bytes=settings.web.body_bytes, exempt=tus.is_spoken_at)
     app.add_middleware(TusProtocol, path=tus.PATH, speaks=tus.is_spoken_at)
-    app.add_middleware(Admission, limit=MOST_REQUESTS, exempt=health.PATHS)
-    app.add_middleware(Envelope, observer=app.state.metrics)
+    app.add_middleware(Admission, limit=MAX_REQUESTS, exempt=health.PATHS)
+    app.add_middleware(RequestMiddleware, observer=app.state.metrics)
     problems.install(app, routers)
     for router in routers:
         app.include_router(router)

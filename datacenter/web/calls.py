@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from datacenter.access.tokens import Caller
 from datacenter.datasets.resources import Resources
 from datacenter.ledger import idempotency
-from datacenter.ledger.idempotency import Answer, KeyedRequest
+from datacenter.ledger.idempotency import KeptResponse, KeyedRequest
 from datacenter.ledger.models import Job
 from datacenter.ledger.outbox import ring_committed
 
@@ -72,7 +72,7 @@ class Ringer:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outcome:
+class CallOutcome:
     """What a change answers; `job_id` is the job to ring for once it is committed."""
 
     status: int
@@ -80,20 +80,20 @@ class Outcome:
     location: str | None = None
     job_id: str | None = None
 
-    def answer(self) -> Answer:
+    def answer(self) -> KeptResponse:
         """The same as it is kept under an Idempotency-Key."""
         body = self.body.model_dump(mode="json") if self.body else None
-        return Answer(
+        return KeptResponse(
             status=self.status, body=body, headers={"Location": self.location} if self.location else {}
         )
 
 
-Keep = Callable[[Session, Outcome], None]
+Keep = Callable[[Session, CallOutcome], None]
 
 
-def started(body: BaseModel, job: Job) -> Outcome:
+def started(body: BaseModel, job: Job) -> CallOutcome:
     """202 with the address of the job."""
-    return Outcome(status=202, body=body, location=f"{API}/jobs/{job.id}", job_id=job.id)
+    return CallOutcome(status=202, body=body, location=f"{API}/jobs/{job.id}", job_id=job.id)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,10 +126,10 @@ class Change(Call):
     keyed: KeyedRequest | None
     ringer: Ringer
 
-    def commit(self, change: Callable[[Session], Outcome]) -> Response:
+    def commit(self, change: Callable[[Session], CallOutcome]) -> Response:
         """Run `change` in one transaction with its Idempotency-Key; ring after the commit. A replay changes nothing."""
 
-        def work(session: Session) -> Outcome | Answer:
+        def work(session: Session) -> CallOutcome | KeptResponse:
             if self.keyed and (earlier := idempotency.claim(session, self.keyed)):
                 return earlier
             outcome = change(session)
@@ -138,7 +138,7 @@ class Change(Call):
 
         return self._respond(self.resources.database.run(work))
 
-    def perform(self, work: Callable[[Keep], Outcome]) -> Response:
+    def perform(self, work: Callable[[Keep], CallOutcome]) -> Response:
         """For a change of several transactions: `work` calls what it is given in the last of them.
 
         Whoever sends the same key meanwhile is told that it is in flight.
@@ -153,19 +153,19 @@ class Change(Call):
                 database.run(lambda session: idempotency.release(session, keyed))
             raise
 
-    def _keep(self, session: Session, outcome: Outcome) -> None:
+    def _keep(self, session: Session, outcome: CallOutcome) -> None:
         if self.keyed:
             session.flush()
             idempotency.keep(session, self.keyed, outcome.answer())
 
-    def _respond(self, result: Outcome | Answer) -> Response:
-        answer = result.answer() if isinstance(result, Outcome) else result
+    def _respond(self, result: CallOutcome | KeptResponse) -> Response:
+        answer = result.answer() if isinstance(result, CallOutcome) else result
         response = (
             Response(status_code=answer.status, headers=answer.headers)
             if answer.body is None
             else JSONResponse(answer.body, answer.status, headers=answer.headers)
         )
-        if isinstance(result, Outcome) and result.job_id:
+        if isinstance(result, CallOutcome) and result.job_id:
             log.info("job committed", job_id=result.job_id)
             self.ringer.ring(result.job_id)
         return response

@@ -8,7 +8,7 @@ from datacenter.datasets.labelling import FileSelection
 from datacenter.datasets.models import DatasetVersion
 from datacenter.errors import Invalid
 from datacenter.web.auth_route import AuthRoute
-from datacenter.web.calls import API, Authorized, Changing, Keep, Outcome
+from datacenter.web.calls import API, Authorized, CallOutcome, Changing, Keep
 from datacenter.web.objects import version_object
 from datacenter.web.openapi import problems
 from datacenter.web.pages import DEFAULT_ITEMS, Cursors, CursorText, Limit
@@ -54,7 +54,7 @@ def label(dataset_id: str, body: LabelChange, call: Changing) -> Response:
     if both:
         raise Invalid(f"remove: {min(both)!r} stands in add, too", field="remove")
 
-    def work(keep: Keep) -> Outcome:
+    def work(keep: Keep) -> CallOutcome:
         def also(session: Session, made: DatasetVersion) -> None:
             keep(session, _outcome(made))
 
@@ -72,8 +72,8 @@ def label(dataset_id: str, body: LabelChange, call: Changing) -> Response:
     return call.perform(work)
 
 
-def _outcome(made: DatasetVersion) -> Outcome:
-    return Outcome(status=200, body=version_object(made))
+def _outcome(made: DatasetVersion) -> CallOutcome:
+    return CallOutcome(status=200, body=version_object(made))
 
 
 def _selection(select: SelectionRequest) -> FileSelection:

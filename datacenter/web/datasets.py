@@ -11,7 +11,7 @@ from datacenter.datasets.models import DatasetState
 from datacenter.datasets.records import NewDataset
 from datacenter.ledger.options import JobOptions
 from datacenter.web.auth_route import AuthRoute
-from datacenter.web.calls import API, Authorized, Changing, IdempotencyHeader, Outcome, started
+from datacenter.web.calls import API, Authorized, CallOutcome, Changing, IdempotencyHeader, started
 from datacenter.web.objects import dataset_object, dataset_objects, job_object
 from datacenter.web.openapi import problems
 from datacenter.web.pages import DEFAULT_ITEMS, Cursors, CursorText, Limit
@@ -25,7 +25,7 @@ from datacenter.web.schemas.datasets import (
 )
 from datacenter.web.schemas.jobs import JobStarted
 
-MOST_GRACE_SECONDS = 90 * 24 * 3600
+MAX_GRACE_SECONDS = 90 * 24 * 3600
 router = APIRouter(prefix=f"{API}/datasets", tags=["datasets"], route_class=AuthRoute)
 
 
@@ -41,7 +41,7 @@ def create(body: NewDatasetRequest, call: Changing) -> Response:
     source = body.source.model_dump(exclude_none=True)
     new = _of_content(body, source=source, label_column=body.label_column)
 
-    def change(session: Session) -> Outcome:
+    def change(session: Session) -> CallOutcome:
         dataset, job = records.create(session, call.resources, call.project_id, new, body.job_options())
         answer = DatasetStarted(
             dataset=dataset_object(session, call, dataset), job=job_object(session, call, job)
@@ -101,7 +101,7 @@ def show(dataset_id: str, call: Authorized) -> DatasetObject:
 def change_record(dataset_id: str, body: DatasetChange, call: Changing) -> Response:
     """Change name, description or tags; the files stay as they are."""
 
-    def change(session: Session) -> Outcome:
+    def change(session: Session) -> CallOutcome:
         row = records.update(
             session,
             call.project_id,
@@ -110,7 +110,7 @@ def change_record(dataset_id: str, body: DatasetChange, call: Changing) -> Respo
             description=body.description,
             tags=tuple(body.tags) if body.tags is not None else None,
         )
-        return Outcome(status=200, body=dataset_object(session, call, row))
+        return CallOutcome(status=200, body=dataset_object(session, call, row))
 
     return call.commit(change)
 
@@ -126,13 +126,13 @@ def delete(
     dataset_id: str,
     call: Changing,
     grace_seconds: Annotated[
-        int, Query(ge=0, le=MOST_GRACE_SECONDS, description="How long it can be restored.")
+        int, Query(ge=0, le=MAX_GRACE_SECONDS, description="How long it can be restored.")
     ] = 0,
 ) -> Response:
     """The dataset is 404 from this answer on and its name is free; workers remove the files."""
     grace = timedelta(seconds=grace_seconds)
 
-    def change(session: Session) -> Outcome:
+    def change(session: Session) -> CallOutcome:
         job = deletion.delete(
             session, call.resources, call.project_id, dataset_id, grace=grace, options=JobOptions()
         )
@@ -150,9 +150,9 @@ def delete(
 def restore(dataset_id: str, call: Changing) -> Response:
     """Possible until the grace period of the delete is over."""
 
-    def change(session: Session) -> Outcome:
+    def change(session: Session) -> CallOutcome:
         row = deletion.restore(session, call.project_id, dataset_id)
-        return Outcome(status=200, body=dataset_object(session, call, row))
+        return CallOutcome(status=200, body=dataset_object(session, call, row))
 
     return call.commit(change)
 

@@ -10,7 +10,7 @@ from datacenter.datasets.archives.downloads import DownloadRequest
 from datacenter.datasets.models import Download
 from datacenter.ledger.models import Job
 from datacenter.web.auth_route import AuthRoute
-from datacenter.web.calls import API, Authorized, Call, Changing, Outcome, started
+from datacenter.web.calls import API, Authorized, Call, CallOutcome, Changing, started
 from datacenter.web.exports import label_filter
 from datacenter.web.objects import download_object, job_object
 from datacenter.web.openapi import problems
@@ -31,7 +31,7 @@ REFUSALS = problems(404, 409, 410, 413)
 def create_for_dataset(dataset_id: str, body: NewDownloadRequest, call: Changing) -> Response:
     """The finished job's `result.download` holds the link."""
 
-    def change(session: Session) -> Outcome:
+    def change(session: Session) -> CallOutcome:
         made = downloads.create_for_dataset(
             session, call.resources, call.project_id, dataset_id, _download_request(body), body.job_options()
         )
@@ -50,7 +50,7 @@ def create_for_dataset(dataset_id: str, body: NewDownloadRequest, call: Changing
 def create_for_export(export_id: str, body: NewDownloadRequest, call: Changing) -> Response:
     """The finished job's `result.download` holds the link."""
 
-    def change(session: Session) -> Outcome:
+    def change(session: Session) -> CallOutcome:
         made = downloads.create_for_export(
             session, call.resources, call.project_id, export_id, _download_request(body), body.job_options()
         )
@@ -67,7 +67,7 @@ def show(download_id: str, call: Authorized) -> DownloadObject:
     return download_object(call, row, archive)
 
 
-def _started(session: Session, call: Call, made: tuple[Download, Job]) -> Outcome:
+def _started(session: Session, call: Call, made: tuple[Download, Job]) -> CallOutcome:
     _, job = made
     return started(JobStarted(job=job_object(session, call, job)), job)
 

@@ -7,7 +7,7 @@ from datacenter.datasets.archives import exports
 from datacenter.datasets.archives.exports import ExportRequest
 from datacenter.datasets.label_filter import LabelFilter
 from datacenter.web.auth_route import AuthRoute
-from datacenter.web.calls import API, Authorized, Changing, IdempotencyHeader, Outcome, started
+from datacenter.web.calls import API, Authorized, CallOutcome, Changing, IdempotencyHeader, started
 from datacenter.web.objects import export_object, job_object
 from datacenter.web.openapi import problems
 from datacenter.web.pages import DEFAULT_ITEMS, Cursors, CursorText, Limit
@@ -45,7 +45,7 @@ def create(body: NewExportRequest, call: Changing) -> Response:
     """One archive over the datasets. The same selection of the same versions is built once and shared."""
     request = _export_request(body)
 
-    def change(session: Session) -> Outcome:
+    def change(session: Session) -> CallOutcome:
         export, archive, job = exports.create(
             session, call.resources, call.project_id, request, body.job_options()
         )

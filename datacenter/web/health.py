@@ -8,16 +8,16 @@ from datacenter.migrations.compatibility import why_not
 from datacenter.web.calls import API, resources_of
 from datacenter.web.openapi import problems
 from datacenter.web.problems import problem
-from datacenter.web.schemas.base import Answer
+from datacenter.web.schemas.base import ResponseBody
 
 
-class Alive(Answer):
+class Alive(ResponseBody):
     """The process answers."""
 
     status: str = "ok"
 
 
-class Ready(Answer):
+class Ready(ResponseBody):
     """What requests need is there."""
 
     status: str = "ok"

@@ -11,7 +11,7 @@ from datacenter.ledger import ledger
 from datacenter.ledger.models import Job
 from datacenter.ledger.states import JobKind, JobState
 from datacenter.web.auth_route import AuthRoute
-from datacenter.web.calls import API, Authorized, Change, Changing, Outcome, started
+from datacenter.web.calls import API, Authorized, CallOutcome, Change, Changing, started
 from datacenter.web.objects import job_object, job_objects
 from datacenter.web.openapi import problems
 from datacenter.web.pages import DEFAULT_ITEMS, Cursors, CursorText, Limit
@@ -78,7 +78,7 @@ def retry(job_id: str, call: Changing) -> Response:
 
 
 def _move(call: Change, move: Callable[[Session], Job]) -> Response:
-    def change(session: Session) -> Outcome:
+    def change(session: Session) -> CallOutcome:
         job = move(session)
         session.flush()
         return started(JobStarted(job=job_object(session, call, job)), job)

@@ -8,20 +8,20 @@ from fastapi import APIRouter, Request, Response
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
-from datacenter.observability.metrics import Metrics, listen, tell_build
+from datacenter.observability.metrics import Metrics, register_build_info, serve_metrics
 from datacenter.settings.model import Settings
 from datacenter.web.calls import API
 
 router = APIRouter(tags=["health"])
 
 
-class ExchangeCounts:
+class RequestCounts:
     """The exchanges of one application, beside all else that its process counts."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
         self.registry = CollectorRegistry(support_collectors_without_names=True)
-        tell_build(self.registry, "web")
+        register_build_info(self.registry, "web")
         ProcessCollector(registry=self.registry)
         self.registry.register(metrics.registry)
 
@@ -33,7 +33,7 @@ class ExchangeCounts:
 
 
 @contextmanager
-def told_apart(settings: Settings, counts: ExchangeCounts) -> Iterator[None]:
+def request_labels(settings: Settings, counts: RequestCounts) -> Iterator[None]:
     """Serve the metrics on `web.metrics_port` while this lasts; nothing where none is set.
 
     Raises: SettingsInvalid, when the port cannot be listened at.
@@ -41,7 +41,9 @@ def told_apart(settings: Settings, counts: ExchangeCounts) -> Iterator[None]:
     if settings.web.metrics_port is None:
         yield
         return
-    server = listen(counts.registry, settings.metrics.host, settings.web.metrics_port, key="web.metrics_port")
+    server = serve_metrics(
+        counts.registry, settings.metrics.host, settings.web.metrics_port, key="web.metrics_port"
+    )
     try:
         yield
     finally:
@@ -59,5 +61,5 @@ def told_apart(settings: Settings, counts: ExchangeCounts) -> Iterator[None]:
 )
 def metrics(request: Request) -> Response:
     """Names no dataset and no project."""
-    counts = cast(ExchangeCounts, request.app.state.metrics)
+    counts = cast(RequestCounts, request.app.state.metrics)
     return Response(generate_latest(counts.registry), media_type=CONTENT_TYPE_LATEST)

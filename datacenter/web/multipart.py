@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 from datacenter.datasets.models import Upload
 from datacenter.datasets.uploads import multipart
 from datacenter.web.auth_route import AuthRoute
-from datacenter.web.calls import Authorized, Changing, Keep, Outcome
+from datacenter.web.calls import Authorized, CallOutcome, Changing, Keep
 from datacenter.web.openapi import problems
 from datacenter.web.pages import DEFAULT_ITEMS, Cursors, CursorText, Limit
 from datacenter.web.schemas.base import Page
@@ -32,7 +32,7 @@ def create(body: NewMultipartRequest, call: Changing) -> Response:
     """422 NOT_SUPPORTED where the storage signs no links: upload by tus there."""
     planned = multipart.plan(call.resources, body.storage, body.size_bytes, body.part_bytes)
 
-    def begin(session: Session) -> Outcome:
+    def begin(session: Session) -> CallOutcome:
         upload = multipart.begin(
             session,
             call.resources,
@@ -42,7 +42,7 @@ def create(body: NewMultipartRequest, call: Changing) -> Response:
             storage=body.storage,
         )
         location = f"{MULTIPART_PATH}/{upload.id}"
-        return Outcome(status=201, body=_multipart_object(upload), location=location)
+        return CallOutcome(status=201, body=_multipart_object(upload), location=location)
 
     return call.commit(begin)
 
@@ -90,9 +90,9 @@ def list_parts(
 def complete(upload_id: str, call: Changing) -> Response:
     """Join the parts; 409 UPLOAD_INCOMPLETE names those that are missing. Completing it again changes nothing."""
 
-    def work(keep: Keep) -> Outcome:
+    def work(keep: Keep) -> CallOutcome:
         upload = multipart.complete(call.resources, call.project_id, upload_id)
-        outcome = Outcome(status=200, body=_multipart_object(upload))
+        outcome = CallOutcome(status=200, body=_multipart_object(upload))
         call.resources.database.run(lambda session: keep(session, outcome))
         return outcome
 
@@ -109,9 +109,9 @@ def complete(upload_id: str, call: Changing) -> Response:
 def remove(upload_id: str, call: Changing) -> Response:
     """Its parts are removed. 409 when an import reads it."""
 
-    def give_up(session: Session) -> Outcome:
+    def give_up(session: Session) -> CallOutcome:
         multipart.remove(session, call.project_id, upload_id)
-        return Outcome(status=204, body=None)
+        return CallOutcome(status=204, body=None)
 
     return call.commit(give_up)
 

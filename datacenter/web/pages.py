@@ -13,12 +13,12 @@ from datacenter.errors import Invalid
 from datacenter.web.schemas.base import Page
 
 DEFAULT_ITEMS = 100
-MOST_ITEMS = 1000
+MAX_ITEMS = 1000
 SEAL_BYTES = 8
 
 Row = TypeVar("Row")
 Item = TypeVar("Item")
-Limit = Annotated[int, Query(ge=1, le=MOST_ITEMS, description="The most items in one answer.")]
+Limit = Annotated[int, Query(ge=1, le=MAX_ITEMS, description="The most items in one answer.")]
 CursorText = Annotated[
     str | None, Query(alias="cursor", max_length=4096, description="`next` of the answer before.")
 ]

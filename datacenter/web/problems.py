@@ -30,7 +30,7 @@ from datacenter.errors import (
     TooLarge,
     Unauthenticated,
 )
-from datacenter.validation_messages import REQUEST_WORDS, in_words
+from datacenter.validation_messages import REQUEST_MESSAGES, message_for
 from datacenter.web.calls import resources_of
 from storage_adapters.errors import InvalidKey, NotSupported, StorageError, StorageFull, StorageUnavailable
 
@@ -186,7 +186,7 @@ def _domain(request: Request, error: Exception) -> JSONResponse:
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         # An adapter's words may quote a secret of its storage, and so may those of the SDK that caused them.
         storages = resources_of(request).storages
-        seen = {name: storages.scrub(text) for name, text in _for_the_log(error).items()}
+        seen = {name: storages.redact(text) for name, text in _for_the_log(error).items()}
         log.error("request failed", method=request.method, route=route_of(request.scope), **seen)
     title = (type(error).__doc__ or "").strip().split("\n")[0]
     if isinstance(error, StorageError) and status >= HTTPStatus.INTERNAL_SERVER_ERROR:
@@ -223,7 +223,7 @@ def _validation(_: Request, error: Exception) -> JSONResponse:
     errors = [
         {
             "field": _field(each["loc"]),
-            "reason": in_words(each["type"], each.get("ctx", {}), REQUEST_WORDS, otherwise=each["msg"]),
+            "reason": message_for(each["type"], each.get("ctx", {}), REQUEST_MESSAGES, otherwise=each["msg"]),
         }
         for each in error.errors()
     ]

@@ -24,17 +24,17 @@ UNTOLD = frozenset(prefix + page for prefix in ("", API) for page in ("/healthz"
 log = structlog.get_logger(__name__)
 
 
-class ExchangeObserver(Protocol):
+class RequestObserver(Protocol):
     """Is told of every finished exchange."""
 
     def observe(self, *, method: str, route: str, status: int, seconds: float) -> None:
         """`route` is the pattern, never the path: a metric per id would have no end."""
 
 
-class Envelope:
+class RequestMiddleware:
     """ASGI middleware, the outermost of ours, so that not even a crash goes out without it."""
 
-    def __init__(self, app: ASGIApp, observer: ExchangeObserver) -> None:
+    def __init__(self, app: ASGIApp, observer: RequestObserver) -> None:
         self._app = app
         self._observer = observer
 
@@ -72,7 +72,7 @@ class Envelope:
             finally:
                 route = route_of(scope)
                 told: Attributes = {"http.route": route, "http.response.status_code": status}
-                span.tell(told, name=f"{_method(scope)} {route}")
+                span.set_attributes(told, name=f"{_method(scope)} {route}")
                 seconds = time.perf_counter() - began
                 self._tell(_method(scope), route_of(scope), status, seconds)
 

@@ -11,11 +11,11 @@ import uvicorn
 
 from datacenter.datasets.resources import Resources
 from datacenter.settings.model import Settings
-from datacenter.web.app import MOST_REQUESTS, create_app
-from datacenter.web.metrics import told_apart
+from datacenter.web.app import MAX_REQUESTS, create_app
+from datacenter.web.metrics import request_labels
 
 STOP_SECONDS = 10
-OPEN_CONNECTIONS = 8 * MOST_REQUESTS
+OPEN_CONNECTIONS = 8 * MAX_REQUESTS
 """Beyond it uvicorn itself refuses, health checks too; below it the application does, with a problem."""
 
 
@@ -83,7 +83,7 @@ def build_server(
         limit_concurrency=OPEN_CONNECTIONS,
         timeout_graceful_shutdown=STOP_SECONDS,
     )
-    return Server(config, app.state.stopping, on_ready, told_apart(settings, app.state.metrics))
+    return Server(config, app.state.stopping, on_ready, request_labels(settings, app.state.metrics))
 
 
 def serve(settings: Settings, on_ready: Callable[[str], None] | None = None) -> None:

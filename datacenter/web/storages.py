@@ -9,12 +9,13 @@ from datacenter.datasets.storages import registration
 from datacenter.datasets.storages.browsing import Entry, browse
 from datacenter.datasets.storages.registration import StorageChange
 from datacenter.errors import Invalid, NotFound
+from datacenter.observability.redaction import redacted_url
 from datacenter.settings.model import StorageSettings
 from datacenter.storages.checking import Checker, Deadline
 from datacenter.storages.rows import RegisteredStorage, registered_rows, registration_of
-from datacenter.storages.secret_options import hide, hide_in_url
+from datacenter.storages.secret_options import redacted_options
 from datacenter.web.auth_route import AuthRoute
-from datacenter.web.calls import API, Authorized, Call, Changing, Keep, Outcome
+from datacenter.web.calls import API, Authorized, Call, CallOutcome, Changing, Keep
 from datacenter.web.openapi import problems
 from datacenter.web.pages import DEFAULT_ITEMS, Cursors, CursorText, Limit
 from datacenter.web.schemas.base import Page
@@ -36,16 +37,16 @@ def add(body: NewStorageRequest, call: Changing) -> Response:
     """The storage is opened to see that it can be; whether it answers is told by its check."""
     new = StorageSettings(kind=body.kind, url=body.url, role=body.role, options=body.options)
 
-    def work(keep: Keep) -> Outcome:
-        def added(session: Session, row: RegisteredStorage) -> Outcome:
-            outcome = Outcome(status=201, body=_of_row(row), location=f"{API}/storages/{row.name}")
+    def work(keep: Keep) -> CallOutcome:
+        def added(session: Session, row: RegisteredStorage) -> CallOutcome:
+            outcome = CallOutcome(status=201, body=_of_row(row), location=f"{API}/storages/{row.name}")
             keep(session, outcome)
             return outcome
 
         return registration.add(call.resources, body.name, new, added)
 
     response = call.perform(work)
-    call.resources.storages.look_again()
+    call.resources.storages.reload()
     return response
 
 
@@ -78,16 +79,16 @@ def change_registration(name: str, body: StorageChangeRequest, call: Changing) -
     """Change role, URL or options; the URL only while nothing lies there, and then with the secrets given again."""
     wanted = StorageChange(role=body.role, url=body.url, options=body.options)
 
-    def work(keep: Keep) -> Outcome:
-        def changed(session: Session, row: RegisteredStorage) -> Outcome:
-            outcome = Outcome(status=200, body=_of_row(row))
+    def work(keep: Keep) -> CallOutcome:
+        def changed(session: Session, row: RegisteredStorage) -> CallOutcome:
+            outcome = CallOutcome(status=200, body=_of_row(row))
             keep(session, outcome)
             return outcome
 
         return registration.change(call.resources, name, wanted, changed)
 
     response = call.perform(work)
-    call.resources.storages.look_again()
+    call.resources.storages.reload()
     return response
 
 
@@ -101,12 +102,12 @@ def change_registration(name: str, body: StorageChangeRequest, call: Changing) -
 def remove(name: str, call: Changing) -> Response:
     """Forget how it was registered, once nothing of ours lies on it and no job works with it; its content stays."""
 
-    def change(session: Session) -> Outcome:
+    def change(session: Session) -> CallOutcome:
         registration.remove(session, call.resources, name)
-        return Outcome(status=204, body=None)
+        return CallOutcome(status=204, body=None)
 
     response = call.commit(change)
-    call.resources.storages.look_again()
+    call.resources.storages.reload()
     return response
 
 
@@ -116,8 +117,8 @@ def storage_object(name: str, registered: StorageSettings) -> StorageObject:
         name=name,
         kind=registered.kind,
         role=registered.role,
-        url=hide_in_url(registered.url),
-        options=hide(registered.options),
+        url=redacted_url(registered.url),
+        options=redacted_options(registered.options),
         state="REGISTERED",
     )
 
@@ -144,12 +145,12 @@ def check(name: str, call: Changing, request: Request) -> Response:
     """Platforms are written to, read and cleaned again, sources only read; what is wrong is an answer, not a problem."""
     checker = cast(Checker, request.app.state.checker)
 
-    def work(keep: Keep) -> Outcome:
+    def work(keep: Keep) -> CallOutcome:
         try:
             found = checker.check(name)
         except Invalid as error:
             raise NotFound(f"there is no storage {name}") from error
-        outcome = Outcome(status=200, body=HealthObject(ok=found.ok, detail=found.detail))
+        outcome = CallOutcome(status=200, body=HealthObject(ok=found.ok, detail=found.detail))
         call.resources.database.run(lambda session: keep(session, outcome))
         return outcome
 

@@ -32,7 +32,7 @@ def respond(request: Request, representation: Representation) -> Response:
     headers = {"ETag": representation.etag, "Accept-Ranges": "bytes", **representation.headers}
     if is_known(request.headers, representation.etag):
         return Response(status_code=304, headers=headers)
-    status, span = 200, Span(start=0, stop=size)
+    status, span = 200, ByteSpan(start=0, stop=size)
     if request.method == "GET":
         try:
             asked = requested_span(request.headers, size_bytes=size, etag=representation.etag)
@@ -104,12 +104,12 @@ def attachment(filename: str) -> str:
 
 ONE_RANGE = re.compile(r"bytes[ \t]*=[ \t]*([0-9]*)-([0-9]*)[ \t]*", re.IGNORECASE)
 ENTITY_TAG = re.compile(r'(?:W/)?("[^"]*")')
-MOST_DIGITS = 19
+MAX_DIGITS = 19
 """Longer numbers are beyond any object, and slow to read when they are thousands of digits long."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Span:
+class ByteSpan:
     """Bytes from `start` up to, not including, `stop`."""
 
     start: int
@@ -120,7 +120,7 @@ class Unsatisfiable(Exception):
     """The range begins after the last byte, or is of no bytes at all."""
 
 
-def requested_span(headers: Headers, *, size_bytes: int, etag: str) -> Span | None:
+def requested_span(headers: Headers, *, size_bytes: int, etag: str) -> ByteSpan | None:
     """The span a GET asks for, or None for the whole.
 
     Several ranges, other units and malformed headers are answered with the whole, as the standard allows;
@@ -135,26 +135,26 @@ def requested_span(headers: Headers, *, size_bytes: int, etag: str) -> Span | No
     return parse_range(text, size_bytes)
 
 
-def parse_range(text: str, size_bytes: int) -> Span | None:
+def parse_range(text: str, size_bytes: int) -> ByteSpan | None:
     """Read one `bytes=first-last`, `bytes=first-` or `bytes=-count`. Raises: Unsatisfiable."""
     match = ONE_RANGE.fullmatch(text.strip())
     if match is None:
         return None
     first, last = match.groups()
-    if first == last == "" or max(len(first), len(last)) > MOST_DIGITS:
+    if first == last == "" or max(len(first), len(last)) > MAX_DIGITS:
         return None
     if not first:
         count = min(int(last), size_bytes)
         if count == 0:
             raise Unsatisfiable
-        return Span(start=size_bytes - count, stop=size_bytes)
+        return ByteSpan(start=size_bytes - count, stop=size_bytes)
     start = int(first)
     stop = min(int(last) + 1, size_bytes) if last else size_bytes
     if last and int(last) < start:
         return None
     if start >= size_bytes:
         raise Unsatisfiable
-    return Span(start=start, stop=stop)
+    return ByteSpan(start=start, stop=stop)
 
 
 def is_known(headers: Headers, etag: str) -> bool:

@@ -18,8 +18,8 @@ from datacenter.web.calls import (
     API,
     Authorized,
     Call,
+    CallOutcome,
     IdempotencyHeader,
-    Outcome,
     change_of,
     resources_of,
 )
@@ -101,7 +101,7 @@ async def create(request: Request, call: Authorized, _: Tus, key: IdempotencyHea
         raise TooLarge(f"Content-Length: there is more than the {size_bytes} bytes of Upload-Length")
     change = change_of(call, request, key, f"{size_bytes} {metadata}".encode())
 
-    def begin(session: Session) -> Outcome:
+    def begin(session: Session) -> CallOutcome:
         upload = tus.begin(
             session,
             call.resources,
@@ -111,7 +111,7 @@ async def create(request: Request, call: Authorized, _: Tus, key: IdempotencyHea
             size_bytes=size_bytes,
             storage=storage,
         )
-        return Outcome(status=201, body=None, location=f"{PATH}/{upload.id}")
+        return CallOutcome(status=201, body=None, location=f"{PATH}/{upload.id}")
 
     response = await run_in_threadpool(change.commit, begin)
     upload_id = response.headers["Location"].rsplit("/", 1)[-1]
@@ -186,9 +186,9 @@ def remove(
 ) -> Response:
     """Its bytes are removed. 409 when an import reads it."""
 
-    def give_up(session: Session) -> Outcome:
+    def give_up(session: Session) -> CallOutcome:
         tus.remove(session, call.project_id, upload_id)
-        return Outcome(status=204, body=None)
+        return CallOutcome(status=204, body=None)
 
     return change_of(call, request, key, b"").commit(give_up)
 

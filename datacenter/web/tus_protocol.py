@@ -15,7 +15,7 @@ from datacenter.web.openapi import asked_by, headers_of
 VERSION = "1.0.0"
 EXTENSIONS = "creation,creation-with-upload,termination,expiration"
 CONTENT_TYPE = "application/offset+octet-stream"
-MOST_DIGITS = 19
+MAX_DIGITS = 19
 FILENAME_CHARACTERS = 255
 METADATA_CHARACTERS = 4096
 MEANINGS = {
@@ -67,7 +67,7 @@ def upload_headers(upload: Upload) -> dict[str, str]:
 def number(headers: Mapping[str, str], name: str) -> int:
     """A header that must be a whole number. Raises: Invalid."""
     text = headers.get(name, "")
-    if not (text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS):
+    if not (text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS):
         raise Invalid(f"{name}: a whole number is needed", field=name)
     return int(text)
 

@@ -46,7 +46,7 @@ def plan(job: JobContext, archive: Archive, *, write: bool) -> Plan:
         return deflate.plan_spans(job, archive)
     layout = job.resources.layouts.get(job.resources.storages.open(archive.storage), archive)
     return Plan(
-        shards=parts.plan_parts(job, archive),
+        shards=parts.plan_part_shards(job, archive),
         totals=Totals(files=layout.files - SIDECARS, size_bytes=layout.size_bytes),
         phase="writing the archive",
     )
@@ -115,7 +115,7 @@ def _next_wave(
             return NextWave(shards=deflate.plan_spans(job, archive).shards)
     elif "fragment" in done and "part" not in done:
         deflate.join_members(job, archive, (result for result in found if "fragment" in result))
-    return NextWave(shards=parts.plan_parts(job, archive)) if write and "part" not in done else None
+    return NextWave(shards=parts.plan_part_shards(job, archive)) if write and "part" not in done else None
 
 
 def _lay_out(job: JobContext, archive: Archive, selection: Selection) -> None:

@@ -111,13 +111,13 @@ def _deflated(job: JobContext, row: dict[str, Any]) -> Iterator[bytes]:
     yield compressor.flush()
 
 
-def _spans(sizes: Any, most_bytes: int, most_files: int) -> Iterator[tuple[int, int]]:
+def _spans(sizes: Any, max_bytes: int, max_files: int) -> Iterator[tuple[int, int]]:
     ends = np.cumsum(sizes)
     first = 0
     while first < len(sizes):
         before = int(ends[first - 1]) if first else 0
-        by_bytes = int(np.searchsorted(ends, before + most_bytes, "right"))
-        last = min(len(sizes), first + most_files, max(by_bytes, first + 1))
+        by_bytes = int(np.searchsorted(ends, before + max_bytes, "right"))
+        last = min(len(sizes), first + max_files, max(by_bytes, first + 1))
         yield first, last
         first = last
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from datacenter.archives.crc import crc32_combine
-from datacenter.archives.layout import MOST_PARTS
+from datacenter.archives.layout import MAX_PARTS
 from datacenter.datasets.archives.members import SIDECARS, ArchiveReader, Piece
 from datacenter.datasets.manifest import open_rows
 from datacenter.datasets.models import Archive
@@ -35,7 +35,7 @@ class ArchivePart:
     """The member whose content the storage can copy there; None where the bytes have to be written."""
 
 
-def plan_parts(job: JobContext, archive: Archive) -> list[ShardPlan]:
+def plan_part_shards(job: JobContext, archive: Archive) -> list[ShardPlan]:
     """Begin the upload and cut the archive into parts, one a shard; into one where more would be written twice."""
     storage = job.resources.storages.open(archive.storage)
     layout = job.resources.layouts.get(storage, archive)
@@ -43,7 +43,7 @@ def plan_parts(job: JobContext, archive: Archive) -> list[ShardPlan]:
     parts = layout.parts(
         job.resources.settings.shards.part_bytes,
         capabilities.minimum_part_bytes,
-        1 if capabilities.rewrites_parts else min(capabilities.maximum_parts, MOST_PARTS),
+        1 if capabilities.rewrites_parts else min(capabilities.maximum_parts, MAX_PARTS),
         copied_contents(storage, archive, layout),
     )
     key = _begin_key(job, archive)

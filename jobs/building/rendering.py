@@ -75,7 +75,7 @@ def render_part(job: JobContext, archive: Archive, spec: TablePart) -> dict[str,
     expected = PartNote.from_text(stored["annotation"]).matching(wanted)
     # Named after the attempt, so that one that was given up and wakes late writes over none that counts.
     key = f"{rendered_prefix(archive)}{job.held.shard_id}-{job.held.token}{table_format.suffix}"
-    count = RowCount(label_column=version.label_column, most_labels=job.resources.settings.limits.labels)
+    count = RowCount(label_column=version.label_column, max_labels=job.resources.settings.limits.labels)
     with (
         open_part(job, version, stored) as (schema, groups),
         new_part(target, key, table_format, schema, count) as part,

@@ -23,7 +23,7 @@ from jobs.contract import JobContext, JobRunner, NextWave, ShuttingDown, Stopped
 from jobs.engine import memory
 from jobs.engine.errors import describe
 from jobs.engine.heartbeat import Heartbeat
-from jobs.engine.measuring import Outcome, measured
+from jobs.engine.measuring import AttemptOutcome, measured
 
 RESULT_ROWS = 500
 log = structlog.get_logger(__name__)
@@ -78,9 +78,9 @@ class Engine:
         ids: dict[str, Any] = {"job_id": held.job_id, "kind": held.kind.value}
         with working(held.origin, **ids, step=held.step.value, shard=held.number) as span:
             log.info("shard begins", attempt=held.attempts + 1)
-            span.tell({"datacenter.shard.outcome": self._carry_out(context)})
+            span.set_attributes({"datacenter.shard.outcome": self._carry_out(context)})
 
-    def _carry_out(self, context: JobContext) -> Outcome:
+    def _carry_out(self, context: JobContext) -> AttemptOutcome:
         held = context.held
         with measured(self._resources.metrics, held) as attempt:
             try:
@@ -89,14 +89,14 @@ class Engine:
                 self._run(ended)
                 attempt.is_done(files=context.files, size_bytes=context.size_bytes)
             except LeaseLost:
-                attempt.outcome = Outcome.LOST
+                attempt.outcome = AttemptOutcome.LOST
                 log.warning("lease lost")
                 return attempt.outcome
             except Stopped:
-                attempt.outcome = Outcome.DROPPED
+                attempt.outcome = AttemptOutcome.DROPPED
                 self._settle(held, lambda session: leases.drop(session, held))
             except ShuttingDown:
-                attempt.outcome = Outcome.HANDED_BACK
+                attempt.outcome = AttemptOutcome.HANDED_BACK
                 self._settle(held, lambda session: leases.hand_back(session, held))
             except Exception as error:  # noqa: BLE001 - whatever a shard raises becomes the job's error in the ledger
                 self._record(held, error)
@@ -147,7 +147,7 @@ class Engine:
     def _record(self, held: Claim, error: Exception) -> None:
         failure = describe(error)
         # An adapter's words may quote a secret of its storage.
-        message = self._resources.storages.scrub(failure.message)
+        message = self._resources.storages.redact(failure.message)
         log.warning("shard failed", code=failure.code, reason=message)
         runner = self._runners[held.kind]
         ended = runner.given_up if held.step is Step.UNDO else runner.interrupted

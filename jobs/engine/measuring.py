@@ -11,7 +11,7 @@ from datacenter.ledger.states import JobKind, Step
 from datacenter.observability.metrics import Metrics
 
 
-class Outcome(StrEnum):
+class AttemptOutcome(StrEnum):
     """How an attempt of a shard ended."""
 
     DONE = "done"
@@ -28,13 +28,13 @@ class Outcome(StrEnum):
 class Attempt:
     """What is to be told of an attempt when it has ended; it has failed unless it is said otherwise."""
 
-    outcome: Outcome = Outcome.FAILED
+    outcome: AttemptOutcome = AttemptOutcome.FAILED
     files: int = 0
     size_bytes: int = 0
 
     def is_done(self, *, files: int, size_bytes: int) -> None:
         """Its result is committed."""
-        self.outcome, self.files, self.size_bytes = Outcome.DONE, files, size_bytes
+        self.outcome, self.files, self.size_bytes = AttemptOutcome.DONE, files, size_bytes
 
 
 def begin_measuring(metrics: Metrics) -> None:

@@ -11,7 +11,7 @@ from jobs.importing.archive_zip import ZipSpan, import_zip_span, plan_zip
 from jobs.importing.files import finish_files
 from jobs.importing.source import Imported, limits_of
 from jobs.importing.source_listing import planned_object, source_unchanged
-from jobs.importing.staging import Staging
+from jobs.importing.staging import ImportStaging
 from jobs.shard_specs import SpecReader
 from storage_adapters.object_storage.contract import Storage
 
@@ -22,7 +22,7 @@ SPECS = SpecReader[ZipSpan | TarPass](ZipSpan, TarPass)
 class ArchiveSource:
     """Zip: read the directory, split by byte range, import spans side by side. Tar: one pass."""
 
-    def plan(self, job: JobContext, staging: Staging) -> Plan:
+    def plan(self, job: JobContext, staging: ImportStaging) -> Plan:
         storage, source = _archive(job)
         archive = planned_object(source.info)
         with source_unchanged(job, storage, archive):
@@ -31,7 +31,7 @@ class ArchiveSource:
                 return plan_zip(job, source, staging, limits_of(job))
         return plan_tar(source, archive, found)
 
-    def run_shard(self, job: JobContext, staging: Staging, spec: dict[str, Any]) -> dict[str, Any]:
+    def run_shard(self, job: JobContext, staging: ImportStaging, spec: dict[str, Any]) -> dict[str, Any]:
         storage, source = _archive(job)
         wanted = SPECS.read(spec)
         with source_unchanged(job, storage, wanted.archive):
@@ -41,7 +41,7 @@ class ArchiveSource:
                 case TarPass():
                     return import_tar(job, source, staging, limits_of(job), wanted.format)
 
-    def finish(self, job: JobContext, staging: Staging, results: Iterator[dict[str, Any]]) -> Imported:
+    def finish(self, job: JobContext, staging: ImportStaging, results: Iterator[dict[str, Any]]) -> Imported:
         return finish_files(job, staging, results)
 
     def title(self, source: Mapping[str, Any]) -> str:

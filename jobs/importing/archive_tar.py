@@ -26,7 +26,7 @@ from jobs.contract import JobContext, Plan
 from jobs.importing.labels import find_lists
 from jobs.importing.put import put_members
 from jobs.importing.source_listing import PlannedObject
-from jobs.importing.staging import Staging, manifest_rows
+from jobs.importing.staging import ImportStaging, manifest_rows
 from jobs.shard_specs import shard
 
 FRAGMENT_FILES = 16_384
@@ -51,7 +51,7 @@ def plan_tar(source: ObjectSource, archive: PlannedObject, archive_format: TarFo
 
 
 def import_tar(
-    job: JobContext, source: ObjectSource, staging: Staging, limits: Limits, archive_format: TarFormat
+    job: JobContext, source: ObjectSource, staging: ImportStaging, limits: Limits, archive_format: TarFormat
 ) -> dict[str, Any]:
     """Store every file, write manifest rows as fragments, and give the rows their labels at the end."""
     names = TarNames(job.payload["name_encoding"])
@@ -93,7 +93,7 @@ class Recorder:
     wakes late must not put one without labels in the place of its successor's.
     """
 
-    def __init__(self, staging: Staging, attempt: int) -> None:
+    def __init__(self, staging: ImportStaging, attempt: int) -> None:
         self._staging = staging
         self._attempt = attempt
         self._rows: list[tuple[str, int, int, str]] = []
@@ -137,7 +137,7 @@ def _counted(job: JobContext, source: ObjectSource) -> Iterator[bytes]:
         yield chunk
 
 
-def _all_paths(staging: Staging, fragments: list[str]) -> Any:
+def _all_paths(staging: ImportStaging, fragments: list[str]) -> Any:
     chunks = [
         chunk
         for fragment in fragments
@@ -148,7 +148,7 @@ def _all_paths(staging: Staging, fragments: list[str]) -> Any:
 
 
 def _label_join(
-    staging: Staging, fragments: list[str], label_file: LabelFile | None, max_labels: int
+    staging: ImportStaging, fragments: list[str], label_file: LabelFile | None, max_labels: int
 ) -> LabelJoin | None:
     if label_file is None:
         return None
@@ -162,7 +162,9 @@ def _label_join(
     raise AssertionError(f"{label_file.path} was found among the paths and has no row")
 
 
-def _label(staging: Staging, fragment: str, label_join: LabelJoin | None, lists: list[str]) -> list[str]:
+def _label(
+    staging: ImportStaging, fragment: str, label_join: LabelJoin | None, lists: list[str]
+) -> list[str]:
     """Rewrite a fragment with labels; returns the objects of the lists, which are no files of the dataset."""
     table = pa.concat_tables(staging.read_fragment(fragment))
     is_list = pc.is_in(table["path"], value_set=pa.array(lists, pa.string()))

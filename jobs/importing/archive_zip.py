@@ -21,7 +21,7 @@ from jobs.importing.labels import Labelled, apply, find_lists
 from jobs.importing.plan_file import Learned, read_group, write_plan
 from jobs.importing.put import put_members
 from jobs.importing.source_listing import PlannedObject, planned_object
-from jobs.importing.staging import Staging, manifest_rows
+from jobs.importing.staging import ImportStaging, manifest_rows
 from jobs.shard_specs import shard
 
 
@@ -35,7 +35,7 @@ class ZipSpan:
     archive: PlannedObject
 
 
-def plan_zip(job: JobContext, source: ObjectSource, staging: Staging, limits: Limits) -> Plan:
+def plan_zip(job: JobContext, source: ObjectSource, staging: ImportStaging, limits: Limits) -> Plan:
     """Check the whole structure, find the labels, and write the plan: a row group of the plan file is a shard."""
     index = read_zip_index(source, limits, name_encoding=job.payload["name_encoding"])
     entries = index.entries
@@ -69,7 +69,7 @@ def plan_zip(job: JobContext, source: ObjectSource, staging: Staging, limits: Li
 
 
 def import_zip_span(
-    job: JobContext, source: ObjectSource, staging: Staging, limits: Limits, spec: ZipSpan
+    job: JobContext, source: ObjectSource, staging: ImportStaging, limits: Limits, spec: ZipSpan
 ) -> dict[str, Any]:
     """Read one span of the archive, store its files, and write their manifest rows as a fragment."""
     entries, first, learned = read_group(staging, spec)
@@ -104,15 +104,15 @@ def _content(source: ObjectSource, entry: pa.Table, limits: Limits) -> Iterator[
             yield from member.chunks
 
 
-def _bounds(entries: pa.Table, most_files: int, most_bytes: int) -> list[int]:
+def _bounds(entries: pa.Table, max_files: int, max_bytes: int) -> list[int]:
     """Rows at which shards begin, and the end: a shard closes when it is full of files or of archive bytes."""
     ends = entries["end_offset"].to_numpy()
     bounds = [0]
     while bounds[-1] < entries.num_rows:
         start = bounds[-1]
         base = ends[start - 1] if start else entries["header_offset"][0].as_py()
-        by_bytes = int(np.searchsorted(ends, base + most_bytes, "right"))
-        bounds.append(min(entries.num_rows, start + most_files, max(by_bytes, start + 1)))
+        by_bytes = int(np.searchsorted(ends, base + max_bytes, "right"))
+        bounds.append(min(entries.num_rows, start + max_files, max(by_bytes, start + 1)))
     return bounds
 
 

@@ -9,10 +9,10 @@ from jobs.cleanup import remove
 from jobs.contract import JobContext
 from jobs.importing.plan_file import MAX_WARNINGS
 from jobs.importing.source import Imported
-from jobs.importing.staging import Staging
+from jobs.importing.staging import ImportStaging
 
 
-def finish_files(job: JobContext, staging: Staging, results: Iterator[dict[str, Any]]) -> Imported:
+def finish_files(job: JobContext, staging: ImportStaging, results: Iterator[dict[str, Any]]) -> Imported:
     """Merge the fragments into the manifest, and remove objects that are no files of the dataset.
 
     Raises: LabelsInvalid, there are more different labels than a dataset can have.

@@ -36,7 +36,7 @@ def find_lists(paths: Any, wanted: str | None) -> tuple[LabelFile | None, list[s
 
 
 def apply(
-    paths: Any, label_file: LabelFile | None, lists: list[str], chunks: Iterator[bytes], most_labels: int
+    paths: Any, label_file: LabelFile | None, lists: list[str], chunks: Iterator[bytes], max_labels: int
 ) -> Labelled:
     """Give every path its labels; `chunks` is the label file's content. Raises: LabelsInvalid."""
     if label_file is None:
@@ -46,7 +46,7 @@ def apply(
             keep=keep, labels=folder_labels(paths), annotations=annotations, label_file=None, warnings=[]
         )
     keep = pc.invert(pc.is_in(paths, value_set=pa.array(lists, pa.string())))
-    join = LabelJoin(reader_for(label_file.format)(chunks, label_file.base, LabelLimits(labels=most_labels)))
+    join = LabelJoin(reader_for(label_file.format)(chunks, label_file.base, LabelLimits(labels=max_labels)))
     labels, annotations = join.apply(paths.filter(keep))
     warnings = []
     if join.unknown:

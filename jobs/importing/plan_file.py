@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from datacenter.datasets.manifest import open_rows, write_rows
 from jobs.contract import JobContext
-from jobs.importing.staging import Staging
+from jobs.importing.staging import ImportStaging
 
 MAX_WARNINGS = 100
 LEARNED = b"learned"
@@ -32,7 +32,7 @@ class Group(NamedTuple):
 
 
 def write_plan(
-    job: JobContext, staging: Staging, schema: pa.Schema, groups: Iterable[pa.Table], learned: Learned
+    job: JobContext, staging: ImportStaging, schema: pa.Schema, groups: Iterable[pa.Table], learned: Learned
 ) -> str:
     """Write a row group for each table; the key under which this attempt's plan lies."""
     key = staging.plan_key_of(job.held.token)
@@ -51,7 +51,7 @@ class PlannedGroup(Protocol):
     def row_group(self) -> int: ...
 
 
-def read_group(staging: Staging, spec: PlannedGroup) -> Group:
+def read_group(staging: ImportStaging, spec: PlannedGroup) -> Group:
     """What the plan says about one shard, by its spec.
 
     A plan has one shard at least, even without a row group: the first brings to the finish what was learned.

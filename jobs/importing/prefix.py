@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from datacenter.archives.arrow_bytes import one_chunk, texts
 from datacenter.archives.errors import ArchiveRejected
 from datacenter.archives.limits import Limits
-from datacenter.archives.name_collisions import NameLedger
+from datacenter.archives.name_collisions import NameCollisions
 from datacenter.archives.names import safe_paths
 from datacenter.errors import NothingToImport
 from datacenter.ledger.leases import Totals
@@ -24,7 +24,7 @@ from jobs.importing.labels import Labelled, apply, find_lists
 from jobs.importing.plan_file import Learned, read_group, write_plan
 from jobs.importing.source import Imported, limits_of
 from jobs.importing.source_listing import PlannedObject, check_unchanged, importable, tag_of
-from jobs.importing.staging import Staging, manifest_rows
+from jobs.importing.staging import ImportStaging, manifest_rows
 from jobs.shard_specs import SpecReader, shard
 from storage_adapters.object_storage.batches import cut_batches
 from storage_adapters.object_storage.contract import ObjectInfo, Storage
@@ -58,20 +58,20 @@ SPECS = SpecReader[PrefixGroup](PrefixGroup)
 class PrefixSource:
     """List, copy side by side, and see that every object still is what was planned."""
 
-    def plan(self, job: JobContext, staging: Staging) -> Plan:
+    def plan(self, job: JobContext, staging: ImportStaging) -> Plan:
         return _plan(job, staging, limits_of(job))
 
-    def run_shard(self, job: JobContext, staging: Staging, spec: dict[str, Any]) -> dict[str, Any]:
+    def run_shard(self, job: JobContext, staging: ImportStaging, spec: dict[str, Any]) -> dict[str, Any]:
         return _import_group(job, staging, SPECS.read(spec))
 
-    def finish(self, job: JobContext, staging: Staging, results: Iterator[dict[str, Any]]) -> Imported:
+    def finish(self, job: JobContext, staging: ImportStaging, results: Iterator[dict[str, Any]]) -> Imported:
         return finish_files(job, staging, results)
 
     def title(self, source: Mapping[str, Any]) -> str:
         return f"{source['storage']}: {source['prefix'] or 'all of it'}"
 
 
-def _plan(job: JobContext, staging: Staging, limits: Limits) -> Plan:
+def _plan(job: JobContext, staging: ImportStaging, limits: Limits) -> Plan:
     """List the prefix, find the labels, and write the plan: a row group of the plan file is a shard.
 
     Holds names, sizes and tags of all objects, about as much as the directory of a zip of so many files.
@@ -114,7 +114,7 @@ def _plan(job: JobContext, staging: Staging, limits: Limits) -> Plan:
 
 def _list(job: JobContext, source: Storage, prefix: str, limits: Limits) -> tuple[pa.Table, list[str]]:
     """Every file under the prefix, in the order of the keys, and warnings about their names."""
-    ledger = NameLedger(limits)
+    ledger = NameCollisions(limits)
     batches: list[pa.RecordBatch] = []
     count = size_bytes = 0
     for infos in cut_batches(importable(source, prefix), max_items=LISTED_AT_ONCE):
@@ -197,7 +197,7 @@ def _parts(kept: pa.Table, labelled: Labelled, bounds: list[int]) -> Iterator[pa
         yield part.append_column(PLAN.field("annotation"), labelled.annotations.slice(start, stop - start))
 
 
-def _import_group(job: JobContext, staging: Staging, spec: PrefixGroup) -> dict[str, Any]:
+def _import_group(job: JobContext, staging: ImportStaging, spec: PrefixGroup) -> dict[str, Any]:
     """Copy the objects of one row group of the plan and write their manifest rows as a fragment.
 
     Raises:

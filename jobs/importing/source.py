@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from datacenter.archives.limits import Limits
 from datacenter.datasets.manifest import ManifestTotals
 from jobs.contract import JobContext, Plan
-from jobs.importing.staging import Staging
+from jobs.importing.staging import ImportStaging
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,13 +22,13 @@ class Imported:
 class ImportSource(Protocol):
     """One kind of source. Every method can run twice, as those of a `JobRunner`."""
 
-    def plan(self, job: JobContext, staging: Staging) -> Plan:
+    def plan(self, job: JobContext, staging: ImportStaging) -> Plan:
         """Split the import into shards."""
 
-    def run_shard(self, job: JobContext, staging: Staging, spec: dict[str, Any]) -> dict[str, Any]:
+    def run_shard(self, job: JobContext, staging: ImportStaging, spec: dict[str, Any]) -> dict[str, Any]:
         """Import one shard; the small result reaches `finish`."""
 
-    def finish(self, job: JobContext, staging: Staging, results: Iterator[dict[str, Any]]) -> Imported:
+    def finish(self, job: JobContext, staging: ImportStaging, results: Iterator[dict[str, Any]]) -> Imported:
         """Write the manifest from what the shards did, in the order of their numbers."""
 
     def title(self, source: Mapping[str, Any]) -> str:

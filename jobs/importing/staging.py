@@ -21,7 +21,7 @@ SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,8}$")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Staging:
+class ImportStaging:
     """The places of one import job. Keys depend on the job and on numbers alone, so a repeated shard meets itself.
 
     An import that begins anew after it was undone has a place of its own: an undo that wakes up late knows the keys

@@ -14,7 +14,7 @@ from datacenter.datasets.tables.rows import find_label_column
 from datacenter.ledger.leases import Totals
 from jobs.contract import JobContext, Plan
 from jobs.importing.source import Imported
-from jobs.importing.staging import Staging
+from jobs.importing.staging import ImportStaging
 from jobs.importing.table_parts import (
     begin_table,
     keep_counted,
@@ -46,13 +46,13 @@ SPECS = SpecReader[TablePartition](TablePartition)
 class TableSource:
     """Cut the table, read the pieces side by side; the rows become Parquet objects or pieces of a table of ours."""
 
-    def plan(self, job: JobContext, staging: Staging) -> Plan:
+    def plan(self, job: JobContext, staging: ImportStaging) -> Plan:
         return _plan(job, staging)
 
-    def run_shard(self, job: JobContext, staging: Staging, spec: dict[str, Any]) -> dict[str, Any]:
+    def run_shard(self, job: JobContext, staging: ImportStaging, spec: dict[str, Any]) -> dict[str, Any]:
         return _import_partition(job, staging, SPECS.read(spec))
 
-    def finish(self, job: JobContext, staging: Staging, results: Iterator[dict[str, Any]]) -> Imported:
+    def finish(self, job: JobContext, staging: ImportStaging, results: Iterator[dict[str, Any]]) -> Imported:
         totals, label_column = _publish_parts(job, staging, results)
         table = KeptTable.of_payload(job.payload)
         name = str(table.name) if table is not None else None
@@ -70,7 +70,7 @@ def _table_name(source: Mapping[str, Any]) -> TableName:
     return TableName(database=source["database"], table=source["table"])
 
 
-def _plan(job: JobContext, staging: Staging) -> Plan:
+def _plan(job: JobContext, staging: ImportStaging) -> Plan:
     """Write down the columns, which every shard has to find, and make each partition a shard; a query is one.
 
     A table of ours, if the rows go into one, is begun.
@@ -115,7 +115,7 @@ def _partitions(job: JobContext, tables: TableStorage, source: dict[str, Any]) -
         yield partition
 
 
-def _import_partition(job: JobContext, staging: Staging, spec: TablePartition) -> dict[str, Any]:
+def _import_partition(job: JobContext, staging: ImportStaging, spec: TablePartition) -> dict[str, Any]:
     """Write the rows of one partition as parts of about a shard's bytes, and their manifest rows as a fragment.
 
     The parts are Parquet objects, or pieces of a table of ours. A table changes while it is read, so a repeated shard
@@ -145,7 +145,7 @@ def _import_partition(job: JobContext, staging: Staging, spec: TablePartition) -
 
 
 def _publish_parts(
-    job: JobContext, staging: Staging, results: Iterable[dict[str, Any]]
+    job: JobContext, staging: ImportStaging, results: Iterable[dict[str, Any]]
 ) -> tuple[TableTotals, str | None]:
     """Write the manifest, and remove the parts or pieces of attempts that did not count.
 
@@ -153,7 +153,7 @@ def _publish_parts(
     """
     # One small result a partition.
     found = list(results)
-    totals = TableTotals(most_labels=job.resources.settings.limits.labels)
+    totals = TableTotals(max_labels=job.resources.settings.limits.labels)
     # Partitions come in the order of their numbers, which is that of their parts' paths.
     rows = chain.from_iterable(staging.read_fragment(key) for result in found for key in result["fragments"])
     write_counted(staging.storage, staging.manifest_key, regroup(job.checked(rows), GROUP_PARTS), totals)

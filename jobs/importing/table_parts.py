@@ -10,7 +10,7 @@ from datacenter.datasets.tables.parts import RowCount, new_part, part_row
 from datacenter.formats.table_formats import TABLE_FORMATS
 from jobs.cleanup import remove
 from jobs.contract import JobContext
-from jobs.importing.staging import Staging
+from jobs.importing.staging import ImportStaging
 from storage_adapters.table_storage.spool import row_groups
 
 PARQUET = TABLE_FORMATS["parquet"]
@@ -20,7 +20,7 @@ GROUP_BYTES = 32 << 20
 
 def write_parts(
     job: JobContext,
-    staging: Staging,
+    staging: ImportStaging,
     number: int,
     label_column: str | None,
     batches: Iterator[pa.RecordBatch],
@@ -32,7 +32,7 @@ def write_parts(
     rows: list[dict[str, Any]] = []
     group = next(groups, None)
     while group is not None and (group.num_rows or not number):
-        count = RowCount(label_column=label_column, most_labels=job.resources.settings.limits.labels)
+        count = RowCount(label_column=label_column, max_labels=job.resources.settings.limits.labels)
         key = staging.part_key(number, token, len(rows))
         with new_part(staging.storage, key, PARQUET, schema, count) as part:
             while group is not None:
@@ -46,7 +46,7 @@ def write_parts(
     return rows
 
 
-def keep_counted(staging: Staging, results: Iterable[dict[str, Any]]) -> None:
+def keep_counted(staging: ImportStaging, results: Iterable[dict[str, Any]]) -> None:
     """Remove the parts of attempts that did not count."""
     counted = {result["parts"] for result in results}
     stored = (info.key for info in staging.storage.list_objects(staging.objects_prefix))
@@ -80,7 +80,7 @@ def write_pieces(
     batch = next(filled, None)
     # The first shard writes a piece though there be no rows, so that the dataset has columns to be exported.
     while batch is not None or not (number or rows):
-        count = RowCount(label_column=label_column, most_labels=job.resources.settings.limits.labels)
+        count = RowCount(label_column=label_column, max_labels=job.resources.settings.limits.labels)
         piece = _Piece(batch, filled, count, job.resources.settings.shards.size_bytes)
         piece_id = piece_number(number, len(rows), attempt)
         tables.write_partition(table.name, table.write_id, piece_id, piece)
@@ -118,11 +118,11 @@ class _Piece:
         first: pa.RecordBatch | None,
         batches: Iterator[pa.RecordBatch],
         count: RowCount,
-        most_bytes: int,
+        max_bytes: int,
     ) -> None:
         self.rest = first
         self.size_bytes = 0
-        self._batches, self._count, self._most_bytes = batches, count, most_bytes
+        self._batches, self._count, self._most_bytes = batches, count, max_bytes
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         while self.rest is not None and self.size_bytes < self._most_bytes:

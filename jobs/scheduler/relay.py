@@ -8,9 +8,9 @@ from datacenter.datasets.job_errors import error_of
 from datacenter.datasets.resources import Resources
 from datacenter.ledger.doorbell import BrokerUnavailable
 from datacenter.ledger.models import Job, OutboxMessage
-from datacenter.ledger.outbox import put_off, relay
-from datacenter.ledger.repair import BATCH, wake_due
-from jobs.scheduler.webhooks import tell
+from datacenter.ledger.outbox import postpone, relay
+from datacenter.ledger.repair import BATCH, release_due
+from jobs.scheduler.webhooks import post
 
 NOTIFY_ATTEMPTS = 10
 NOTIFY_BATCH = 20
@@ -19,7 +19,7 @@ log = structlog.get_logger(__name__)
 
 def relay_once(resources: Resources) -> None:
     """Wake what is due and send the rings in the outbox; a broker that is down is met again the next time."""
-    while resources.database.run(wake_due) == BATCH:
+    while resources.database.run(release_due) == BATCH:
         pass
     try:
         while relay(resources.database, resources.doorbell):
@@ -46,7 +46,7 @@ def notify_once(resources: Resources) -> None:
             if delivered or row.attempts + 1 >= NOTIFY_ATTEMPTS:
                 session.delete(row)
             else:
-                put_off(row, session)
+                postpone(row, session)
 
 
 def _deliver(resources: Resources, message: OutboxMessage) -> bool:
@@ -57,7 +57,7 @@ def _deliver(resources: Resources, message: OutboxMessage) -> bool:
     body = {"job": job.id, "kind": job.kind, "state": job.state, "error": error_of(job)}
     public_only = resources.settings.environment == "production"
     try:
-        return tell(message.payload["url"], body, public_only=public_only)
+        return post(message.payload["url"], body, public_only=public_only)
     except Exception as error:  # noqa: BLE001 - httpx also raises ValueErrors of its own for odd addresses
         log.warning("webhook not delivered", job_id=job.id, reason=type(error).__name__)
         return False

@@ -23,7 +23,7 @@ from datacenter.errors import Invalid
 from datacenter.ledger.doorbell import BrokerUnavailable
 from datacenter.ledger.models import IdempotencyKey, Job
 from datacenter.ledger.moves import add_step
-from datacenter.ledger.repair import BATCH, queues_with_work, take_back_expired
+from datacenter.ledger.repair import BATCH, queues_with_work, reclaim_expired
 from datacenter.ledger.states import FINISHED, JobKind, JobState, Step
 from datacenter.settings.model import LifetimeSettings
 from jobs.cleanup import abort_uploads, drop_kept
@@ -31,7 +31,7 @@ from jobs.registry import runners
 from storage_adapters.errors import StorageError
 from storage_adapters.registry import holds_tables
 
-MOST_RINGS = 8
+MAX_RINGS = 8
 log = structlog.get_logger(__name__)
 
 
@@ -41,16 +41,16 @@ def sweep_once(resources: Resources) -> None:
     No storage is spoken to, so that one that hangs holds up no repair; what lies on storages `remove_litter` removes.
     """
     database, settings = resources.database, resources.settings
-    while database.run(lambda session: take_back_expired(session, settings.ledger, tell_kind)) == BATCH:
+    while database.run(lambda session: reclaim_expired(session, settings.ledger, notify_runner)) == BATCH:
         pass
     _ring_for_waiting_work(resources)
     database.run(lambda session: undo_old_checkpoints(session, settings.ledger.checkpoint_seconds))
     database.run(expire_archives)
     database.run(expire_uploads)
-    database.run(lambda session: forget_the_old(session, settings.lifetimes))
+    database.run(lambda session: purge_expired_rows(session, settings.lifetimes))
 
 
-def tell_kind(session: Session, job: Job, lost: Step) -> None:
+def notify_runner(session: Session, job: Job, lost: Step) -> None:
     """Let a job's kind know that the job has ended because its workers were lost in this step."""
     runner = runners()[JobKind(job.kind)]
     tell = runner.given_up if lost == Step.UNDO else runner.interrupted
@@ -62,7 +62,7 @@ def _ring_for_waiting_work(resources: Resources) -> None:
         waiting = queues_with_work(session)
     try:
         for queue, count in waiting.items():
-            for _ in range(min(count, MOST_RINGS)):
+            for _ in range(min(count, MAX_RINGS)):
                 resources.doorbell.ring(queue, "")
     except BrokerUnavailable as error:
         log.warning("broker unavailable", reason=error.detail)
@@ -110,7 +110,7 @@ def expire_uploads(session: Session) -> None:
         session.delete(upload)
 
 
-def forget_the_old(session: Session, lifetimes: LifetimeSettings) -> None:
+def purge_expired_rows(session: Session, lifetimes: LifetimeSettings) -> None:
     """Remove rows that nobody needs any more: answers, links, ended jobs."""
     moment = now(session)
     replayed_until = moment - timedelta(seconds=lifetimes.idempotency_seconds)
@@ -138,7 +138,7 @@ def remove_litter(resources: Resources) -> None:
         try:
             gone = _remove(resources, litter)
         except (StorageError, Invalid) as error:
-            reason = resources.storages.scrub(error.detail)
+            reason = resources.storages.redact(error.detail)
             log.warning("litter stays", storage=litter.storage, prefix=litter.prefix, reason=reason)
             gone = False
         resources.database.run(lambda session, litter=litter, gone=gone: _settle(session, litter, gone))  # type: ignore[misc]  # the defaults only bind the loop's values

@@ -16,7 +16,7 @@ from datacenter.datasets.resources import Resources, open_resources
 from datacenter.errors import SettingsInvalid
 from datacenter.ledger.gauges import LedgerCollector
 from datacenter.observability.liveness import Role, SignOfLife, require_life
-from datacenter.observability.metrics import answer_prometheus, tell_build
+from datacenter.observability.metrics import answer_prometheus, register_build_info
 from datacenter.settings.sources.flags import ConfigOption, SetOption
 from datacenter.startup import find_database, run_command, settings_for
 from jobs.scheduler.relay import notify_once, relay_once
@@ -90,7 +90,7 @@ def schedule(config: ConfigOption = None, assignments: SetOption = None) -> None
         life = partial(require_life, settings.health, Role.SCHEDULER)
         answer_prometheus(settings.metrics, _told(resources), life)
     except SettingsInvalid as error:
-        print(f"datacenter-scheduler: {error.told()}", file=sys.stderr)
+        print(f"datacenter-scheduler: {error.message()}", file=sys.stderr)
         raise SystemExit(2) from error
     log.info("the scheduler runs")
     try:
@@ -102,7 +102,7 @@ def schedule(config: ConfigOption = None, assignments: SetOption = None) -> None
 def _told(resources: Resources) -> CollectorRegistry:
     """What this process counts, and how the ledger stands, which no other process tells."""
     registry = resources.metrics.registry
-    tell_build(registry, "scheduler")
+    register_build_info(registry, "scheduler")
     ProcessCollector(registry=registry)
     registry.register(LedgerCollector(resources.database))
     return registry

@@ -8,14 +8,14 @@ import httpx
 from storage_adapters.network.address_policy import is_public
 
 TIMEOUT_SECONDS = 5
-MOST_ADDRESSES = 4
+MAX_ADDRESSES = 4
 
 
 class AddressRefused(Exception):
     """The URL leads to where no webhook may go."""
 
 
-def tell(url: str, body: dict[str, Any], *, public_only: bool) -> bool:
+def post(url: str, body: dict[str, Any], *, public_only: bool) -> bool:
     """POST the body once; whether the receiver took it.
 
     The host is resolved once, and what was checked is what is called. `public_only` refuses a host with any
@@ -43,7 +43,7 @@ def tell(url: str, body: dict[str, Any], *, public_only: bool) -> bool:
 def _addresses(target: httpx.URL) -> list[str]:
     port = target.port or {"http": 80, "https": 443}[target.scheme]
     found = socket.getaddrinfo(target.raw_host.decode(), port, type=socket.SOCK_STREAM)
-    return [str(address[0]) for *_, address in found][:MOST_ADDRESSES]
+    return [str(address[0]) for *_, address in found][:MAX_ADDRESSES]
 
 
 def _post(client: httpx.Client, target: httpx.URL, address: str, body: dict[str, Any]) -> bool:

@@ -2,7 +2,7 @@
 
 import os
 
-from jobs.worker.stopping import STOP, listen
+from jobs.worker.stopping import STOP, handle_signals
 
 
 def main() -> None:
@@ -11,7 +11,7 @@ def main() -> None:
     To load the rest takes a second, and process 1 of a container is deaf to a signal that it has no handler for: it
     would run on until it is killed.
     """
-    listen(STOP, told=lambda: os._exit(0), overdue=lambda: None)
+    handle_signals(STOP, on_signal=lambda: os._exit(0), overdue=lambda: None)
 
     from datacenter.startup import run_command
     from jobs.worker.serving import work

@@ -21,7 +21,7 @@ from datacenter.settings.model import Settings
 from jobs.engine import memory
 from jobs.engine.engine import Engine
 from jobs.registry import runners
-from jobs.worker.liveness import give_signs
+from jobs.worker.liveness import install_liveness
 from jobs.worker.shutdown import ending_step, ignore_end_signals
 from jobs.worker.stopping import StopFlag
 
@@ -49,7 +49,7 @@ def create_app(settings: Settings, queues: list[str], stop: StopFlag) -> Celery:
         worker_max_tasks_per_child=2_000,
     )
 
-    give_signs(app, SignOfLife(settings.health, Role.WORKER))
+    install_liveness(app, SignOfLife(settings.health, Role.WORKER))
 
     @functools.cache
     def engine(process_id: int) -> Engine:

@@ -9,7 +9,7 @@ from celery.worker.consumer import Consumer
 from datacenter.observability.liveness import SignOfLife
 
 
-def give_signs(app: Celery, sign: SignOfLife) -> None:
+def install_liveness(app: Celery, sign: SignOfLife) -> None:
     """Let the worker's event loop give signs of life. Shards run in other processes and hold up none of them."""
 
     class GiveSigns(bootsteps.StartStopStep):

@@ -17,7 +17,12 @@ from celery.signals import worker_process_init
 from prometheus_client import CollectorRegistry, values
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from datacenter.observability.metrics import ConstantCollector, Metrics, answer_prometheus, tell_build
+from datacenter.observability.metrics import (
+    ConstantCollector,
+    Metrics,
+    answer_prometheus,
+    register_build_info,
+)
 from datacenter.settings.model import MetricsSettings
 from jobs.engine.measuring import begin_measuring
 
@@ -27,7 +32,7 @@ VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 
 
 @contextmanager
-def told_together(
+def serve_worker_metrics(
     settings: MetricsSettings, concurrency: int, require_life: Callable[[], object]
 ) -> Iterator[None]:
     """Answer Prometheus, and whoever asks for its life, for this process and all that it forks within.
@@ -46,7 +51,7 @@ def told_together(
     values.ValueClass = values.MultiProcessValue(place_in_pool)  # type: ignore[no-untyped-call]  # the client has no types here
     registry = CollectorRegistry()
     MultiProcessCollector(registry, path=str(folder))  # type: ignore[no-untyped-call]  # as above
-    tell_build(registry, "worker")
+    register_build_info(registry, "worker")
     about = ConstantCollector("datacenter_worker_concurrency", "Processes of this worker.", concurrency)
     registry.register(about)
     worker_process_init.connect(_begin, weak=False)

@@ -20,7 +20,7 @@ from datacenter.settings.model import Settings
 from datacenter.settings.sources.flags import ConfigOption, SetOption
 from datacenter.startup import find_database, settings_for
 from jobs.worker.celery_app import create_app
-from jobs.worker.process_metrics import told_together
+from jobs.worker.process_metrics import serve_worker_metrics
 from jobs.worker.stopping import STOP
 
 log = structlog.get_logger(__name__)
@@ -46,10 +46,10 @@ def work(
     try:
         app = create_app(settings, wanted, STOP)
         life = partial(require_life, settings.health, Role.WORKER)
-        with told_together(settings.metrics, concurrency, life):
+        with serve_worker_metrics(settings.metrics, concurrency, life):
             _start(app, settings, wanted, concurrency)
     except SettingsInvalid as error:
-        _refuse(error.told())
+        _refuse(error.message())
 
 
 def _start(app: Celery, settings: Settings, wanted: list[str], concurrency: int) -> None:
@@ -77,7 +77,7 @@ def _settings(config: Path | None, assignments: list[str] | None) -> Settings:
         find_database(settings.database)
         silence = look_for_broker(settings.broker)
     except SettingsInvalid as error:
-        _refuse(error.told())
+        _refuse(error.message())
     if silence is not None:
         # Celery waits for it as long as it takes: the queue is in the database, and nothing is lost meanwhile.
         log.warning("waiting for the broker", reason=silence)

@@ -12,7 +12,7 @@ from celery.worker import state
 
 from datacenter.ledger.doorbell import BrokerUnavailable, Doorbell
 from datacenter.settings.model import BrokerSettings
-from jobs.worker.stopping import END_SIGNALS, StopFlag, listen
+from jobs.worker.stopping import END_SIGNALS, StopFlag, handle_signals
 
 log = structlog.get_logger(__name__)
 
@@ -25,7 +25,7 @@ def ending_step(stop: StopFlag, broker: BrokerSettings, queues: list[str]) -> ty
 
         def start(self, worker: Any) -> None:
             """Take the signals from Celery, which would end in other ways at a second one."""
-            listen(stop, told=_stop_hearing, overdue=lambda: _end_now(worker))
+            handle_signals(stop, on_signal=_stop_hearing, overdue=lambda: _end_now(worker))
 
         def stop(self, worker: Any) -> None:
             """Pass the rings on that this worker took from the broker and will not answer.

@@ -58,16 +58,16 @@ STOP = StopFlag()
 """This process's own: signals come to a process, whoever listens in it."""
 
 
-def listen(stop: StopFlag, told: Callable[[], None], overdue: Callable[[], None]) -> None:
-    """From now on signals raise the flag; `told` runs each time, `overdue` once when everybody should long be gone.
+def handle_signals(stop: StopFlag, on_signal: Callable[[], None], overdue: Callable[[], None]) -> None:
+    """From now on signals raise the flag; `on_signal` runs each time, `overdue` once when the process should have ended long ago.
 
-    Both run in this process's main thread, between two steps of whatever it does; `told` at once if it was told before.
+    Both run in this process's main thread, between two steps of whatever it does; `on_signal` at once if one came before.
     """
     parent = os.getpid()
 
     def heed() -> None:
         signal.setitimer(signal.ITIMER_REAL, stop.seconds_left())
-        told()
+        on_signal()
 
     def end(_number: int, _frame: FrameType | None) -> None:
         # A fork has these handlers until it sets its own.

@@ -20,7 +20,7 @@ from datacenter.client import Dataset, Download, Job, LabelFilter
 from datacenter.client.uploads import MULTIPART_FROM_BYTES
 from datacenter.database.engine import Database, now
 from datacenter.datasets.models import Archive, Upload
-from datacenter.datasets.uploads.buffering import Arrived
+from datacenter.datasets.uploads.buffering import ReceivedBytes
 from storage_adapters.object_storage.contract import NewObject
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
@@ -197,12 +197,12 @@ def id_of(upload: Uploader) -> str:
     return upload.url.rsplit("/", 1)[-1]
 
 
-def arrived(database: Database, upload: Uploader) -> Arrived:
+def arrived(database: Database, upload: Uploader) -> ReceivedBytes:
     with database.reading() as session:
-        return Arrived.from_rows(session.get_one(Upload, id_of(upload)).parts)
+        return ReceivedBytes.from_rows(session.get_one(Upload, id_of(upload)).parts)
 
 
-def check_parts(place: Place, kept: Arrived, size_bytes: int) -> None:
+def check_parts(place: Place, kept: ReceivedBytes, size_bytes: int) -> None:
     """Pieces are gathered into parts, with what makes none yet behind them, unless the storage writes them in place."""
     capabilities = place.open().capabilities
     assert kept.size_bytes == size_bytes

@@ -10,12 +10,12 @@ from datacenter.archives.byte_feed import ByteFeed
 from datacenter.archives.errors import ArchiveRejected
 from datacenter.archives.limits import MIB, Limits
 from datacenter.archives.member import Member
-from datacenter.archives.name_collisions import NameLedger
+from datacenter.archives.name_collisions import NameCollisions
 from datacenter.archives.names import safe_path
 from datacenter.archives.tar.header import BLOCK, TarHeader, has_checksum, parse_header, text_field
 from datacenter.archives.tar.names import TarNames
 
-MOST_PAX_BYTES = 1024**2
+MAX_PAX_BYTES = 1024**2
 _INT64_MAX = 2**63 - 1
 
 
@@ -81,9 +81,9 @@ def _bad(problem: str) -> ArchiveRejected:
 
 _FILES = (b"0", b"\0", b"7")
 _DIRECTORY, _PAX, _SOLARIS_PAX, _GLOBAL_PAX, _LONG_NAME = b"5", b"x", b"X", b"g", b"L"
-_MOST_HEADERS_A_FILE = 8
+_MAX_HEADERS_A_FILE = 8
 _NAMES_AT_ONCE = 16_384
-_MOST_PADDING_BYTES = 16 * MIB
+_MAX_PADDING_BYTES = 16 * MIB
 _ZERO_BLOCK = bytes(BLOCK)
 _NO_OVERRIDES = PaxOverrides()
 
@@ -121,7 +121,7 @@ class TarReader(Iterator[Member]):
         return next(self._members)
 
     def _read(self) -> Iterator[Member]:
-        ledger = NameLedger(self._limits)
+        ledger = NameCollisions(self._limits)
         names: list[str] = []
         entries = 0
         while (found := self._next_entry(is_first=entries == 0)) is not None:
@@ -171,7 +171,7 @@ class TarReader(Iterator[Member]):
         """Path, size and whether it is a directory, from all headers of one entry; None at the end."""
         path: bytes | None = None
         pax = _NO_OVERRIDES
-        for _ in range(_MOST_HEADERS_A_FILE):
+        for _ in range(_MAX_HEADERS_A_FILE):
             header = self._header(is_first=is_first)
             if header is None:
                 if path is not None or pax != _NO_OVERRIDES:
@@ -183,9 +183,9 @@ class TarReader(Iterator[Member]):
             if header.kind == _LONG_NAME:
                 path = self._long_name(header)
             elif header.kind in (_PAX, _SOLARIS_PAX):
-                pax = read_pax(self._extension(header, MOST_PAX_BYTES))
+                pax = read_pax(self._extension(header, MAX_PAX_BYTES))
             elif header.kind == _GLOBAL_PAX:
-                if read_pax(self._extension(header, MOST_PAX_BYTES)) != _NO_OVERRIDES:
+                if read_pax(self._extension(header, MAX_PAX_BYTES)) != _NO_OVERRIDES:
                     raise ArchiveRejected(
                         "BAD_ARCHIVE", "one header names or sizes all files; pack the archive again"
                     )
@@ -226,7 +226,7 @@ class TarReader(Iterator[Member]):
         """After the first zero block: a second one, then nothing but zeros."""
         if self._feed.take(BLOCK) != _ZERO_BLOCK:
             raise ArchiveRejected("BAD_ARCHIVE", "there is data after the end of the archive; pack it again")
-        left = _MOST_PADDING_BYTES
+        left = _MAX_PADDING_BYTES
         while left and (rest := self._feed.some(min(left, MIB))):
             if bytes(rest).count(0) != len(rest):
                 raise ArchiveRejected(

@@ -10,7 +10,7 @@ import pyarrow as pa
 from numpy.lib.recfunctions import repack_fields
 
 from datacenter.archives.errors import ArchiveRejected
-from datacenter.archives.source import Source, read_exactly
+from datacenter.archives.source import ByteSource, read_exactly
 from datacenter.archives.zip.end import ZipEnd
 from datacenter.archives.zip.extra import Zip64Needs, unicode_path, zip64_values
 from datacenter.archives.zip.records import CENTRAL, CENTRAL_BYTES, CENTRAL_SIGNATURE, U16, U32
@@ -34,7 +34,7 @@ class DirectoryBatch:
     """By row: the second name that a Unicode-path extra field gives the entry."""
 
 
-def read_directory(source: Source, end: ZipEnd) -> Iterator[DirectoryBatch]:
+def read_directory(source: ByteSource, end: ZipEnd) -> Iterator[DirectoryBatch]:
     """Every record the end record counts, no more and no fewer.
 
     Raises:

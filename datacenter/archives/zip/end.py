@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from datacenter.archives.errors import ArchiveRejected
-from datacenter.archives.source import Source, read_exactly
+from datacenter.archives.source import ByteSource, read_exactly
 from datacenter.archives.zip.records import (
     END,
     END_SIGNATURE,
@@ -16,7 +16,7 @@ from datacenter.archives.zip.records import (
 )
 
 _END_BYTES = END_SIGNATURE.to_bytes(4, "little")
-_LONGEST_COMMENT = 65_535
+_MAX_COMMENT = 65_535
 _STARTS = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 
 
@@ -29,13 +29,13 @@ class ZipEnd:
     directory_bytes: int
 
 
-def read_zip_end(source: Source) -> ZipEnd:
+def read_zip_end(source: ByteSource) -> ZipEnd:
     """Find the one end record that every reader finds.
 
     Raises:
         ArchiveRejected: BAD_ARCHIVE, CORRUPT, ZIP_AMBIGUOUS or UNSUPPORTED (several disks).
     """
-    tail_start = max(0, source.size_bytes - END.size - _LONGEST_COMMENT)
+    tail_start = max(0, source.size_bytes - END.size - _MAX_COMMENT)
     tail = read_exactly(source, tail_start, source.size_bytes - tail_start)
     position = _end_position(source, tail)
     _, disk, directory_disk, here, entries, size, offset, _ = END.unpack_from(tail, position)
@@ -59,7 +59,7 @@ def read_zip_end(source: Source) -> ZipEnd:
     return end
 
 
-def _end_position(source: Source, tail: bytes) -> int:
+def _end_position(source: ByteSource, tail: bytes) -> int:
     """Where in the tail the end record starts: its comment reaches the end exactly, and no other could be meant."""
     found = _all_positions(tail)
     if not found:
@@ -90,7 +90,7 @@ def _all_positions(tail: bytes) -> list[int]:
     return positions
 
 
-def _zip64_end(source: Source, locator: bytes, locator_start: int, short: ZipEnd) -> ZipEnd:
+def _zip64_end(source: ByteSource, locator: bytes, locator_start: int, short: ZipEnd) -> ZipEnd:
     """The 64-bit end record; where the short one says something too, both say the same."""
     _, record_disk, record_start, disks = ZIP64_LOCATOR.unpack(locator)
     if record_disk or disks > 1:

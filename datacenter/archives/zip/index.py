@@ -11,10 +11,10 @@ import pyarrow.compute as pc
 
 from datacenter.archives.errors import ArchiveRejected, escaped_name
 from datacenter.archives.limits import Limits
-from datacenter.archives.name_collisions import NameLedger
+from datacenter.archives.name_collisions import NameCollisions
 from datacenter.archives.name_encoding import decode_names
 from datacenter.archives.names import safe_paths
-from datacenter.archives.source import Source
+from datacenter.archives.source import ByteSource
 from datacenter.archives.zip.directory import DirectoryBatch, read_directory
 from datacenter.archives.zip.end import ZipEnd, read_zip_end
 from datacenter.archives.zip.records import FLAG_UTF8
@@ -50,7 +50,7 @@ class ZipIndex:
     warnings: list[str]
 
 
-def read_zip_index(source: Source, limits: Limits, *, name_encoding: str | None = None) -> ZipIndex:
+def read_zip_index(source: ByteSource, limits: Limits, *, name_encoding: str | None = None) -> ZipIndex:
     """Read and check the central directory; about 250 bytes of memory an entry, nothing of the files is read.
 
     Raises:
@@ -64,7 +64,7 @@ def read_zip_index(source: Source, limits: Limits, *, name_encoding: str | None 
         batches.append(batch)
     paths = _paths(batches, limits, name_encoding)
     entries = _in_archive_order(_table(batches, paths), end.directory_offset)
-    ledger = NameLedger(limits)
+    ledger = NameCollisions(limits)
     for chunk in entries["path"].chunks:
         ledger.add(cast(pa.StringArray, chunk))
     total = int(cast(int, pc.sum(entries["size_bytes"]).as_py() or 0))

@@ -21,7 +21,7 @@ from datacenter.archives.zip.records import (
 
 # Other flags only tell how hard the packer tried.
 FLAGS_THAT_MUST_AGREE = FLAGS_OF_ENCRYPTION | FLAG_DESCRIPTOR | FLAG_PATCH | FLAG_UTF8
-LONGEST_HEADER = LOCAL_BYTES + 2 * U16
+MAX_HEADER = LOCAL_BYTES + 2 * U16
 
 
 class Row(NamedTuple):

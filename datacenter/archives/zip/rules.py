@@ -19,7 +19,7 @@ from datacenter.archives.zip.records import (
 )
 
 _TYPE_MASK, _REGULAR, _DIRECTORY = 0o170000, 0o100000, 0o040000
-_LONGEST_DESCRIPTOR = 24
+_MAX_DESCRIPTOR = 24
 
 Rows = npt.NDArray[np.bool_]
 
@@ -109,7 +109,7 @@ def check_extents(
         raise ArchiveRejected(
             "OVERLAP", "an entry shares its bytes with another; pack the archive again", name
         )
-    wide = gaps > U16 + _LONGEST_DESCRIPTOR
+    wide = gaps > U16 + _MAX_DESCRIPTOR
     if wide.any():
         name = raw_names[int(np.argmax(wide))].as_py()
         raise ArchiveRejected(

@@ -13,10 +13,10 @@ from datacenter.archives.byte_feed import slices
 from datacenter.archives.errors import ArchiveRejected
 from datacenter.archives.limits import MIB, Limits
 from datacenter.archives.member import Member
-from datacenter.archives.source import Source, read_exactly
+from datacenter.archives.source import ByteSource, read_exactly
 from datacenter.archives.zip.local import (
     FLAGS_THAT_MUST_AGREE,
-    LONGEST_HEADER,
+    MAX_HEADER,
     Row,
     check_end,
     check_second_name,
@@ -51,7 +51,7 @@ def inflate(data: bytes | memoryview, size: int, raw_name: bytes) -> bytes:
 class LargeEntry(Iterator[bytes]):
     """The content of a large entry in chunks of at most 1 MiB (stored: one read); verified when it is exhausted."""
 
-    def __init__(self, source: Source, row: Row, *, read_bytes: int) -> None:
+    def __init__(self, source: ByteSource, row: Row, *, read_bytes: int) -> None:
         self.row = row
         self.crc32 = 0
         self._chunks = self._verified(source, read_bytes)
@@ -59,10 +59,10 @@ class LargeEntry(Iterator[bytes]):
     def __next__(self) -> bytes:
         return next(self._chunks)
 
-    def _verified(self, source: Source, read_bytes: int) -> Iterator[bytes]:
+    def _verified(self, source: ByteSource, read_bytes: int) -> Iterator[bytes]:
         row = self.row
         extent = row.end_offset - row.header_offset
-        head = read_exactly(source, row.header_offset, min(extent, LONGEST_HEADER))
+        head = read_exactly(source, row.header_offset, min(extent, MAX_HEADER))
         start = row.header_offset + data_start(head, row)
         stop = start + row.compressed_size
         if stop > row.end_offset:
@@ -82,7 +82,7 @@ class LargeEntry(Iterator[bytes]):
         check_end(read_exactly(source, stop, row.end_offset - stop), row)
 
 
-def _ranges(source: Source, start: int, stop: int, read_bytes: int) -> Iterator[bytes]:
+def _ranges(source: ByteSource, start: int, stop: int, read_bytes: int) -> Iterator[bytes]:
     for offset in range(start, stop, read_bytes):
         yield read_exactly(source, offset, min(read_bytes, stop - offset))
 
@@ -127,7 +127,7 @@ _ROWS_AT_ONCE = 4096
 
 
 def read_zip_span(
-    source: Source,
+    source: ByteSource,
     entries: pa.Table,
     limits: Limits,
     *,

@@ -20,7 +20,7 @@ from datacenter.datasets.archives.records import (
     find_or_plan,
     is_alive,
     request_record,
-    stand_in_line,
+    wait_for_current_builder,
 )
 from datacenter.datasets.label_filter import LabelFilter
 from datacenter.datasets.models import Archive, ArchiveState, Delivery, Download
@@ -179,7 +179,7 @@ def _create(
         dataset_ids=archive.dataset_ids,
         options=options,
         after_any_end=(
-            stand_in_line(session, archive, job_id) if request.delivery == Delivery.ARCHIVE else []
+            wait_for_current_builder(session, archive, job_id) if request.delivery == Delivery.ARCHIVE else []
         ),
         job_id=job_id,
     )

@@ -14,7 +14,7 @@ from datacenter.datasets.archives.records import (
     find_or_plan,
     is_alive,
     request_record,
-    stand_in_line,
+    wait_for_current_builder,
 )
 from datacenter.datasets.archives.selection import SelectedVersion, Selection, filtered_rows
 from datacenter.datasets.label_filter import LabelFilter
@@ -102,7 +102,7 @@ def create(
         payload={"archive_id": archive.id, "export_id": export.id},
         dataset_ids=archive.dataset_ids,
         options=options,
-        after_any_end=stand_in_line(session, archive, job_id),
+        after_any_end=wait_for_current_builder(session, archive, job_id),
         job_id=job_id,
     )
     return export, archive, job

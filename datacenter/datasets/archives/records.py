@@ -138,7 +138,7 @@ def find_or_plan(
     return archive
 
 
-def stand_in_line(session: Session, archive: Archive, job_id: str) -> list[str]:
+def wait_for_current_builder(session: Session, archive: Archive, job_id: str) -> list[str]:
     """Make a job the next writer of an archive; returns the one before, which it has to wait for.
 
     So only one job at a time writes an archive, and whoever comes later finds it finished. A job that may not begin
@@ -153,7 +153,7 @@ def stand_in_line(session: Session, archive: Archive, job_id: str) -> list[str]:
     shares = request["compression"] != "none" or any(
         is_rendered(version, request) for version in selection_of(request).versions
     )
-    waits_itself = not shares and not ledger.has_begun(session, before)
+    waits_itself = not shares and not ledger.has_started(session, before)
     return [] if waits_itself else [before.id]
 
 

@@ -16,13 +16,14 @@ from datacenter.datasets.tables.kept import FIELD
 from datacenter.errors import Conflict, Invalid, NotFound, StorageFixed, StorageInUse, StorageNameTaken
 from datacenter.ledger.models import Job
 from datacenter.ledger.states import FINISHED
+from datacenter.observability.redaction import REDACTED, Redactor
 from datacenter.settings.model import Role, StorageSettings
 from datacenter.settings.rules import find_nested
 from datacenter.storages.allowed import check_allowed, check_far, check_files, places_of, resolved
-from datacenter.storages.encryption import Seal
+from datacenter.storages.encryption import SecretCipher
 from datacenter.storages.opener import open_adapter
 from datacenter.storages.rows import RegisteredStorage, Registration, registered_rows, registration_of
-from datacenter.storages.secret_options import HIDDEN, hide, is_secret, scrub, secrets_of
+from datacenter.storages.secret_options import is_secret, redacted_options, secrets_of
 from storage_adapters.errors import ConfigurationInvalid
 from storage_adapters.options import OptionValue
 from storage_adapters.registry import (
@@ -56,10 +57,10 @@ def add(
     if resources.storages.is_fixed(name):
         raise StorageFixed(f"name: {name!r} stands in the settings file; choose another name")
     for option, value in new.options.items():
-        if value == HIDDEN and is_secret(option):
+        if value == REDACTED and is_secret(option):
             raise Invalid(f"options.{option}: *** is no secret", field=f"options.{option}")
     new = _checked(resources, new)
-    sealed = _seal(resources).close(secrets_of(new.options))
+    sealed = _cipher(resources).encrypt(secrets_of(new.options))
     fixed = _fixed(resources)
 
     def insert(session: Session) -> T:
@@ -69,7 +70,7 @@ def add(
             kind=new.kind,
             url=new.url,
             role=new.role,
-            options=hide(new.options),
+            options=redacted_options(new.options),
             secrets=sealed,
             created_at=moment,
             updated_at=moment,
@@ -90,7 +91,7 @@ def add(
 def change(
     resources: Resources, name: str, wanted: StorageChange, then: Callable[[Session, RegisteredStorage], T]
 ) -> T:
-    """Change a registration and do `then` in the same transaction; its secrets are sealed with the first key.
+    """Change a registration and do `then` in the same transaction; its secrets are encrypted with the first key.
 
     Raises:
         NotFound, Invalid, StorageFixed
@@ -101,7 +102,7 @@ def change(
     with resources.database.reading() as session:
         before = registration_of(_found(session.get(RegisteredStorage, name), name))
     new = _checked(resources, _changed(resources, before, wanted))
-    sealed = _seal(resources).close(secrets_of(new.options))
+    sealed = _cipher(resources).encrypt(secrets_of(new.options))
     fixed = _fixed(resources)
 
     def update(session: Session) -> T:
@@ -110,7 +111,7 @@ def change(
             raise Conflict(f"storage {name} was changed by somebody else at the same time; look at it again")
         if _address(new) != _address(before.shown):
             refuse_used(session, name, action="moved")
-        row.url, row.role, row.options, row.secrets = new.url, new.role, hide(new.options), sealed
+        row.url, row.role, row.options, row.secrets = new.url, new.role, redacted_options(new.options), sealed
         row.updated_at = now(session)
         session.flush()
         _refuse_nested(session, fixed, name)
@@ -133,18 +134,18 @@ def rotate(session: Session, resources: Resources) -> int:
     Returns how many storages have secrets. Raises: ConfigurationInvalid, with nothing changed, naming a storage
     whose key is missing.
     """
-    seal = _seal(resources)
+    cipher = _cipher(resources)
     rows = [row for row in registered_rows(session, locked=True).values() if row.secrets is not None]
     for row in rows:
         try:
-            row.secrets = seal.renew(row.secrets or "")
+            row.secrets = cipher.reencrypt(row.secrets or "")
         except ConfigurationInvalid as error:
             raise ConfigurationInvalid(f"storage {row.name}: {error.detail}") from error
     return len(rows)
 
 
-def _seal(resources: Resources) -> Seal:
-    return Seal(resources.settings.registration.keys)
+def _cipher(resources: Resources) -> SecretCipher:
+    return SecretCipher(resources.settings.registration.keys)
 
 
 def _refuse_fixed(resources: Resources, name: str, action: str) -> None:
@@ -172,8 +173,8 @@ def _checked(resources: Resources, new: StorageSettings) -> StorageSettings:
         open_adapter(new, new.options)
     except ConfigurationInvalid as error:
         field = "options" if "ption" in error.detail else "url"
-        told = scrub(error.detail, secrets_of(new.options).values())
-        raise Invalid(f"{field}: {told}", field=field) from None
+        reason = Redactor(secrets_of(new.options).values()).redact(error.detail)
+        raise Invalid(f"{field}: {reason}", field=field) from None
     return new
 
 
@@ -222,7 +223,7 @@ def _changed(resources: Resources, before: Registration, wanted: StorageChange) 
     shown = before.shown
     url = shown.url if wanted.url is None else resolved(wanted.url)
     given = shown.options if wanted.options is None else wanted.options
-    kept = [option for option, value in given.items() if is_secret(option) and value == HIDDEN]
+    kept = [option for option, value in given.items() if is_secret(option) and value == REDACTED]
     places, places_before = set(places_of(url, given)), set(places_of(shown.url, shown.options))
     if kept and places != places_before:
         # Whoever changes where a storage speaks to must know its secrets: they are sent there.
@@ -236,7 +237,7 @@ def _changed(resources: Resources, before: Registration, wanted: StorageChange) 
     old: Mapping[str, OptionValue] = {}
     if kept:
         try:
-            old = _seal(resources).open(before.sealed)
+            old = _cipher(resources).decrypt(before.secrets)
         except ConfigurationInvalid as error:
             raise Invalid(f"options.{kept[0]}: {error.detail}", field=f"options.{kept[0]}") from error
     for option in kept:

@@ -15,7 +15,7 @@ PIECE_MEDIA_TYPE = "application/x-datacenter-rows"
 """Of the manifest row of a piece, which is no file."""
 ATTEMPT_BITS = 20
 PIECE_BITS = 20
-MOST_SHARDS = 1 << (63 - ATTEMPT_BITS - PIECE_BITS)
+MAX_SHARDS = 1 << (63 - ATTEMPT_BITS - PIECE_BITS)
 OWN_NAME = re.compile(r"datacenter_(?:[0-9a-f]{32}_|staging_)")
 
 
@@ -65,7 +65,7 @@ def kept_name(dataset_id: str, job_id: str, generation: int) -> str:
 
 def piece_number(shard: int, piece: int, attempt: int) -> int:
     """The number of one piece of a shard: every attempt has its own, so that one that wakes up late replaces nothing."""
-    if shard >= MOST_SHARDS or piece >= 1 << PIECE_BITS or attempt >= 1 << ATTEMPT_BITS:
+    if shard >= MAX_SHARDS or piece >= 1 << PIECE_BITS or attempt >= 1 << ATTEMPT_BITS:
         raise OverflowError(f"piece {piece} of attempt {attempt} at shard {shard} has no number")
     return shard << PIECE_BITS + ATTEMPT_BITS | piece << ATTEMPT_BITS | attempt
 

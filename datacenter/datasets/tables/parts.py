@@ -71,7 +71,7 @@ def part_row(
 class TableTotals(ManifestTotals):
     """Totals of a table: its labels count rows instead of files."""
 
-    most_labels: int
+    max_labels: int
     rows: int = 0
 
     def add(self, rows: pa.Table) -> None:
@@ -86,7 +86,7 @@ class TableTotals(ManifestTotals):
         self.rows += note.rows
         for label, rows in note.labels.items():
             self.labels[label] = self.labels.get(label, 0) + rows
-        _check(len(self.labels), self.most_labels)
+        _check(len(self.labels), self.max_labels)
 
 
 @dataclass(kw_only=True)
@@ -94,7 +94,7 @@ class RowCount:
     """Counts the rows of a part while it is written."""
 
     label_column: str | None
-    most_labels: int
+    max_labels: int
     rows: int = 0
     labels: dict[str, int] = field(default_factory=dict)
 
@@ -105,7 +105,7 @@ class RowCount:
             if label not in self.labels and (reason := broken_rule(label)):
                 raise LabelsInvalid("BAD_LABELS", f"column {self.label_column!r}: {reason}", label)
             self.labels[label] = self.labels.get(label, 0) + count
-        _check(len(self.labels), self.most_labels)
+        _check(len(self.labels), self.max_labels)
 
     def note(self) -> PartNote:
         """What was counted."""

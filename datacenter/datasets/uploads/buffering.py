@@ -13,7 +13,7 @@ from storage_adapters.object_storage.contract import Buffer, ByteRange, NewObjec
 READ_BYTES = 1 << 20
 GATHERED_BYTES = 8 << 20
 """The least part where the storage knows none: it is a file of its own there until the upload is complete."""
-MOST_PARTS = 10_000
+MAX_PARTS = 10_000
 """The upload's row names every part, and is written anew with each piece."""
 
 
@@ -26,7 +26,7 @@ class Tail:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Arrived:
+class ReceivedBytes:
     """Where the bytes that have arrived are kept: in parts of the upload, and what follows these in tails."""
 
     parts: tuple[Part, ...] = ()
@@ -57,7 +57,7 @@ class Arrived:
         return parts + [{"tail": tail.key, "length": tail.length} for tail in self.tails]
 
 
-def add_piece(storage: Storage, upload: Upload, arrived: Arrived, data: Buffer) -> Arrived:
+def add_piece(storage: Storage, upload: Upload, arrived: ReceivedBytes, data: Buffer) -> ReceivedBytes:
     """Keep one more piece, which follows what has arrived; it counts once the upload's row says what is returned.
 
     Where parts are written in place, the piece is, and all that has arrived is one part. Elsewhere pieces wait as
@@ -73,19 +73,19 @@ def add_piece(storage: Storage, upload: Upload, arrived: Arrived, data: Buffer) 
     number = len(arrived.parts) + 1
     if storage.capabilities.positioned_writes:
         part = storage.upload_part(upload.key, upload.storage_upload_id, number, offset, [data])
-        return Arrived(parts=(Part(number=number, offset=0, length=end, tag=part.tag),))
+        return ReceivedBytes(parts=(Part(number=number, offset=0, length=end, tag=part.tag),))
     waiting = sum(tail.length for tail in arrived.tails) + len(data)
     if end == upload.size_bytes or waiting >= _part_bytes(storage, upload):
         chunks = _read(storage, arrived.tails, data)
         part = storage.upload_part(upload.key, upload.storage_upload_id, number, end - waiting, chunks)
-        return Arrived(parts=(*arrived.parts, part))
+        return ReceivedBytes(parts=(*arrived.parts, part))
     kept, joined, length = list(arrived.tails), list[Tail](), len(data)
     while kept and kept[-1].length <= 2 * length:
         joined.insert(0, kept.pop())
         length += joined[0].length
     tail = Tail(key=_tail_key(upload, end), length=length)
     _put(storage, tail.key, b"".join(_read(storage, joined, data)))
-    return Arrived(parts=arrived.parts, tails=(*kept, tail))
+    return ReceivedBytes(parts=arrived.parts, tails=(*kept, tail))
 
 
 def forget_tails(storage: Storage, tails: Iterable[Tail]) -> None:
@@ -98,8 +98,8 @@ def forget_tails(storage: Storage, tails: Iterable[Tail]) -> None:
 def _part_bytes(storage: Storage, upload: Upload) -> int:
     """The size from which pieces are a part: one that the storage takes, as it does so many of them."""
     capabilities = storage.capabilities
-    most_parts = min(capabilities.maximum_parts, MOST_PARTS)
-    return max(capabilities.minimum_part_bytes or GATHERED_BYTES, -(-upload.size_bytes // most_parts))
+    max_parts = min(capabilities.maximum_parts, MAX_PARTS)
+    return max(capabilities.minimum_part_bytes or GATHERED_BYTES, -(-upload.size_bytes // max_parts))
 
 
 def _tail_key(upload: Upload, end: int) -> str:

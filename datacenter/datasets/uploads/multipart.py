@@ -22,7 +22,7 @@ USUAL_PART_BYTES = 16 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
-class PartPlan:
+class UploadPartPlan:
     """`size_bytes` cut into parts of `part_bytes`, the last of which is what is left; of nothing there are none."""
 
     size_bytes: int
@@ -43,7 +43,7 @@ class PartPlan:
         return map(self.part, range(1, self.count + 1))
 
 
-def plan_parts(limits: Capabilities, size_bytes: int, part_bytes: int | None) -> PartPlan:
+def plan_upload_parts(limits: Capabilities, size_bytes: int, part_bytes: int | None) -> UploadPartPlan:
     """Parts that the storage takes, and so many; of a usual size unless one is asked for. Raises: Invalid."""
     fewest = -(-size_bytes // limits.maximum_parts)
     least = max(limits.minimum_part_bytes, fewest, 1)
@@ -55,10 +55,10 @@ def plan_parts(limits: Capabilities, size_bytes: int, part_bytes: int | None) ->
             f"from {least} to {limits.maximum_part_bytes}",
             field="part_bytes",
         )
-    return PartPlan(size_bytes=size_bytes, part_bytes=part_bytes)
+    return UploadPartPlan(size_bytes=size_bytes, part_bytes=part_bytes)
 
 
-MOST_RANGES_TOLD = 20
+MAX_RANGES_TOLD = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +70,9 @@ class PartLink:
     expires_at: datetime
 
 
-def plan(resources: Resources, storage: str | None, size_bytes: int, part_bytes: int | None) -> PartPlan:
+def plan(
+    resources: Resources, storage: str | None, size_bytes: int, part_bytes: int | None
+) -> UploadPartPlan:
     """The parts that an upload to this storage, or the default one, will have. Nothing is changed.
 
     Raises:
@@ -84,7 +86,7 @@ def plan(resources: Resources, storage: str | None, size_bytes: int, part_bytes:
         raise NotSupported(
             f"storage {name} takes no parts from clients; upload by tus, POST /api/v1/uploads, which works with every storage"
         )
-    return plan_parts(limits, size_bytes, part_bytes)
+    return plan_upload_parts(limits, size_bytes, part_bytes)
 
 
 def begin(
@@ -93,7 +95,7 @@ def begin(
     *,
     project_id: str,
     filename: str,
-    planned: PartPlan,
+    planned: UploadPartPlan,
     storage: str | None = None,
 ) -> Upload:
     """Begin an upload by a plan; the storage hears of it with the first link. Raises: Invalid."""
@@ -113,10 +115,10 @@ def find(session: Session, project_id: str, upload_id: str) -> Upload:
     return records.find(session, project_id, upload_id, multipart=True)
 
 
-def plan_of(upload: Upload) -> PartPlan:
+def plan_of(upload: Upload) -> UploadPartPlan:
     """The plan that the upload was begun with."""
     assert upload.part_bytes, "every multipart upload has it"
-    return PartPlan(size_bytes=upload.size_bytes, part_bytes=upload.part_bytes)
+    return UploadPartPlan(size_bytes=upload.size_bytes, part_bytes=upload.part_bytes)
 
 
 def link(resources: Resources, project_id: str, upload_id: str, number: int) -> PartLink:
@@ -202,10 +204,10 @@ def _is_complete(upload_id: str) -> Conflict:
     return Conflict(f"upload {upload_id} is complete")
 
 
-def _incomplete(storage: Storage, upload: Upload, planned: PartPlan) -> UploadIncomplete:
+def _incomplete(storage: Storage, upload: Upload, planned: UploadPartPlan) -> UploadIncomplete:
     sent = {part.number: part.length for part in storage.list_parts(upload.key, upload.storage_upload_id)}
     wanted = (part.number for part in planned.parts() if sent.get(part.number) != part.length)
-    told = ", ".join(_ranges(wanted, most=MOST_RANGES_TOLD))
+    told = ", ".join(_ranges(wanted, most=MAX_RANGES_TOLD))
     return UploadIncomplete(f"upload {upload.id} cannot be completed yet; send these parts: {told}")
 
 

@@ -14,7 +14,7 @@ from datacenter.database.engine import now
 from datacenter.datasets.models import Upload
 from datacenter.datasets.resources import Resources
 from datacenter.datasets.uploads import records
-from datacenter.datasets.uploads.buffering import Arrived, add_piece, forget_tails
+from datacenter.datasets.uploads.buffering import ReceivedBytes, add_piece, forget_tails
 from datacenter.datasets.uploads.records import locked, mark_complete, opened
 from datacenter.errors import Conflict, Invalid, Locked, TooLarge
 from storage_adapters.errors import UploadMissing
@@ -40,7 +40,7 @@ def _in_use(upload_id: str) -> Locked:
     )
 
 
-class Claim:
+class UploadClaim:
     """A claim that was taken. Within its block a thread renews it, so that a slow storage does not end it."""
 
     def __init__(self, resources: Resources, claimed: Upload) -> None:
@@ -187,9 +187,9 @@ def _claim_end(session: Session, upload_id: str) -> Upload:
     return upload
 
 
-def _claimed(resources: Resources, claimed: Upload, work: Callable[[Claim], Upload]) -> Upload:
+def _claimed(resources: Resources, claimed: Upload, work: Callable[[UploadClaim], Upload]) -> Upload:
     """Do the work, which gives the claim back; if it fails the claim is given back here, or ends by itself."""
-    claim = Claim(resources, claimed)
+    claim = UploadClaim(resources, claimed)
     try:
         return work(claim)
     except BaseException:
@@ -198,9 +198,9 @@ def _claimed(resources: Resources, claimed: Upload, work: Callable[[Claim], Uplo
         raise
 
 
-def _write(resources: Resources, upload: Upload, claim: Claim, data: Buffer) -> Upload:
+def _write(resources: Resources, upload: Upload, claim: UploadClaim, data: Buffer) -> Upload:
     storage = resources.storages.open(upload.storage)
-    arrived = Arrived.from_rows(upload.parts)
+    arrived = ReceivedBytes.from_rows(upload.parts)
     with claim:
         begun = opened(resources, storage, upload)
         after = add_piece(storage, begun, arrived, data)
@@ -213,7 +213,7 @@ def _write(resources: Resources, upload: Upload, claim: Claim, data: Buffer) -> 
 
 
 def _advance(
-    session: Session, upload: Upload, claim: Claim, parts: list[dict[str, Any]], length: int
+    session: Session, upload: Upload, claim: UploadClaim, parts: list[dict[str, Any]], length: int
 ) -> Upload:
     """Count the piece and give the claim back."""
     moved = session.execute(
@@ -229,11 +229,11 @@ def _advance(
     return row
 
 
-def _complete(resources: Resources, upload: Upload, claim: Claim) -> Upload:
+def _complete(resources: Resources, upload: Upload, claim: UploadClaim) -> Upload:
     storage = resources.storages.open(upload.storage)
     with claim:
         upload = opened(resources, storage, upload)
-        parts = list(Arrived.from_rows(upload.parts).parts)
+        parts = list(ReceivedBytes.from_rows(upload.parts).parts)
         if not parts:
             # Not every storage publishes an upload without any part. Unknown: it was published, and the answer got lost.
             with suppress(UploadMissing):

@@ -7,12 +7,12 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from datacenter.settings.sources.layers import Fault, KeyPath, Layers, existing
+from datacenter.settings.sources.layers import KeyPath, Layers, SettingFault, existing
 from datacenter.settings.sources.shapes import Model, fields_of, keys_of, shape_at
-from datacenter.validation_messages import WORDS, Words, in_words
+from datacenter.validation_messages import MESSAGES, Messages, message_for
 
-SETTING_WORDS: Words = {
-    **WORDS,
+SETTING_MESSAGES: Messages = {
+    **MESSAGES,
     "dict_type": lambda _: "must hold lines of the form `name: value`",
     "missing": lambda _: "is missing; give it a value",
     "model_type": lambda _: "must hold lines of the form `name: value`",
@@ -20,7 +20,7 @@ SETTING_WORDS: Words = {
 }
 
 
-def faults_of(error: ValidationError, layers: Layers, model: Model) -> Iterator[Fault]:
+def faults_of(error: ValidationError, layers: Layers, model: Model) -> Iterator[SettingFault]:
     """Each fault once, in the order of the settings' class."""
     values, told = layers.merged(), set()
     for found in error.errors(include_url=False, include_input=False):
@@ -28,7 +28,7 @@ def faults_of(error: ValidationError, layers: Layers, model: Model) -> Iterator[
         if path not in told:
             told.add(path)
             place = layers.origin_of(path)[1] or layers.origin_of(path[:-1])[1]
-            yield Fault(key=".".join(map(str, path)), detail=_words(found, path, model), place=place)
+            yield SettingFault(key=".".join(map(str, path)), detail=_words(found, path, model), place=place)
 
 
 def did_you_mean(name: str, known: Mapping[str, str] | Iterable[str]) -> str:
@@ -47,7 +47,7 @@ def _path_of(found: ErrorDetails, values: dict[str, Any]) -> KeyPath:
 def _words(found: ErrorDetails, path: KeyPath, model: Model) -> str:
     if found["type"] == "extra_forbidden":
         return f"there is no such setting{_meant(path, model)}"
-    return in_words(found["type"], found.get("ctx", {}), SETTING_WORDS, otherwise=found["msg"])
+    return message_for(found["type"], found.get("ctx", {}), SETTING_MESSAGES, otherwise=found["msg"])
 
 
 def _meant(path: KeyPath, model: Model) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from datacenter.settings.sources.layers import Fault, KeyPath, Layer, Origin
+from datacenter.settings.sources.layers import KeyPath, Layer, SettingFault, SettingSource
 from datacenter.settings.sources.shapes import Model, is_compound, shape_at
 
 
@@ -29,14 +29,14 @@ def read_file(path: Path, model: Model, named_by: str) -> Layer:
         place = f"{path}, line {line}"
         if key in places:
             twice = f"is given twice, first in line {places[key].rsplit(' ', 1)[-1]}; remove one"
-            faults.append(Fault(key=".".join(map(str, key)), detail=twice, place=place))
+            faults.append(SettingFault(key=".".join(map(str, key)), detail=twice, place=place))
         places[key] = place
     values = _without_empty_sections(found, model)
-    return Layer(origin=Origin.FILE, values=values, places=places, faults=tuple(faults))
+    return Layer(origin=SettingSource.FILE, values=values, places=places, faults=tuple(faults))
 
 
 def _broken(detail: str) -> Layer:
-    return Layer(origin=Origin.FILE, faults=(Fault(key="", detail=detail),))
+    return Layer(origin=SettingSource.FILE, faults=(SettingFault(key="", detail=detail),))
 
 
 def _parse(text: str) -> tuple[yaml.Node | None, Any]:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from datacenter.settings.sources.layers import Fault, KeyPath, Layer, Origin, join, nested
+from datacenter.settings.sources.layers import KeyPath, Layer, SettingFault, SettingSource, join, nested
 from datacenter.settings.sources.shapes import Model, NotJson, meant
 
 FLAG = "--set"
@@ -25,14 +25,14 @@ def read_flags(assignments: Sequence[str], overrides: Mapping[str, Any], model: 
         path = tuple(key.strip().split("."))
         if not is_assigned:
             # The whole of it may be a secret.
-            faults.append(Fault(key="", detail=f"{FLAG} wants KEY=VALUE, like {FLAG} web.port=8081"))
+            faults.append(SettingFault(key="", detail=f"{FLAG} wants KEY=VALUE, like {FLAG} web.port=8081"))
             continue
         places[path] = FLAG
         try:
             values = join(values, nested(path, meant(model, path, text)))
         except NotJson:
-            faults.append(Fault(key=key, detail="must be JSON: a list or a mapping", place=FLAG))
-    return Layer(origin=Origin.FLAG, values=values, places=places, faults=tuple(faults))
+            faults.append(SettingFault(key=key, detail="must be JSON: a list or a mapping", place=FLAG))
+    return Layer(origin=SettingSource.FLAG, values=values, places=places, faults=tuple(faults))
 
 
 ConfigOption = Annotated[

@@ -10,7 +10,7 @@ KeyPath = tuple[str | int, ...]
 Values = Mapping[str, Any]
 
 
-class Origin(StrEnum):
+class SettingSource(StrEnum):
     """Where a value comes from, the weakest first."""
 
     DEFAULT = "default"
@@ -20,7 +20,7 @@ class Origin(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fault:
+class SettingFault:
     """One thing that is wrong: the key, what is wrong and what to do, and where it was said. No value is in it."""
 
     key: str
@@ -36,10 +36,10 @@ class Fault:
 class Layer:
     """What one source says; `places` names the line, the variable or the flag of everything that it says by itself."""
 
-    origin: Origin
+    origin: SettingSource
     values: Values = field(default_factory=dict)
     places: Mapping[KeyPath, str] = field(default_factory=dict)
-    faults: tuple[Fault, ...] = ()
+    faults: tuple[SettingFault, ...] = ()
 
     def says(self, path: KeyPath) -> bool:
         """Whether it has a value there, or something below."""
@@ -65,14 +65,14 @@ class Layers:
             together = join(together, layer.values)
         return together
 
-    def origin_of(self, path: KeyPath) -> tuple[Origin, str]:
+    def origin_of(self, path: KeyPath) -> tuple[SettingSource, str]:
         """The source whose value holds, and its place in it."""
         for layer in reversed(self.layers):
             if layer.says(path):
                 return layer.origin, layer.place_of(path)
-        return Origin.DEFAULT, ""
+        return SettingSource.DEFAULT, ""
 
-    def faults(self) -> Iterator[Fault]:
+    def faults(self) -> Iterator[SettingFault]:
         """What could not be read at all."""
         for layer in self.layers:
             yield from layer.faults

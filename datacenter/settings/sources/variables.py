@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from datacenter.settings.sources.layers import Fault, KeyPath, Layer, Origin, join, nested
+from datacenter.settings.sources.layers import KeyPath, Layer, SettingFault, SettingSource, join, nested
 from datacenter.settings.sources.shapes import Model, NotJson, meant
 
 PREFIX = "DATACENTER__"
 BETWEEN = "__"
 IN_A_FILE = "__FILE"
-MOST_BYTES = 1 << 20
+MAX_BYTES = 1 << 20
 
 
 class Unreadable(Exception):
@@ -33,18 +33,18 @@ def read_variables(environment: Mapping[str, str], model: Model) -> Layer:
         key = ".".join(path)
         if path in places:
             twice = f"is given twice, by {places[path]} and {variable}; unset one of them"
-            faults.append(Fault(key=key, detail=twice))
+            faults.append(SettingFault(key=key, detail=twice))
             continue
         places[path] = variable
         try:
             value = meant(model, path, _text_of(variable, environment[variable]))
         except NotJson:
-            faults.append(Fault(key=key, detail="must be JSON: a list or a mapping", place=variable))
+            faults.append(SettingFault(key=key, detail="must be JSON: a list or a mapping", place=variable))
         except Unreadable as error:
-            faults.append(Fault(key=key, detail=str(error)))
+            faults.append(SettingFault(key=key, detail=str(error)))
         else:
             values = join(values, nested(path, value))
-    return Layer(origin=Origin.ENVIRONMENT, values=values, places=places, faults=tuple(faults))
+    return Layer(origin=SettingSource.ENVIRONMENT, values=values, places=places, faults=tuple(faults))
 
 
 def _is_ours(variable: str) -> bool:
@@ -63,13 +63,13 @@ def _text_of(variable: str, value: str) -> str:
     told = f"the file that {variable} names"
     try:
         with Path(value).open("rb") as file:
-            text = file.read(MOST_BYTES + 1).decode("utf-8")
+            text = file.read(MAX_BYTES + 1).decode("utf-8")
     except OSError as error:
         raise Unreadable(f"{told} cannot be read: {error.strerror}") from error
     except ValueError as error:
         raise Unreadable(f"{told} is not text in UTF-8") from error
-    if len(text) > MOST_BYTES:
-        raise Unreadable(f"{told} is larger than {MOST_BYTES} bytes")
+    if len(text) > MAX_BYTES:
+        raise Unreadable(f"{told} is larger than {MAX_BYTES} bytes")
     text = text.removesuffix("\n").removesuffix("\r")
     if not text:
         raise Unreadable(f"{told} is empty")

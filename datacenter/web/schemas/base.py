@@ -8,9 +8,9 @@ from typing import Annotated, Any, Generic, TypeVar
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer
 from pydantic_core import CoreSchema, core_schema
 
-MOST_VERSION = (1 << 31) - 1
+MAX_VERSION = (1 << 31) - 1
 """The largest INTEGER of the database."""
-MOST_ID_CHARACTERS = 255
+MAX_ID_CHARACTERS = 255
 
 
 class Request(BaseModel):
@@ -19,7 +19,7 @@ class Request(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Answer(BaseModel):
+class ResponseBody(BaseModel):
     """A response body. Every field is always there, also one with a default."""
 
     model_config = ConfigDict(frozen=True, json_schema_serialization_defaults_required=True)
@@ -62,9 +62,9 @@ def _in_utc(value: datetime) -> datetime:
 
 Text = Annotated[str, AfterValidator(_encodable)]
 """Any text that can be kept and sent again, which JSON alone does not promise."""
-ShortText = Annotated[Text, Field(max_length=MOST_ID_CHARACTERS)]
+ShortText = Annotated[Text, Field(max_length=MAX_ID_CHARACTERS)]
 """An id or the name of something that is registered."""
-VersionNumber = Annotated[int, Field(ge=1, le=MOST_VERSION)]
+VersionNumber = Annotated[int, Field(ge=1, le=MAX_VERSION)]
 Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 """A time that every zone and database can write."""
 
@@ -72,7 +72,7 @@ Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 Item = TypeVar("Item")
 
 
-class Page(Answer, Generic[Item]):
+class Page(ResponseBody, Generic[Item]):
     """Some items and the cursor of those that follow; without a cursor these were the last."""
 
     items: list[Item]
@@ -85,14 +85,14 @@ class Page(Answer, Generic[Item]):
         return f"{item.removesuffix('Object')}Page"
 
 
-class FieldError(Answer):
+class FieldError(ResponseBody):
     """One field and what is wrong with it."""
 
     field: str
     reason: str
 
 
-class Problem(Answer):
+class Problem(ResponseBody):
     """Why a request was refused. `code` is stable; `detail` names the field and the cure.
 
     `storage` is the storage that could not do it, where one could not; its check tells why.

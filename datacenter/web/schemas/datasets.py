@@ -7,12 +7,12 @@ from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 from datacenter.datasets.models import DatasetState
 from datacenter.formats.label_rules import LABEL_BYTES, broken_rule
 from datacenter.formats.registry import imported_formats
-from datacenter.web.schemas.base import MOST_ID_CHARACTERS, Answer, Request, ShortText, Text, Time
+from datacenter.web.schemas.base import MAX_ID_CHARACTERS, Request, ResponseBody, ShortText, Text, Time
 from datacenter.web.schemas.jobs import JobObject, JobStartingRequest
 
-MOST_PATHS = 100_000
-MOST_LABELS = 1_000
-MOST_QUERY_CHARACTERS = 50_000
+MAX_PATHS = 100_000
+MAX_LABELS = 1_000
+MAX_QUERY_CHARACTERS = 50_000
 SOURCES = (
     {"upload"},
     {"storage", "key"},
@@ -71,10 +71,10 @@ class Source(Request):
         "whose path is what follows in its key. Empty: the whole storage.",
     )
     table: Text | None = Field(
-        None, max_length=MOST_ID_CHARACTERS, description="With a storage of tables: database.table."
+        None, max_length=MAX_ID_CHARACTERS, description="With a storage of tables: database.table."
     )
     query: Text | None = Field(
-        None, max_length=MOST_QUERY_CHARACTERS, description="With a storage of tables: exactly one SELECT."
+        None, max_length=MAX_QUERY_CHARACTERS, description="With a storage of tables: exactly one SELECT."
     )
 
     @model_validator(mode="after")
@@ -113,7 +113,7 @@ class NewDatasetRequest(DatasetContent, JobStartingRequest):
     source: Source
     label_column: Text | None = Field(
         None,
-        max_length=MOST_ID_CHARACTERS,
+        max_length=MAX_ID_CHARACTERS,
         description="Of a table or query: the column whose values label the rows. Left out, it is the column `label`, "
         "if there is one; empty, there is none.",
     )
@@ -127,7 +127,7 @@ class DatasetChange(Request):
     tags: Tags | None = None
 
 
-class DatasetObject(Answer):
+class DatasetObject(ResponseBody):
     """A named collection of files, or a table, in its newest version.
 
     The files of a table are the Parquet objects that hold its rows; its `labels` count rows. If its rows are kept in a
@@ -154,14 +154,14 @@ class DatasetObject(Answer):
     updated_at: Time
 
 
-class DatasetStarted(Answer):
+class DatasetStarted(ResponseBody):
     """A dataset that is being imported, and the job that does it."""
 
     dataset: DatasetObject
     job: JobObject
 
 
-class VersionObject(Answer):
+class VersionObject(ResponseBody):
     """One immutable state of a dataset."""
 
     version: int
@@ -174,8 +174,8 @@ class VersionObject(Answer):
 class SelectionRequest(Request):
     """Files by path, by label, by the start of their paths; those that fit all of what is given."""
 
-    paths: list[Text] | None = Field(None, min_length=1, max_length=MOST_PATHS)
-    labels: list[Label] | None = Field(None, min_length=1, max_length=MOST_LABELS)
+    paths: list[Text] | None = Field(None, min_length=1, max_length=MAX_PATHS)
+    labels: list[Label] | None = Field(None, min_length=1, max_length=MAX_LABELS)
     prefix: Text | None = None
 
     @model_validator(mode="after")
@@ -189,8 +189,8 @@ class LabelChange(Request):
     """Labels to add to and to remove from the selected files."""
 
     select: SelectionRequest
-    add: list[Label] = Field(default_factory=list, max_length=MOST_LABELS)
-    remove: list[Label] = Field(default_factory=list, max_length=MOST_LABELS)
+    add: list[Label] = Field(default_factory=list, max_length=MAX_LABELS)
+    remove: list[Label] = Field(default_factory=list, max_length=MAX_LABELS)
 
     @model_validator(mode="after")
     def _something_to_do(self) -> Self:
@@ -199,7 +199,7 @@ class LabelChange(Request):
         return self
 
 
-class FileObject(Answer):
+class FileObject(ResponseBody):
     """A row of a manifest."""
 
     path: str

@@ -3,11 +3,11 @@
 from pydantic import Field
 
 from datacenter.datasets.models import Delivery
-from datacenter.web.schemas.base import Answer, Time
+from datacenter.web.schemas.base import ResponseBody, Time
 from datacenter.web.schemas.exports import ArchiveFormat, LabelFilterRequest
 from datacenter.web.schemas.jobs import JobStartingRequest
 
-MOST_LINK_SECONDS = 100 * 365 * 24 * 3600
+MAX_LINK_SECONDS = 100 * 365 * 24 * 3600
 """What a clock can count; the settings say how much of it a link really gets."""
 
 
@@ -18,11 +18,11 @@ class NewDownloadRequest(JobStartingRequest):
     labels: LabelFilterRequest = LabelFilterRequest()
     archive: ArchiveFormat = "zip"
     expires_in: int | None = Field(
-        None, ge=1, le=MOST_LINK_SECONDS, description="Seconds the link is good for."
+        None, ge=1, le=MAX_LINK_SECONDS, description="Seconds the link is good for."
     )
 
 
-class DownloadObject(Answer):
+class DownloadObject(ResponseBody):
     """A link; `url` is null when its archive is gone."""
 
     id: str

@@ -8,11 +8,11 @@ from datacenter.datasets.archives.records import COMPRESSIONS, FORMATS
 from datacenter.datasets.models import ArchiveState
 from datacenter.formats.registry import exported_formats
 from datacenter.formats.table_formats import TABLE_FORMATS
-from datacenter.web.schemas.base import Answer, OneOf, Request, ShortText, Text, Time, VersionNumber
-from datacenter.web.schemas.datasets import MOST_LABELS, Label
+from datacenter.web.schemas.base import OneOf, Request, ResponseBody, ShortText, Text, Time, VersionNumber
+from datacenter.web.schemas.datasets import MAX_LABELS, Label
 from datacenter.web.schemas.jobs import JobObject, JobStartingRequest
 
-MOST_DATASETS = 1_000
+MAX_DATASETS = 1_000
 
 
 LabelFormat = Annotated[
@@ -32,15 +32,15 @@ class DatasetChoice(Request):
 class LabelFilterRequest(Request):
     """Files with one of `any`, every one of `all` and none of `none`; an empty part asks for nothing."""
 
-    any: list[Label] = Field(default_factory=list, max_length=MOST_LABELS)
-    all: list[Label] = Field(default_factory=list, max_length=MOST_LABELS)
-    none: list[Label] = Field(default_factory=list, max_length=MOST_LABELS)
+    any: list[Label] = Field(default_factory=list, max_length=MAX_LABELS)
+    all: list[Label] = Field(default_factory=list, max_length=MAX_LABELS)
+    none: list[Label] = Field(default_factory=list, max_length=MAX_LABELS)
 
 
 class ExportContent(Request):
     """What an export holds and how."""
 
-    datasets: list[DatasetChoice] = Field(min_length=1, max_length=MOST_DATASETS)
+    datasets: list[DatasetChoice] = Field(min_length=1, max_length=MAX_DATASETS)
     labels: LabelFilterRequest = LabelFilterRequest()
     label_format: LabelFormat = Field("jsonl", description="How labels are written.")
     table_format: Annotated[str, OneOf(TABLE_FORMATS)] = Field(
@@ -55,7 +55,7 @@ class NewExportRequest(ExportContent, JobStartingRequest):
     """An export to be built."""
 
 
-class PreviewObject(Answer):
+class PreviewObject(ResponseBody):
     """What an export would hold; `rows` and the labels of tables count rows."""
 
     files: int
@@ -64,7 +64,7 @@ class PreviewObject(Answer):
     labels: dict[str, int]
 
 
-class ExportObject(Answer):
+class ExportObject(ResponseBody):
     """One archive over datasets, and the job that builds it; sizes are 0 until it is laid out."""
 
     id: str
@@ -77,7 +77,7 @@ class ExportObject(Answer):
     expires_at: Time
 
 
-class ExportStarted(Answer):
+class ExportStarted(ResponseBody):
     """An export that is being built, and the job that does it."""
 
     export: ExportObject

@@ -6,10 +6,10 @@ from pydantic import AnyHttpUrl, Field
 
 from datacenter.ledger.options import JobOptions
 from datacenter.ledger.states import JobKind, JobState
-from datacenter.web.schemas.base import Answer, Moment, Request, ShortText, Time
+from datacenter.web.schemas.base import Moment, Request, ResponseBody, ShortText, Time
 
-MOST_JOBS_AWAITED = 100
-MOST_WEBHOOKS = 10
+MAX_JOBS_AWAITED = 100
+MAX_WEBHOOKS = 10
 
 
 class Webhook(Request):
@@ -26,9 +26,9 @@ class JobStartingRequest(Request):
 
     not_before: Moment | None = Field(None, description="The job waits until this time.")
     after: list[ShortText] = Field(
-        default_factory=list, max_length=MOST_JOBS_AWAITED, description="Jobs that must have succeeded first."
+        default_factory=list, max_length=MAX_JOBS_AWAITED, description="Jobs that must have succeeded first."
     )
-    notify: list[Webhook] = Field(default_factory=list, max_length=MOST_WEBHOOKS)
+    notify: list[Webhook] = Field(default_factory=list, max_length=MAX_WEBHOOKS)
     priority: int = Field(0, ge=-100, le=100, description="Higher is served first.")
 
     def job_options(self) -> JobOptions:
@@ -41,7 +41,7 @@ class JobStartingRequest(Request):
         )
 
 
-class Progress(Answer):
+class Progress(ResponseBody):
     """How far a job is; totals are null until they are known."""
 
     phase: str
@@ -51,7 +51,7 @@ class Progress(Answer):
     bytes_total: int | None
 
 
-class JobError(Answer):
+class JobError(ResponseBody):
     """Why a job failed; `entry` names the offending entry of an archive.
 
     `retryable` says whether a retry can succeed, at once or after the storage was mended. If it is false, the source
@@ -64,7 +64,7 @@ class JobError(Answer):
     retryable: bool
 
 
-class JobObject(Answer):
+class JobObject(ResponseBody):
     """One request for slow work."""
 
     id: str
@@ -84,7 +84,7 @@ class JobObject(Answer):
     cancel_requested_at: Time | None
 
 
-class JobStarted(Answer):
+class JobStarted(ResponseBody):
     """The job that a request started."""
 
     job: JobObject

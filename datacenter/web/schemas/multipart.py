@@ -4,20 +4,20 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from datacenter.web.schemas.base import Answer, Request, ShortText, Text, Time
+from datacenter.web.schemas.base import Request, ResponseBody, ShortText, Text, Time
 
-MOST_BYTES = (1 << 63) - 1
+MAX_BYTES = (1 << 63) - 1
 
 
 class NewMultipartRequest(Request):
     """An archive that will be sent in parts straight to a storage."""
 
     filename: Annotated[Text, Field(max_length=255)] = ""
-    size_bytes: int = Field(ge=0, le=MOST_BYTES, description="All bytes of the archive.")
+    size_bytes: int = Field(ge=0, le=MAX_BYTES, description="All bytes of the archive.")
     part_bytes: int | None = Field(
         None,
         ge=1,
-        le=MOST_BYTES,
+        le=MAX_BYTES,
         description="Every part but the last has this size: 5 MiB to 5 GiB, and at most 10,000 parts.",
     )
     storage: ShortText | None = Field(
@@ -25,7 +25,7 @@ class NewMultipartRequest(Request):
     )
 
 
-class MultipartObject(Answer):
+class MultipartObject(ResponseBody):
     """A multipart upload: part n holds the `part_bytes` bytes that follow the n - 1 parts before it; the last one the rest."""
 
     id: str
@@ -39,7 +39,7 @@ class MultipartObject(Answer):
     expires_at: Time
 
 
-class PartLinkObject(Answer):
+class PartLinkObject(ResponseBody):
     """Where to send one part: `method` to `url` exactly `size_bytes` bytes of the archive, those from `offset`."""
 
     number: int
@@ -50,7 +50,7 @@ class PartLinkObject(Answer):
     expires_at: Time
 
 
-class SentPartObject(Answer):
+class SentPartObject(ResponseBody):
     """A part that the storage has; `etag` is what it answered to the PUT."""
 
     number: int

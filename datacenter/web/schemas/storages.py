@@ -6,12 +6,12 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, WithJsonSchema
 
 from datacenter.settings.model import Role
-from datacenter.web.schemas.base import Answer, Request, Text, Time
+from datacenter.web.schemas.base import Request, ResponseBody, Text, Time
 
-MOST_NUMBER = 1 << 53
-MOST_OPTIONS = 64
-MOST_NAME_CHARACTERS = 64
-MOST_OPTION_CHARACTERS = 8192
+MAX_NUMBER = 1 << 53
+MAX_OPTIONS = 64
+MAX_NAME_CHARACTERS = 64
+MAX_OPTION_CHARACTERS = 8192
 
 
 def _printable(value: str) -> str:
@@ -23,12 +23,12 @@ def _printable(value: str) -> str:
 def _option_value(value: Any) -> str | int | bool:
     # Not a union of types, whose errors would name the member and not only the option.
     if isinstance(value, str):
-        if len(value) > MOST_OPTION_CHARACTERS or "\0" in value:
-            raise ValueError(f"it must be of at most {MOST_OPTION_CHARACTERS} characters, without NUL")
+        if len(value) > MAX_OPTION_CHARACTERS or "\0" in value:
+            raise ValueError(f"it must be of at most {MAX_OPTION_CHARACTERS} characters, without NUL")
         if any(0xD800 <= ord(character) <= 0xDFFF for character in value):
             raise ValueError("half of a surrogate pair is not a character")
         return value
-    if isinstance(value, int) and abs(value) <= MOST_NUMBER:
+    if isinstance(value, int) and abs(value) <= MAX_NUMBER:
         return value
     raise ValueError("it must be text, a whole number, true or false")
 
@@ -41,8 +41,8 @@ def _matching(pattern: str, words: str) -> AfterValidator:
     """Refuses what does not fit the pattern, in words: few people read patterns."""
 
     def check(value: str) -> str:
-        if not re.fullmatch(pattern, value) or len(value) > MOST_NAME_CHARACTERS:
-            raise ValueError(f"it must be 1 to {MOST_NAME_CHARACTERS} of {words}")
+        if not re.fullmatch(pattern, value) or len(value) > MAX_NAME_CHARACTERS:
+            raise ValueError(f"it must be 1 to {MAX_NAME_CHARACTERS} of {words}")
         return value
 
     return AfterValidator(check)
@@ -50,7 +50,7 @@ def _matching(pattern: str, words: str) -> AfterValidator:
 
 def _shape(pattern: str) -> WithJsonSchema:
     return WithJsonSchema(
-        {"type": "string", "minLength": 1, "maxLength": MOST_NAME_CHARACTERS, "pattern": f"^{pattern}$"}
+        {"type": "string", "minLength": 1, "maxLength": MAX_NAME_CHARACTERS, "pattern": f"^{pattern}$"}
     )
 
 
@@ -64,7 +64,7 @@ OptionText = Annotated[
     AfterValidator(_option_value),
     WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "integer"}, {"type": "boolean"}]}),
 ]
-Options = Annotated[dict[OptionName, OptionText], Field(max_length=MOST_OPTIONS)]
+Options = Annotated[dict[OptionName, OptionText], Field(max_length=MAX_OPTIONS)]
 
 
 class NewStorageRequest(Request):
@@ -85,7 +85,7 @@ class StorageChangeRequest(Request):
     options: Options | None = Field(None, description="All options; a secret given as `***` stays as it was.")
 
 
-class StorageObject(Answer):
+class StorageObject(ResponseBody):
     """A place where datasets lie or come from; secrets read as `***`."""
 
     name: str
@@ -96,14 +96,14 @@ class StorageObject(Answer):
     state: Literal["REGISTERED"]
 
 
-class HealthObject(Answer):
+class HealthObject(ResponseBody):
     """Whether a storage does what it is registered for; `detail` is a sentence a person can act on."""
 
     ok: bool
     detail: str
 
 
-class EntryObject(Answer):
+class EntryObject(ResponseBody):
     """An object, or a prefix that objects share; `key` is the whole of it, `name` its last segment."""
 
     name: str

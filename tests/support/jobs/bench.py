@@ -18,11 +18,11 @@ from datacenter.datasets.models import (
 from datacenter.datasets.resources import Resources
 from datacenter.ledger.ledger import request_cancel
 from datacenter.ledger.models import Job, Shard
-from datacenter.ledger.repair import take_back_expired, wake_due
+from datacenter.ledger.repair import reclaim_expired, release_due
 from datacenter.ledger.states import FINISHED, JobKind, ShardState
 from jobs.engine.engine import Engine
 from jobs.registry import runners
-from jobs.scheduler.sweep import remove_litter, sweep_once, tell_kind, undo_old_checkpoints
+from jobs.scheduler.sweep import notify_runner, remove_litter, sweep_once, undo_old_checkpoints
 
 
 class Bench(Workbench):
@@ -69,7 +69,7 @@ class Bench(Workbench):
             waiting = (Shard.state == ShardState.WAITING, Shard.not_before.is_not(None))
             session.execute(update(Shard).where(*waiting).values(not_before=now(session)))
             session.flush()
-            wake_due(session)
+            release_due(session)
 
     def lose_workers(self) -> int:
         """Whatever is leased now was leased by workers that are dead."""
@@ -77,7 +77,7 @@ class Bench(Workbench):
             past = now(session) - timedelta(seconds=1)
             leased = Shard.state == ShardState.LEASED
             session.execute(update(Shard).where(leased).values(lease_expires_at=past))
-            return take_back_expired(session, self.settings.ledger, tell_kind)
+            return reclaim_expired(session, self.settings.ledger, notify_runner)
 
     def sweep(self) -> None:
         sweep_once(self.resources)

@@ -14,7 +14,7 @@ from datacenter.ledger import leases, ledger
 from datacenter.ledger.leases import Claim, ShardPlan, Totals
 from datacenter.ledger.models import Job, OutboxMessage, Shard
 from datacenter.ledger.options import JobOptions
-from datacenter.ledger.repair import take_back_expired, wake_due
+from datacenter.ledger.repair import reclaim_expired, release_due
 from datacenter.ledger.states import JobKind, ShardState, Step
 from datacenter.settings.model import DatabaseSettings, LedgerSettings
 
@@ -136,7 +136,7 @@ class LedgerDesk:
         def interrupted(_: Session, job: Job, __: Step) -> None:
             self.interrupted.append(job.id)
 
-        return self.run(lambda session: take_back_expired(session, self.settings, interrupted))
+        return self.run(lambda session: reclaim_expired(session, self.settings, interrupted))
 
     def lose(self, held: Claim) -> None:
         """A worker dies with its shard, and the sweep notices."""
@@ -162,7 +162,7 @@ class LedgerDesk:
                 update(Shard).where(Shard.not_before.is_not(None)).values(not_before=now(session))
             )
         )
-        while self.run(wake_due):
+        while self.run(release_due):
             pass
 
     def job(self, job_id: str) -> Job:

@@ -25,7 +25,7 @@ from datacenter.ledger.doorbell import Doorbell
 from datacenter.ledger.ledger import find_job
 from datacenter.ledger.models import Job
 from datacenter.ledger.options import JobOptions
-from datacenter.ledger.repair import wake_due
+from datacenter.ledger.repair import release_due
 from datacenter.ledger.states import JobKind
 from datacenter.migrations import migrate
 from datacenter.settings.model import (
@@ -113,7 +113,7 @@ class Workbench:
         """Do everything that is due, retries included, as the workers and the scheduler would."""
         engine = engine or self.engine()
         for _ in range(rounds):
-            self.database.run(wake_due)
+            self.database.run(release_due)
             if not sum(engine.work(kind.value) for kind in JobKind) and not self._waiting():
                 return
 

@@ -26,9 +26,9 @@ class ServerColumn:
     name: str = "c"
 
 
-def packets(payload: bytes, most_bytes: int = PACKET_MAX_BYTES) -> bytes:
+def packets(payload: bytes, max_bytes: int = PACKET_MAX_BYTES) -> bytes:
     """The payload behind its length, in several packets if it is long."""
-    pieces = [payload[start : start + most_bytes] for start in range(0, len(payload) + 1, most_bytes)]
+    pieces = [payload[start : start + max_bytes] for start in range(0, len(payload) + 1, max_bytes)]
     return b"".join(len(piece).to_bytes(3, "little") + b"\x07" + piece for piece in pieces)
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from datacenter.archives.errors import ArchiveRejected
 from datacenter.archives.limits import Limits
-from datacenter.archives.name_collisions import NameLedger
+from datacenter.archives.name_collisions import NameCollisions
 
 segment = st.sampled_from(["a", "b", "a!", "a-", "A", "é", "e\u0301", "图"])
 paths = st.lists(segment, min_size=1, max_size=3).map("/".join)
@@ -17,7 +17,7 @@ entries = st.lists(st.tuples(paths, st.booleans()).map(lambda entry: entry[0] + 
 
 
 def verdict_of(names: list[str], batch: int = 3) -> str | list[str]:
-    ledger = NameLedger(Limits())
+    ledger = NameCollisions(Limits())
     for start in range(0, len(names), batch):
         ledger.add(pa.array(names[start : start + batch], pa.string()))
     try:
@@ -47,11 +47,11 @@ def test_twins_are_kept_with_a_warning_that_names_them(pair: tuple[str, str]) ->
 
 
 def test_no_names_at_all_are_fine() -> None:
-    assert NameLedger(Limits()).check() == []
+    assert NameCollisions(Limits()).check() == []
 
 
 def test_names_beyond_the_memory_they_may_take_are_refused() -> None:
-    ledger = NameLedger(Limits(index_bytes=10))
+    ledger = NameCollisions(Limits(index_bytes=10))
     ledger.add(pa.array(["12345", "67890"]))
     with pytest.raises(ArchiveRejected, match="TOO_LARGE"):
         ledger.add(pa.array(["x"]))

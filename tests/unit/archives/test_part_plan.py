@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.archives.layouts import fetch_from, table_of, whole
 
-from datacenter.archives.layout import MOST_PARTS, PartPlan
+from datacenter.archives.layout import MAX_PARTS, ArchivePartPlan
 from datacenter.archives.member_layout import MemberLayout
 from datacenter.archives.tar.layout import TarLayout
 from datacenter.archives.zip.layout import ZipLayout
@@ -26,7 +26,7 @@ def of_sizes(kind: Kind, sizes: list[int]) -> MemberLayout:
     return kind.from_table(pa.table(columns))
 
 
-def check_plan(layout: MemberLayout, parts: list[PartPlan], minimum: int, maximum: int) -> None:
+def check_plan(layout: MemberLayout, parts: list[ArchivePartPlan], minimum: int, maximum: int) -> None:
     """Every byte once, in order, within the limits; what is copied is nothing but the content of one member."""
     assert [part.number for part in parts] == list(range(1, len(parts) + 1))
     assert len(parts) <= maximum
@@ -46,7 +46,7 @@ def test_parts_of_many_small_members_are_of_much_the_same_size(kind: Kind, files
     """Workers write them side by side, so the largest part is how long an export takes."""
     layout = of_sizes(kind, [4096] * files)
 
-    parts = layout.parts(target_bytes=3 * MIB, minimum_bytes=MIB, maximum_parts=MOST_PARTS)
+    parts = layout.parts(target_bytes=3 * MIB, minimum_bytes=MIB, maximum_parts=MAX_PARTS)
 
     sizes = [part.size_bytes for part in parts]
     assert max(sizes) <= 3 * MIB
@@ -58,7 +58,7 @@ def test_parts_of_many_small_members_are_of_much_the_same_size(kind: Kind, files
 def test_members_that_fit_into_a_part_are_not_cut(kind: Kind, sizes: list[float]) -> None:
     layout = of_sizes(kind, [int(size * 3 * MIB) for size in sizes])
 
-    parts = layout.parts(target_bytes=3 * MIB, minimum_bytes=1024, maximum_parts=MOST_PARTS)
+    parts = layout.parts(target_bytes=3 * MIB, minimum_bytes=1024, maximum_parts=MAX_PARTS)
 
     assert len(parts) == 2
     assert parts[1].start == layout.member_offset(len(sizes) - 1)
@@ -100,9 +100,9 @@ def test_of_a_large_member_all_is_copied_but_less_than_the_minimum_at_either_end
     layout = of_sizes(kind, [10, 300 * MIB, 100 * MIB, 7, 63 * MIB, 2 * TARGET + LEAST])
     copied = list(layout.contents(TARGET))
 
-    parts = layout.parts(TARGET, LEAST, MOST_PARTS, copied)
+    parts = layout.parts(TARGET, LEAST, MAX_PARTS, copied)
 
-    check_plan(layout, parts, LEAST, MOST_PARTS)
+    check_plan(layout, parts, LEAST, MAX_PARTS)
     assert max(part.size_bytes for part in parts) <= TARGET
     for member, start, stop in copied:
         spans = [part for part in parts if part.member == member]
@@ -117,9 +117,9 @@ def test_of_a_large_member_all_is_copied_but_less_than_the_minimum_at_either_end
 def test_an_archive_of_a_terabyte_keeps_the_limits_of_s3(kind: Kind, member_bytes: int) -> None:
     layout = of_sizes(kind, [*[1000] * 100, *[member_bytes, 5] * ((1 << 40) // member_bytes)])
 
-    parts = layout.parts(TARGET, LEAST, MOST_PARTS, list(layout.contents(TARGET)))
+    parts = layout.parts(TARGET, LEAST, MAX_PARTS, list(layout.contents(TARGET)))
 
-    check_plan(layout, parts, LEAST, MOST_PARTS)
+    check_plan(layout, parts, LEAST, MAX_PARTS)
     assert all(part.size_bytes <= MOST for part in parts)
     written = sum(part.size_bytes for part in parts if part.member is None)
     assert member_bytes < 900 * MIB or written < layout.size_bytes / 50
@@ -130,7 +130,7 @@ def test_nothing_is_copied_that_the_storage_does_not_hold(kind: Kind) -> None:
     layout = of_sizes(kind, [300 * MIB, 300 * MIB])
     mine = [content for content in layout.contents(TARGET) if content.member == 1]
 
-    parts = layout.parts(TARGET, LEAST, MOST_PARTS, mine)
+    parts = layout.parts(TARGET, LEAST, MAX_PARTS, mine)
 
     assert {part.member for part in parts} == {None, 1}
     assert {part.member for part in layout.parts(TARGET, LEAST)} == {None}

@@ -267,11 +267,11 @@ def test_a_layout_is_loaded_once_while_it_is_in_use(
     monkeypatch.setattr(
         layouts, "load_layout", lambda where, archive: (loads.append(archive.id), load(where, archive))[1]
     )
-    cache = LayoutCache(most_files=26)
+    cache = LayoutCache(max_files=26)
 
     for archive in (made[0], made[1], made[0], made[2], made[0], made[1]):
         assert cache.get(storage, archive).files == 12
 
     one, two, three = (archive.id for archive in made)
     assert loads == [one, two, three, two], "what was used last is kept"
-    assert LayoutCache(most_files=1).get(storage, made[0]).files == 12, "one layout is always kept"
+    assert LayoutCache(max_files=1).get(storage, made[0]).files == 12, "one layout is always kept"

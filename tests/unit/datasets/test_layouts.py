@@ -46,7 +46,7 @@ def loads(monkeypatch: pytest.MonkeyPatch) -> Iterator[Loads]:
 @pytest.fixture
 def begin(loads: Loads) -> Iterator[Callable[[str, str], "Future[Any]"]]:
     """Asks for a layout in a thread of its own."""
-    cache = LayoutCache(most_files=2)
+    cache = LayoutCache(max_files=2)
     with ThreadPoolExecutor(4) as threads:
         yield lambda storage, name: threads.submit(cache.get, storage, SimpleNamespace(id=name))  # type: ignore[arg-type]  # stands for both
         loads.hangs.set()

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datacenter.datasets.uploads.multipart import USUAL_PART_BYTES, plan_parts
+from datacenter.datasets.uploads.multipart import USUAL_PART_BYTES, plan_upload_parts
 from datacenter.errors import Invalid
 from storage_adapters.object_storage.contract import Capabilities
 
@@ -14,7 +14,7 @@ LARGEST = LIMITS.maximum_part_bytes * LIMITS.maximum_parts
 
 @given(size=st.integers(0, LARGEST))
 def test_parts_of_the_usual_size_cover_every_byte_once_within_the_storages_limits(size: int) -> None:
-    planned = plan_parts(LIMITS, size, None)
+    planned = plan_upload_parts(LIMITS, size, None)
 
     assert planned.count <= LIMITS.maximum_parts
     assert planned.part_bytes >= USUAL_PART_BYTES
@@ -33,7 +33,7 @@ def test_parts_of_the_usual_size_cover_every_byte_once_within_the_storages_limit
 @given(size=st.integers(0, 1000), part_bytes=st.integers(1, 1000))
 def test_parts_of_the_size_that_was_asked_for_follow_one_another(size: int, part_bytes: int) -> None:
     end = 0
-    for number, part in enumerate(plan_parts(Capabilities(), size, part_bytes).parts(), start=1):
+    for number, part in enumerate(plan_upload_parts(Capabilities(), size, part_bytes).parts(), start=1):
         assert (part.number, part.offset) == (number, end)
         end += part.length
     assert end == size
@@ -50,5 +50,5 @@ def test_parts_of_the_size_that_was_asked_for_follow_one_another(size: int, part
 )
 def test_a_plan_that_the_storage_would_refuse_is_refused_first(size: int, part_bytes: int | None) -> None:
     with pytest.raises(Invalid) as refused:
-        plan_parts(LIMITS, size, part_bytes)
+        plan_upload_parts(LIMITS, size, part_bytes)
     assert refused.value.field == "part_bytes"

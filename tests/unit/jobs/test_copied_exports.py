@@ -34,7 +34,7 @@ FILES = {
     "3.bin": random.Random(3).randbytes(COPY_FROM - 1),
     "4.bin": random.Random(4).randbytes(LARGE_BYTES),
 }
-MOST_READ_OF_ONE = 2 * MINIMUM
+MAX_READ_OF_ONE = 2 * MINIMUM
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +113,7 @@ def test_large_members_are_copied_but_for_less_than_a_part_at_either_end(
     for path in ("2.bin", "4.bin"):
         key = key_of(bench, dataset, path)
         assert traffic.copied[key] + traffic.read[key] == LARGE_BYTES
-        assert traffic.read[key] < MOST_READ_OF_ONE
+        assert traffic.read[key] < MAX_READ_OF_ONE
     assert len(traffic.copied) == 2, "3.bin is too small"
 
 

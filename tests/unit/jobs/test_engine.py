@@ -17,7 +17,7 @@ from datacenter.ledger import ledger
 from datacenter.ledger.doorbell import BrokerUnavailable
 from datacenter.ledger.leases import ShardPlan, Totals
 from datacenter.ledger.models import Shard
-from datacenter.ledger.repair import take_back_expired
+from datacenter.ledger.repair import reclaim_expired
 from datacenter.ledger.states import JobKind, JobState, ShardState
 from jobs.contract import Ending, JobContext, NextWave, Plan, ShuttingDown, Stopped
 from jobs.engine import engine as engine_module
@@ -215,7 +215,7 @@ def test_a_shard_that_was_given_to_another_worker_writes_nothing(bench: Workbenc
         with bench.database.transaction() as session:
             past = now(session) - timedelta(seconds=1)
             session.execute(update(Shard).where(Shard.id == job.held.shard_id).values(lease_expires_at=past))
-            take_back_expired(session, bench.settings.ledger, lambda *_: None)
+            reclaim_expired(session, bench.settings.ledger, lambda *_: None)
 
     runner, job_id = Scripted(shards=1, on_shard=be_replaced), begin(bench)
 

@@ -16,7 +16,7 @@ from support.storages.memory import MemoryStorage
 from datacenter.database.engine import now
 from datacenter.datasets.models import Dataset
 from datacenter.ledger.models import Job, Shard
-from datacenter.ledger.repair import take_back_expired
+from datacenter.ledger.repair import reclaim_expired
 from datacenter.ledger.states import ShardState
 from jobs.contract import JobContext
 from jobs.import_dataset import ImportDataset
@@ -139,7 +139,7 @@ def test_a_planner_that_was_given_up_and_read_another_archive_changes_nothing(
     lost = update(Shard).where(Shard.id == late.shard_id, Shard.state == ShardState.LEASED)
     with bench.database.transaction() as session:
         session.execute(lost.values(lease_expires_at=now(session) - timedelta(seconds=1)))
-    bench.database.run(lambda session: take_back_expired(session, bench.settings.ledger, lambda *_: None))
+    bench.database.run(lambda session: reclaim_expired(session, bench.settings.ledger, lambda *_: None))
     take_next(bench)
 
     was_there = {**late.payload, "source": {**late.payload["source"], "key": f"{prefix}old.zip"}}

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from jobs.worker import stopping
-from jobs.worker.stopping import STUCK_SECONDS, StopFlag, listen
+from jobs.worker.stopping import STUCK_SECONDS, StopFlag, handle_signals
 
 
 def test_a_child_that_was_forked_before_sees_it() -> None:
@@ -78,7 +78,7 @@ def test_each_signal_raises_the_flag_and_in_the_end_says_that_nobody_may_be_left
 ) -> None:
     monkeypatch.setattr(stopping, "STUCK_SECONDS", 0.05)
     flag, heard = StopFlag(), []
-    listen(flag, told=lambda: heard.append("told"), overdue=lambda: heard.append("overdue"))
+    handle_signals(flag, on_signal=lambda: heard.append("told"), overdue=lambda: heard.append("overdue"))
 
     os.kill(os.getpid(), number)
 
@@ -93,6 +93,6 @@ def test_who_begins_to_listen_after_it_was_told_hears_of_it(handlers) -> None:
     flag, heard = StopFlag(), []
     flag.raise_()
 
-    listen(flag, told=lambda: heard.append("told"), overdue=lambda: None)
+    handle_signals(flag, on_signal=lambda: heard.append("told"), overdue=lambda: None)
 
     assert heard == ["told"]

@@ -23,7 +23,7 @@ from datacenter.ledger.doorbell import BrokerUnavailable
 from datacenter.ledger.models import Job
 from datacenter.settings.model import LifetimeSettings
 from jobs.scheduler import sweep, turns
-from jobs.scheduler.sweep import forget_the_old, remove_litter, sweep_once
+from jobs.scheduler.sweep import purge_expired_rows, remove_litter, sweep_once
 from storage_adapters.errors import PermissionDenied
 from storage_adapters.object_storage.contract import NewObject
 
@@ -223,7 +223,7 @@ def test_rows_that_nobody_needs_any_more_are_forgotten(bench: Bench) -> None:
         session.execute(update(Job).values(finished_at=long_ago))
 
     for _ in range(2):
-        bench.database.run(lambda session: forget_the_old(session, LifetimeSettings()))
+        bench.database.run(lambda session: purge_expired_rows(session, LifetimeSettings()))
 
     assert [count(bench, table) for table in (Archive, Export, Download, Job)] == [0, 0, 0, 0]
 

@@ -17,7 +17,7 @@ from datacenter.database.engine import now
 from datacenter.datasets.manifest import read_rows
 from datacenter.datasets.records import find_version, labels_of
 from datacenter.ledger.models import Shard
-from datacenter.ledger.repair import take_back_expired
+from datacenter.ledger.repair import reclaim_expired
 from datacenter.ledger.states import ShardState
 from datacenter.storages.object_file import ObjectSource
 from jobs.importing.archive_tar import Recorder
@@ -78,7 +78,7 @@ def test_a_worker_that_was_given_up_leaves_the_labels_of_its_successor_alone(
     lost = update(Shard).where(Shard.state == ShardState.LEASED)
     with bench.database.transaction() as session:
         session.execute(lost.values(lease_expires_at=now(session) - timedelta(seconds=1)))
-    bench.database.run(lambda session: take_back_expired(session, bench.settings.ledger, lambda *_: None))
+    bench.database.run(lambda session: reclaim_expired(session, bench.settings.ledger, lambda *_: None))
     held = bench.engine()._claim("import")
     assert held is not None
     bench.engine()._carry(held)

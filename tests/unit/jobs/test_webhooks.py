@@ -17,7 +17,7 @@ from datacenter.datasets import records
 from datacenter.datasets.records import NewDataset
 from datacenter.ledger.options import JobOptions
 from jobs.scheduler.relay import notify_once
-from jobs.scheduler.webhooks import AddressRefused, tell
+from jobs.scheduler.webhooks import AddressRefused, post
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +50,7 @@ def hook() -> Iterator[Hook]:
 
 
 def test_a_receiver_on_this_machine_is_told_during_development(hook: Hook) -> None:
-    assert tell(f"http://localhost:{hook.port}/", {"job": "1"}, public_only=False)
+    assert post(f"http://localhost:{hook.port}/", {"job": "1"}, public_only=False)
 
     assert hook.heard.get_nowait() == (f"localhost:{hook.port}", {"job": "1"})
 
@@ -76,7 +76,7 @@ def test_a_receiver_on_this_machine_is_told_during_development(hook: Hook) -> No
 )
 def test_in_production_no_address_of_our_own_network_is_called(hook: Hook, host: str) -> None:
     with pytest.raises(AddressRefused):
-        tell(f"http://{host}:{hook.port}/", {}, public_only=True)
+        post(f"http://{host}:{hook.port}/", {}, public_only=True)
 
     assert hook.heard.empty()
 
@@ -87,7 +87,7 @@ def test_a_host_with_one_private_address_among_public_ones_is_refused(
     _resolve(monkeypatch, ["93.184.215.14", "127.0.0.1"])
 
     with pytest.raises(AddressRefused):
-        tell(f"http://hook.example:{hook.port}/", {}, public_only=True)
+        post(f"http://hook.example:{hook.port}/", {}, public_only=True)
 
     assert hook.heard.empty()
 
@@ -97,7 +97,7 @@ def test_the_address_that_was_looked_at_is_the_one_that_is_called(
 ) -> None:
     asked = _resolve(monkeypatch, ["127.0.0.2", "127.0.0.1"])
 
-    assert tell(f"http://hook.example:{hook.port}/", {}, public_only=False)
+    assert post(f"http://hook.example:{hook.port}/", {}, public_only=False)
 
     assert asked == ["hook.example"], "a second look could have found another address"
     assert hook.heard.get_nowait()[0] == f"hook.example:{hook.port}"
@@ -107,11 +107,11 @@ def test_proxies_of_the_environment_are_not_asked(hook: Hook, monkeypatch: pytes
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
 
-    assert tell(f"http://127.0.0.1:{hook.port}/", {}, public_only=False)
+    assert post(f"http://127.0.0.1:{hook.port}/", {}, public_only=False)
 
 
 def test_a_redirect_is_not_followed_and_is_no_success(hook: Hook) -> None:
-    assert not tell(f"http://127.0.0.1:{hook.port}/307", {}, public_only=False)
+    assert not post(f"http://127.0.0.1:{hook.port}/307", {}, public_only=False)
 
     assert hook.heard.qsize() == 1
 
@@ -119,7 +119,7 @@ def test_a_redirect_is_not_followed_and_is_no_success(hook: Hook) -> None:
 @pytest.mark.parametrize("url", ["ftp://example.com/", "file:///etc/passwd", "redis://127.0.0.1/"])
 def test_other_schemes_are_refused(url: str) -> None:
     with pytest.raises(AddressRefused):
-        tell(url, {}, public_only=False)
+        post(url, {}, public_only=False)
 
 
 def test_a_certificate_has_to_be_the_hosts(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,7 +132,7 @@ def test_a_certificate_has_to_be_the_hosts(monkeypatch: pytest.MonkeyPatch) -> N
 
     monkeypatch.setattr(httpx.Client, "send", send)
 
-    assert tell("https://hook.example/a", {}, public_only=True)
+    assert post("https://hook.example/a", {}, public_only=True)
 
     assert seen[0].url == "https://93.184.215.14/a"
     assert seen[0].headers["Host"] == "hook.example"

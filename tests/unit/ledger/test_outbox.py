@@ -7,7 +7,7 @@ from support.jobs.ledger_desk import LedgerDesk
 from datacenter.database.engine import now
 from datacenter.ledger.doorbell import BrokerUnavailable, Doorbell
 from datacenter.ledger.models import OutboxMessage
-from datacenter.ledger.outbox import put_off, relay, ring_committed
+from datacenter.ledger.outbox import postpone, relay, ring_committed
 from datacenter.ledger.states import JobState
 
 
@@ -124,7 +124,7 @@ def test_a_message_that_is_put_off_waits_longer_each_time(desk: LedgerDesk) -> N
     for _ in range(12):
         with desk.database.transaction() as session:
             message = session.query(OutboxMessage).filter_by(kind="notify").one()
-            put_off(message, session)
+            postpone(message, session)
             pauses.append(round((message.due_at - now(session)).total_seconds()))
 
     assert pauses == sorted(pauses)

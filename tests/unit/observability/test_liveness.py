@@ -11,7 +11,7 @@ from support.servers.scraping import free_ports
 
 from datacenter.errors import SettingsInvalid
 from datacenter.observability.liveness import NoSignOfLife, Role, SignOfLife, require_life
-from datacenter.observability.metrics import answer_prometheus, tell_build
+from datacenter.observability.metrics import answer_prometheus, register_build_info
 from datacenter.settings.model import HealthSettings, MetricsSettings
 
 
@@ -75,7 +75,7 @@ def test_a_directory_that_cannot_be_written_to_is_refused(tmp_path):
 
 def test_whoever_is_scraped_tells_whether_its_loop_lives(settings):
     port, registry = free_ports(), CollectorRegistry()
-    tell_build(registry, "worker")
+    register_build_info(registry, "worker")
     answer_prometheus(MetricsSettings(port=port), registry, partial(require_life, settings, Role.WORKER))
 
     def asked(page: str) -> httpx.Response:

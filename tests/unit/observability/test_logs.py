@@ -13,7 +13,7 @@ PREPARED = f"""
 import logging, sys, threading, warnings
 import structlog
 from pydantic import SecretStr
-from datacenter.observability.logs import configure_logs, hide
+from datacenter.observability.logs import configure_logs, redact_in_logs
 from datacenter.observability.context import working
 from datacenter.settings.model import DatabaseSettings, Settings, WebSettings
 
@@ -23,7 +23,7 @@ settings = Settings(
     web=WebSettings(secret_key=SecretStr({SECRET!r})),
 )
 configure_logs(settings)
-hide([{OPENED!r}])
+redact_in_logs([{OPENED!r}])
 log = structlog.get_logger("ours")
 """
 

@@ -8,7 +8,7 @@ import pytest
 
 from datacenter.errors import SettingsInvalid
 from datacenter.settings.loading import check_settings, load_settings, read_layers
-from datacenter.settings.sources.layers import Origin
+from datacenter.settings.sources.layers import SettingSource
 
 FILE, ENVIRONMENT, FLAG = (
     "ledger: {attempts: 1}",
@@ -38,15 +38,15 @@ def say(
 @pytest.mark.parametrize(
     ("file", "environment", "flags", "value", "origin", "told"),
     [
-        (None, None, [], 5, Origin.DEFAULT, ""),
-        (FILE, None, [], 1, Origin.FILE, "settings.yaml, line 1"),
-        (None, ENVIRONMENT, [], 2, Origin.ENVIRONMENT, "DATACENTER__LEDGER__ATTEMPTS"),
-        (FILE, ENVIRONMENT, [], 2, Origin.ENVIRONMENT, "DATACENTER__LEDGER__ATTEMPTS"),
-        (None, None, FLAG, 3, Origin.FLAG, "--set"),
-        (FILE, None, FLAG, 3, Origin.FLAG, "--set"),
-        (None, ENVIRONMENT, FLAG, 3, Origin.FLAG, "--set"),
-        (FILE, ENVIRONMENT, FLAG, 3, Origin.FLAG, "--set"),
-        (FILE, ENVIRONMENT, [*FLAG, "ledger.attempts=4"], 4, Origin.FLAG, "--set"),
+        (None, None, [], 5, SettingSource.DEFAULT, ""),
+        (FILE, None, [], 1, SettingSource.FILE, "settings.yaml, line 1"),
+        (None, ENVIRONMENT, [], 2, SettingSource.ENVIRONMENT, "DATACENTER__LEDGER__ATTEMPTS"),
+        (FILE, ENVIRONMENT, [], 2, SettingSource.ENVIRONMENT, "DATACENTER__LEDGER__ATTEMPTS"),
+        (None, None, FLAG, 3, SettingSource.FLAG, "--set"),
+        (FILE, None, FLAG, 3, SettingSource.FLAG, "--set"),
+        (None, ENVIRONMENT, FLAG, 3, SettingSource.FLAG, "--set"),
+        (FILE, ENVIRONMENT, FLAG, 3, SettingSource.FLAG, "--set"),
+        (FILE, ENVIRONMENT, [*FLAG, "ledger.attempts=4"], 4, SettingSource.FLAG, "--set"),
     ],
 )
 def test_a_flag_is_stronger_than_a_variable_and_a_variable_than_the_file(

@@ -126,7 +126,7 @@ def test_while_the_database_is_away_what_was_known_holds(centre, monkeypatch) ->
         raise OperationalError("SELECT", {}, Exception("away"))
 
     monkeypatch.setattr(Database, "reading", fail)
-    centre.storages.look_again()
+    centre.storages.reload()
     assert centre.storages.open("known") is kept
     with pytest.raises(OperationalError):
         Storages(centre.settings, centre.database).open("known")
@@ -179,6 +179,6 @@ def test_the_password_of_a_proxy_is_left_out_of_sentences(tmp_path: Path, centre
     storages.open("lake")
 
     assert (
-        storages.scrub(f"no route to http://user:{CANARY}@proxy:3128")
+        storages.redact(f"no route to http://user:{CANARY}@proxy:3128")
         == "no route to http://user:***@proxy:3128"
     )

@@ -208,7 +208,7 @@ def test_the_server_stops_within_a_moment_though_events_are_watched(web) -> None
 
 def test_a_request_too_many_is_told_to_come_back_and_health_is_answered(web, serving_on, monkeypatch) -> None:
     job_id = _job(web, "watched-while-busy")
-    monkeypatch.setattr(app, "MOST_REQUESTS", 2)
+    monkeypatch.setattr(app, "MAX_REQUESTS", 2)
     headers = {"Authorization": f"Bearer {web.token}"}
     with serving_on(web.resources) as url, ExitStack() as watching:
         events = f"{url}/api/v1/jobs/{job_id}/events"
@@ -229,4 +229,4 @@ def test_a_request_too_many_is_told_to_come_back_and_health_is_answered(web, ser
 
 def test_uvicorn_refuses_nothing_that_the_application_would_take(web) -> None:
     config = build_server(web.resources.settings, web.resources).config
-    assert config.limit_concurrency >= 4 * app.MOST_REQUESTS
+    assert config.limit_concurrency >= 4 * app.MAX_REQUESTS

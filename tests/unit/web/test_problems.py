@@ -9,7 +9,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 from sqlalchemy.exc import OperationalError
 
-from datacenter.validation_messages import REQUEST_WORDS
+from datacenter.validation_messages import REQUEST_MESSAGES
 from datacenter.web.schemas.base import Request
 from datacenter.web.schemas.datasets import LabelChange
 from storage_adapters.errors import StorageUnavailable
@@ -187,7 +187,7 @@ def test_whatever_can_be_wrong_with_a_field_has_words_of_ours() -> None:
     found = set(_kinds_of_faults())
 
     assert len(found) > 20
-    assert found <= REQUEST_WORDS.keys()
+    assert found <= REQUEST_MESSAGES.keys()
 
 
 def test_a_body_over_the_limit_is_refused_whether_it_announces_itself_or_not(web) -> None:

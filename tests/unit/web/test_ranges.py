@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.datastructures import Headers
 
-from datacenter.web.streams import Span, Unsatisfiable, is_known, parse_range, requested_span
+from datacenter.web.streams import ByteSpan, Unsatisfiable, is_known, parse_range, requested_span
 
 ETAG = '"abc"'
 
@@ -23,7 +23,7 @@ ETAG = '"abc"'
     ],
 )
 def test_one_range_selects_its_bytes(text: str, start: int, stop: int) -> None:
-    assert parse_range(text, 100) == Span(start=start, stop=stop)
+    assert parse_range(text, 100) == ByteSpan(start=start, stop=stop)
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_if_range_with_another_state_asks_for_the_whole(condition: str) -> None:
 
 def test_if_range_with_this_state_asks_for_the_range() -> None:
     headers = Headers({"range": "bytes=0-1", "if-range": ETAG})
-    assert requested_span(headers, size_bytes=10, etag=ETAG) == Span(start=0, stop=2)
+    assert requested_span(headers, size_bytes=10, etag=ETAG) == ByteSpan(start=0, stop=2)
 
 
 @pytest.mark.parametrize("header", [ETAG, "*", f'"x", {ETAG}', f"W/{ETAG}"])

@@ -153,7 +153,7 @@ def test_the_same_request_with_the_same_key_registers_once(web) -> None:
 
 
 def _key_of(web, name: str) -> str:
-    web.resources.storages.look_again()
+    web.resources.storages.reload()
     return key_of(web.resources.storages, name)
 
 

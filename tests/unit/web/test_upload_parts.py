@@ -21,8 +21,8 @@ from datacenter.access.tokens import create_token
 from datacenter.datasets.models import Upload
 from datacenter.datasets.resources import Resources
 from datacenter.datasets.uploads import buffering, tus
-from datacenter.datasets.uploads.buffering import Arrived
-from datacenter.datasets.uploads.tus import Claim
+from datacenter.datasets.uploads.buffering import ReceivedBytes
+from datacenter.datasets.uploads.tus import UploadClaim
 from datacenter.errors import Conflict, Locked
 from datacenter.settings.model import StorageSettings
 from datacenter.storages.opener import Storages
@@ -31,7 +31,7 @@ from storage_adapters.errors import StorageError
 from storage_adapters.object_storage.contract import Storage
 
 MINIMUM = 100
-MOST_PARTS = 20
+MAX_PARTS = 20
 LARGEST = 3_000
 """More than so many parts of the least size make."""
 OCTETS = {"Tus-Resumable": "1.0.0", "Content-Type": "application/offset+octet-stream"}
@@ -40,7 +40,7 @@ OCTETS = {"Tus-Resumable": "1.0.0", "Content-Type": "application/offset+octet-st
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
     home: Path = tmp_path_factory.mktemp("bench")
-    limits = {"minimum_part_bytes": MINIMUM, "maximum_parts": MOST_PARTS}
+    limits = {"minimum_part_bytes": MINIMUM, "maximum_parts": MAX_PARTS}
     bench = Workbench(
         home,
         storages={
@@ -115,11 +115,11 @@ def client(
 def nobody_gives_back_a_claim() -> Iterator[None]:
     """A server that fails is one that was killed: it does not say so."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Claim, "release", lambda *_: None)
+        patch.setattr(UploadClaim, "release", lambda *_: None)
         yield
 
 
-MOST_PIECES = 100
+MAX_PIECES = 100
 """About so many pieces make an object at most: each is a request with a transaction of its own."""
 PIECES = st.one_of(st.integers(1, 20), st.integers(1, MINIMUM - 1), st.integers(1, 3 * MINIMUM))
 
@@ -135,7 +135,7 @@ PIECES = st.one_of(st.integers(1, 20), st.integers(1, MINIMUM - 1), st.integers(
 def test_the_object_is_what_was_sent_however_it_was_cut_and_whatever_failed(
     bench: Workbench, size: int, lengths: list[int], crashes: list[tuple[str, int, bool]]
 ) -> None:
-    assume(size * len(lengths) <= MOST_PIECES * sum(lengths))
+    assume(size * len(lengths) <= MAX_PIECES * sum(lengths))
     data = random.Random(size).randbytes(size)
     upload_id = begin(bench, size)
     webs = [bench.resources]
@@ -150,8 +150,8 @@ def test_the_object_is_what_was_sent_however_it_was_cut_and_whatever_failed(
         client(bench, upload_id, data, endless(lengths), webs)
 
     assert stored(bench, upload_id) == data
-    parts = Arrived.from_rows(row(bench, upload_id).parts).parts
-    assert len(parts) <= MOST_PARTS
+    parts = ReceivedBytes.from_rows(row(bench, upload_id).parts).parts
+    assert len(parts) <= MAX_PARTS
     assert all(part.length >= MINIMUM for part in parts[:-1])
 
 
@@ -166,7 +166,7 @@ WHOLE = 450
 
 def tries(lengths: list[int]) -> int:
     """Of how many calls each fails once: fewer where the upload takes many requests, each with its transactions."""
-    return max(2, min(6, MOST_PIECES * sum(lengths) // (WHOLE * len(lengths))))
+    return max(2, min(6, MAX_PIECES * sum(lengths) // (WHOLE * len(lengths))))
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before it is done", "after it is done"])
@@ -197,7 +197,7 @@ def test_bytes_below_a_part_are_kept_as_soon_as_they_are_answered(bench: Workben
     while offset < len(data):
         assert send(bench, upload_id, offset, data[offset : offset + 1]).offset_bytes == offset + 1
         offset += 1
-        arrived = Arrived.from_rows(row(bench, upload_id).parts)
+        arrived = ReceivedBytes.from_rows(row(bench, upload_id).parts)
         storage = bench.resources.storages.open("bucket")
         kept = b"".join(storage.fs.cat_file(tail.key) for tail in arrived.tails)
         assert (arrived.parts, kept) == ((), data[:offset])
@@ -241,7 +241,7 @@ def test_the_largest_upload_has_no_more_parts_than_the_storage_takes(bench: Work
     client(bench, upload_id, data, endless([MINIMUM + 1]), [bench.resources])
 
     assert stored(bench, upload_id) == data
-    assert len(row(bench, upload_id).parts) <= MOST_PARTS
+    assert len(row(bench, upload_id).parts) <= MAX_PARTS
 
 
 def test_when_all_has_arrived_only_the_archive_is_left(bench: Workbench) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from datacenter.datasets.models import Upload
 from datacenter.datasets.uploads import records, tus
-from datacenter.datasets.uploads.tus import Claim
+from datacenter.datasets.uploads.tus import UploadClaim
 from datacenter.errors import Conflict, Gone, Locked, NotFound
 from jobs.scheduler.sweep import remove_litter
 
@@ -144,7 +144,7 @@ def test_the_claim_of_a_writer_that_was_killed_ends_by_itself(web, monkeypatch) 
     upload = _begin(web)
     with monkeypatch.context() as patch:
         patch.setattr(tus, "_write", _die)
-        patch.setattr(Claim, "release", lambda *_: None)
+        patch.setattr(UploadClaim, "release", lambda *_: None)
         with pytest.raises(_Died):
             _append(web, upload, 0, DATA)
     with pytest.raises(Locked):

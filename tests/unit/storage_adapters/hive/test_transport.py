@@ -20,7 +20,7 @@ def test_memory_holds_what_came_and_not_what_was_announced() -> None:
         try:
             with pytest.raises(ConnectionError):
                 SocketTransport(ours).readAll(ANNOUNCED_BYTES)
-            _, most_bytes = tracemalloc.get_traced_memory()
+            _, max_bytes = tracemalloc.get_traced_memory()
         finally:
             tracemalloc.stop()
-    assert most_bytes < ANNOUNCED_BYTES / 10
+    assert max_bytes < ANNOUNCED_BYTES / 10

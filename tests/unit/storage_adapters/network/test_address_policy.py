@@ -178,7 +178,7 @@ def test_storages_and_webhooks_ask_the_same_policy(address: str, monkeypatch: py
     with pytest.raises(AddressRefused):
         refuse_near_name("hook.example")
     with pytest.raises(webhooks.AddressRefused):
-        webhooks.tell("http://hook.example/", {}, public_only=True)
+        webhooks.post("http://hook.example/", {}, public_only=True)
 
 
 def test_a_webhook_goes_to_no_site_local_address(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -186,4 +186,4 @@ def test_a_webhook_goes_to_no_site_local_address(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
 
     with pytest.raises(webhooks.AddressRefused):
-        webhooks.tell("http://hook.example/", {}, public_only=True)
+        webhooks.post("http://hook.example/", {}, public_only=True)

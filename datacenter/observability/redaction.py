@@ -1,0 +1,63 @@
+"""Redaction: secrets are replaced by `***` in everything that people read."""
+
+import json
+import re
+import threading
+from collections.abc import Iterable
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+REDACTED = "***"
+MIN_SECRET_CHARACTERS = 4
+"""A shorter secret would be found by chance in any sentence, and its places would tell more than it does."""
+
+
+class Redactor:
+    """Replaces secrets in text, as they are and as JSON writes them; more can be added while a process runs."""
+
+    def __init__(self, secrets: Iterable[object] = ()) -> None:
+        self._secrets: frozenset[str] = frozenset()
+        self._pattern: re.Pattern[str] | None = None
+        self._lock = threading.Lock()
+        self.add(secrets)
+
+    def add(self, secrets: Iterable[object]) -> None:
+        """Redact these from now on."""
+        texts = {str(secret) for secret in secrets}
+        with self._lock:
+            new = {text for text in texts if len(text) >= MIN_SECRET_CHARACTERS} - self._secrets
+            if new:
+                self._secrets |= new
+                written = {form for secret in self._secrets for form in (secret, _as_json(secret))}
+                longest_first = sorted(written, key=len, reverse=True)
+                self._pattern = re.compile("|".join(map(re.escape, longest_first)))
+
+    def redact(self, text: str) -> str:
+        """The text without the secrets."""
+        return self._pattern.sub(REDACTED, text) if self._pattern else text
+
+
+def redacted_url(url: str) -> str:
+    """The URL without its password, and without what follows a question mark, which may hold keys."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return REDACTED
+    login, at, place = parts.netloc.rpartition("@")
+    user, colon, _ = login.partition(":")
+    if not parts.query and not (at and colon):
+        return url  # as it was written: put together again, `nas:///mnt` would lose two slashes
+    netloc = f"{user}:{REDACTED}@{place}" if at and colon else parts.netloc
+    return urlunsplit(parts._replace(netloc=netloc, query=REDACTED if parts.query else ""))
+
+
+def passwords_in(url: str) -> list[str]:
+    """The password of a URL, as it is written and decoded; nothing if there is none or the text is no URL."""
+    try:
+        password = urlsplit(url).password
+    except ValueError:
+        return []
+    return [password, unquote(password)] if password else []
+
+
+def _as_json(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)[1:-1]
