@@ -286,7 +286,7 @@ def test_rotation_seals_with_the_first_key_so_that_the_old_one_can_go(run, tmp_p
     old, new = (Fernet.generate_key().decode() for _ in range(2))
     database = Database(settings)
     with database.transaction() as session:
-        sealed = SecretCipher([SecretStr(old)]).close({"secret_key": "canary"})
+        sealed = SecretCipher([SecretStr(old)]).encrypt({"secret_key": "canary"})
         common = {
             "kind": "cos",
             "url": "u",
@@ -308,7 +308,7 @@ def test_rotation_seals_with_the_first_key_so_that_the_old_one_can_go(run, tmp_p
     with database.reading() as session:
         token = session.get_one(RegisteredStorage, "vault").secrets
     database.close()
-    assert SecretCipher([SecretStr(new)]).open(token) == {"secret_key": "canary"}
+    assert SecretCipher([SecretStr(new)]).decrypt(token) == {"secret_key": "canary"}
 
 
 def test_rotation_takes_the_settings_of_the_home_that_is_named(run, tmp_path: Path, monkeypatch):
