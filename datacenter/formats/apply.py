@@ -1,6 +1,5 @@
 """Apply: give files the labels and annotations that a label table has for their paths."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,20 +15,6 @@ from datacenter.formats.arrow_types import (
     string_lists,
     strings,
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Applied:
-    """One entry for each path, in their order, and what the label table had besides."""
-
-    labels: StringLists
-    """An empty list where the table does not name the path."""
-    annotations: pa.StringArray
-    unknown: int
-    """Paths of the table that no file has."""
-    first_unknown: str | None
-    duplicates: int
-    """Rows whose file an earlier row named; their labels were joined."""
 
 
 class LabelJoin:
@@ -78,19 +63,6 @@ class LabelJoin:
     def duplicates(self) -> int:
         """Rows so far whose file an earlier row named; their labels were joined."""
         return self._duplicates
-
-
-def apply_labels(paths: pa.StringArray, table: pa.Table) -> Applied:
-    """Apply the table to all files at once."""
-    join = LabelJoin(table)
-    labels, annotations = join.apply(paths)
-    return Applied(
-        labels=labels,
-        annotations=annotations,
-        unknown=join.unknown,
-        first_unknown=join.first_unknown,
-        duplicates=join.duplicates,
-    )
 
 
 Integers = npt.NDArray[np.integer[Any]]

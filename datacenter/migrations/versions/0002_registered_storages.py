@@ -26,7 +26,3 @@ def upgrade() -> None:
         mysql_collate="utf8mb4_bin",
         mysql_engine="InnoDB",
     )
-
-
-def downgrade() -> None:
-    op.drop_table("storages")

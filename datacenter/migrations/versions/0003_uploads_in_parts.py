@@ -9,7 +9,3 @@ down_revision = "0002"
 
 def upgrade() -> None:
     op.add_column("uploads", sa.Column("part_bytes", sa.BigInteger(), nullable=True))
-
-
-def downgrade() -> None:
-    op.drop_column("uploads", "part_bytes")

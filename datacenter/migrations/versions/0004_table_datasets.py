@@ -10,8 +10,3 @@ down_revision = "0003"
 def upgrade() -> None:
     op.add_column("datasets", sa.Column("row_count", sa.BigInteger(), nullable=True))
     op.add_column("datasets", sa.Column("label_column", sa.String(length=255), nullable=True))
-
-
-def downgrade() -> None:
-    op.drop_column("datasets", "label_column")
-    op.drop_column("datasets", "row_count")

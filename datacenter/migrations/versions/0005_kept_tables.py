@@ -10,8 +10,3 @@ down_revision = "0004"
 def upgrade() -> None:
     op.add_column("datasets", sa.Column("table_storage", sa.String(length=64), nullable=True))
     op.add_column("datasets", sa.Column("table_name", sa.String(length=160), nullable=True))
-
-
-def downgrade() -> None:
-    op.drop_column("datasets", "table_name")
-    op.drop_column("datasets", "table_storage")

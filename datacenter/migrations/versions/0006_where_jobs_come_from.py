@@ -9,7 +9,3 @@ down_revision = "0005"
 
 def upgrade() -> None:
     op.add_column("jobs", sa.Column("origin", sa.JSON(), nullable=True))
-
-
-def downgrade() -> None:
-    op.drop_column("jobs", "origin")

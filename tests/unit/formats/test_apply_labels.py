@@ -6,7 +6,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datacenter.formats.apply import LabelJoin, apply_labels
+from datacenter.formats.apply import LabelJoin
 from datacenter.formats.label_table import LABEL_SCHEMA
 
 Row = tuple[str, list[str], str | None]
@@ -20,34 +20,35 @@ def table(*rows: Row) -> pa.Table:
 
 
 def test_files_the_table_does_not_name_have_no_labels_and_unknown_paths_are_counted() -> None:
-    applied = apply_labels(
-        pa.array(["a", "b", "c"]),
-        table(("x", ["1"], None), ("c", ["2", "3"], "{}"), ("y", [], None), ("b", [], "1")),
-    )
-    assert applied.labels.to_pylist() == [[], [], ["2", "3"]]
-    assert applied.annotations.to_pylist() == [None, "1", "{}"]
-    assert (applied.unknown, applied.first_unknown, applied.duplicates) == (2, "x", 0)
+    join = LabelJoin(table(("x", ["1"], None), ("c", ["2", "3"], "{}"), ("y", [], None), ("b", [], "1")))
+    labels, annotations = join.apply(pa.array(["a", "b", "c"]))
+    assert labels.to_pylist() == [[], [], ["2", "3"]]
+    assert annotations.to_pylist() == [None, "1", "{}"]
+    assert (join.unknown, join.first_unknown, join.duplicates) == (2, "x", 0)
 
 
 def test_rows_of_one_path_are_joined_and_several_annotations_become_an_array() -> None:
-    applied = apply_labels(
-        pa.array(["b", "a", "c"]),
+    join = LabelJoin(
         table(
             ("a", ["cat"], '{"box":1}'),
             ("b", ["dog"], None),
             ("a", ["dog", "cat"], '{"box":2}'),
             ("b", [], '"x"'),
             ("a", [], None),
-        ),
+        )
     )
-    assert applied.labels.to_pylist() == [["dog"], ["cat", "dog"], []]
-    assert applied.annotations.to_pylist() == ['"x"', '[{"box":1},{"box":2}]', None]
-    assert (applied.unknown, applied.first_unknown, applied.duplicates) == (0, None, 3)
+    labels, annotations = join.apply(pa.array(["b", "a", "c"]))
+    assert labels.to_pylist() == [["dog"], ["cat", "dog"], []]
+    assert annotations.to_pylist() == ['"x"', '[{"box":1},{"box":2}]', None]
+    assert (join.unknown, join.first_unknown, join.duplicates) == (0, None, 3)
 
 
 def test_an_empty_table_and_no_files_are_fine() -> None:
-    assert apply_labels(pa.array([], pa.string()), table(("a", ["x"], None))).unknown == 1
-    assert apply_labels(pa.array(["a"]), table()).labels.to_pylist() == [[]]
+    join = LabelJoin(table(("a", ["x"], None)))
+    join.apply(pa.array([], pa.string()))
+    assert join.unknown == 1
+    labels, _ = LabelJoin(table()).apply(pa.array(["a"]))
+    assert labels.to_pylist() == [[]]
 
 
 rows = st.tuples(
