@@ -22,8 +22,9 @@ from datacenter.database.engine import Database
 from datacenter.errors import SettingsInvalid
 from datacenter.migrations import require_schema
 from datacenter.observability.logs import configure_logs
+from datacenter.observability.tracing import use
 from datacenter.settings.loading import load_settings
-from datacenter.settings.model import CONFIG_VARIABLE, DatabaseSettings, Settings
+from datacenter.settings.model import CONFIG_VARIABLE, DatabaseSettings, Settings, TracingSettings
 
 LOOK_SECONDS = 1.0
 log = structlog.get_logger(__name__)
@@ -45,6 +46,23 @@ def settings_for(config: Path | None, assignments: list[str] | None) -> Settings
     settings = settings_of(config, assignments)
     configure_logs(settings)
     return settings
+
+
+def configure_tracing(settings: TracingSettings, process: str) -> None:
+    """Trace this process from now on, if an endpoint is set; after a fork, once more.
+
+    Raises: SettingsInvalid, OpenTelemetry is not installed.
+    """
+    if not settings.endpoint:
+        return
+    try:
+        # Imported only here: OpenTelemetry is an extra.
+        from datacenter.observability.otel import OpenTelemetryTracer
+    except ImportError as error:
+        raise SettingsInvalid(
+            "tracing.endpoint: OpenTelemetry is not installed; pip install 'datacenter[tracing]'"
+        ) from error
+    use(OpenTelemetryTracer(settings, process))
 
 
 def find_database(settings: DatabaseSettings, look: Callable[[Database], object] = require_schema) -> None:

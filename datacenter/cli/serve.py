@@ -40,8 +40,8 @@ def serve(config: ConfigOption = None, assignments: SetOption = None) -> None:
     # Imported here because no other command pays for loading the web layer.
     import structlog
 
-    from datacenter.observability.tracing import configure_tracing, tracer
-    from datacenter.startup import find_database, settings_for
+    from datacenter.observability.tracing import tracer
+    from datacenter.startup import configure_tracing, find_database, settings_for
     from datacenter.web.server import serve as run
 
     settings = settings_for(config, assignments)

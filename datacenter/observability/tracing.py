@@ -7,11 +7,7 @@ committed the job.
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from enum import StrEnum
-from importlib import import_module
-from typing import Protocol, cast
-
-from datacenter.errors import SettingsInvalid
-from datacenter.settings.model import TracingSettings
+from typing import Protocol
 
 Attributes = Mapping[str, str | int]
 
@@ -90,18 +86,7 @@ def tracer() -> Tracer:
     return _tracer
 
 
-def configure_tracing(settings: TracingSettings, process: str) -> None:
-    """Trace this process from now on, if an endpoint is set; after a fork, once more.
-
-    Raises: SettingsInvalid, when what it takes is not installed.
-    """
+def use(chosen: Tracer) -> None:
+    """Trace with this tracer from now on; `startup.configure_tracing` says which."""
     global _tracer
-    if not settings.endpoint:
-        return
-    try:
-        module = import_module("datacenter.observability.otel")
-    except ImportError as error:
-        raise SettingsInvalid(
-            "tracing.endpoint: OpenTelemetry is not installed; pip install 'datacenter[tracing]'"
-        ) from error
-    _tracer = cast(Tracer, module.OpenTelemetryTracer(settings, process))
+    _tracer = chosen

@@ -16,8 +16,9 @@ from celery.signals import (
 from datacenter.datasets.resources import open_resources
 from datacenter.ledger.doorbell import RING_TASK, broker_queue, broker_settings
 from datacenter.observability.liveness import Role, SignOfLife
-from datacenter.observability.tracing import configure_tracing, tracer
+from datacenter.observability.tracing import tracer
 from datacenter.settings.model import Settings
+from datacenter.startup import configure_tracing
 from jobs.engine import memory
 from jobs.engine.engine import Engine
 from jobs.registry import runners

@@ -104,9 +104,9 @@ def test_a_call_that_fails_is_marked_without_a_word_of_its_message(centre, colle
 def test_without_an_endpoint_nothing_of_opentelemetrys_sdk_is_imported():
     code = """
 import sys, json
-import jobs.worker, jobs.scheduler, datacenter.web.server
+import jobs.worker.serving, jobs.scheduler.turns, datacenter.web.server
 from datacenter.settings.model import Settings
-from datacenter.observability.tracing import configure_tracing
+from datacenter.startup import configure_tracing
 configure_tracing(Settings().tracing, "worker")
 print(json.dumps([name for name in sys.modules if name.startswith(("opentelemetry.sdk", "opentelemetry.exporter"))]))
 """
