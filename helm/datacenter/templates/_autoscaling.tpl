@@ -18,7 +18,7 @@ spec:
   minReplicas: {{ .autoscaling.minReplicas }}
   maxReplicas: {{ .autoscaling.maxReplicas }}
   metrics:
-    # Of this container alone: a sidecar without requests would leave the pod's own without a meaning.
+    # Of this container alone: a sidecar without requests would make the average of the pod meaningless.
     - type: ContainerResource
       containerResource:
         container: {{ .container }}
@@ -43,7 +43,7 @@ metadata:
     {{- include "datacenter.labels" (list .root .component) | nindent 4 }}
 spec:
   {{- toYaml (omit .budget "enabled" (ternary "maxUnavailable" "" (hasKey .budget "minAvailable"))) | nindent 2 }}
-  # A pod that is not ready serves nobody: it must not keep a node from being drained.
+  # A pod that is not ready serves no client: it must not keep a node from being drained.
   unhealthyPodEvictionPolicy: AlwaysAllow
   selector:
     matchLabels:

@@ -1,6 +1,6 @@
 {{/* What workers and the scheduler have in common: a loop that gives signs of life, and a port for metrics alone. */}}
 
-{{/* (list $ "worker" values): ports and probes. Ready starts a program of some two seconds of a core, so it is asked seldom. */}}
+{{/* (list $ "worker" values): ports and probes. The readiness probe starts a program that takes some two seconds of a core, so it runs rarely. */}}
 {{- define "datacenter.loop" -}}
 {{- $values := index . 2 -}}
 {{- $life := dict "path" "/healthz" "port" "metrics" -}}

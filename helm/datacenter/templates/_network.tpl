@@ -11,7 +11,7 @@
 {{- end }}
 {{- end }}
 
-{{/* (list peers ports): one ingress rule; no peers means everybody. */}}
+{{/* (list peers ports): one ingress rule; no peers means all. */}}
 {{- define "datacenter.ingressRule" -}}
 - ports:
     {{- toYaml (index . 1) | nindent 4 }}

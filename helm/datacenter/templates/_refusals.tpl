@@ -6,7 +6,7 @@
 {{- $storages := default dict .Values.config.storages -}}
 {{- $default := default "default" .Values.config.default_storage -}}
 {{- if not (hasKey $storages $default) -}}
-{{- fail (printf "config.storages: there is no storage named %s; describe it, or name another as config.default_storage" $default) -}}
+{{- fail (printf "config.storages: there is no storage named %s; add it, or name another as config.default_storage" $default) -}}
 {{- end -}}
 {{- range $name, $storage := $storages -}}
 {{- if eq $storage.kind "nas" -}}
@@ -19,14 +19,14 @@
 {{- end -}}
 {{- end -}}
 {{- if eq (int .Values.metrics.port) (int .Values.web.port) -}}
-{{- fail (printf "metrics.port: %d is web.port, too; give one of them another" (int .Values.metrics.port)) -}}
+{{- fail (printf "metrics.port: %d is also web.port; change one of them" (int .Values.metrics.port)) -}}
 {{- end -}}
 {{- if not .Values.workers -}}
-{{- fail "workers: there is none left, and without one no job is ever done; keep at least one entry" -}}
+{{- fail "workers: no entry is left, so no job would ever run; keep at least one" -}}
 {{- end -}}
 {{- end }}
 
-{{/* What the chart tells the programs itself, so that ports, volumes and grace periods fit. */}}
+{{/* Settings that the chart sets, so that ports, volumes and grace periods fit. */}}
 {{- define "datacenter.refuseGiven" -}}
 {{- range $setting, $given := dict
   "web.host" (list "0.0.0.0" "")
@@ -40,7 +40,7 @@
 {{- $path := splitList "." $setting -}}
 {{- $section := default dict (get $.Values.config (first $path)) -}}
 {{- if ne (toString (first $given)) (toString (default (first $given) (get $section (last $path)))) -}}
-{{- fail (printf "config.%s: the chart gives it as %v; %sleave it out" $setting (first $given) (last $given)) -}}
+{{- fail (printf "config.%s: the chart sets it to %v; %sremove it" $setting (first $given) (last $given)) -}}
 {{- end -}}
 {{- end -}}
 {{- end }}
@@ -52,7 +52,7 @@
 {{- range $key, $inner := $value -}}
 {{- $inside := printf "%s.%s" $path $key -}}
 {{- if or (eq $inside "config.web.secret_key") (eq $inside "config.registration.keys") (and (contains ".options." $inside) (kindIs "string" $inner) (regexMatch "(?i)secret|passw|token|credential|key$|_key_|sign|auth" $key)) -}}
-{{- fail (printf "%s: a secret must not stand in the values; put it into a Secret and name that as secretSettings.%s" $inside (trimPrefix "config." $inside)) -}}
+{{- fail (printf "%s: a secret does not belong in the values; put it into a Secret and name that as secretSettings.%s" $inside (trimPrefix "config." $inside)) -}}
 {{- end -}}
 {{- include "datacenter.refuseSecrets" (list $inside $inner) -}}
 {{- end -}}
@@ -61,11 +61,11 @@
 {{- include "datacenter.refuseSecrets" (list (printf "%s.%d" $path $number) $inner) -}}
 {{- end -}}
 {{- else if regexMatch "://[^/?#]*:[^/?#]*@" (toString $value) -}}
-{{- fail (printf "%s: a URL with a password must not stand in the values; put it into a Secret and name that as secretSettings.%s" $path (trimPrefix "config." $path)) -}}
+{{- fail (printf "%s: a URL with a password does not belong in the values; put it into a Secret and name that as secretSettings.%s" $path (trimPrefix "config." $path)) -}}
 {{- end -}}
 {{- end }}
 
-{{/* (list $ "storage" "/path"): the root file system is read-only, so a NAS must lie on a volume. */}}
+{{/* (list $ "storage" "/path"): the root file system is read-only, so a NAS must be on a mounted volume. */}}
 {{- define "datacenter.refuseUnmounted" -}}
 {{- $root := index . 0 -}}{{- $path := index . 2 -}}
 {{- $found := list -}}
@@ -75,15 +75,15 @@
 {{- end -}}
 {{- end -}}
 {{- if not $found -}}
-{{- fail (printf "config.storages.%s.url: %s lies on no volume; mount one under nas" (index . 1) $path) -}}
+{{- fail (printf "config.storages.%s.url: %s is not on a mounted volume; add one under nas" (index . 1) $path) -}}
 {{- end -}}
 {{- end }}
 
-{{/* (list "path" values seconds): the grace period must be longer than what happens in it. */}}
+{{/* (list "path" values seconds): the grace period must be longer than a regular stop takes. */}}
 {{- define "datacenter.refuseShortGrace" -}}
 {{- $least := int (index . 2) -}}
 {{- if lt (int (index . 1)) $least -}}
-{{- fail (printf "%s: %d seconds end the pod before it has stopped; give it %d or more" (index . 0) (int (index . 1)) $least) -}}
+{{- fail (printf "%s: %d seconds would kill the pod before it has stopped; set %d or more" (index . 0) (int (index . 1)) $least) -}}
 {{- end -}}
 {{- end }}
 
@@ -91,6 +91,6 @@
 {{- define "datacenter.refuseScaling" -}}
 {{- $scaling := index . 1 -}}
 {{- if gt (int $scaling.minReplicas) (int $scaling.maxReplicas) -}}
-{{- fail (printf "%s.autoscaling.minReplicas: %d is more than maxReplicas, which is %d" (index . 0) (int $scaling.minReplicas) (int $scaling.maxReplicas)) -}}
+{{- fail (printf "%s.autoscaling.minReplicas: %d is more than maxReplicas (%d); lower it, or raise maxReplicas" (index . 0) (int $scaling.minReplicas) (int $scaling.maxReplicas)) -}}
 {{- end -}}
 {{- end }}

@@ -55,7 +55,7 @@ def test_it_makes_the_objects_that_helm_4_makes(name):
         ("workers.import.queues={imports}", "workers.import.queues.0 must be one of the following"),
         ("web=null", "(root): web is required"),
         ("config.ledger.lease=3", "config.ledger: Additional property lease is not allowed"),
-        ("config.web.secret_key=k", "config.web.secret_key: a secret must not stand in the values"),
+        ("config.web.secret_key=k", "config.web.secret_key: a secret does not belong in the values"),
         ("workers.delete.graceSeconds=120", "workers.delete.terminationGracePeriodSeconds: 120 seconds"),
     ],
 )

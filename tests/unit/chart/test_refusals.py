@@ -102,16 +102,16 @@ BY_SENSE = {
     ),
     "another default storage": (
         {"config": {"default_storage": "lake"}},
-        "config.storages: there is no storage named lake; describe it, or name another as config.default_storage",
+        "config.storages: there is no storage named lake; add it, or name another as config.default_storage",
     ),
     "the signing key among the settings": (
         {"config": {"web": {"secret_key": "k" * 32}}},
-        "config.web.secret_key: a secret must not stand in the values; put it into a Secret and name that as "
+        "config.web.secret_key: a secret does not belong in the values; put it into a Secret and name that as "
         "secretSettings.web.secret_key",
     ),
     "Fernet keys among the settings": (
         {"config": {"registration": {"keys": ["k"]}}},
-        "config.registration.keys: a secret must not stand in the values",
+        "config.registration.keys: a secret does not belong in the values",
     ),
     "a key of a storage among the settings": (
         {
@@ -119,23 +119,23 @@ BY_SENSE = {
                 "storages": {"rgw": {"kind": "ceph", "url": "ceph://b", "options": {"secret_key": "s"}}}
             }
         },
-        "config.storages.rgw.options.secret_key: a secret must not stand in the values",
+        "config.storages.rgw.options.secret_key: a secret does not belong in the values",
     ),
     "a port that the chart gives": (
         {"config": {"web": {"port": 9000}}},
-        "config.web.port: the chart gives it as 8080; set web.port, or leave it out",
+        "config.web.port: the chart sets it to 8080; set web.port, or remove it",
     ),
     "a port for metrics that the chart gives": (
         {"config": {"web": {"metrics_port": 9000}}},
-        "config.web.metrics_port: the chart gives it as 9100; set metrics.port, or leave it out",
+        "config.web.metrics_port: the chart sets it to 9100; set metrics.port, or remove it",
     ),
     "metrics where requests go": (
         {"web": {"port": 9100}},
-        "metrics.port: 9100 is web.port, too; give one of them another",
+        "metrics.port: 9100 is also web.port; change one of them",
     ),
     "an address that the chart gives": (
         {"config": {"metrics": {"host": "::"}}},
-        "config.metrics.host: the chart gives it as 0.0.0.0; leave it out",
+        "config.metrics.host: the chart sets it to 0.0.0.0; remove it",
     ),
     "a variable that the chart gives": (
         {"web": {"extraEnv": [{"name": "DATACENTER__WEB__PORT", "value": "9000"}]}},
@@ -143,11 +143,11 @@ BY_SENSE = {
     ),
     "a password in a URL": (
         {"config": {"database": {"url": "mysql+pymysql://user:hidden@db/datacenter"}}},
-        "config.database.url: a URL with a password must not stand in the values",
+        "config.database.url: a URL with a password does not belong in the values",
     ),
     "a NAS on no volume": (
         {"config": {"storages": {"inbox": {"kind": "nas", "url": "nas:///mnt/inbox", "role": "source"}}}},
-        "config.storages.inbox.url: /mnt/inbox lies on no volume; mount one under nas",
+        "config.storages.inbox.url: /mnt/inbox is not on a mounted volume; add one under nas",
     ),
     "a volume that is two things": (
         {"nas": {"datasets": {"nfs": {"server": "nas", "path": "/"}}}},
@@ -159,16 +159,16 @@ BY_SENSE = {
     ),
     "no worker": (
         {"workers": {"import": None, "export": None, "delete": None}},
-        "workers: there is none left",
+        "workers: no entry is left",
     ),
     "a worker's grace as long as its pod's": (
         {"workers": {"delete": {"graceSeconds": 120}}},
-        "workers.delete.terminationGracePeriodSeconds: 120 seconds end the pod before it has stopped; "
-        "give it 135 or more",
+        "workers.delete.terminationGracePeriodSeconds: 120 seconds would kill the pod before it has stopped; "
+        "set 135 or more",
     ),
     "a web pod that is ended while it drains": (
         {"web": {"drainSeconds": 20}},
-        "web.terminationGracePeriodSeconds: 30 seconds end the pod before it has stopped; give it 35 or more",
+        "web.terminationGracePeriodSeconds: 30 seconds would kill the pod before it has stopped; set 35 or more",
     ),
     "an ingress for nobody": (
         {"web": {"ingress": {"enabled": True}}},
@@ -184,7 +184,7 @@ BY_SENSE = {
     ),
     "more pods at least than at most": (
         {"web": {"autoscaling": {"minReplicas": 7}}},
-        "web.autoscaling.minReplicas: 7 is more than maxReplicas, which is 6",
+        "web.autoscaling.minReplicas: 7 is more than maxReplicas (6); lower it",
     ),
     "KEDA without Prometheus": (
         {"workers": {"export": {"autoscaling": {"type": "keda"}}}},
@@ -200,7 +200,7 @@ SECTIONS = [
 ]
 """What stands at the top of the values and holds others."""
 IMAGE = {"repository": "datacenter"}
-NOT_OF_A_CLUSTER = ("the chart gives it as", "a URL with a password must not stand in the values")
+NOT_OF_A_CLUSTER = ("the chart sets it to", "a URL with a password does not belong in the values")
 """Why a settings file that is meant for one machine is refused."""
 
 

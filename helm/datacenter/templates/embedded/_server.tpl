@@ -98,7 +98,7 @@ metadata:
   labels:
     {{- include "datacenter.labels" (list .root .component) | nindent 4 }}
 spec:
-  # Reached by the release's own pods, and reaches nobody.
+  # Only the release's own pods can reach it; it can reach nothing.
   podSelector:
     matchLabels:
       {{- include "datacenter.selector" (list .root .component) | nindent 6 }}

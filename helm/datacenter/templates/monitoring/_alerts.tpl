@@ -5,7 +5,7 @@
   expr: absent(datacenter_jobs{ {{- $here -}} })
   for: 5m
   severity: critical
-  summary: No scheduler tells what the ledger holds. Running jobs finish; retries and what was missed wait for it.
+  summary: No scheduler exports the state of the ledger. Running jobs finish; retries, missed rings and the sweep wait for it.
 - alert: DatacenterQueueStuck
   expr: max by (queue) (datacenter_queue_oldest_age_seconds{ {{- $here -}} }) > {{ .Values.metrics.rules.oldestAgeSeconds | int }} and on (queue) max by (queue) (datacenter_queue_leased_shards{ {{- $here -}} }) == 0
   for: 5m
@@ -15,7 +15,7 @@
   expr: sum by (kind) (increase(datacenter_jobs_finished_total{ {{- $here -}} ,state="FAILURE"}[15m])) > 0
   for: 0m
   severity: warning
-  summary: {{ `Jobs of the kind {{ $labels.kind }} end in FAILURE; each one's error says why.` | quote }}
+  summary: {{ `Jobs of the kind {{ $labels.kind }} end in FAILURE; the error of each job says why.` | quote }}
 - alert: DatacenterLeasesLost
   expr: sum by (kind) (increase(datacenter_leases_lost_total{ {{- $here -}} }[15m])) > 3
   for: 0m
@@ -25,20 +25,20 @@
   expr: sum by (storage, operation) (rate(datacenter_storage_errors_total{ {{- $here -}} ,code="STORAGE_UNAVAILABLE"}[5m])) > 0.1
   for: 5m
   severity: warning
-  summary: {{ `The storage {{ $labels.storage }} cannot be reached ({{ $labels.operation }}); jobs wait and go on by themselves.` | quote }}
+  summary: {{ `The storage {{ $labels.storage }} cannot be reached ({{ $labels.operation }}); jobs wait for it and then continue.` | quote }}
 - alert: DatacenterBrokerUnreachable
   expr: max(datacenter_outbox_messages{ {{- $here -}} ,kind="ring"}) > 0
   for: 2m
   severity: critical
-  summary: Rings do not get out to the broker. Jobs are accepted, and start once it is back.
+  summary: Rings cannot be delivered to the broker. Jobs are accepted, and start once it is back.
 - alert: DatacenterHttpErrors
   expr: sum(rate(datacenter_http_requests_total{ {{- $here -}} ,status_class="5xx"}[5m])) / sum(rate(datacenter_http_requests_total{ {{- $here -}} }[5m])) > 0.05
   for: 5m
   severity: critical
-  summary: More than one request in twenty is answered with a server's error.
+  summary: More than one request in twenty fails with a server error.
 - alert: DatacenterSchedulerFailing
   expr: sum by (work) (increase(datacenter_scheduler_turns_total{ {{- $here -}} ,outcome="failed"}[10m])) > 3
   for: 0m
   severity: warning
-  summary: {{ `The scheduler's {{ $labels.work }} fails turn after turn; its log says why.` | quote }}
+  summary: {{ `The scheduler's task {{ $labels.work }} keeps failing; its log says why.` | quote }}
 {{- end }}

@@ -12,7 +12,7 @@ metadata:
     {{- include "datacenter.labels" . | nindent 4 }}
 spec:
   clusterIP: None
-  # Pods that are not ready are those that one wants to know about.
+  # Pods that are not ready are the most important ones to scrape.
   publishNotReadyAddresses: true
   selector:
     {{- include "datacenter.selector" . | nindent 4 }}
