@@ -1,10 +1,10 @@
-# The one door: `make` alone lists what there is.
+# `make` alone lists all targets.
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help setup demo run test test-real check bench format chart lock sbom settings-page errors-page clean
 
-# Tests start hundreds of processes: what they import is compiled once, whatever the caller's habit.
+# Tests start hundreds of processes: imports are compiled once, even if the caller's environment forbids it.
 unexport PYTHONDONTWRITEBYTECODE
 
 PYTHON_FILES := datacenter jobs storage_adapters tests examples benchmarks tools
@@ -13,57 +13,57 @@ BIN := .venv/bin
 TEST_PROCESSES := $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) * 3 / 2 )))
 READY := .venv/.ready
 
-help: ## this list
-	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
+help: ## print this list
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' Makefile | expand -t 22
 
 # Made again when what it is made from changes, and only then.
 $(READY): pyproject.toml requirements.lock tools/setup.sh
 	@tools/setup.sh
 	@touch $@
 
-setup: $(READY) ## virtual environment in .venv with the pinned dependencies
+setup: $(READY) ## make the virtual environment .venv with the pinned dependencies
 
-demo: $(READY) ## the whole way once: import, export, download, delete, each step checked
+demo: $(READY) ## import, export, download and delete once, and check each step
 	@$(BIN)/python examples/demo.py
 
-run: $(READY) ## a data centre on this machine; ARGS="--home DIR --port N"
+run: $(READY) ## run a data centre on this machine; ARGS="--home DIR --port N"
 	@$(BIN)/datacenter up $(ARGS)
 
-# Files in the order of their folders, acceptance first: by default those of most tests begin, and a long test is left over at the end.
-test: $(READY) ## every test that needs no root and no server; ARGS="-k delete"
+# Files run in the order of their folders, acceptance first: by default files with most tests start first, and a long test runs alone at the end.
+test: $(READY) ## run every test that needs no root and no server; ARGS="-k delete"
 	@$(BIN)/python -m pytest -q -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder --durations=10 -m "not real" $(ARGS)
 
-test-real: $(READY) ## tests on real servers and programs, in rounds; ARGS="--list", ARGS="--round redis"
+test-real: $(READY) ## run the tests on real servers and programs, in rounds; ARGS="--list", ARGS="--round redis"
 	@tests/services/install.sh
 	@PYTHONPATH=tests $(BIN)/python -m services.run_matrix $(ARGS)
 
-check: $(READY) ## ruff, mypy, import-linter
+check: $(READY) ## run ruff, mypy and import-linter
 	@$(BIN)/ruff check $(PYTHON_FILES)
 	@$(BIN)/ruff format --check $(PYTHON_FILES)
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 
-bench: $(READY) ## side by side with other programs, prints ratios
+bench: $(READY) ## measure beside other programs, print ratios
 	@PYTHONPATH=tests $(BIN)/python -m benchmarks $(ARGS)
 
 format: $(READY) ## rewrite the code as `make check` wants it
 	@$(BIN)/ruff check --fix $(PYTHON_FILES)
 	@$(BIN)/ruff format $(PYTHON_FILES)
 
-chart: $(READY) ## the chart's README and schema anew, from its values and the settings class
+chart: $(READY) ## write the chart's README and schema from its values and the settings
 	@$(BIN)/python tools/chart_schema.py
 	@$(BIN)/python tools/chart_readme.py
 
-lock: ## the lock files anew from pyproject.toml (needs uv)
+lock: ## write the lock files from pyproject.toml (needs uv)
 	@tools/lock.sh
 
-settings-page: $(READY) ## docs/settings.md anew from the settings' classes
+settings-page: $(READY) ## write docs/settings.md from the settings' classes
 	@PYTHONPATH=. $(BIN)/python tools/settings_page.py
 
-errors-page: $(READY) ## docs/errors.md anew from the error classes
+errors-page: $(READY) ## write docs/errors.md from the error classes
 	@PYTHONPATH=. $(BIN)/python tools/errors_page.py
 
-sbom: $(READY) ## bill of materials of the image (CycloneDX) in dist/
+sbom: $(READY) ## write the image's bill of materials (CycloneDX) to dist/
 	@tools/sbom.sh
 
 clean: ## remove the virtual environment and every cache
