@@ -1,4 +1,4 @@
-"""For every test: shared test code is importable, logs can be looked at, and hypothesis does not depend on the speed of the machine."""
+"""For every test: shared test code is importable, logs reach `caplog`, and hypothesis does not depend on the speed of the machine."""
 
 import os
 import sys
@@ -9,10 +9,10 @@ from hypothesis import settings
 
 from storage_adapters.registry import ADAPTERS, AdapterEntry
 
-# Importlib mode leaves sys.path alone; modules that several tests share lie in this directory.
+# Importlib mode does not change sys.path; shared modules of tests are in this directory.
 sys.path.insert(0, str(Path(__file__).parent))
 
-# What is logged reaches `caplog`, with what is bound to it, and is not printed.
+# Log events reach `caplog` with their bound values, and are not printed.
 structlog.configure(
     processors=[
         structlog.contextvars.merge_contextvars,

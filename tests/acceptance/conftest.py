@@ -30,7 +30,7 @@ IMPATIENT = {
     "DATACENTER__LEDGER__SWEEP_SECONDS": "0.5",
     "DATACENTER__LEDGER__RELAY_SECONDS": "0.2",
 }
-"""A crash is noticed soon, so that a test of it is short."""
+"""Short times, so that tests of crashes are short."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +40,7 @@ class Centre:
     running: Running
     client: Client
     database: DatabaseSettings
-    """Where its ledger lies."""
+    """The database of its ledger."""
 
     @property
     def url(self) -> str:
@@ -66,20 +66,20 @@ class Centre:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What makes `datacenter …` speak to it."""
+        """The environment with which `datacenter …` calls it."""
         return self.running.environment()
 
     @property
     def settings(self) -> dict[str, str]:
-        """The variables that tell its processes their database, broker and what else was chosen."""
+        """The variables with the settings of its processes."""
         pairs = Path(f"/proc/{self.pid('worker')}/environ").read_text().split("\0")
         return dict(pair.split("=", 1) for pair in pairs if pair.startswith("DATACENTER__"))
 
     def pid(self, name: str) -> int:
-        """The process `web`, `worker`, `scheduler` or `valkey`; while it is being started again, the one to come."""
+        """The process `web`, `worker`, `scheduler` or `valkey`; while it restarts, the new one."""
         end = time.monotonic() + RESTART_SECONDS
         while (found := self.running.processes().get(name)) is None:
-            assert time.monotonic() < end, f"{name} is not started again"
+            assert time.monotonic() < end, f"{name} has not restarted"
             time.sleep(0.02)
         return found
 
@@ -94,14 +94,14 @@ class Centre:
 
 @pytest.fixture(scope="session")
 def centre(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Centre]:
-    """One data centre for all tests that leave it as they found it."""
+    """One data centre for all tests that restore its state."""
     with _centre(tmp_path_factory.mktemp("centre"), {}) as started:
         yield started
 
 
 @pytest.fixture
 def own_centre(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Centre]:
-    """A data centre for one test, which may kill what it likes.
+    """A data centre for one test, which may kill any process of it.
 
     `@pytest.mark.parametrize("own_centre", [{"DATACENTER__…": "…"}], indirect=True)` gives it other settings.
     """
@@ -152,7 +152,7 @@ def _centre(home: Path, settings: dict[str, str]) -> Iterator[Centre]:
 
 @contextmanager
 def _servers() -> Iterator[dict[str, str]]:
-    """A fresh database and a prefix at the broker on the named servers; nothing where none are named."""
+    """A fresh database and a prefix at the broker on the named servers; empty if none are named."""
     name = f"datacenter_{uuid.uuid4().hex[:12]}"
     database, broker = os.environ.get(DATABASE_VARIABLE), os.environ.get(BROKER_VARIABLE)
     settings = {}

@@ -85,10 +85,10 @@ def replace(pods: list[Pod], start) -> int:
     new.until_working(2)
     old = pods.pop(0)
     pods.append(new)
-    old.tell()
+    old.send_signal()
     code = old.exit_code()
-    assert "lease lost" not in old.said()
-    assert "left to the sweep" not in old.said()
+    assert "lease lost" not in old.output()
+    assert "left to the sweep" not in old.output()
     return code
 
 
@@ -113,7 +113,7 @@ def test_rolling_restarts_under_load_lose_no_attempt_and_do_no_shard_twice(start
         with load.running():
             codes = [replace(pods, start) for _ in range(RESTARTS)]
         for pod in pods:
-            pod.tell()
+            pod.send_signal()
         codes += [pod.exit_code() for pod in pods]
 
         assert codes == [0] * (RESTARTS + PODS)

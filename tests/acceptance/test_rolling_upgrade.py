@@ -70,8 +70,8 @@ def test_this_release_goes_on_and_starts_anew_on_a_newer_schema_that_only_added(
     pod = Pod(environment, tmp_path / "pod.log")
     try:
         pod.until_working()
-        pod.tell()
-        assert pod.exit_code() == 0, pod.said()
+        pod.send_signal()
+        assert pod.exit_code() == 0, pod.output()
     finally:
         pod.kill()
     # A release that is taken back runs its migration, too.
@@ -90,5 +90,5 @@ def test_a_schema_that_took_away_what_it_needs_lets_no_worker_of_this_release_st
         assert pod.exit_code() == 2
     finally:
         pod.kill()
-    assert f"the schema is {CONTRACTED}, which is too new for this release" in pod.said()
-    assert "Traceback" not in pod.said()
+    assert f"the schema is {CONTRACTED}, which is too new for this release" in pod.output()
+    assert "Traceback" not in pod.output()

@@ -91,9 +91,9 @@ def test_it_is_not_deaf_before_everything_is_loaded_and_ends_at_once(pods):
     pod.until_listening()
     assert pod.children() == []
 
-    pod.tell()
+    pod.send_signal()
 
-    assert pod.exit_code() == 0, pod.said()
+    assert pod.exit_code() == 0, pod.output()
 
 
 @contextmanager
@@ -115,9 +115,9 @@ def test_it_ends_with_0_while_the_broker_is_away_or_says_nothing(pods, broker, n
         pod = pods("lonely", DATACENTER__BROKER__URL=url, DATACENTER__WORKER__GRACE_SECONDS="1")
         pod.until_working()
 
-        pod.tell(number)
+        pod.send_signal(number)
 
-        assert pod.exit_code() == 0, pod.said()
+        assert pod.exit_code() == 0, pod.output()
 
 
 def test_what_it_holds_is_finished_within_the_grace(centre, pods, hold, watch, tmp_path, name):
@@ -125,17 +125,17 @@ def test_what_it_holds_is_finished_within_the_grace(centre, pods, hold, watch, t
     pod = pods("patient", held={"hold_puts": hold})
     until_held(watch, job.id)
 
-    pod.tell()
+    pod.send_signal()
     hold.unlink()
 
-    assert pod.exit_code() == 0, pod.said()
+    assert pod.exit_code() == 0, pod.output()
     (shard,) = watch.shards(job.id).values()
     assert (shard.state, shard.token, shard.attempts) == (ShardState.DONE, 1, 0)
     # What follows the shard was rung for and left to others.
     assert centre.client.jobs.get(job.id).state == "STARTED"
     other = pods("other")
     assert centre.client.jobs.wait(job).state == "SUCCESS"
-    other.tell()
+    other.send_signal()
     assert other.exit_code() == 0
 
 
@@ -144,17 +144,17 @@ def test_told_twice_it_hands_back_what_hangs_in_a_storage_and_ends(centre, pods,
     pod = pods("hanging", held={"hold_puts": hold})
     until_held(watch, job.id)
 
-    pod.tell()
-    pod.tell(signal.SIGINT)
+    pod.send_signal()
+    pod.send_signal(signal.SIGINT)
 
-    assert pod.exit_code() == 0, pod.said()
+    assert pod.exit_code() == 0, pod.output()
     (shard,) = watch.shards(job.id).values()
     assert (shard.state, shard.owner, shard.attempts) == (ShardState.READY, None, 0)
     assert centre.client.jobs.get(job.id).attempts == 0
     other = pods("other")
     ended = centre.client.jobs.wait(job)
     assert (ended.state, ended.attempts) == ("SUCCESS", 0)
-    other.tell()
+    other.send_signal()
     assert other.exit_code() == 0
 
 
@@ -166,12 +166,12 @@ def test_a_signal_to_its_whole_process_group_is_no_other(centre, pods, hold, wat
     os.killpg(pod.pid, signal.SIGTERM)
     hold.unlink()
 
-    assert pod.exit_code() == 0, pod.said()
+    assert pod.exit_code() == 0, pod.output()
     (shard,) = watch.shards(job.id).values()
     assert (shard.state, shard.attempts) == (ShardState.DONE, 0)
     other = pods("other")
     assert centre.client.jobs.wait(job).state == "SUCCESS"
-    other.tell()
+    other.send_signal()
     assert other.exit_code() == 0
 
 
@@ -195,12 +195,12 @@ def test_rings_that_a_stopped_worker_took_are_heard_by_others_at_once(
     idle = pods("idle")
     idle.until_working()
 
-    busy.tell()
+    busy.send_signal()
 
     assert centre.client.jobs.wait(waiting, timeout_seconds=LONG_SECONDS / 2).state == "SUCCESS"
     assert not busy.has_ended()
     hold.unlink()
-    assert busy.exit_code() == 0, busy.said()
+    assert busy.exit_code() == 0, busy.output()
     assert centre.client.jobs.wait(job).state == "SUCCESS"
-    idle.tell()
+    idle.send_signal()
     assert idle.exit_code() == 0

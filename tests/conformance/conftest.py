@@ -21,7 +21,7 @@ def nas(request: pytest.FixtureRequest) -> Place:
 
 
 def nas_mounted(request: pytest.FixtureRequest) -> Place:
-    """The root of a file system that is mounted for the test, as a NAS is: not the one that temporary files lie on."""
+    """The root of a file system that is mounted for the test, as a NAS is: not the one with the temporary files."""
     if os.geteuid() != 0:
         assert os.environ.get("CI") != "true", "mounting a file system needs root"
         pytest.skip("mounting a file system needs root")
@@ -39,7 +39,7 @@ def cos(request: pytest.FixtureRequest) -> Place:
     return Place(kind="cos", url=f"cos://{bucket}/{fresh_root()}", options=options)
 
 
-# Ceph is proven on its own gateway only; of S3's stand-in, COS has more need.
+# Ceph is tested on its own gateway only; moto stands in for COS, which is not available.
 PLACES: Mapping[str, Callable[[pytest.FixtureRequest], Place]] = {
     "cos": cos,
     "memory": lambda _request: Place(kind="memory", url=f"memory://{uuid4()}", options={}),
@@ -73,8 +73,8 @@ MOTO_DEVIATES: Mapping[tuple[str, str], str] = {
     ("test_an_unknown_upload_is_missing_and_counts_as_aborted", "no such"): NO_500,
     ("test_pending_uploads_are_listed_by_prefix_with_their_start", ""): "moto's uploads all began in 2010",
 }
-"""What moto does otherwise than S3 and RGW: by test and parameter, or whatever the parameters.
-Strict: it may not pass."""
+"""Where moto differs from S3 and RGW: by test and parameter; an empty parameter means all.
+Strict: these tests must fail."""
 
 
 @pytest.fixture(params=ROWS)
@@ -100,7 +100,7 @@ def many(place: Place) -> int:
 
 @pytest.fixture
 def table(place: TablePlace) -> Iterator[TableName]:
-    """A name of this test's own, at which nothing stands, on the module's `place`."""
+    """A name of an unused table on the module's `place`, for this test."""
     name = place.table(f"t{token_hex(8)}")
     yield name
     place.drop(name)
@@ -108,5 +108,5 @@ def table(place: TablePlace) -> Iterator[TableName]:
 
 @pytest.fixture(params=[True, False], ids=["kept", "not kept"])
 def keep_parts(request: pytest.FixtureRequest) -> bool:
-    """Where it must not matter whether a table keeps its pieces."""
+    """For tests whose result must not depend on whether a table keeps its pieces."""
     return bool(request.param)

@@ -1,4 +1,4 @@
-"""What only a real gateway shows: TLS, refusals in its own words, long copies."""
+"""What only a real gateway shows: TLS, its own error messages, long copies."""
 
 from collections.abc import Mapping
 from dataclasses import replace

@@ -54,13 +54,13 @@ def upload(storage: Storage, key: str, pieces: list[bytes]) -> tuple[str, list[P
 
 def test_another_user_is_denied_and_every_key_says_so(root: str) -> None:
     put(web(root), "d/1", "d/2")
-    stranger = web(root, user="bob")
-    (refused,) = stranger.put_many([NewObject(key="d/3", data=b"x")])
+    other_user = web(root, user="bob")
+    (refused,) = other_user.put_many([NewObject(key="d/3", data=b"x")])
     assert isinstance(refused.error, PermissionDenied)
-    for outcomes in (list(stranger.delete(["d/1", "d/2"])), list(chain(*stranger.delete_prefix("d/")))):
+    for outcomes in (list(other_user.delete(["d/1", "d/2"])), list(chain(*other_user.delete_prefix("d/")))):
         assert sorted(outcome.key for outcome in outcomes) == ["d/1", "d/2"]
         assert {type(outcome.error) for outcome in outcomes} == {PermissionDenied}
-    health = stranger.check()
+    health = other_user.check()
     assert (health.ok, "Permission denied: user=bob" in health.detail) == (False, True)
     assert [info.key for info in web(root).list_objects("")] == ["d/1", "d/2"]
 

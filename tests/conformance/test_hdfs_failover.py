@@ -1,4 +1,4 @@
-"""Two NameNodes: the active one is killed, the other takes over, and both protocols go on with what was written."""
+"""Two NameNodes: the active one is killed, the other takes over, and both protocols continue with the same files."""
 
 import os
 import shutil

@@ -24,7 +24,7 @@ def place() -> Iterator[HivePlace]:
 
 
 def staged(place: HivePlace) -> list[str]:
-    """What lies in the staging directory."""
+    """The files of the staging directory."""
     return [found.key for found in place.files.list_objects("staging/")]
 
 
@@ -121,7 +121,7 @@ def test_a_reader_that_stops_leaves_nothing_in_the_staging_directory(place: Hive
 
 @pytest.mark.parametrize("pushed", [True, False])
 def test_a_query_that_ran_too_long_is_ended_at_the_server(place: HivePlace, pushed: bool) -> None:
-    """Two of them would keep both of the server's threads, and nobody else's query could begin."""
+    """Two of them would keep both of the server's threads, and no other query could start."""
     opened = place if pushed else replace(place, options={})
     for _ in range(2):
         with pytest.raises(QueryLimit, match="3 seconds"):
@@ -132,7 +132,7 @@ def test_a_query_that_ran_too_long_is_ended_at_the_server(place: HivePlace, push
 
 
 def test_a_query_reads_no_file_of_the_server(place: HivePlace, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also where what looks like a file's path gets past us."""
+    """Also where our check lets a file's path pass."""
     for outcome in place.files.put_many([NewObject(key="secret.txt", data=b"secret")]):
         assert outcome.error is None
     path = f"text.`{place.directory}/secret.txt`"

@@ -124,7 +124,7 @@ def test_a_cancelled_job_can_be_retried_from_the_start(scenario: Scenario, expec
 
 
 def shuffle(bench: Bench, seed: int) -> None:
-    """Whatever can be claimed is claimed in another order."""
+    """Shards are claimed in another order."""
     with bench.database.transaction() as session:
         shards = session.scalars(select(Shard).where(Shard.state == ShardState.READY)).all()
         for shard in shards:

@@ -1,4 +1,4 @@
-"""What jobs take in and give out: labels in every form, names in every script, archives that open elsewhere."""
+"""The input and output of jobs: labels in every form, names in every script, archives that open elsewhere."""
 
 import csv
 import io
@@ -259,7 +259,7 @@ def test_datasets_whose_paths_meet_go_into_folders_of_safe_names(bench: Bench) -
 
 
 def stored(bench: Bench, dataset: Dataset, path: str) -> Path:
-    """Where a file of a dataset lies on the disk."""
+    """The path of a dataset's file on the disk."""
     storage = bench.resources.storages.open("default")
     with bench.database.reading() as session:
         version = find_version(session, bench.project_id, dataset.id)[1]

@@ -40,13 +40,13 @@ def count_calls(scenario: Scenario, faulty: Callable[..., Any]) -> int:
 
 @pytest.fixture(scope="module")
 def storage_calls(scenario: Scenario) -> int:
-    """How often the job speaks to its storage."""
+    """The number of calls of the job to its storage."""
     return count_calls(scenario, faulty_storages)
 
 
 @pytest.fixture(scope="module")
 def database_calls(scenario: Scenario) -> int:
-    """How often the worker speaks to the database for it."""
+    """The number of calls of the worker to the database for it."""
     return count_calls(scenario, faulty_database)
 
 

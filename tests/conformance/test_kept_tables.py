@@ -1,4 +1,4 @@
-"""Tables that are kept on MariaDB: every type comes out of them as it went in, and nothing of ours is left but the table."""
+"""Tables that are kept on MariaDB: every type comes out of them as it went in, and nothing is left but the table."""
 
 import csv
 import io
@@ -28,7 +28,7 @@ def place(request: pytest.FixtureRequest) -> Iterator[TablePlace]:
 
 @pytest.fixture(scope="module")
 def keeper() -> Iterator[MysqlPlace]:
-    """Where the tables are kept."""
+    """The storage that keeps the tables."""
     with mysql_place() as found:
         yield found
 

@@ -1,4 +1,4 @@
-"""MySQL's own of tables in pieces: what the published table is, how it is read, and who may still write meanwhile."""
+"""Tables in pieces on MySQL: the published table, how it is read, and writers that are late."""
 
 import time
 from collections.abc import Iterator
@@ -56,7 +56,7 @@ def columns_of(storage: TableStorage, table: TableName) -> dict[str, str]:
 
 
 def staged(storage: TableStorage, table: TableName) -> list[str]:
-    """What the server has beside what a listing shows."""
+    """The tables of the server that a listing does not show."""
     found = answer(
         storage,
         f"SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = '{table.database}'",
@@ -176,7 +176,7 @@ def test_a_write_that_is_published_in_part_is_aborted_whole(storage: TableStorag
 def test_a_piece_that_is_written_while_the_table_is_published_does_not_slip_in(
     storage: TableStorage, place: MysqlPlace, table: TableName, keep_parts: bool
 ) -> None:
-    """The attempt that does not count is in the middle of its rows when the one that does publishes."""
+    """The losing attempt is in the middle of its rows when the other one publishes."""
     write_id = begun(storage, table, 0, keep_parts=keep_parts)
     is_writing, may_end = Event(), Event()
 
@@ -259,7 +259,7 @@ def test_pieces_that_do_not_count_go_in_bites(
 def test_a_server_without_invisible_columns_is_told_so(
     storage: TableStorage, table: TableName, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Such a server does not know the word."""
+    """Such a server does not know the keyword."""
     kept = pieces.hidden_key()
     monkeypatch.setattr(pieces, "hidden_key", lambda: [part.replace("INVISIBLE", "UNKNOWN") for part in kept])
     with pytest.raises(NotSupported, match="invisible columns"):

@@ -95,7 +95,7 @@ def test_a_reader_sees_the_table_as_it_was_when_it_began(
 def test_the_columns_of_a_query_are_known_without_running_it(
     storage: TableStorage, place: MysqlPlace, table: TableName
 ) -> None:
-    """The server would count before it gives no row at all."""
+    """The server would count first, and give no row."""
     write(storage, table)
     name = f"`{place.database}`.`{table.table}`"
     count = f"SELECT COUNT(*) FROM {', '.join(f'{name} AS t{number}' for number in range(5))}"

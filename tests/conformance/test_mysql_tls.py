@@ -1,4 +1,4 @@
-"""TLS with a server that has it: each mode of the option `tls` encrypts, or refuses, as it says."""
+"""TLS with a server that has it: each mode of the option `tls` encrypts or rejects as documented."""
 
 import subprocess
 import tempfile

@@ -1,4 +1,4 @@
-"""A process that is forked from one which used a storage uses it, too, and harms neither."""
+"""A forked process can use a storage that its parent used, without harm to either."""
 
 import subprocess
 import sys

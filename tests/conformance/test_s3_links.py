@@ -19,7 +19,7 @@ KEY = "a b/猫.txt"
 
 @dataclass(frozen=True, kw_only=True)
 class Linking:
-    """A storage that signs, and a program that has no key of it."""
+    """A storage that signs, and a program without its key."""
 
     storage: Storage
     program: httpx.Client

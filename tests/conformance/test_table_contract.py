@@ -1,4 +1,4 @@
-"""The contract of table storages over every one of them, against its real server; who writes does that in
+"""The contract of table storages over every one of them, against its real server; writing is in
 `test_table_writing`."""
 
 import time
@@ -26,12 +26,12 @@ pytestmark = pytest.mark.real
 
 
 class CalledOff(Exception):
-    """Nobody wants the answer any more."""
+    """The caller no longer needs the answer."""
 
 
 A_MINUTE = 60
 READ_BY = pytest.mark.parametrize("place", sorted(PLACES), indirect=True)
-"""Where it matters how the rows come: also over what an engine pushes down."""
+"""For tests that depend on how rows arrive: also over results that an engine pushes down."""
 
 
 @pytest.fixture(scope="module", params=["hive", "mysql"])
@@ -206,7 +206,7 @@ def test_a_query_has_limits_of_rows_and_time(place: TablePlace, rows: TableName)
 
 @READ_BY
 def test_a_query_that_is_called_off_is_ended_at_the_server(place: TablePlace) -> None:
-    """Two of them would keep both of Spark's threads, and nobody else's query could begin."""
+    """Two of them would keep both of Spark's threads, and no other query could start."""
 
     def call_off() -> None:
         raise CalledOff

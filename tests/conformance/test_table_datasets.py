@@ -1,5 +1,5 @@
-"""Tables of MariaDB and of Hive's protocol become datasets and come out again: every type in every format, and what is
-refused leaves nothing.
+"""Tables of MariaDB and of Hive's protocol become datasets and come out again: every type in every format, and a
+rejected import leaves nothing.
 """
 
 import csv
@@ -98,7 +98,7 @@ def test_every_type_comes_out_as_csv(bench: Workbench, typed: Dataset, columns: 
         {"id": "1", **columns.values(1)},
         {"id": "2", **dict.fromkeys(columns.sql, "")},
     ]
-    # Python's reader does not tell an empty text from NULL; the quotes do.
+    # Python's reader does not distinguish an empty text from NULL; the quotes do.
     assert '😀",""\n' in text
     assert "2" + "," * len(columns.sql) in text.splitlines()
 

@@ -83,7 +83,7 @@ def test_a_failed_write_leaves_nothing_behind(
 
 
 def all_tables(place: TablePlace) -> list[str]:
-    """What the server has, staging tables included."""
+    """The tables of the server, staging tables included."""
     query = f"SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = '{place.database}'"
     rows = pa.Table.from_batches(place.open().read_query(query))
     return sorted(rows["TABLE_NAME"].to_pylist())

@@ -25,7 +25,7 @@ class Pyspark:
     sha256: str
 
     def archive(self, cache: Path) -> Path:
-        """The file, downloaded once through pip and whatever index it is told to use. Raises ValueError for other bytes."""
+        """The file, downloaded once through pip from its configured index. Raises ValueError for other bytes."""
         archive = cache / f"pyspark-{self.version}.tar.gz"
         if not archive.exists():
             print(f"{cache.name}: downloading pyspark {self.version}, {self.mebibytes} MiB, once", flush=True)

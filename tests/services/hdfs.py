@@ -52,7 +52,7 @@ PACKAGES = {
 """Debian's packages and the jar that each holds."""
 
 OPENED = ("java.base/java.lang", "java.base/java.nio", "java.base/sun.nio.ch", "java.base/java.net")
-"""What Hadoop 2.7 reaches into and Java 17 keeps closed."""
+"""The packages of Java that Hadoop 2.7 reaches into and Java 17 keeps closed."""
 
 LOG4J = """log4j.rootLogger=WARN,F
 log4j.appender.F=org.apache.log4j.ConsoleAppender
@@ -63,7 +63,7 @@ WEBAPP = '<web-app version="2.4" xmlns="http://java.sun.com/xml/ns/j2ee"></web-a
 
 
 class HdfsServer(Server):
-    """One NameNode and one DataNode on loopback; permissions are checked, `/tmp` is open to everybody."""
+    """One NameNode and one DataNode on loopback; permissions are checked, all users may write to `/tmp`."""
 
     name = "hdfs"
     programs = ("java", "apt-get", "dpkg-deb")
@@ -182,8 +182,8 @@ class HdfsServer(Server):
             "dfs.namenode.handler.count": "16",
             "dfs.namenode.fs-limits.min-block-size": "1024",
         }
-        told = {name: value for name, value in properties.items() if name.startswith("fs.")}
-        (conf / "core-site.xml").write_text(configuration({**core, **told}))
+        client = {name: value for name, value in properties.items() if name.startswith("fs.")}
+        (conf / "core-site.xml").write_text(configuration({**core, **client}))
         (conf / "hdfs-site.xml").write_text(configuration({**hdfs, **properties}))
         return conf
 
@@ -191,8 +191,8 @@ class HdfsServer(Server):
 def knows_its_datanode(web_port: int) -> bool:
     """Whether the NameNode of this HTTP port left safe mode and has one living DataNode."""
     state = get(f"http://127.0.0.1:{web_port}/jmx?qry=Hadoop:service=NameNode,name=FSNamesystemState")
-    told = state.replace(" ", "")
-    return '"FSState":"Operational"' in told and '"NumLiveDataNodes":1' in told
+    compact = state.replace(" ", "")
+    return '"FSState":"Operational"' in compact and '"NumLiveDataNodes":1' in compact
 
 
 def library() -> Path:

@@ -1,4 +1,4 @@
-"""HDFS with two NameNodes over one shared directory of edits: one is active, and takes over when it is told to."""
+"""HDFS with two NameNodes over one shared directory of edits: one is active; the other takes over on command."""
 
 import shutil
 from pathlib import Path
@@ -26,7 +26,7 @@ class HdfsPair(HdfsServer):
         return f"hdfs://{NAMESERVICE}"
 
     def launch(self) -> None:
-        """Format one NameNode and the shared edits; the other begins with the same image."""
+        """Format one NameNode and the shared edits; the other starts with the same image."""
         confs = {
             each: self.configure(f"conf-{each}", {**self.namenode_properties(), "dfs.ha.namenode.id": each})
             for each in self.ports
@@ -57,7 +57,7 @@ class HdfsPair(HdfsServer):
         active.wait()
 
     def activate_the_other(self) -> None:
-        """What an administrator does who is sure that `a` is dead."""
+        """Make `b` active, as an administrator does who is sure that `a` is dead."""
         self.run_java(self._conf, ADMIN, "-transitionToActive", "--forceactive", "b")
 
     def namenode_properties(self) -> dict[str, str]:

@@ -104,7 +104,7 @@ class HiveServer(Server):
         return {
             "jdk.reflect.useDirectMethodHandle": "false",
             "java.io.tmpdir": str(self.directory),
-            # Not the zone in which clients want moments, so that they must ask for theirs.
+            # Not the zone that clients need, so that they must set theirs.
             "user.timezone": "Asia/Shanghai",
             "derby.system.home": str(self.directory),
             "spark.master": "local[2]",

@@ -28,7 +28,7 @@ class MariadbServer(Server):
     def launch(self) -> None:
         """Make the system tables, then start it in the foreground."""
         data = str(self.directory / "data")
-        # One that starts removes what it finds in its directory of temporary files, also that of others.
+        # A server that starts removes all files in its directory for temporary files, also those of others.
         temporary = self.directory / "tmp"
         temporary.mkdir()
         owner = f"--user={getpass.getuser()}"
@@ -57,7 +57,7 @@ class MariadbServer(Server):
 
     def is_ready(self) -> bool:
         """Whether root can log in."""
-        with socket.socket(socket.AF_UNIX) as probe:  # PyMySQL leaves a socket open that nobody answers at
+        with socket.socket(socket.AF_UNIX) as probe:  # PyMySQL leaves a socket open if no server answers
             if probe.connect_ex(self._socket):
                 return False
         try:

@@ -6,7 +6,7 @@ from services.server import Server, answers
 
 
 class MotoServer(Server):
-    """A moto server on loopback, which lets every access key in."""
+    """A moto server on loopback, which accepts every access key."""
 
     name = "moto"
     programs = ()

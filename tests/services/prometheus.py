@@ -52,7 +52,7 @@ class PrometheusServer(Server):
             return False
 
     def get(self, path: str, **parameters: str) -> Any:
-        """The data of an answer. Raises: AssertionError, with what Prometheus says is wrong."""
+        """The data of an answer. Raises: AssertionError, with the message of Prometheus."""
         answer = httpx.get(f"{self.url}/api/v1/{path}", params=parameters, timeout=30, trust_env=False)
         assert answer.is_success, f"{parameters}: {answer.text}"
         return answer.json()["data"]

@@ -28,7 +28,7 @@ class RabbitmqServer(Server):
             f"listeners.tcp.1 = 127.0.0.1:{self.port}\nlog.file.level = warning\nvm_memory_high_watermark.absolute = 512MiB\n"
         )
         (home / "enabled_plugins").write_text("[].")
-        # Its own variables only: RABBITMQ_* of the caller would reach into another node.
+        # Its own variables only: RABBITMQ_* of the caller would change another node.
         environment = {
             "PATH": os.environ["PATH"],
             "LANG": "C.UTF-8",

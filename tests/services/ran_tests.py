@@ -10,7 +10,7 @@ VARIABLE = "DATACENTER_TEST_RAN"
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """Every test that ran to its end, whatever the end was; a skipped one did not run."""
+    """Every test that ran to its end, passed or failed; a skipped one did not run."""
     skipped = report.skipped and not hasattr(report, "wasxfail")
     if report.when == "call" and not skipped:
         _write([report.nodeid])
@@ -23,7 +23,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 
 def _write(tests: Iterable[str]) -> None:
-    # What happens in a process of xdist is reported once more in the one that started it.
+    # Reports of xdist's processes arrive again in the process that started them.
     if "PYTEST_XDIST_WORKER" not in os.environ:
         with open(os.environ[VARIABLE], "a") as file:
             file.writelines(f"{test}\n" for test in tests)

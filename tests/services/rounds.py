@@ -33,7 +33,7 @@ SERVERS: Mapping[str, type[Server]] = {
     HDFS_VARIABLE: HdfsServer,
     HIVE_VARIABLE: HiveServer,
 }
-"""Every variable that tells tests the URL of a server, and the server that most rounds have there."""
+"""Every variable with the URL of a server for tests, and the server that most rounds use."""
 
 TESTS = Path(__file__).resolve().parents[1]
 
@@ -57,7 +57,7 @@ ACCEPTANCE: Mapping[str, Sequence[str]] = {
     "test_links.py": (EMBEDDED,),
     "test_rolling_upgrade.py": (RABBITMQ,),
     "test_cancel_and_retry.py": (RABBITMQ,),
-    "test_worker_metrics.py": (RABBITMQ,),  # how the ledger stands is SQL
+    "test_worker_metrics.py": (RABBITMQ,),  # the state of the ledger is SQL
     "test_broker_loss.py": (EMBEDDED, RABBITMQ, REDIS),  # only an embedded broker may be killed
     "test_bombs.py": (EMBEDDED,),
     "test_rest_life.py": (RABBITMQ, REDIS),
@@ -95,7 +95,7 @@ ONLY: Mapping[tuple[str, str], Sequence[str]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Round:
-    """One run of pytest: the servers it needs, by the variable that tells the tests their URL."""
+    """One run of pytest: the servers it needs, by the variable with their URL."""
 
     name: str
     title: str

@@ -2,7 +2,7 @@
 
 python -m services.run_matrix                        run all; the exit code is 0 if all rounds passed and no test was left out
 python -m services.run_matrix --list                 print the rounds
-python -m services.run_matrix --round redis -k ends  run one, or several; what else is said is for pytest
+python -m services.run_matrix --round redis -k ends  run one, or several; other arguments are for pytest
 python -m services.run_matrix --serve                start all servers, print their URLs, stop at Ctrl-C
 """
 
@@ -37,7 +37,7 @@ TOLD = ("--durations=10", "-p", "services.ran_tests")
 
 
 def missing_programs(servers: Mapping[str, type[Server]]) -> list[str]:
-    """What is not installed of what these servers need."""
+    """The programs of these servers that are not installed."""
     missing = []
     for program in (program for server in servers.values() for program in server.programs):
         try:
@@ -77,7 +77,7 @@ class SharedServers:
         if (known := self._running.get(kind)) and known.is_ready():
             return known
         if known:
-            # A test may have killed it, or it died by itself: the next round begins with one that lives.
+            # A test may have killed it, or it died: the next round starts with a running one.
             self._end(kind)
         began = time.monotonic()
         self._running[kind] = kind(Path(tempfile.mkdtemp(dir=self._directory))).__enter__()
@@ -121,7 +121,7 @@ def run_round(round_: Round, shared: SharedServers, ran: Path, more: Sequence[st
         environment = {**_without_servers(), **urls, ran_tests.VARIABLE: str(ran)}
         command = [*TOLD, *IN_PARALLEL, *round_.arguments, *more]
         code = _run_pytest(command, environment)
-        # What a person asks for is perhaps in another round.
+        # The tests that a person selects may be in another round.
         passed = code == 0 or (bool(more) and code == NO_TESTS_COLLECTED)
     seconds = time.monotonic() - began
     print(f"== {round_.name}: {'passed' if passed else 'FAILED'} in {seconds:.0f} s", flush=True)
@@ -163,7 +163,7 @@ def _lines(path: Path) -> list[str]:
 
 
 def in_ci() -> bool:
-    """Whether nobody is there to read a note."""
+    """Whether CI runs this, so that a missing server is a failure."""
     return os.environ.get("CI") == "true"
 
 

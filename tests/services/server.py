@@ -1,4 +1,4 @@
-"""A private server for tests: its own directory, a free port on loopback, and an end whatever happens."""
+"""A private server for tests: its own directory, a free port on loopback, and a stop in every case."""
 
 import contextlib
 import os
@@ -24,7 +24,7 @@ class ServerFailed(Exception):
 
 
 class Server(ABC):
-    """One server as a context: ready inside, gone afterwards, its directory is the caller's to remove."""
+    """One server as a context: ready inside, stopped afterwards; the caller removes its directory."""
 
     name: ClassVar[str]
     programs: ClassVar[Sequence[str]]
@@ -101,7 +101,7 @@ class Server(ABC):
         return "\n".join(lines[-20:])
 
     def stop(self) -> None:
-        """End the processes, the last one first, and whatever is left in their groups; twice does no harm."""
+        """End the processes, the last one first, and the rest of their groups; may be repeated."""
         while self._processes:
             process = self._processes.pop()
             process.terminate()

@@ -1,4 +1,4 @@
-"""Hostile (and merely odd) archives, one for every rule: how each is built and what must become of it."""
+"""Hostile (and merely odd) archives, one for every rule: how each is built, and the expected result."""
 
 import gzip
 import struct
@@ -492,7 +492,7 @@ def _sizes() -> list[Hostile]:
 
 
 def _nested_zip() -> bytes:
-    """Like 42.zip: small outside, far beyond every limit if anybody unpacked what is inside."""
+    """Like 42.zip: small outside, far beyond every limit if the inner files were unpacked."""
     inner = RawZip(entries=[file(f"{i}", ZEROS, method=DEFLATED) for i in range(4)]).build()
     return RawZip(entries=[file(f"{i}.zip", inner, method=DEFLATED) for i in range(2)]).build()
 

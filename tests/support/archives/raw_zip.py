@@ -18,7 +18,7 @@ def raw_deflate(data: bytes, level: int = 1) -> bytes:
 
 @dataclass(frozen=True, kw_only=True)
 class Described:
-    """What one of the two headers of an entry says; None says the truth."""
+    """Fields of one of the two headers of an entry; None: the true value."""
 
     name: bytes | None = None
     size: int | None = None
@@ -92,7 +92,7 @@ class RawEntry:
 
 @dataclass(frozen=True, kw_only=True)
 class RawZip:
-    """A zip from its entries, with room for what does not belong."""
+    """A zip from its entries, with room for foreign bytes."""
 
     entries: Sequence[RawEntry] = ()
     before: bytes = b""

@@ -28,7 +28,7 @@ class BytesSource:
 
 @dataclass(frozen=True, kw_only=True)
 class Unpacked:
-    """The files of an archive and what was said about it."""
+    """The files of an archive and the warnings about it."""
 
     files: dict[str, bytes]
     warnings: list[str]

@@ -1,4 +1,4 @@
-"""Other people's archive programs: what they say of an archive of ours."""
+"""Other archive programs, and what they print about our archives."""
 
 import os
 import shutil
@@ -15,7 +15,7 @@ CHECKS = {
 
 
 def checked_by(command: list[str], archive: Path) -> str:
-    """What the program prints about an archive that it finds nothing wrong with."""
+    """The output of the program, which must find no fault in the archive."""
     if shutil.which(command[0]) is None:
         # `make test-real` installs it; a person's machine need not have it.
         assert os.environ.get("CI") != "true", f"{command[0]} is not installed"

@@ -11,7 +11,7 @@ REPOSITORY = Path(__file__).parents[3]
 
 @dataclass(frozen=True)
 class Step:
-    """One instruction; what continues it on later lines is part of its text."""
+    """One instruction, with its continuation lines."""
 
     instruction: str
     text: str
@@ -29,7 +29,7 @@ def stages() -> list[list[Step]]:
 
 
 def texts(stage: list[Step], instruction: str) -> list[str]:
-    """What a stage says by this instruction."""
+    """The texts of this instruction in a stage."""
     return [step.text for step in stage if step.instruction == instruction]
 
 

@@ -26,7 +26,7 @@ def newest() -> str:
 
 
 def faults_of(found: dict[str, Any], version: str) -> list[str]:
-    """What a strict API server of this version would refuse, each fault with its path.
+    """The faults for which a strict API server of this version would reject the object, each with its path.
 
     Raises: FileNotFoundError, for a kind that is not Kubernetes' own.
     """

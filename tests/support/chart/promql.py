@@ -18,7 +18,7 @@ class Asked:
 
 
 def asked_for(expression: str) -> list[Asked]:
-    """Every metric of an expression. Raises: ValueError, when it is no PromQL."""
+    """Every metric of an expression. Raises: ValueError, it is not PromQL."""
     return list(_walk(promql_parser.parse(expression.replace("$__rate_interval", "1m")), frozenset()))
 
 

@@ -1,4 +1,4 @@
-"""The Helm chart as its tests see it: values in, objects of Kubernetes out, or the words of a refusal.
+"""The Helm chart as its tests see it: values in, objects of Kubernetes out, or an error message.
 
 Helm's library is Go, whose runtime stays in a process once it was loaded; it gets a process of its own, because other
 tests fork theirs.
@@ -20,13 +20,13 @@ RELEASE = "dc"
 NAMESPACE = "datasets"
 VALUES = {path.stem.removesuffix("-values"): path for path in sorted((CHART / "ci").glob("*-values.yaml"))}
 VALUES["dev"] = CHART / "values-dev.yaml"
-"""The matrix: each of these files is linted, rendered and looked at."""
+"""The matrix: each of these files is linted, rendered and checked."""
 
 Object = dict[str, Any]
 
 
 class Strict(yaml.CSafeLoader):
-    """Refuses a key that stands twice, as parsers differ in which of the two they keep."""
+    """Rejects a repeated key, because parsers differ in which of the two they keep."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         keys = [self.construct_object(key, deep=True) for key, _ in node.value]
@@ -37,14 +37,14 @@ class Strict(yaml.CSafeLoader):
 
 @dataclass(frozen=True, kw_only=True)
 class Rendering:
-    """What Helm made of the values: files, or the words in which it refused them."""
+    """The files that Helm made from the values, or its error message."""
 
     files: Mapping[str, str]
     refusal: str = ""
 
     @cached_property
     def objects(self) -> list[Object]:
-        """Every object, hooks and tests included; the notes are none."""
+        """Every object, hooks and tests included; the notes are not one."""
         return [
             found
             for name, text in self.files.items()
@@ -70,7 +70,7 @@ def render(values: Mapping[str, Any]) -> Rendering:
 
 
 def lint(values: Mapping[str, Any]) -> list[str]:
-    """What `helm lint --strict` complains of."""
+    """The complaints of `helm lint --strict`."""
     return _helm().submit(_lint, dict(values)).result()
 
 
@@ -89,8 +89,8 @@ def _lint(values: dict[str, Any]) -> list[str]:
 
     report = helm_python.lint(CHART, values, strict=True, namespace=NAMESPACE)
     information = 1
-    told = [message["error"] for message in report["messages"] if message["severity"] > information]
-    return told + report["errors"]
+    errors = [message["error"] for message in report["messages"] if message["severity"] > information]
+    return errors + report["errors"]
 
 
 def values_of(name: str) -> dict[str, Any]:
@@ -122,7 +122,7 @@ def is_hook(found: Object) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class Pod:
-    """What an object says of its pods."""
+    """The pod template of an object."""
 
     owner: Object
     metadata: Object
@@ -142,7 +142,7 @@ class Pod:
 
     @property
     def main(self) -> Object:
-        """The container that the pod is there for."""
+        """The main container."""
         main: Object = self.spec["containers"][0]
         return main
 
@@ -157,7 +157,7 @@ class Pod:
 
 
 def pods_of(objects: Sequence[Object]) -> list[Pod]:
-    """The pods of everything that has any."""
+    """The pod templates of all objects that have one."""
     return [
         *(
             Pod(owner=found, **found["spec"]["template"])

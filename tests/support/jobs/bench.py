@@ -1,4 +1,4 @@
-"""A workbench for jobs that are hurt: its shards are tiny, its pauses pass at once, and it can lose its workers."""
+"""A workbench for jobs with faults: its shards are tiny, its pauses pass at once, and it can lose its workers."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -38,7 +38,7 @@ class Bench(Workbench):
         return Engine(resources, runners(), owner, stopping=lambda: False, must_stop=lambda: False)
 
     def settle(self, engine: Engine | None = None) -> None:
-        """Work until nothing is left to do; pauses pass at once, leases that nobody works on expire."""
+        """Work until nothing is left to do; pauses pass at once, leases without a worker expire."""
         engine = engine or self.engine()
         for _ in range(400):
             self.pass_time()
@@ -72,7 +72,7 @@ class Bench(Workbench):
             release_due(session)
 
     def lose_workers(self) -> int:
-        """Whatever is leased now was leased by workers that are dead."""
+        """All workers die with their leases."""
         with self.database.transaction() as session:
             past = now(session) - timedelta(seconds=1)
             leased = Shard.state == ShardState.LEASED
@@ -84,14 +84,14 @@ class Bench(Workbench):
         remove_litter(self.resources)
 
     def expire_archives(self) -> None:
-        """All archives are over, and are removed."""
+        """All archives expire and are removed."""
         with self.database.transaction() as session:
             session.execute(update(Archive).values(expires_at=now(session) - timedelta(seconds=1)))
         self.sweep()
         self.sweep()
 
     def expire_checkpoints(self) -> None:
-        """Nobody has retried what failed for a long time."""
+        """The checkpoints of failed jobs expire."""
         with self.database.transaction() as session:
             undo_old_checkpoints(session, -1)
 

@@ -1,4 +1,4 @@
-"""Faults on demand: a storage and a database whose n-th call fails, before it was done or after."""
+"""Faults on demand: a storage and a database whose n-th call fails, before or after it took effect."""
 
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -33,7 +33,7 @@ CALLS = GENERATORS | {
 
 
 class Schedule:
-    """Counts calls and says which of them fail; `after` means that the call is done first and fails then."""
+    """Counts calls and decides which of them fail; `after`: the call takes effect first."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class Schedule:
         fault: Callable[[str], Exception] = StorageUnavailable,
         names: Collection[str] = (),
     ) -> None:
-        """Of calls of these names only, if any are told."""
+        """Counts only calls of these names; empty: all."""
         self.calls = 0
         self._names = names
         self.after = after
@@ -56,7 +56,7 @@ class Schedule:
         self._at = 0
 
     def next(self, name: str) -> Exception | None:
-        """What this call fails with, if it does."""
+        """The error of this call, if it is to fail."""
         if self._names and name not in self._names:
             return None
         with self._lock:

@@ -25,7 +25,7 @@ QUEUE = "export"
 
 
 class LedgerDesk:
-    """Everything that anybody may do to a ledger, one transaction a call."""
+    """Every operation on a ledger, one transaction a call."""
 
     def __init__(self, home: Path, *, attempts: int = 3) -> None:
         self.database = Database(DatabaseSettings(url=f"sqlite:///{home / 'ledger.db'}"))
@@ -122,7 +122,7 @@ class LedgerDesk:
         self.run(lambda session: ledger.retry(session, project, job_id))
 
     def expire(self, held: Claim) -> None:
-        """Let a lease run out, unnoticed so far."""
+        """Let a lease run out, before a sweep sees it."""
         past = timedelta(seconds=-1)
         self.run(
             lambda session: session.execute(
@@ -139,12 +139,12 @@ class LedgerDesk:
         return self.run(lambda session: reclaim_expired(session, self.settings, interrupted))
 
     def lose(self, held: Claim) -> None:
-        """A worker dies with its shard, and the sweep notices."""
+        """A worker dies with its shard, and the sweep finds it."""
         self.expire(held)
         self.sweep()
 
     def lose_all(self) -> None:
-        """Every worker dies, and the sweep notices."""
+        """Every worker dies, and the sweep finds their shards."""
         past = timedelta(seconds=-1)
         self.run(
             lambda session: session.execute(
@@ -156,7 +156,7 @@ class LedgerDesk:
         self.sweep()
 
     def pass_time(self) -> None:
-        """Everything that waits for a time is due."""
+        """Every pause is over."""
         self.run(
             lambda session: session.execute(
                 update(Shard).where(Shard.not_before.is_not(None)).values(not_before=now(session))

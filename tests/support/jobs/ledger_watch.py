@@ -1,4 +1,4 @@
-"""Looks into the ledger of a running data centre, and stops a worker's process in the middle of a job for certain."""
+"""Reads the ledger of a running data centre, and stops a worker's process reliably in the middle of a job."""
 
 import os
 import signal
@@ -17,7 +17,7 @@ from datacenter.ledger.states import ShardState, Step
 from datacenter.settings.model import DatabaseSettings
 
 PATIENCE_SECONDS = 60
-LOOK_SECONDS = 0.002
+POLL_SECONDS = 0.002
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +39,7 @@ class ShardSeen:
 
 @dataclass(frozen=True, kw_only=True)
 class Middle:
-    """The moment at which a job was caught: some shards done, one in the hands of a process that stands still."""
+    """The moment at which a job was caught: some shards done, one held by a stopped process."""
 
     job_id: str
     done: list[ShardSeen]
@@ -71,32 +71,32 @@ class LedgerWatch:
     def stop_in_the_middle(self, job_id: str) -> Middle:
         """Stop (SIGSTOP) a process that holds a shard of the job after at least one other shard is done.
 
-        What was leased before the stop may have been completed just then; so it is looked at again afterwards.
+        A shard may be completed just before the stop takes effect, so it is read again afterwards.
         """
-        for _ in self._looks(f"job {job_id} was never in its middle"):
+        for _ in self._polls(f"job {job_id} was never in its middle"):
             held = self._held(job_id)
             if held is None:
                 continue
             os.kill(held.pid, signal.SIGSTOP)
-            still = _stands_still(held.pid) and self.shards(job_id).get(held.number) == held
+            still = _is_stopped(held.pid) and self.shards(job_id).get(held.number) == held
             if still and self._nothing_is_locked(job_id):
                 done = [shard for shard in self.shards(job_id).values() if shard.state == ShardState.DONE]
                 return Middle(job_id=job_id, done=done, held=held)
             os.kill(held.pid, signal.SIGCONT)
-        raise AssertionError("unreachable: the looks end with an error")
+        raise AssertionError("unreachable: the polls end with an error")
 
     def stop_outside_transactions(self, pids: list[int]) -> None:
         """Stop (SIGSTOP) idle processes while none of them holds a lock."""
-        for _ in self._looks("the processes were never idle at once"):
+        for _ in self._polls("the processes were never idle at once"):
             for pid in pids:
                 os.kill(pid, signal.SIGSTOP)
-            if all(_stands_still(pid) for pid in pids) and self._nothing_is_locked(""):
+            if all(_is_stopped(pid) for pid in pids) and self._nothing_is_locked(""):
                 return
             for pid in pids:
                 os.kill(pid, signal.SIGCONT)
 
     def _nothing_is_locked(self, job_id: str) -> bool:
-        """Whether the process stands still outside a transaction: else it would hold up everybody, not only its shard."""
+        """Whether the process was stopped outside a transaction: otherwise it would block all processes, not only its shard."""
         try:
             if self._database.engine.dialect.name == "sqlite":
                 with sqlite3.connect(self._database.engine.url.database or "", timeout=0.2) as connection:
@@ -114,8 +114,8 @@ class LedgerWatch:
         return True
 
     def until(self, condition: Callable[[], bool], what: str, *, seconds: float = PATIENCE_SECONDS) -> None:
-        """Wait for something to come to pass."""
-        for _ in self._looks(what, seconds):
+        """Wait until the condition holds."""
+        for _ in self._polls(what, seconds):
             if condition():
                 return
 
@@ -125,11 +125,11 @@ class LedgerWatch:
             return None
         return next((shard for shard in shards if shard.state == ShardState.LEASED), None)
 
-    def _looks(self, what: str, seconds: float = PATIENCE_SECONDS) -> Iterator[None]:
+    def _polls(self, what: str, seconds: float = PATIENCE_SECONDS) -> Iterator[None]:
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             yield
-            time.sleep(LOOK_SECONDS)
+            time.sleep(POLL_SECONDS)
         raise AssertionError(what)
 
 
@@ -143,7 +143,7 @@ def watching(settings: DatabaseSettings) -> Iterator[LedgerWatch]:
         watch.close()
 
 
-def _stands_still(pid: int) -> bool:
+def _is_stopped(pid: int) -> bool:
     """Whether the process has stopped; a signal takes effect a moment after it was sent."""
     end = time.monotonic() + 5
     while time.monotonic() < end:

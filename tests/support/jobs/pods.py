@@ -12,11 +12,11 @@ from pathlib import Path
 from datacenter.ledger.states import JobKind
 
 PATIENCE_SECONDS = 90
-LOOK_SECONDS = 0.02
+POLL_SECONDS = 0.02
 
 
 class Pod:
-    """One worker in a session of its own, as in a container; what it says is in its log."""
+    """One worker in a session of its own, as in a container; its output is in `log`."""
 
     def __init__(
         self,
@@ -47,31 +47,31 @@ class Pod:
         return [int(child) for child in text.split()]
 
     def until_listening(self) -> None:
-        """Wait until it has a handler for SIGTERM: before that no process can hear it."""
-        self._until(lambda: self._catches(signal.SIGTERM), "it never listened")
+        """Wait until it has a handler for SIGTERM: before that the signal would kill it."""
+        self._until(lambda: self._catches(signal.SIGTERM), "it never had a handler for SIGTERM")
 
     def until_working(self, count: int = 1) -> None:
-        """Wait until its children are there and have taken their ends' signals to heart."""
+        """Wait until its children run and ignore SIGTERM."""
         self._until(
             lambda: len(self.children()) >= count and all(map(_ignores_sigterm, self.children())),
             "it never had its children",
         )
 
-    def tell(self, number: signal.Signals = signal.SIGTERM) -> None:
+    def send_signal(self, number: signal.Signals = signal.SIGTERM) -> None:
         os.kill(self.pid, number)
 
     def has_ended(self) -> bool:
         return self._process.poll() is not None
 
     def exit_code(self, seconds: float = PATIENCE_SECONDS) -> int:
-        """How it ended; waits for it."""
+        """Its exit code; waits for the end."""
         return self._process.wait(seconds)
 
-    def said(self) -> str:
+    def output(self) -> str:
         return self.log.read_text(errors="replace")
 
     def kill(self) -> None:
-        """Leave nothing of it behind."""
+        """Kill the worker and its children."""
         if not self.has_ended():
             os.killpg(self.pid, signal.SIGKILL)
             self._process.wait()
@@ -82,20 +82,20 @@ class Pod:
     def _until(self, condition, what: str) -> None:
         end = time.monotonic() + PATIENCE_SECONDS
         while not condition():
-            assert not self.has_ended(), f"it ended by itself:\n{self.said()}"
-            assert time.monotonic() < end, f"{what}:\n{self.said()}"
-            time.sleep(LOOK_SECONDS)
+            assert not self.has_ended(), f"it exited early:\n{self.output()}"
+            assert time.monotonic() < end, f"{what}:\n{self.output()}"
+            time.sleep(POLL_SECONDS)
 
 
 def environment_of(pid: int) -> dict[str, str]:
-    """What a process was given by its environment."""
+    """The environment of a process."""
     pairs = Path(f"/proc/{pid}/environ").read_bytes().decode().split("\0")
     return dict(pair.partition("=")[::2] for pair in pairs if pair)
 
 
 @contextmanager
 def without_its_own_worker(worker: int) -> Iterator[dict[str, str]]:
-    """Let a data centre's `up` stand still and its worker end, so that only pods work; the environment for them."""
+    """Stop (SIGSTOP) a data centre's `up` and end its worker, so that only pods work; yields the environment for them."""
     environment = environment_of(worker)
     supervisor = int(Path(f"/proc/{worker}/stat").read_text().rpartition(")")[2].split()[1])
     os.kill(supervisor, signal.SIGSTOP)
@@ -104,7 +104,7 @@ def without_its_own_worker(worker: int) -> Iterator[dict[str, str]]:
         end = time.monotonic() + PATIENCE_SECONDS
         while _state(worker) != "Z":
             assert time.monotonic() < end, "the worker did not end"
-            time.sleep(LOOK_SECONDS)
+            time.sleep(POLL_SECONDS)
         yield environment
     finally:
         os.kill(supervisor, signal.SIGCONT)

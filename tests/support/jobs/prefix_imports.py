@@ -1,4 +1,4 @@
-"""Imports from a prefix, for their tests: objects are put, imported, and what became of them is looked at."""
+"""Imports from a prefix, for their tests: puts objects, imports them, and checks the result."""
 
 import random
 from typing import Any

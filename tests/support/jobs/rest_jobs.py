@@ -1,4 +1,4 @@
-"""Jobs by the REST API of a running data centre, and waiting for what they lead to."""
+"""Starts jobs over REST on a running data centre, and waits for their results."""
 
 import os
 import subprocess
@@ -42,7 +42,7 @@ def eventually(condition: Callable[[], bool], what: str, *, seconds: float = PAT
 
 
 def run(centre: Any, *arguments: str) -> str:
-    """What `datacenter …` prints, on a running data centre."""
+    """The output of `datacenter …` on a running data centre."""
     environment = {
         **centre.environment,
         "PYTHONPATH": os.pathsep.join([os.getcwd(), os.environ.get("PYTHONPATH", "")]),

@@ -1,4 +1,4 @@
-"""One scenario for every kind of job: how it is begun, what it must have made, and what must not be left of it."""
+"""One scenario for every kind of job: how it starts, its expected result, and what it must not leave behind."""
 
 import io
 import json
@@ -73,14 +73,14 @@ class Scenario(ABC):
         return self._submit()
 
     def _prepare(self) -> None:  # noqa: B027 - most jobs need nothing
-        """What must be there before the job."""
+        """Make what the job needs."""
 
     @abstractmethod
     def _submit(self) -> str: ...
 
     @abstractmethod
     def made(self, job_id: str) -> Any:
-        """What the job has made, to be compared between runs."""
+        """The result of the job, to be compared between runs."""
 
     @abstractmethod
     def check_nothing_left(self, job_id: str) -> None:
@@ -141,7 +141,7 @@ class ImportTarGz(Import):
 
 
 class ImportPrefix(Import):
-    """From a storage that is imported from; its large file is larger than a shard may be and streamed."""
+    """From a source storage; its large file is larger than a shard and is streamed."""
 
     name = "import prefix"
     storage: ClassVar[str] = "inbox"
@@ -175,7 +175,7 @@ class ImportPrefixWithin(ImportPrefix):
 
 
 class Archiving(Scenario):
-    """Base of what makes an archive."""
+    """Base of the kinds that make an archive."""
 
     archive_format: ClassVar[str] = "zip"
     compression: ClassVar[str] = "none"
@@ -212,7 +212,7 @@ class Archiving(Scenario):
         with self.bench.database.reading() as session:
             archive = session.get_one(Archive, self.archive_id)
             assert archive.state == ArchiveState.EXPIRED
-            # What was rendered for another archive, which is there, stays a while.
+            # Files rendered for another archive that exists are kept for a while.
             left = [found.prefix for found in session.scalars(select(Litter))]
             assert not [
                 prefix

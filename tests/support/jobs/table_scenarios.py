@@ -96,7 +96,7 @@ class ExportKept(Archiving):
 
     @property
     def expected_objects(self) -> set[str]:
-        """What was rendered stays a while, for whoever reads a stream of it."""
+        """Rendered files are kept for a while, because a client may read a stream of them."""
         with self.bench.database.reading() as session:
             prefix = session.get_one(Archive, self.archive_id).prefix
         made = {path.removeprefix(prefix) for path in self.bench.disk() - self.before}

@@ -1,4 +1,4 @@
-"""A whole data centre in one process, without a broker: requests go in, `work` does what was rung for."""
+"""A whole data centre in one process, without a broker: requests go in, `work` does their jobs."""
 
 import shutil
 from collections.abc import Callable, Mapping
@@ -151,7 +151,7 @@ class Workbench:
     def submit_import(
         self, data: bytes, name: str | None = None, filename: str = "data.zip", **fields: Any
     ) -> tuple[Dataset, Job]:
-        """Upload an archive and ask for its import, without doing it."""
+        """Upload an archive and submit its import, without doing it."""
         source = {"upload": self.upload(data, filename)}
         new = NewDataset(name=name or f"dataset-{new_id()[-6:]}", source=source, **fields)
         with self.database.transaction() as session:
@@ -160,13 +160,13 @@ class Workbench:
     def submit_source(
         self, source: dict[str, str], name: str | None = None, **fields: Any
     ) -> tuple[Dataset, Job]:
-        """Ask for an import of what lies on a storage, without doing it."""
+        """Submit an import of objects on a storage, without doing it."""
         new = NewDataset(name=name or f"dataset-{new_id()[-6:]}", source=source, **fields)
         with self.database.transaction() as session:
             return records.create(session, self.resources, self.project_id, new, JobOptions())
 
     def keep(self, storage: str, objects: dict[str, bytes]) -> None:
-        """Put these objects on a storage, as somebody else would."""
+        """Put these objects on a storage, as another program would."""
         wanted = (NewObject(key=key, data=data) for key, data in objects.items())
         for outcome in self.resources.storages.open(storage).put_many(wanted):
             assert outcome.error is None, outcome.error

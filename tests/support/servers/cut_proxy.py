@@ -1,4 +1,4 @@
-"""A TCP proxy in front of a server, which a test cuts and mends: to its clients the server dies and comes back."""
+"""A TCP proxy in front of a server, which a test cuts and restores: to its clients the server dies and comes back."""
 
 import contextlib
 import socket
@@ -11,7 +11,7 @@ CHUNK_BYTES = 1 << 16
 class CutProxy:
     """Passes bytes on between its port of loopback and a server's.
 
-    While it is cut, connections are refused and those that stood are reset, whatever was on its way. The port stays.
+    While it is cut, new connections are refused and open ones are reset, even with data under way. The port stays.
     """
 
     def __init__(self, host: str, port: int) -> None:
@@ -29,7 +29,7 @@ class CutProxy:
         threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
 
     def cut(self) -> None:
-        """Refuse new connections and break those that stand; twice does no harm."""
+        """Refuse new connections and break open ones; may be repeated."""
         with self._lock:
             broken, self._open = self._open, set()
             listener, self._listener = self._listener, None

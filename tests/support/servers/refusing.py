@@ -1,4 +1,4 @@
-"""Servers that answer the first word with a refusal: a MySQL and a Redis that take no password."""
+"""Servers that reject every login: a MySQL and a Redis that accept no password."""
 
 import socketserver
 import threading
@@ -8,10 +8,10 @@ from contextlib import AbstractContextManager, contextmanager
 
 class _MySql(socketserver.BaseRequestHandler):
     def handle(self) -> None:
-        told = (
+        packet = (
             b"\xff" + (1045).to_bytes(2, "little") + b"#28000Access denied for user 'u' (using password: YES)"
         )
-        self.request.sendall(len(told).to_bytes(3, "little") + b"\x00" + told)
+        self.request.sendall(len(packet).to_bytes(3, "little") + b"\x00" + packet)
 
 
 class _Redis(socketserver.StreamRequestHandler):
@@ -30,7 +30,7 @@ class _Server(socketserver.ThreadingTCPServer):
 
 @contextmanager
 def listening(handler: type[socketserver.BaseRequestHandler]) -> Iterator[str]:
-    """A server on loopback whose connections are handled so; its address."""
+    """A server on loopback with this handler; yields its address."""
     with _Server(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
@@ -42,10 +42,10 @@ def listening(handler: type[socketserver.BaseRequestHandler]) -> Iterator[str]:
 
 
 def refusing_mysql() -> AbstractContextManager[str]:
-    """Its address, while it refuses."""
+    """A server that rejects every login; yields its address."""
     return listening(_MySql)
 
 
 def refusing_redis() -> AbstractContextManager[str]:
-    """Its address, while it refuses."""
+    """A server that rejects every login; yields its address."""
     return listening(_Redis)

@@ -12,11 +12,11 @@ HANDSHAKE = (
     + (b"ijklmnopqrst\x00" + b"mysql_native_password\x00")
 )
 SELECTS = (b"\x03SELECT", b"\x16SELECT")
-"""A query, and one that is to be prepared."""
+"""The commands for a query and for a prepared query."""
 
 
 class RogueServer(threading.Thread):
-    """Lets everybody in and answers each SELECT with a demand for the file."""
+    """Accepts every login and answers each SELECT with a request for the file."""
 
     def __init__(self, file: Path) -> None:
         super().__init__(daemon=True)
@@ -27,7 +27,7 @@ class RogueServer(threading.Thread):
 
     def run(self) -> None:
         client, _ = self._listener.accept()
-        # A client that hangs up in the middle is what we want to see.
+        # A client that disconnects here is what the tests expect.
         with suppress(ConnectionError), client, client.makefile("rb") as stream:
             client.settimeout(10)
             self._send(client, 0, HANDSHAKE)

@@ -17,7 +17,7 @@ class Scrape:
         ]
 
     def sum(self, name: str, **labels: str) -> float:
-        """The sum over all series of this name with these labels; 0 where there is none."""
+        """The sum over all series of this name with these labels; 0 if there are none."""
         return sum(sample.value for sample in self.having(name, **labels))
 
     def having(self, name: str, **labels: str) -> Iterator[Sample]:

@@ -8,7 +8,7 @@ from threading import Thread
 
 @contextmanager
 def answering(status: int, headers: Mapping[str, str], body: bytes = b"") -> Iterator[str]:
-    """A server on loopback that gives this answer to whatever is asked; its URL."""
+    """A server on loopback that gives this answer to every request; yields its URL."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -38,6 +38,6 @@ def answering(status: int, headers: Mapping[str, str], body: bytes = b"") -> Ite
 
 
 def refusing(status: int, code: str) -> AbstractContextManager[str]:
-    """A server that refuses with one of S3's codes."""
+    """A server that answers with one of S3's error codes."""
     body = f"<Error><Code>{code}</Code><Message>words of the server</Message></Error>".encode()
     return answering(status, {"Content-Type": "application/xml"}, body)

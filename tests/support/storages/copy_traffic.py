@@ -1,4 +1,4 @@
-"""Traffic of a storage in this process: what it was asked to copy by itself, and how many bytes were read of an object."""
+"""Traffic of a storage in this process: the copies within the storage, and the bytes read of each object."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator

@@ -1,4 +1,4 @@
-"""A storage with credentials, for tests of those who keep them: it opens only with its key and quotes it when it fails."""
+"""A storage with credentials, for tests of the code that keeps them: it opens only with its key and quotes it in errors."""
 
 from collections.abc import Mapping
 
@@ -16,7 +16,7 @@ GUARDED = AdapterEntry(target="support.storages.guarded:GuardedStorage", install
 
 
 class GuardedStorage(MemoryStorage):
-    """A memory storage behind `secret_key`; its words quote the key, as those of a careless SDK would."""
+    """A memory storage behind `secret_key`; its errors quote the key, as those of a careless SDK would."""
 
     opened = 0
     key = ""

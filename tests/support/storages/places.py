@@ -24,7 +24,7 @@ class Place:
     url: str
     options: Mapping[str, OptionValue]
     many: int = 1500
-    """The most objects that a test should put here; a slow server is asked for less."""
+    """The most objects that a test should put here; fewer on a slow server."""
 
     def open(self) -> Storage:
         return open_storage(self.kind, self.url, self.options)
@@ -54,7 +54,7 @@ def webhdfs() -> Place:
 
 
 def _hdfs(kind: str, options: Mapping[str, OptionValue]) -> Place:
-    """A directory of its own in the test server's /tmp, which is open to everybody."""
+    """A directory of its own in the test server's /tmp, which all users may write to."""
     servers = dict(url.split("://") for url in os.environ.get(HDFS_VARIABLE, "").split())
     if not servers:
         pytest.skip(f"{HDFS_VARIABLE} names no HDFS")

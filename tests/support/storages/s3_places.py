@@ -22,7 +22,7 @@ CEPH_BUCKET = "datasets"
 
 @dataclass(frozen=True, kw_only=True)
 class Gateway:
-    """Where an S3 server listens, and a key it lets in."""
+    """The address of an S3 server, and a valid key."""
 
     endpoint: str
     access_key: str = "testaccess"
@@ -41,7 +41,7 @@ class Gateway:
         return {"endpoint": self.endpoint, **self.keys}
 
     def cos_options(self, domain: str) -> Mapping[str, str | int]:
-        """The bucket in the host name. No such name leads here, so the server stands in as the proxy to it."""
+        """The bucket in the host name. That name does not resolve to the server, so the server is used as the proxy to it."""
         return {"region": "us-east-1", "endpoint": f"http://{domain}", "proxy": self.endpoint, **self.keys}
 
     def make_bucket(self, name: str) -> str:
@@ -91,7 +91,7 @@ ROWS = ("ceph on moto", "cos on moto", *(pytest.param(row, marks=pytest.mark.rea
 
 @dataclass(frozen=True, kw_only=True)
 class S3Place:
-    """An empty place in a bucket; whoever has no key of it reaches it through the gateway as a proxy, too."""
+    """An empty place in a bucket; clients without its key reach it through the gateway as a proxy, too."""
 
     kind: str
     url: str
@@ -110,5 +110,5 @@ def s3_place(row: str, moto: Callable[[], Gateway]) -> S3Place:
 
 
 def fresh_root() -> str:
-    """A prefix that nothing is under; short, because a key and its root have 1,024 bytes together."""
+    """An unused prefix; short, because a key and its root have 1,024 bytes together."""
     return f"根 {uuid4().hex[:12]}/in"

@@ -1,4 +1,4 @@
-"""A NAS directory that answers as slowly as a far storage, and not at all while a file says so; for workers under test.
+"""A NAS directory that answers as slowly as a remote storage, and not at all while a certain file exists; for workers under test.
 
 `python -m support.storages.slow --queues …` is `datacenter-worker` to which every NAS is one of these.
 """
@@ -27,7 +27,7 @@ from storage_adapters.registry import AdapterEntry
 T = TypeVar("T")
 AT_ONCE = 50
 SLOW = AdapterEntry(target="support.storages.slow:SlowStorage", install="part of the tests")
-LOOK_SECONDS = 0.02
+POLL_SECONDS = 0.02
 
 
 class SlowStorage(NasStorage):
@@ -82,11 +82,11 @@ class SlowStorage(NasStorage):
 
 def _wait_while(hold: Path | None) -> None:
     while hold is not None and hold.exists():
-        time.sleep(LOOK_SECONDS)
+        time.sleep(POLL_SECONDS)
 
 
 def with_slow_storages(environment: Mapping[str, str], **options: object) -> dict[str, str]:
-    """The environment of a worker for which the storage `default`, a plain NAS for everybody else, is a slow one."""
+    """The environment of a worker for which the storage `default`, a plain NAS for all other processes, is a slow one."""
     names = {name: f"DATACENTER__STORAGES__DEFAULT__OPTIONS__{name.upper()}" for name in options}
     chosen = {names[name]: str(value) for name, value in options.items()}
     here = os.pathsep.join([str(Path(__file__).parents[2]), environment.get("PYTHONPATH", "")])

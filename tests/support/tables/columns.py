@@ -15,7 +15,7 @@ class Columns:
     """A table of one column a type: of a row of values, and of a row of NULL."""
 
     key: str
-    """The type of the column `id`, by which the rows are told apart."""
+    """The type of the column `id`, which distinguishes the rows."""
     suffix: str = ""
     """What ends CREATE TABLE."""
     sql: Mapping[str, tuple[str, str]]

@@ -1,4 +1,4 @@
-"""Datasets made of tables, for their tests: a table is imported or exported, and what became of its rows is looked at."""
+"""Datasets made of tables, for their tests: imports or exports a table and checks its rows."""
 
 import io
 import zipfile
@@ -50,7 +50,7 @@ class TableBench(Workbench):
         super().__init__(home, storages=storages, **{"rows": 4, **fields})
 
     def fill(self) -> None:
-        """The server as it is at first, whatever a test has made of it."""
+        """Restore the server's first state."""
         self.content.tables = {"zoo.animals": ANIMALS}
         self.content.queries = {}
         self.content.before_read = lambda _: None

@@ -1,4 +1,4 @@
-"""A storage of tables in memory, for tests of what is done with one; it keeps the contract, without fsspec's face."""
+"""A storage of tables in memory, for tests of its callers; it fulfils the contract, without an fsspec filesystem."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -63,7 +63,7 @@ class Content:
     before_read: Callable[[Partition], None] = lambda _: None
     """Called when the reading of a partition begins."""
     wait: Callable[[Check], None] = lambda _: None
-    """Called with the check of whoever asks, before anything is answered: a server that takes its time."""
+    """Called with the caller's check before each answer: a slow server."""
     writes: dict[tuple[str, str], Write] = field(default_factory=dict)
     """What is not published, by database and id."""
     published: dict[str, tuple[str, Write]] = field(default_factory=dict)

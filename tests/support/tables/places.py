@@ -1,4 +1,4 @@
-"""Places for tests of table storages: a real server's storage with a database that is empty, and dropped afterwards."""
+"""Places for tests of table storages: a real server's storage with an empty database, which is dropped afterwards."""
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -40,7 +40,7 @@ def tables_of(storage: TableStorage, database: str) -> list[str]:
 
 @dataclass(frozen=True, kw_only=True)
 class TablePlace:
-    """A server with an empty database of ours; `url` is what the storage and fsspec open, with the options."""
+    """A server with an empty database of its own; the storage and fsspec open `url` with the options."""
 
     kind: str
     url: str
@@ -49,7 +49,7 @@ class TablePlace:
     system_tables: Sequence[tuple[str, str]]
     """Databases and tables of the server's own."""
     slow_query: str
-    """Gives no row for hours, and ends when the server is told so."""
+    """A query that gives no row for hours, and ends when it is cancelled."""
 
     def open(self, **options: OptionValue) -> TableStorage:
         """Another instance of the storage."""
@@ -76,7 +76,7 @@ class TablePlace:
         self.run(f"ALTER TABLE `{table.table}` ADD COLUMN more INT")
 
     def running(self) -> str:
-        """What the server is busy with, as far as it tells."""
+        """The statements that run on the server, as far as it lists them."""
         return ""
 
     def drop(self, table: TableName) -> None:
@@ -136,7 +136,7 @@ class HivePlace(TablePlace):
     directory: str
     kind: str = "hive"
     system_tables: Sequence[tuple[str, str]] = (("information_schema", "tables"), ("global_temp", "t"))
-    # Spark's tasks look now and then whether they should end, in a range; in a join they do not.
+    # Spark's tasks check now and then whether they should end, in a range; in a join they do not.
     slow_query: str = "SELECT id FROM range(0, 1000000000000, 1, 2) WHERE id % 7 + id = -1"
 
     def run(self, *statements: str) -> None:
@@ -174,7 +174,7 @@ class HivePlace(TablePlace):
 
 @dataclass(frozen=True, kw_only=True)
 class FakePlace(TablePlace):
-    """The tables in memory, which job tests use; they keep the contract like everybody."""
+    """The tables in memory, which job tests use; they fulfil the contract like every storage."""
 
     kind: str = "fake"
     system_tables: Sequence[tuple[str, str]] = ()

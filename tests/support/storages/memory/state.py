@@ -31,7 +31,7 @@ class Upload:
 
 @dataclass(kw_only=True, slots=True)
 class MemoryState:
-    """What every opener of one memory storage shares. `lock` guards all of it; `fail` may be set by a test."""
+    """The state that all instances of one memory storage share. `lock` guards all of it; `fail` may be set by a test."""
 
     objects: dict[str, StoredObject] = field(default_factory=dict)
     uploads: dict[str, Upload] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""The memory storage: the contract with an object store's rules, so that tests catch callers who assume a disk."""
+"""The memory storage: the contract with an object store's rules, so that tests catch callers that assume a disk."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -43,14 +43,14 @@ class MemoryOptions:
 
 
 class MemoryStorage(ObjectStorage):
-    """Objects live as long as the process; all who open one `memory://name` share a storage.
+    """Objects live as long as the process; all instances of one `memory://name` share them.
 
     A test plants faults through `fail`, which sees every operation and key before the operation has an effect.
     """
 
     presign_refusal = "Memory has no presigned URLs."
     limits = BatchLimits(puts=1, reads=1, deletes=1)
-    # A URL must name the same objects whoever opens it, as it does where a server stands behind it.
+    # One URL must name the same objects for every instance, as it does with a server.
     _states: ClassVar[dict[str, MemoryState]] = {}
 
     def __init__(self, state: MemoryState | None = None, options: MemoryOptions | None = None) -> None:
