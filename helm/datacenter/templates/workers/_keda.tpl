@@ -1,8 +1,8 @@
 {{/* (dict "root" $ "component" "worker-delete" "path" "workers.delete" "values" merged): scales a worker on the depth of its queues.
 
-Through Prometheus, not KEDA's scaler for MySQL: the metric is a promise of this project and the tables are not, and
-KEDA needs neither a password of the database nor a way to it. What is being worked on counts, too: pods are not taken
-from under it. Two schedulers, as in a rolling update, tell the same, so `max` takes one. A queue without work is told as 0;
+Through Prometheus, not KEDA's scaler for MySQL: the metric is a stable interface and the tables are not, and
+KEDA needs neither a password of the database nor a route to it. Leased shards count, too, so that scaling does not remove their
+pods. Two schedulers, as in a rolling update, export the same numbers, so `max` takes one. A queue without work is exported as 0;
 an answer without any number means that no scheduler was scraped, and must not be taken for a queue without work. */}}
 {{- define "datacenter.keda" -}}
 {{- $autoscaling := .values.autoscaling -}}{{- $keda := $autoscaling.keda -}}
