@@ -32,10 +32,10 @@ people and may. A job that fails has `error` with `code`, `message` and, where t
 value that is wrong. The command line prints both and, with `--json`, gives both to programs; the Python client raises
 `Problem` with `code`, `status` and `detail`.
 
-**Again** says whether the same may succeed later although nothing was changed. A job is then tried again by itself, up to
+**Again** says whether the same may succeed later although nothing was changed. A job is then retried automatically, up to
 `ledger.attempts` attempts, before it ends in FAILURE; its work is kept, and `POST /api/v1/jobs/{id}/retry` or
-`datacenter jobs retry` goes on from there. *No* means: first do what the last column says. The `retryable` of a job's `error` says more:
-whether a retry can succeed at all, be it after a storage was mended. It is false where the source or the request is at fault.
+`datacenter jobs retry` continues from there. *No* means: first do what the last column says. The `retryable` of a job's `error` says more:
+whether a retry can succeed, perhaps after a storage was repaired. It is false if the source or the request is at fault.
 """
 
 

@@ -1,6 +1,6 @@
 """HDFS: a NameNode and a DataNode of Hadoop 2.7.3 with WebHDFS, from jars that PyPI and Debian carry.
 
-The server's jars lie in the source distribution of pyspark 2.4.8, Jersey 1 in four Debian packages that are
+The server's jars are in the source distribution of pyspark 2.4.8, Jersey 1 in four Debian packages that are
 unpacked and not installed. Both are downloaded once into a cache directory.
 """
 

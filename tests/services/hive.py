@@ -1,6 +1,6 @@
 """Hive's protocol: the Thrift server of Spark 3.5.7, which answers as HiveServer2 does. It is not Hive itself.
 
-The jars lie in the source distribution of pyspark, which is downloaded once into a cache directory. Tables lie on
+The jars are in the source distribution of pyspark, which is downloaded once into a cache directory. Tables are on
 a private HDFS; the metastore is in the server's memory and gone with it.
 """
 

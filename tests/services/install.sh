@@ -36,7 +36,7 @@ needed=(
 )
 here=$(cd "$(dirname "$0")" && pwd)
 
-# Servers lie in directories that are not on every user's PATH.
+# Servers are in directories that are not on every user's PATH.
 PATH=$PATH:/usr/sbin:/sbin:/usr/lib/rabbitmq/bin
 
 missing_packages() {

@@ -56,6 +56,6 @@ class RabbitmqServer(Server):
 
 
 def _node_script() -> str:
-    # The one on PATH is Debian's, which insists on the system's user; beside it lies the one of RabbitMQ.
+    # The script on PATH is Debian's, which requires the system's user; RabbitMQ's own is in its library's directory.
     script = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
     return str(script) if script.exists() else program_path("rabbitmq-server")

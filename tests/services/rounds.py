@@ -45,7 +45,7 @@ ACCEPTANCE: Mapping[str, Sequence[str]] = {
     "test_rolling_restarts.py": (RABBITMQ,),
     "test_worker_ends.py": (RABBITMQ, REDIS),  # each broker loses a stopped worker in a way of its own
     "test_killed_workers.py": (RABBITMQ, REDIS),
-    "test_kept_tables.py": (RABBITMQ,),  # the tables lie on MariaDB
+    "test_kept_tables.py": (RABBITMQ,),  # the tables are on MariaDB
     "test_table_datasets.py": (RABBITMQ, HIVE),
     "test_hostile_archives.py": (RABBITMQ,),  # names in every encoding go into the database's columns
     "test_platform_storages.py": (STORAGES,),

@@ -25,7 +25,7 @@ envFrom:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 volumeMounts:
-  # The file alone, so that secrets and certificates can lie beside it; new settings come with new pods anyway.
+  # Only this file, so that secrets and certificates can be beside it; new settings come with new pods anyway.
   - name: settings
     mountPath: /etc/datacenter/settings.yaml
     subPath: settings.yaml

@@ -36,7 +36,7 @@ TRUTH = Described()
 
 @dataclass(frozen=True, kw_only=True)
 class RawEntry:
-    """One entry; `after` follows its bytes, `local` and `central` may lie."""
+    """One entry; `after` follows its bytes, `local` and `central` may be false."""
 
     name: bytes
     data: bytes = b"content"

@@ -125,7 +125,7 @@ class Import(Scenario):
     def check_nothing_left(self, job_id: str) -> None:
         dataset = self.bench.dataset(self.dataset_id)
         assert (dataset.state, dataset.version, dataset.files) == ("FAILED", 0, 0)
-        assert self.bench.disk() - self.before <= self.uploaded, "only the upload stays, to be imported anew"
+        assert self.bench.disk() - self.before <= self.uploaded, "only the upload stays, for another import"
 
 
 class ImportZip(Import):

@@ -20,7 +20,7 @@
   expr: sum by (kind) (increase(datacenter_leases_lost_total{ {{- $here -}} }[15m])) > 3
   for: 0m
   severity: warning
-  summary: {{ `Workers lose shards of the kind {{ $labels.kind }}: they are killed (memory?), cut off, or stand still.` | quote }}
+  summary: {{ `Workers lose shards of the kind {{ $labels.kind }}: they are killed (memory?), cut off, or hang.` | quote }}
 - alert: DatacenterStorageErrors
   expr: sum by (storage, operation) (rate(datacenter_storage_errors_total{ {{- $here -}} ,code="STORAGE_UNAVAILABLE"}[5m])) > 0.1
   for: 5m
