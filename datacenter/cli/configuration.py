@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from datacenter.settings.model import Settings
     from datacenter.settings.sources.layers import KeyPath, Layers
 
-app = typer.Typer(no_args_is_help=True, help="Settings: check, show.")
+app = typer.Typer(no_args_is_help=True, help="Check and show the settings.")
 FileArgument = Annotated[
     Path | None, typer.Argument(metavar="FILE", help="The settings file, instead of DATACENTER_CONFIG's.")
 ]
 ConnectOption = Annotated[
-    bool, typer.Option("--connect", help="Also try the database, its schema, the broker and each storage.")
+    bool, typer.Option("--connect", help="Also test the database, its schema, the broker and each storage.")
 ]
 SHOWN = (
     Column(title="KEY"),
@@ -37,14 +37,14 @@ def check(
     connect: ConnectOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Say everything that is wrong with the settings; exits 2 if anything is."""
+    """Print every fault in the settings; exits 2 if there is one."""
     from datacenter.cli.connecting import openings, trials
     from datacenter.settings.loading import check_settings
     from datacenter.settings.model import Settings
 
     found = check_settings(_layers(file, assignments))
     if isinstance(found, Settings):
-        # What only opens has to hold before it is worth to knock.
+        # Connections are tested only when everything can be opened.
         faults = list(openings(found)) or list(trials(found) if connect else ())
     else:
         faults = found
@@ -55,12 +55,12 @@ def check(
     if faults:
         raise typer.Exit(2)
     if not as_json:
-        typer.echo("the settings can work" + (", and all that they name answers" if connect else ""))
+        typer.echo("the settings are valid" + ("; database, broker and storages answer" if connect else ""))
 
 
 @app.command("show")
 def show(file: FileArgument = None, assignments: SetOption = None, as_json: JsonOption = False) -> None:
-    """Show every setting and where its value comes from; secrets read ***."""
+    """Show every setting and where its value comes from; secrets are shown as ***."""
     from datacenter.errors import SettingsInvalid
     from datacenter.settings.loading import check_settings
     from datacenter.settings.model import Settings
@@ -90,7 +90,7 @@ def _layers(file: Path | None, assignments: Sequence[str] | None) -> "Layers":
 
 
 def _values(settings: "Settings") -> "Iterator[tuple[KeyPath, Any]]":
-    """Every key that holds a value; what may hold a secret is hidden, also within a URL."""
+    """Every key that has a value; secrets are redacted, also within a URL."""
     from datacenter.observability.redaction import redacted_url
     from datacenter.storages.secret_options import redacted_options
 

@@ -1,4 +1,4 @@
-"""What settings name, tried before anything starts: storages that open, a database and a broker that answer."""
+"""Test the settings before anything starts: open the storages, connect to the database and the broker."""
 
 from collections.abc import Iterator
 
@@ -18,7 +18,7 @@ from storage_adapters.registry import holds_tables
 
 
 def openings(settings: Settings) -> Iterator[SettingFault]:
-    """Storages of the settings whose URL or options their adapter refuses; nobody is asked over a network."""
+    """Storages of the settings whose URL or options their adapter rejects; without any network access."""
     database = Database(settings.database)
     storages = Storages(settings, database)
     for name, registered in settings.storages.items():
@@ -30,7 +30,7 @@ def openings(settings: Settings) -> Iterator[SettingFault]:
 
 
 def trials(settings: Settings) -> Iterator[SettingFault]:
-    """What does not answer, refuses, or is not as this release needs it."""
+    """What does not answer, rejects the connection, or does not fit this release."""
     database = Database(settings.database)
     yield from _database(settings, database)
     yield from _broker(settings)
@@ -53,8 +53,8 @@ def _database(settings: Settings, database: Database) -> Iterator[SettingFault]:
 
 def _broker(settings: Settings) -> Iterator[SettingFault]:
     try:
-        silence = look_for_broker(settings.broker)
+        fault = look_for_broker(settings.broker)
     except SettingsInvalid as error:
-        silence = error.detail
-    if silence is not None:
-        yield SettingFault(key="", detail=silence)
+        fault = error.detail
+    if fault is not None:
+        yield SettingFault(key="", detail=fault)

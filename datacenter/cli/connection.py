@@ -1,4 +1,4 @@
-"""Which server or database a command works on: the environment's, else that of `datacenter up`'s home."""
+"""Which server or database a command works on: from the environment, else from the home of `datacenter up`."""
 
 import os
 from pathlib import Path
@@ -18,13 +18,13 @@ PATIENCE = Patience(repeats=3)
 
 
 class NoServer(CommandFailed):
-    """There is no server to speak to."""
+    """No server is running or named."""
 
     exit_code: ClassVar[ExitCode] = ExitCode.UNREACHABLE
 
 
 def connect(context: typer.Context) -> Client:
-    """A client of the server that this command is for."""
+    """A client of the server that this command works on."""
     url = os.environ.get("DATACENTER_URL", "")
     token = os.environ.get("DATACENTER_TOKEN", "")
     home = Path(context.obj).expanduser()
@@ -33,18 +33,18 @@ def connect(context: typer.Context) -> Client:
         token = token or _read(home / "token")
     if not url:
         raise NoServer(
-            f"no data centre is running in {home}, and DATACENTER_URL names none",
+            f"no data centre is running in {home}, and DATACENTER_URL is not set",
             cure="start one with `datacenter up`, or set DATACENTER_URL and DATACENTER_TOKEN",
         )
     return Client(url, token, patience=PATIENCE)
 
 
 def settings_for(context: typer.Context) -> "Settings":
-    """The settings of the home that --home names; without it those of the environment, else of the usual home.
+    """The settings from the home in --home; without it from the environment, else from the default home.
 
     Raises: WrongUse, SettingsInvalid.
     """
-    # Imported here because commands that go to a server do not pay for loading them.
+    # Imported here because commands that use a server do not pay for loading them.
     from datacenter.cli.embedded.home import Home
     from datacenter.settings.loading import load_settings
     from datacenter.settings.model import CONFIG_VARIABLE
@@ -54,7 +54,7 @@ def settings_for(context: typer.Context) -> "Settings":
     if source is not None and source.name == "COMMANDLINE":
         if not home.config.exists():
             raise WrongUse(
-                f"there is no {home.config}", cure="name the home of a `datacenter up` with --home"
+                f"{home.config} does not exist", cure="give the home of a `datacenter up` with --home"
             )
         os.environ[CONFIG_VARIABLE] = str(home.config)
     elif not os.environ.get(CONFIG_VARIABLE) and URL_VARIABLE not in os.environ and home.config.exists():

@@ -1,4 +1,4 @@
-"""`datacenter datasets …`: look at datasets, label them, delete them."""
+"""`datacenter datasets …`: list, show, label, delete and restore datasets."""
 
 from itertools import islice
 from typing import Annotated
@@ -16,7 +16,7 @@ from datacenter.cli.selecting import DatasetArgument, WaitOption
 from datacenter.cli.tables import Column, print_fields, print_table
 from datacenter.client import Client, Dataset
 
-app = typer.Typer(no_args_is_help=True, help="Datasets: import, look, label, delete.")
+app = typer.Typer(no_args_is_help=True, help="Import, list, show, label and delete datasets.")
 app.command("import")(import_dataset)
 PAGE_FILES = 1000
 LIST = (
@@ -39,8 +39,8 @@ FILES = (
 def list_datasets(
     context: typer.Context,
     q: Annotated[str | None, typer.Option("--search", "-q", help="Part of the name.")] = None,
-    label: Annotated[str | None, typer.Option(help="Datasets that have this label.")] = None,
-    tag: Annotated[str | None, typer.Option(help="Datasets that have this tag.")] = None,
+    label: Annotated[str | None, typer.Option(help="Only datasets with this label.")] = None,
+    tag: Annotated[str | None, typer.Option(help="Only datasets with this tag.")] = None,
     state: Annotated[str | None, typer.Option(help="IMPORTING, READY, FAILED or DELETING.")] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -55,7 +55,10 @@ def list_datasets(
             for d in found
         )
         print_table(
-            console(), LIST, rows, empty="no datasets; make one with: datacenter datasets import NAME ARCHIVE"
+            console(),
+            LIST,
+            rows,
+            empty="no datasets; import one with: datacenter datasets import NAME ARCHIVE",
         )
 
 
@@ -96,7 +99,7 @@ def show(context: typer.Context, dataset: DatasetArgument, as_json: JsonOption =
 
 
 def _failure(client: Client, dataset: Dataset) -> dict[str, str]:
-    """Why the import failed, if it did, and the job that says more."""
+    """Why the import failed, if it did, and the job with the details."""
     if dataset.state != "FAILED":
         return {}
     job = next(client.jobs.list(kind="import", dataset=dataset.id), None)
@@ -110,9 +113,9 @@ def files(
     context: typer.Context,
     dataset: DatasetArgument,
     label: Annotated[str | None, typer.Option("--label", "-l", help="Only files with this label.")] = None,
-    prefix: Annotated[str | None, typer.Option(help="Only paths that start so.")] = None,
+    prefix: Annotated[str | None, typer.Option(help="Only paths that begin with this.")] = None,
     limit: Annotated[
-        int | None, typer.Option("--limit", "-n", min=1, help="At most so many; default: all.")
+        int | None, typer.Option("--limit", "-n", min=1, help="Maximum number of files; default: all.")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -127,7 +130,7 @@ def files(
             print_json_list(found)
             return
         rows = ((f.path, size(f.size_bytes), f.media_type, ", ".join(f.labels)) for f in found)
-        print_table(console(), FILES, rows, empty="no such files")
+        print_table(console(), FILES, rows, empty="no matching files")
 
 
 @app.command("label")
@@ -140,15 +143,16 @@ def label(
     ] = None,
     path: Annotated[list[str] | None, typer.Option(help="A file; repeat it for several.")] = None,
     with_label: Annotated[list[str] | None, typer.Option(help="All files that have this label.")] = None,
-    prefix: Annotated[str | None, typer.Option(help="All files whose paths start so.")] = None,
+    prefix: Annotated[str | None, typer.Option(help="All files whose paths begin with this.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Add and remove labels of files; this makes a new version."""
     if not (add or remove):
-        raise WrongUse("there is nothing to change", cure="name labels with --add and --remove")
+        raise WrongUse("nothing to change", cure="give labels with --add or --remove")
     if sum(bool(part) for part in (path, with_label, prefix is not None)) != 1:
         raise WrongUse(
-            "which files?", cure="choose with one of --path, --with-label and --prefix ('' is every file)"
+            "select the files in exactly one way",
+            cure="use --path, --with-label or --prefix (--prefix '' selects all files)",
         )
     with connect(context) as client:
         found = client.datasets.find(dataset)
@@ -158,21 +162,23 @@ def label(
     if as_json:
         print_json(version)
         return
-    console().print(f"{safe(found.name)} is at version {version.version} now", markup=False)
+    console().print(f"{safe(found.name)} is now at version {version.version}", markup=False)
 
 
 @app.command("delete")
 def delete(
     context: typer.Context,
     dataset: DatasetArgument,
-    grace_seconds: Annotated[int, typer.Option(min=0, help="Keep it restorable for so long first.")] = 0,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    grace_seconds: Annotated[int, typer.Option(min=0, help="How many seconds it can be restored.")] = 0,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
     wait: WaitOption = True,
     as_json: JsonOption = False,
 ) -> None:
-    """Delete a dataset: it is gone at once, its files follow. Where nobody can be asked, --yes is needed."""
+    """Delete a dataset: it disappears at once, then its files are removed. Scripts need --yes."""
     if not yes and not can_ask(as_json=as_json):
-        raise WrongUse("nobody can be asked here whether to delete", cure="use --yes")
+        raise WrongUse(
+            "a delete needs confirmation, and there is no terminal to ask", cure="confirm with --yes"
+        )
     with connect(context) as client:
         found = client.datasets.find(dataset)
         what = f"{safe(found.name)} ({count(found.files, 'file')}, {size(found.size_bytes)})"
@@ -188,7 +194,7 @@ def delete(
         return
     if grace_seconds:
         console().print(
-            f"deleted {what}; within {grace_seconds} s: datacenter datasets restore {found.id}",
+            f"deleted {what}; to restore it within {grace_seconds} s: datacenter datasets restore {found.id}",
             markup=False,
             soft_wrap=True,
         )
@@ -196,7 +202,9 @@ def delete(
         console().print(f"deleted {what} {took(job)}", markup=False, soft_wrap=True)
     else:
         console().print(
-            f"deleted {what}; its files follow: datacenter jobs watch {job.id}", markup=False, soft_wrap=True
+            f"deleted {what}; to watch the removal of its files: datacenter jobs watch {job.id}",
+            markup=False,
+            soft_wrap=True,
         )
 
 
@@ -208,18 +216,18 @@ def restore(
     ],
     as_json: JsonOption = False,
 ) -> None:
-    """Take a delete back within its grace period."""
+    """Restore a deleted dataset within its grace period."""
     with connect(context) as client:
-        dying = [d for d in client.datasets.list(state="DELETING") if dataset in (d.id, d.name)]
-        if len(dying) > 1:
+        deleted = [d for d in client.datasets.list(state="DELETING") if dataset in (d.id, d.name)]
+        if len(deleted) > 1:
             raise WrongUse(
-                f"{len(dying)} deleted datasets have this name",
-                cure="name the id: datacenter datasets list --state DELETING",
+                f"{len(deleted)} deleted datasets have this name",
+                cure="give the id; to see it: datacenter datasets list --state DELETING",
             )
-        found = client.datasets.restore(dying[0].id if dying else dataset)
+        found = client.datasets.restore(deleted[0].id if deleted else dataset)
     if as_json:
         print_json(found)
         return
     console().print(
-        f"{safe(found.name)} is back: {count(found.files, 'file')}, {size(found.size_bytes)}", markup=False
+        f"restored {safe(found.name)}: {count(found.files, 'file')}, {size(found.size_bytes)}", markup=False
     )

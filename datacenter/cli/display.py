@@ -1,4 +1,4 @@
-"""How values look to a person: sizes, counts, times, states, and names from outside made safe and short."""
+"""Values as people read them: sizes, counts, times, states, and names from outside, made safe and short."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -51,7 +51,7 @@ def held(files: int, rows: int | None) -> str:
 
 
 def ago(moment: datetime | None, now: datetime | None = None) -> str:
-    """`3 min ago`; `in 2 h` for what is to come."""
+    """`3 min ago`; `in 2 h` for the future."""
     if moment is None:
         return "-"
     seconds = ((now or datetime.now(UTC)) - moment).total_seconds()
@@ -62,7 +62,7 @@ def ago(moment: datetime | None, now: datetime | None = None) -> str:
 
 
 def moment(value: datetime | None) -> str:
-    """A time in the zone of whoever looks, and how long ago that was."""
+    """A time in the local time zone, and how long ago that was."""
     return "-" if value is None else f"{value.astimezone():%Y-%m-%d %H:%M:%S} ({ago(value)})"
 
 
@@ -80,7 +80,7 @@ def safe(text: str) -> str:
 
 
 def cut(text: str, cells: int) -> str:
-    """At most so many terminal cells, cut in the middle: the beginning and the end of a name both tell something."""
+    """At most so many terminal cells, cut in the middle: the beginning and the end of a name both carry information."""
     if cell_len(text) <= cells:
         return text
     if cells <= 1:

@@ -15,7 +15,7 @@ from datacenter.cli.progress import Meter, meter
 from datacenter.cli.selecting import ExcludeOption, LabelOption, RequireOption, label_filter
 from datacenter.client import Client, ClientError, Download, Job, Problem
 
-GO_ON = "the same command goes on from there"
+SAME_COMMAND = "run the same command again to resume"
 
 
 class Delivery(StrEnum):
@@ -34,23 +34,26 @@ def download(
     exclude_label: ExcludeOption = None,
     archive: Annotated[str | None, typer.Option(help="zip or tar.")] = None,
     delivery: Annotated[
-        Delivery, typer.Option(help="archive: built first; stream: served at once.")
+        Delivery, typer.Option(help="archive: built first; stream: sent at once.")
     ] = Delivery.ARCHIVE,
-    expires_in: Annotated[
-        int | None, typer.Option(min=1, help="How long the link is good, in seconds.")
-    ] = None,
+    expires_in: Annotated[int | None, typer.Option(min=1, help="How many seconds the link is valid.")] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="The file; default: the archive's own name, here.")
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="The file to write; default: the archive's name, in this directory."
+        ),
     ] = None,
-    link: Annotated[bool, typer.Option("--link", help="Print the link instead of fetching it.")] = False,
+    link: Annotated[bool, typer.Option("--link", help="Print the link instead of downloading.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Download a dataset or an export; the same command again goes on with a broken transfer.
+    """Download a dataset or an export; run the command again to resume a broken transfer.
 
-    Without -o no file is ever replaced.
+    Without -o, existing files are never replaced.
     """
     if (dataset is None) == (export is None):
-        raise WrongUse("download what?", cure="name DATASET or --export ID")
+        raise WrongUse(
+            "a download needs either DATASET or --export ID", cure="see: datacenter download --help"
+        )
     chosen = label_filter(label, require_label, exclude_label)
     if output and not link:
         check_target(output)
@@ -78,29 +81,33 @@ def download(
             target = output or default_target(made.filename)
             replaced = target.exists()
             fetch(client, made, target, shown)
-    _tell(made, job, target, as_json, replaced=replaced)
+    _print_result(made, job, target, as_json, replaced=replaced)
 
 
 def check_target(target: Path) -> None:
-    """Refuse a file that could not be written, before anything is made for it."""
+    """Reject a file that cannot be written, before the server does any work."""
     if not target.parent.is_dir():
-        raise WrongUse(f"{target.parent} is not a directory", cure="name a file in one that is there with -o")
+        raise WrongUse(
+            f"{target.parent} is not a directory", cure="give a file in an existing directory with -o"
+        )
     if target.is_dir():
-        raise WrongUse(f"{target} is a directory", cure="name a file in it with -o")
+        raise WrongUse(f"{target} is a directory", cure="give a file in it with -o")
 
 
 def default_target(filename: str) -> Path:
-    """The file here that an archive is downloaded to when none is named. Raises: WrongUse, if there is one already."""
+    """The default file, in this directory. Raises: WrongUse, if it already exists."""
     target = Path(PurePosixPath(filename).name or "download")
     if target.exists():
         raise WrongUse(
-            f"{safe(str(target))} is here already", cure="name another file with -o FILE, or remove this one"
+            f"{safe(str(target))} already exists", cure="give another file with -o FILE, or remove this one"
         )
     return target
 
 
-def fetch(client: Client, made: Download, target: Path, shown: Meter, *, go_on: str = GO_ON) -> None:
-    """Bring a download's bytes into a file; `go_on` says how, if the transfer breaks."""
+def fetch(
+    client: Client, made: Download, target: Path, shown: Meter, *, how_to_resume: str = SAME_COMMAND
+) -> None:
+    """Download into a file; `how_to_resume` is the cure if the transfer breaks."""
     if made.url is None:
         raise CommandFailed("the archive is gone", cure="start the download again")
     try:
@@ -110,19 +117,22 @@ def fetch(client: Client, made: Download, target: Path, shown: Meter, *, go_on: 
     except Problem:
         raise
     except (ClientError, OSError) as error:
-        raise CommandFailed(f"{error}; what arrived is kept in {target}.part", cure=go_on) from error
+        raise CommandFailed(
+            f"{error}; the bytes that arrived are kept in {target}.part", cure=how_to_resume
+        ) from error
     except KeyboardInterrupt:
         raise Interrupted(
-            f"the download was interrupted; what arrived is kept in {target}.part", cure=go_on
+            f"the download was interrupted; the bytes that arrived are kept in {target}.part",
+            cure=how_to_resume,
         ) from None
 
 
-def _tell(made: Download, job: Job, target: Path | None, as_json: bool, *, replaced: bool) -> None:
+def _print_result(made: Download, job: Job, target: Path | None, as_json: bool, *, replaced: bool) -> None:
     if as_json:
         print_json({"download": made, "job": job, "file": str(target) if target else None})
     elif target is None:
         typer.echo(made.url)
-        typer.echo(f"good for {ago(made.expires_at).removeprefix('in ')}", err=True)
+        typer.echo(f"valid for {ago(made.expires_at).removeprefix('in ')}", err=True)
     else:
         note = " (replaced)" if replaced else ""
         console().print(

@@ -1,4 +1,4 @@
-"""How a command can fail: in one or two lines that say what, why and the cure, and with its exit code."""
+"""How a command can fail: with a message, a cure and an exit code."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +21,7 @@ class ExitCode(IntEnum):
 
 
 class CommandFailed(Exception):
-    """The work was begun and could not be brought to its end."""
+    """The work was started and failed."""
 
     exit_code: ClassVar[ExitCode] = ExitCode.FAILED
 
@@ -38,14 +38,14 @@ class WrongUse(CommandFailed):
 
 
 class Interrupted(CommandFailed):
-    """The user pressed Ctrl-C; the message says what goes on and how to come back to it."""
+    """The user pressed Ctrl-C; the message says what continues and how to return to it."""
 
     exit_code = ExitCode.INTERRUPTED
 
 
 @contextmanager
-def refusals_of_database(settings: "DatabaseSettings") -> Iterator[None]:
-    """Raises: WrongUse, for anything the database or its driver refuses; the message holds no password."""
+def database_errors(settings: "DatabaseSettings") -> Iterator[None]:
+    """Raises: WrongUse, for any error of the database or its driver; the message holds no password."""
     # Imported here because commands that need no database do not pay for loading it.
     from sqlalchemy.exc import SQLAlchemyError
 

@@ -1,4 +1,4 @@
-"""`datacenter export`: the files with some labels out of several datasets, as one archive."""
+"""`datacenter export`: the files with given labels from several datasets, as one archive."""
 
 import shlex
 from pathlib import Path
@@ -33,14 +33,14 @@ def export(
     archive: Annotated[str | None, typer.Option(help="zip or tar.")] = None,
     compression: Annotated[str | None, typer.Option(help="none or deflate.")] = None,
     storage: Annotated[
-        str | None, typer.Option(help="Where the archive is kept; default: the server's.")
+        str | None, typer.Option(help="The storage for the archive; default: the server's.")
     ] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Download it to this file.")] = None,
-    preview: Annotated[bool, typer.Option("--preview", help="Only tell what it would hold.")] = False,
+    preview: Annotated[bool, typer.Option("--preview", help="Only show what it would contain.")] = False,
     wait: WaitOption = True,
     as_json: JsonOption = False,
 ) -> None:
-    """Export a selection by label over datasets as one archive; a selection of nothing is an empty one."""
+    """Export the files with given labels as one archive; an empty selection gives an empty archive."""
     chosen = label_filter(label, require_label, exclude_label)
     if output and not preview:
         check_target(output)
@@ -49,11 +49,11 @@ def export(
         found = [client.datasets.find(name) for name in datasets]
         ids = [dataset.id for dataset in found]
         if table_format and not as_json and not any(dataset.kind == "table" for dataset in found):
-            typer.echo("warning: there is no table among these; --table-format changes nothing", err=True)
+            typer.echo("warning: none of the datasets is a table; --table-format has no effect", err=True)
         if preview:
             held = client.exports.preview(ids, labels=chosen)
             _preview(held, as_json)
-            _warn_of_nothing(held.files, chosen, as_json)
+            _warn_if_empty(held.files, chosen, as_json)
             return
         with meter(as_json=as_json) as shown:
             made, job = client.exports.create(
@@ -73,13 +73,13 @@ def export(
                 replaced = output.exists()
                 again = shlex.join(["datacenter", "download", "--export", made.id, "-o", str(output)])
                 link = client.downloads.of_job(download)
-                fetch(client, link, output, shown, go_on=f"go on with: {again}")
+                fetch(client, link, output, shown, how_to_resume=f"resume with: {again}")
     if as_json:
         print_json({"export": made, "job": job, "file": str(output) if output else None})
         return
-    _tell(made, job, output, waited=wait, replaced=replaced)
+    _print_result(made, job, output, waited=wait, replaced=replaced)
     if job.succeeded:
-        _warn_of_nothing(made.files, chosen, as_json)
+        _warn_if_empty(made.files, chosen, as_json)
 
 
 def _preview(found: Preview, as_json: bool) -> None:
@@ -91,12 +91,12 @@ def _preview(found: Preview, as_json: bool) -> None:
     console().print(f"labels: {labels(found.labels, most=10)}", style="dim", markup=False, soft_wrap=True)
 
 
-def _warn_of_nothing(files: int, chosen: LabelFilter, as_json: bool) -> None:
+def _warn_if_empty(files: int, chosen: LabelFilter, as_json: bool) -> None:
     if not files and chosen.body() and not as_json:
         typer.echo("warning: no file has these labels", err=True)
 
 
-def _tell(made: Export, job: Job, output: Path | None, *, waited: bool, replaced: bool) -> None:
+def _print_result(made: Export, job: Job, output: Path | None, *, waited: bool, replaced: bool) -> None:
     if output:
         note = " (replaced)" if replaced else ""
         console().print(
@@ -108,6 +108,8 @@ def _tell(made: Export, job: Job, output: Path | None, *, waited: bool, replaced
         console().print(
             f"exported {count(made.files, 'file')}, {size(made.size_bytes)} {took(job)}", soft_wrap=True
         )
-        console().print(f"fetch it with: datacenter download --export {made.id}", style="dim", soft_wrap=True)
+        console().print(
+            f"download it with: datacenter download --export {made.id}", style="dim", soft_wrap=True
+        )
     else:
-        console().print(f"exporting; follow it with: datacenter jobs watch {job.id}", soft_wrap=True)
+        console().print(f"export started; watch it with: datacenter jobs watch {job.id}", soft_wrap=True)

@@ -1,4 +1,4 @@
-"""Following a job to its end, and what its end means for the command."""
+"""Follow a job to its end, and turn a failed job into an error of the command."""
 
 import shlex
 
@@ -24,8 +24,8 @@ def follow(client: Client, job: Job, meter: Meter) -> Job:
         finished = client.jobs.wait(job, on_progress=meter.job)
     except KeyboardInterrupt:
         raise Interrupted(
-            f"the {job.kind} goes on without being watched",
-            cure=f"datacenter jobs watch {job.id} shows it again, datacenter jobs cancel {job.id} stops it",
+            f"the {job.kind} continues in the background",
+            cure=f"to watch it: datacenter jobs watch {job.id}; to stop it: datacenter jobs cancel {job.id}",
         ) from None
     if not finished.succeeded:
         raise JobFailed(finished, cure=_cure(client, finished))
@@ -43,13 +43,13 @@ def _cure(client: Client, job: Job) -> str:
     if job.error is None or job.error.retryable:
         return f"to try again: datacenter jobs retry {job.id}"
     if job.kind != "import" or not job.dataset_ids:
-        return "the same fails again; change what is asked for"
+        return "a retry would fail again; change the request"
     dataset = shlex.quote(_name(client, job.dataset_ids[0]))
     return f"to try again: datacenter datasets delete {dataset} --yes, then import again"
 
 
 def _name(client: Client, dataset_id: str) -> str:
-    """What the dataset can be called on a command line: its id, if its name cannot be typed or is not to be had."""
+    """The dataset's name for a command line; its id, if the name cannot be typed or read."""
     try:
         name = client.datasets.get(dataset_id).name
     except ClientError:

@@ -1,4 +1,4 @@
-"""`datacenter health …`: whether a process lives and can serve, for supervisors: exit code 0 or 1, and one sentence."""
+"""`datacenter health …`: whether a process is alive and ready, for supervisors: exit code 0 or 1, and one sentence."""
 
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
@@ -11,12 +11,12 @@ if TYPE_CHECKING:
     from datacenter.settings.model import Settings
 
 ANSWER_SECONDS = 5.0
-EVERYWHERE = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where it listens, not where we do
-"""An address to listen at, and one to call what listens there."""
+EVERYWHERE = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where the process listens; this one does not
+"""The address to connect to, for an address to listen at."""
 
 
 class Process(StrEnum):
-    """Whose health is asked for."""
+    """The process to check."""
 
     WEB = "web"
     WORKER = "worker"
@@ -24,39 +24,39 @@ class Process(StrEnum):
 
 
 ReadyOption = Annotated[
-    bool, typer.Option("--ready", help="Ask whether it can serve as well: database, schema, broker.")
+    bool, typer.Option("--ready", help="Also check that it can serve: database, schema, broker.")
 ]
 
 PortOption = Annotated[
     int | None,
     typer.Option(
-        min=1, max=65535, help="Where the web layer listens, instead of web.port; as given to `up --port`."
+        min=1, max=65535, help="The port of the web layer, instead of web.port; as given to `up --port`."
     ),
 ]
 
 
 class Unhealthy(CommandFailed):
-    """It does not live, or cannot serve."""
+    """The process is not alive, or cannot serve."""
 
 
 def health(
-    process: Annotated[Process, typer.Argument(help="Which process of this machine.")],
+    process: Annotated[Process, typer.Argument(help="The process, on this machine.")],
     ready: ReadyOption = False,
     port: PortOption = None,
 ) -> None:
-    """Say whether a process lives; exits 0 if so, else 1 with the reason."""
+    """Check that a process is alive; exits 0 if it is, else 1 with the reason."""
     if port is not None and process is not Process.WEB:
-        raise WrongUse(f"--port is of the web layer; the {process} is not asked over a port")
+        raise WrongUse(f"--port is only for web, not for the {process}")
     from datacenter.settings.loading import load_settings
 
     settings = load_settings()
     if process is Process.WEB:
         _ask_web(settings.web.host, port or settings.web.port, "readyz" if ready else "healthz")
     else:
-        _look_at_loop(settings, process)
+        _check_loop(settings, process)
         if ready:
-            _look_around(settings)
-    typer.echo(f"the {process} {'is ready' if ready else 'lives'}")
+            _check_dependencies(settings)
+    typer.echo(f"the {process} {'is ready' if ready else 'is alive'}")
 
 
 def _ask_web(listens_at: str, port: int, page: str) -> None:
@@ -78,10 +78,10 @@ def _detail(text: str) -> str:
     try:
         return str(json.loads(text)["detail"])
     except (ValueError, KeyError, TypeError):
-        return "without a reason"
+        return "no reason given"
 
 
-def _look_at_loop(settings: "Settings", process: Process) -> None:
+def _check_loop(settings: "Settings", process: Process) -> None:
     from datacenter.observability.liveness import NoSignOfLife, Role, require_life
 
     try:
@@ -90,7 +90,7 @@ def _look_at_loop(settings: "Settings", process: Process) -> None:
         raise Unhealthy(error.detail) from error
 
 
-def _look_around(settings: "Settings") -> None:
+def _check_dependencies(settings: "Settings") -> None:
     from sqlalchemy.exc import SQLAlchemyError
 
     from datacenter.database.diagnosis import trouble_of
@@ -102,12 +102,12 @@ def _look_around(settings: "Settings") -> None:
     database = Database(settings.database)
     try:
         require_schema(database)
-        silence = look_for_broker(settings.broker)
+        fault = look_for_broker(settings.broker)
     except SQLAlchemyError as error:
         raise Unhealthy(str(trouble_of(error, settings.database.url))) from error
     except SettingsInvalid as error:
         raise Unhealthy(error.detail) from error
     finally:
         database.close()
-    if silence is not None:
-        raise Unhealthy(silence)
+    if fault is not None:
+        raise Unhealthy(fault)

@@ -36,14 +36,12 @@ def import_dataset(
     storage: Annotated[
         str | None,
         typer.Option(
-            help="Where the dataset is kept; default: the server's. Of a table, a storage of tables can keep the rows."
+            help="The storage for the dataset; default: the server's. For a table, a storage of tables can keep the rows."
         ),
     ] = None,
     label_format: Annotated[
         str | None,
-        typer.Option(
-            help=f"Where labels come from: {', '.join(imported_formats())}; default: the server finds out."
-        ),
+        typer.Option(help=f"The format of the labels: {', '.join(imported_formats())}; default: detected."),
     ] = None,
     name_encoding: Annotated[
         str | None,
@@ -51,23 +49,25 @@ def import_dataset(
     ] = None,
     label_column: Annotated[
         str | None,
-        typer.Option(help="With --table, --query: what labels the rows; default: label, if there is one."),
+        typer.Option(
+            help="With --table or --query: the column with the labels; default: label, if it exists."
+        ),
     ] = None,
-    description: Annotated[str | None, typer.Option(help="What it is.")] = None,
+    description: Annotated[str | None, typer.Option(help="A description of the dataset.")] = None,
     tag: Annotated[list[str] | None, typer.Option(help="A tag; repeat it for several.")] = None,
     resume: Annotated[
-        str | None, typer.Option(metavar="UPLOAD", help="Go on with a broken upload of ARCHIVE.")
+        str | None, typer.Option(metavar="UPLOAD", help="Resume a broken upload of ARCHIVE.")
     ] = None,
     wait: WaitOption = True,
     as_json: JsonOption = False,
 ) -> None:
-    """Make a dataset of an archive, a prefix, a table or a query."""
+    """Import a dataset from an archive, a prefix, a table or a query."""
     wanted = {"key": key, "prefix": prefix, "table": table, "query": query}
     chosen = {name: value for name, value in wanted.items() if value is not None}
     if (archive is None) == (source is None) or (source is not None) != (len(chosen) == 1):
         raise WrongUse(
             "an import needs ARCHIVE, or --from STORAGE with one of --key, --prefix, --table, --query",
-            cure="datacenter datasets import --help",
+            cure="see: datacenter datasets import --help",
         )
     with connect(context) as client, meter(as_json=as_json) as shown:
         if source:
@@ -112,14 +112,14 @@ def import_dataset(
             f"labels: {labels(dataset.labels, most=10)}", style="dim", markup=False, soft_wrap=True
         )
     else:
-        console().print(f"importing; follow it with: datacenter jobs watch {job.id}", soft_wrap=True)
+        console().print(f"import started; watch it with: datacenter jobs watch {job.id}", soft_wrap=True)
 
 
 def _checked(archive: Path | None) -> Path:
     assert archive is not None, "either an archive or a storage is given"
     if not archive.is_file():
         raise WrongUse(
-            f"{archive} is not a file", cure="name an archive, or import from a storage with --from"
+            f"{archive} is not a file", cure="give an archive, or import from a storage with --from"
         )
     return archive
 
@@ -136,7 +136,7 @@ def _uploaded(
         raise
     except OtherFile as error:
         raise WrongUse(
-            str(error), cure="name the file that the upload was begun with, or leave out --resume"
+            str(error), cure="give the file that the upload was started with, or leave out --resume"
         ) from error
     except (ClientError, KeyboardInterrupt) as error:
         kept = ["--storage", storage] if storage else []
@@ -144,8 +144,10 @@ def _uploaded(
             ["datacenter", "datasets", "import", name, str(archive), *kept, "--resume", upload_id]
         )
         if isinstance(error, ClientError):
-            raise CommandFailed(f"{error}; what arrived is kept", cure=f"go on with: {again}") from error
+            raise CommandFailed(
+                f"{error}; the bytes that arrived are kept", cure=f"resume with: {again}"
+            ) from error
         raise Interrupted(
-            "the upload was interrupted; what arrived is kept", cure=f"go on with: {again}"
+            "the upload was interrupted; the bytes that arrived are kept", cure=f"resume with: {again}"
         ) from error
     return {"upload": upload_id}

@@ -1,4 +1,4 @@
-"""`datacenter jobs …`: look at jobs, watch, cancel and retry them."""
+"""`datacenter jobs …`: list, show, watch, cancel and retry jobs."""
 
 from itertools import islice
 from typing import Annotated
@@ -14,7 +14,7 @@ from datacenter.cli.tables import Column, print_fields, print_table
 from datacenter.client import Job
 from datacenter.ledger.states import JobKind, JobState
 
-app = typer.Typer(no_args_is_help=True, help="Jobs: list, watch, cancel, retry.")
+app = typer.Typer(no_args_is_help=True, help="List, show, watch, cancel and retry jobs.")
 JobArgument = Annotated[str, typer.Argument(metavar="JOB", help="A job's id.")]
 LIST = (
     Column(title="ID"),
@@ -30,8 +30,8 @@ def list_jobs(
     context: typer.Context,
     kind: Annotated[str | None, typer.Option(help=f"One of {', '.join(JobKind)}.")] = None,
     state: Annotated[str | None, typer.Option(help=f"One of {', '.join(JobState)}.")] = None,
-    dataset: Annotated[str | None, typer.Option(help="Only jobs about this dataset: name or id.")] = None,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="At most so many.")] = 50,
+    dataset: Annotated[str | None, typer.Option(help="Only jobs of this dataset: name or id.")] = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="Maximum number of jobs.")] = 50,
     as_json: JsonOption = False,
 ) -> None:
     """Show jobs, newest first."""
@@ -76,7 +76,7 @@ def show(context: typer.Context, job: JobArgument, as_json: JsonOption = False) 
 
 @app.command("watch")
 def watch(context: typer.Context, job: JobArgument, as_json: JsonOption = False) -> None:
-    """Follow a job to its end; exits with 1 when it fails."""
+    """Watch a job until it ends; exits with 1 if it fails."""
     with connect(context) as client, meter(as_json=as_json) as shown:
         found = follow(client, client.jobs.get(job), shown)
     if as_json:
@@ -94,7 +94,7 @@ def cancel(context: typer.Context, job: JobArgument, as_json: JsonOption = False
         print_json(found)
         return
     console().print(
-        f"the {found.kind} is asked to stop; see: datacenter jobs show {found.id}", soft_wrap=True
+        f"the {found.kind} will stop; to see its state: datacenter jobs show {found.id}", soft_wrap=True
     )
 
 
@@ -116,7 +116,7 @@ def retry(
     console().print(
         f"the {found.kind} is done"
         if wait
-        else f"the {found.kind} starts again; follow it with: datacenter jobs watch {found.id}",
+        else f"the {found.kind} starts again; watch it with: datacenter jobs watch {found.id}",
         soft_wrap=True,
     )
 
@@ -126,7 +126,7 @@ def _done(job: Job) -> str:
     if job.succeeded:
         return "100 %"
     if job.finished:
-        # What it had done may be undone by now: a part of a whole that will never be says nothing.
+        # Its work may be undone by now, so its progress means nothing.
         return "-"
     done, total = (
         (seen.bytes_done, seen.bytes_total) if seen.bytes_total else (seen.files_done, seen.files_total)

@@ -1,4 +1,4 @@
-"""`datacenter …`: puts the commands together, one file a noun, and turns every failure into lines and an exit code."""
+"""`datacenter …`: assembles the commands, and turns every failure into a message and an exit code."""
 
 import shlex
 import sys
@@ -60,15 +60,15 @@ def root(
     context: typer.Context,
     home: Annotated[
         Path,
-        typer.Option(help="The home of a running `datacenter up` to speak to.", envvar="DATACENTER_HOME"),
+        typer.Option(help="The home of the running `datacenter up` to use.", envvar="DATACENTER_HOME"),
     ] = DEFAULT_HOME,
     show_version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    """Datasets on the company's storages, and the jobs that work on them.
+    """Manage datasets on the company's storages, and the jobs that work on them.
 
-    DATACENTER_URL and DATACENTER_TOKEN name the server; without them it is the one that `datacenter up` runs here.
+    DATACENTER_URL and DATACENTER_TOKEN select the server; the default is the `datacenter up` on this machine.
     """
     context.obj = home
 
@@ -86,7 +86,7 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(ExitCode.INTERRUPTED)
     except BrokenPipeError:
-        # Whoever read the output has enough; what Python would still flush has no reader.
+        # The reader has closed the output; Python must not flush the rest at its exit.
         sys.stdout = None
         sys.exit(ExitCode.FAILED)
 
@@ -97,17 +97,21 @@ def _explain(error: CommandFailed | ClientError | DataCentreError) -> tuple[str,
     if isinstance(error, CommandFailed):
         return error.what, error.cure, error.exit_code
     if isinstance(error, ServerUnreachable):
-        return str(error), "is it running, and is DATACENTER_URL right?", ExitCode.UNREACHABLE
+        return (
+            str(error),
+            "check that the server is running and that DATACENTER_URL is right",
+            ExitCode.UNREACHABLE,
+        )
     if isinstance(error, Problem) and error.storage:
         return (
-            f"storage {error.storage} could not do it ({error.code})",
-            f"what is wrong there: datacenter storages check {shlex.quote(error.storage)}",
+            f"storage {error.storage} failed ({error.code})",
+            f"to see the reason: datacenter storages check {shlex.quote(error.storage)}",
             ExitCode.FAILED,
         )
     if isinstance(error, Problem) and error.status >= SERVER_ERROR:
         return (
             f"the server failed: {error} ({error.code})",
-            "try again; the server's log says more",
+            "try again; the server's log has the details",
             ExitCode.FAILED,
         )
     if isinstance(error, Problem):

@@ -19,7 +19,7 @@ def console() -> Console:
 
 
 def can_ask(*, as_json: bool) -> bool:
-    """Whether a person is there who sees a question and can answer it."""
+    """Whether a person can see a question and answer it."""
     return not as_json and sys.stdin.isatty() and sys.stdout.isatty()
 
 

@@ -1,4 +1,4 @@
-"""How long work is shown: bars on a terminal, a line now and then elsewhere, nothing beside JSON."""
+"""Progress of long work: bars on a terminal, a line every few seconds elsewhere, nothing with JSON."""
 
 import time
 from collections.abc import Iterator
@@ -27,18 +27,18 @@ STATES = {
 
 
 class Meter(Protocol):
-    """Is told how far things are."""
+    """Shows progress."""
 
     def transfer(self, what: str, done: int, total: int | None) -> None:
         """Bytes of an upload or a download."""
 
     def job(self, job: Job) -> None:
-        """A job as it was just seen."""
+        """The current state of a job."""
 
 
 @contextmanager
 def meter(*, as_json: bool) -> Iterator[Meter]:
-    """The meter that fits where the output goes. It speaks on stderr; stdout is for the result."""
+    """The meter that fits the output. It prints on stderr; stdout is for the result."""
     console = Console(stderr=True, highlight=False)
     if as_json:
         yield SilentMeter()
@@ -56,7 +56,7 @@ def meter(*, as_json: bool) -> Iterator[Meter]:
 
 
 class SilentMeter:
-    """Says nothing."""
+    """Shows nothing."""
 
     def transfer(self, what: str, done: int, total: int | None) -> None:
         """Nothing."""
@@ -72,20 +72,20 @@ class LineMeter:
         self._console = console
         self._what = ""
         self._line = ""
-        self._spoke_at = 0.0
+        self._printed_at = 0.0
 
     def transfer(self, what: str, done: int, total: int | None) -> None:
-        self._say(what, _of(size(done), size(total) if total is not None else None), finished=done == total)
+        self._print(what, _of(size(done), size(total) if total is not None else None), finished=done == total)
 
     def job(self, job: Job) -> None:
         amounts = ", ".join(part for part in (_files(job), _bytes(job)) if part)
-        self._say(_phase(job), amounts, finished=job.finished)
+        self._print(_phase(job), amounts, finished=job.finished)
 
-    def _say(self, what: str, amounts: str, *, finished: bool) -> None:
+    def _print(self, what: str, amounts: str, *, finished: bool) -> None:
         now = time.monotonic()
         line = f"{what}: {amounts}" if amounts else what
-        if line != self._line and (what != self._what or finished or now - self._spoke_at >= LINE_SECONDS):
-            self._what, self._line, self._spoke_at = what, line, now
+        if line != self._line and (what != self._what or finished or now - self._printed_at >= LINE_SECONDS):
+            self._what, self._line, self._printed_at = what, line, now
             self._console.print(line, soft_wrap=True, markup=False)
 
 

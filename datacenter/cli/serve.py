@@ -6,7 +6,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from datacenter.cli.errors import refusals_of_database
+from datacenter.cli.errors import database_errors
 from datacenter.settings.sources.flags import ConfigOption, SetOption
 
 T = TypeVar("T")
@@ -14,29 +14,29 @@ PAUSE_SECONDS = 2.0
 
 
 def retry_until(
-    work: Callable[[], T], seconds: float, passing: dict[type[Exception], Callable[[Exception], str]]
+    work: Callable[[], T], seconds: float, transient: dict[type[Exception], Callable[[Exception], str]]
 ) -> T:
-    """The result of `work`, tried for so many seconds while it fails with what may pass; each reason is told once.
+    """The result of `work`, retried for so many seconds on transient errors; each reason is printed once.
 
-    `passing` says how each such error is told. Raises: the last of them when the time is over, any other at once.
+    `transient` maps each such error to its message. Raises: the last of them when the time is over, any other at once.
     """
     deadline = time.monotonic() + seconds
-    told = ""
+    printed = ""
     while True:
         try:
             return work()
-        except tuple(passing) as error:
+        except tuple(transient) as error:
             if time.monotonic() >= deadline:
                 raise
-            reason = next(tell for kind, tell in passing.items() if isinstance(error, kind))(error)
-        if reason != told:
+            reason = next(message for kind, message in transient.items() if isinstance(error, kind))(error)
+        if reason != printed:
             typer.echo(f"waiting: {reason}", err=True)
-            told = reason
+            printed = reason
         time.sleep(min(PAUSE_SECONDS, max(0.0, deadline - time.monotonic())))
 
 
 def serve(config: ConfigOption = None, assignments: SetOption = None) -> None:
-    """Run the web layer alone; the settings name the database, the broker and the storages."""
+    """Run only the web layer; the settings name the database, the broker and the storages."""
     # Imported here because no other command pays for loading the web layer.
     import structlog
 
@@ -54,21 +54,21 @@ def serve(config: ConfigOption = None, assignments: SetOption = None) -> None:
 
 def migrate(
     check: Annotated[
-        bool, typer.Option("--check", help="Change nothing; say whether the schema serves this release.")
+        bool, typer.Option("--check", help="Change nothing; check that the schema fits this release.")
     ] = False,
     wait: Annotated[
         float | None,
         typer.Option(
             min=0,
             metavar="SECONDS",
-            help="Wait for a database that does not answer yet, instead of database.patience_seconds; "
-            "with --check, also for its schema.",
+            help="How long to wait until the database answers, instead of database.patience_seconds; "
+            "with --check, also until its schema fits.",
         ),
     ] = None,
     config: ConfigOption = None,
     assignments: SetOption = None,
 ) -> None:
-    """Bring the database to the schema of this release."""
+    """Migrate the database to the schema of this release."""
     from datacenter.errors import SettingsInvalid
     from datacenter.migrations import migrate as run
     from datacenter.migrations import revision_of
@@ -78,9 +78,9 @@ def migrate(
     once = settings.model_copy(update={"patience_seconds": 0.0})
     if check:
         retry_until(lambda: find_database(once), wait or 0, {SettingsInvalid: str})
-        typer.echo("the database's schema serves this release")
+        typer.echo("the database's schema fits this release")
         return
     patience_seconds = settings.patience_seconds if wait is None else wait
     retry_until(lambda: find_database(once, look=revision_of), patience_seconds, {DatabaseSilent: str})
-    with refusals_of_database(settings):
+    with database_errors(settings):
         typer.echo(f"the database has schema {run(settings)}")

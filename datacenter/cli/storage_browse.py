@@ -1,4 +1,4 @@
-"""`datacenter storages browse`: what lies in a source."""
+"""`datacenter storages browse`: list the content of a source."""
 
 import shlex
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ LIST = (
 
 
 class SourceFailed(CommandFailed):
-    """A source could not be browsed; `code` is that of the server's answer, and the words are those of its check."""
+    """A source could not be browsed; `code` is from the server's response, the message from its check."""
 
     def __init__(self, code: str, why: str) -> None:
         super().__init__(why)
@@ -34,15 +34,15 @@ class SourceFailed(CommandFailed):
 
 def browse(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A storage of the role source or both.")],
-    prefix: Annotated[str, typer.Argument(help="With its final / to look into it.")] = "",
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A storage with the role source or both.")],
+    prefix: Annotated[str, typer.Argument(help="End it with / to list what is inside.")] = "",
     limit: Annotated[
-        int | None, typer.Option("--limit", "-n", min=1, help="At most so many; default: all.")
+        int | None, typer.Option("--limit", "-n", min=1, help="Maximum number of entries; default: all.")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show one level of a source: keys to import, and prefixes, which end in /."""
-    with connect(context) as client, _told_why(client):
+    with connect(context) as client, _explained_by_check(client):
         page = min(limit or PAGE_ENTRIES, PAGE_ENTRIES)
         found = islice(client.storages.browse(name, prefix, limit=page), limit)
         if as_json:
@@ -53,11 +53,11 @@ def browse(
             console(),
             LIST,
             map(_row, chain(first, found)),
-            empty="nothing begins so" if prefix else "nothing is there",
+            empty="no key begins with this" if prefix else "the source is empty",
         )
         if [entry.key for entry in first] == [f"{prefix}/"]:
             inside = shlex.join(["datacenter", "storages", "browse", name, f"{prefix}/"])
-            console().print(f"to look into it: {inside}", style="dim", markup=False, soft_wrap=True)
+            console().print(f"to list what is inside: {inside}", style="dim", markup=False, soft_wrap=True)
 
 
 def _row(entry: Entry) -> tuple[str, str, str]:
@@ -69,8 +69,8 @@ def _row(entry: Entry) -> tuple[str, str, str]:
 
 
 @contextmanager
-def _told_why(client: Client) -> Iterator[None]:
-    """Ask the check of a source that fails at once, as its user would next. Raises: SourceFailed, Problem."""
+def _explained_by_check(client: Client) -> Iterator[None]:
+    """If a source fails, run its check for the reason. Raises: SourceFailed, Problem."""
     try:
         yield
     except Problem as problem:
@@ -81,7 +81,7 @@ def _told_why(client: Client) -> Iterator[None]:
 
 
 def _why(client: Client, storage: str) -> str:
-    """What the check finds wrong, or nothing: it may pass by now, or get no answer."""
+    """What the check finds wrong, or nothing: it may succeed by now, or get no answer."""
     try:
         found = client.storages.check(storage)
     except ClientError:

@@ -20,7 +20,7 @@ SecretOptionArguments = Annotated[
     typer.Option(
         "--secret-option",
         metavar="NAME[=VARIABLE]",
-        help="A secret: asked for, or a line of standard input, or the value of an environment variable.",
+        help="A secret, from a prompt, a line of standard input, or an environment variable.",
     ),
 ]
 
@@ -37,7 +37,7 @@ def read_options(options: Sequence[str], secret_options: Sequence[str]) -> dict[
             raise WrongUse("--option needs the form NAME=VALUE", cure="for a secret: --secret-option NAME")
         if is_secret(name):
             raise WrongUse(
-                f"option {name} is a secret, and arguments can be read by others",
+                f"option {name} is a secret, and other users can read arguments",
                 cure=f"--secret-option {name} reads it from standard input, {name}=VARIABLE from the environment",
             )
         read[name] = value
@@ -45,7 +45,7 @@ def read_options(options: Sequence[str], secret_options: Sequence[str]) -> dict[
         name, equals, variable = option.partition("=")
         if not is_secret(name):
             raise WrongUse(
-                f"option {name} would not be kept as a secret: its name does not say that it is one",
+                f"option {name} is not known as a secret, and would be stored unencrypted",
                 cure="give it with --option",
             )
         read[name] = _from_environment(name, variable) if equals else _from_input(name)
@@ -57,7 +57,7 @@ def _from_environment(name: str, variable: str) -> str:
         return os.environ[variable]
     except KeyError:
         raise WrongUse(
-            f"the environment has no variable of the name given for option {name}",
+            f"the environment variable given for option {name} does not exist",
             cure=f"--secret-option {name}=VARIABLE takes the name of a variable, not the secret",
         ) from None
 
@@ -68,6 +68,6 @@ def _from_input(name: str) -> str:
     line = sys.stdin.readline().rstrip("\r\n")
     if not line:
         raise WrongUse(
-            f"standard input has no line for option {name}", cure="one line for each --secret-option"
+            f"standard input has no line for option {name}", cure="give one line for each --secret-option"
         )
     return line

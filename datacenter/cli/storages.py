@@ -1,4 +1,4 @@
-"""`datacenter storages …`: register storages, look at them, check them."""
+"""`datacenter storages …`: register, show, check, change and remove storages."""
 
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -8,7 +8,7 @@ import typer
 
 from datacenter.cli.connection import connect, settings_for
 from datacenter.cli.display import count
-from datacenter.cli.errors import CommandFailed, ExitCode, WrongUse, refusals_of_database
+from datacenter.cli.errors import CommandFailed, ExitCode, WrongUse, database_errors
 from datacenter.cli.output import JsonOption, console, print_json, print_json_list
 from datacenter.cli.storage_browse import browse
 from datacenter.cli.storage_options import OptionArguments, SecretOptionArguments, read_options
@@ -16,7 +16,7 @@ from datacenter.cli.tables import Column, print_fields, print_table
 from datacenter.client import Client, Health, Problem, Storage
 from storage_adapters.registry import kinds
 
-app = typer.Typer(no_args_is_help=True, help="Storages: register, change, look, check, browse.")
+app = typer.Typer(no_args_is_help=True, help="Register, list, check, browse and change storages.")
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The storage's name.")]
 LIST = (
     Column(title="NAME"),
@@ -26,9 +26,9 @@ LIST = (
     Column(title="URL", flexible=True, wraps=True),
 )
 WHERE = ("endpoint", "namenodes", "region")
-"""Options that say where the bucket or the nameservice of a URL is; the first that is there counts."""
+"""Options that say where the bucket or the nameservice of a URL is; the first one that is set counts."""
 AT_ONCE = 8
-"""Checks that the server is asked for; each can take it 20 seconds."""
+"""Simultaneous checks; each can take the server 20 seconds."""
 CHECKED = (Column(title="NAME"), Column(title="OK"), Column(title="DETAIL", flexible=True, wraps=True))
 
 
@@ -37,7 +37,7 @@ def add(
     context: typer.Context,
     name: NameArgument,
     kind: Annotated[str, typer.Option(help=f"One of {', '.join(kinds())}.")],
-    url: Annotated[str, typer.Option(help="Where it is, without a password: nas:///mnt/inbox.")],
+    url: Annotated[str, typer.Option(help="Its URL, without a password, such as nas:///mnt/inbox.")],
     role: Annotated[str, typer.Option(help="platform, source or both.")] = "platform",
     option: OptionArguments = None,
     secret_option: SecretOptionArguments = None,
@@ -50,7 +50,9 @@ def add(
     if as_json:
         print_json(storage)
     else:
-        typer.echo(f"storage {storage.name} is registered; try it: datacenter storages check {storage.name}")
+        typer.echo(
+            f"storage {storage.name} is registered; check it with: datacenter storages check {storage.name}"
+        )
 
 
 @app.command("list")
@@ -72,7 +74,7 @@ def _place(storage: Storage) -> str:
 
 @app.command("show")
 def show(context: typer.Context, name: NameArgument, as_json: JsonOption = False) -> None:
-    """Show one storage with its options; secrets read ***."""
+    """Show one storage with its options; secrets are shown as ***."""
     with connect(context) as client:
         found = client.storages.get(name)
     if as_json:
@@ -95,7 +97,7 @@ def check(
     names: Annotated[list[str] | None, typer.Argument(metavar="[NAME…]", help="Default: all.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Try storages, and say what is wrong; exits with 1 if one is not ok."""
+    """Check storages and print what is wrong; exits with 1 if one is not ok."""
     with connect(context) as client:
         wanted = names or [storage.name for storage in client.storages.list()]
         with (
@@ -113,7 +115,7 @@ def check(
 
 
 def _check(client: Client, name: str) -> Health:
-    """The answer for one storage; that there is none of this name is an answer, too, beside those of the others."""
+    """The health of one storage; an unknown name is a result too, beside the others."""
     try:
         return client.storages.check(name)
     except Problem as problem:
@@ -129,70 +131,72 @@ app.command("browse")(browse)
 def update(
     context: typer.Context,
     name: NameArgument,
-    url: Annotated[
-        str | None, typer.Option(help="Another place; its secrets have to be given again.")
-    ] = None,
+    url: Annotated[str | None, typer.Option(help="A new URL; all secrets must be given again.")] = None,
     role: Annotated[str | None, typer.Option(help="platform, source or both.")] = None,
     option: OptionArguments = None,
     secret_option: SecretOptionArguments = None,
     remove_option: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="An option to take away; repeat for more.")
+        list[str] | None, typer.Option(metavar="NAME", help="An option to remove; repeat for more.")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Change what is given; all other options and secrets stay as they are."""
+    """Change a storage; options and secrets that are not given stay as they are."""
     changed = read_options(option or (), secret_option or ())
     removed = set(remove_option or ())
     if not (url or role or changed or removed):
-        raise WrongUse("there is nothing to change", cure="datacenter storages update --help")
+        raise WrongUse("nothing to change", cure="see: datacenter storages update --help")
     with connect(context) as client:
         options = None
         if changed or removed:
             before = client.storages.get(name).options
             if unknown := sorted(removed - before.keys()):
-                raise WrongUse(f"{name} has no option {unknown[0]}", cure=f"datacenter storages show {name}")
+                raise WrongUse(
+                    f"{name} has no option {unknown[0]}", cure=f"see: datacenter storages show {name}"
+                )
             options = {key: value for key, value in (before | changed).items() if key not in removed}
         storage = client.storages.update(name, role=role, url=url, options=options)
     if as_json:
         print_json(storage)
     else:
-        typer.echo(f"storage {storage.name} is changed; try it: datacenter storages check {storage.name}")
+        typer.echo(
+            f"storage {storage.name} is changed; check it with: datacenter storages check {storage.name}"
+        )
 
 
 @app.command("remove")
 def remove(context: typer.Context, name: NameArgument, as_json: JsonOption = False) -> None:
-    """Forget how a storage was registered; what lies there stays."""
+    """Remove the registration of a storage; its content stays."""
     with connect(context) as client:
         client.storages.remove(name)
     if as_json:
         print_json({"name": name})
     else:
-        typer.echo(f"storage {name} is removed; what lies there stays")
+        typer.echo(f"storage {name} is removed; its content stays")
 
 
 @app.command("rotate")
 def rotate(context: typer.Context, as_json: JsonOption = False) -> None:
-    """Encrypt all secrets with the first of registration.keys; the other keys can be removed then.
+    """Encrypt all secrets with the first of registration.keys; then the other keys can be removed.
 
-    Needs the server's settings (--home or DATACENTER_CONFIG), not a server.
+    Needs the server's settings (--home or DATACENTER_CONFIG), not a running server.
     """
     # Imported here because no other command pays for loading the database layer.
     from datacenter.datasets.resources import open_resources
-    from datacenter.datasets.storages.registration import rotate as seal_anew
+    from datacenter.datasets.storages.registration import rotate as rotate_secrets
     from datacenter.migrations import require_schema
     from storage_adapters.errors import ConfigurationInvalid
 
     settings = settings_for(context)
     resources = open_resources(settings)
     try:
-        with refusals_of_database(settings.database):
+        with database_errors(settings.database):
             require_schema(resources.database)
-            sealed = resources.database.run(lambda session: seal_anew(session, resources))
+            encrypted = resources.database.run(lambda session: rotate_secrets(session, resources))
     except ConfigurationInvalid as error:
         raise CommandFailed(error.detail, cure="nothing was changed") from error
     finally:
         resources.close()
     if as_json:
-        print_json({"storages": sealed})
+        print_json({"storages": encrypted})
     else:
-        typer.echo(f"the secrets of {count(sealed, 'storage')} are encrypted with the first key")
+        typer.echo(f"the secrets of {count(encrypted, 'storage')} are encrypted with the first key")

@@ -13,14 +13,14 @@ from datacenter.cli.display import STATE_STYLES, cut, safe
 GAP = "  "
 NARROWEST = 8
 PAGE_ROWS = 500
-"""So many rows are aligned with one another; an endless listing is printed page by page."""
+"""Rows that are aligned with one another; an endless listing is printed page by page."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
     """`right` aligns numbers; `flexible` columns give way when the terminal is too narrow.
 
-    What is too long for its column is cut, unless it `wraps`: sentences are read to their end.
+    A cell that is too long is cut, unless its column `wraps`, which is for sentences.
     """
 
     title: str
@@ -74,14 +74,14 @@ def _lines(
 
 
 def _pieces(column: Column, cell: str, width: int) -> list[str]:
-    """The cell as it stands below one another: one piece, or lines of whole words."""
+    """The lines of a cell: one, or several of whole words."""
     if not column.wraps or cell_len(cell) <= width:
         return [cell]
     return [line.plain.rstrip() for line in Text(cell).wrap(Console(width=width), width)]
 
 
 def _fitted(columns: Sequence[Column], widths: list[int], width: int) -> list[int]:
-    """Take what is too much from the widest flexible column, cell by cell."""
+    """Shrink the widest flexible column, cell by cell, until the table fits."""
     fitted = list(widths)
     flexible = [index for index, column in enumerate(columns) if column.flexible]
     while sum(fitted) + len(GAP) * (len(fitted) - 1) > width:

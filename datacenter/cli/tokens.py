@@ -1,4 +1,4 @@
-"""`datacenter tokens …`: API tokens, made, listed and ended in the database itself."""
+"""`datacenter tokens …`: create, list and revoke API tokens in the database itself."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ import typer
 
 from datacenter.cli.connection import settings_for
 from datacenter.cli.display import ago
-from datacenter.cli.errors import refusals_of_database
+from datacenter.cli.errors import database_errors
 from datacenter.cli.output import JsonOption, console, print_json, print_json_list
 from datacenter.cli.tables import Column, print_table
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="API tokens. Needs the server's settings (--home or DATACENTER_CONFIG), not a server.",
+    help="Create, list and revoke API tokens; needs the server's settings (--home or DATACENTER_CONFIG), not a running server.",
 )
 LIST = (
     Column(title="ID"),
@@ -32,10 +32,12 @@ LIST = (
 def create(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="What the token is for.")],
-    project: Annotated[str, typer.Option(help="The project it acts for; made if there is none.")] = "default",
+    project: Annotated[
+        str, typer.Option(help="The project of the token; created if it does not exist.")
+    ] = "default",
     as_json: JsonOption = False,
 ) -> None:
-    """Make a token; it is shown this once."""
+    """Create a token and print it; it is shown only once."""
     from datacenter.access.tokens import create_token, ensure_project
 
     with _transaction(context) as session:
@@ -75,14 +77,14 @@ def list_all(context: typer.Context, as_json: JsonOption = False) -> None:
 @app.command("revoke")
 def revoke(
     context: typer.Context,
-    token_id: Annotated[str, typer.Argument(metavar="TOKEN", help="Its id, not its secret.")],
+    token_id: Annotated[str, typer.Argument(metavar="TOKEN", help="The token's id, not its secret.")],
     as_json: JsonOption = False,
 ) -> None:
-    """End a token: it is refused from the next request on, and what watches events with it within a minute."""
-    from datacenter.access.tokens import revoke as end
+    """Revoke a token: the server rejects it from the next request on, and ends its event streams within a minute."""
+    from datacenter.access.tokens import revoke as revoke_token
 
     with _transaction(context) as session:
-        token = end(session, token_id)
+        token = revoke_token(session, token_id)
     if as_json:
         print_json({"id": token.id, "name": token.name, "revoked_at": token.revoked_at})
     else:
@@ -98,7 +100,7 @@ def _transaction(context: typer.Context) -> Iterator["Session"]:
     settings = settings_for(context).database
     database = Database(settings)
     try:
-        with refusals_of_database(settings):
+        with database_errors(settings):
             require_schema(database)
             with database.transaction() as session:
                 yield session

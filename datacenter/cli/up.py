@@ -13,10 +13,10 @@ def up(
         Path, typer.Option(help="Where all data, settings and logs are kept.", envvar="DATACENTER_HOME")
     ] = DEFAULT_HOME,
     port: Annotated[
-        int | None, typer.Option(min=0, max=65535, help="Where the web layer listens; 0 picks a free port.")
+        int | None, typer.Option(min=0, max=65535, help="The port of the web layer; 0 picks a free port.")
     ] = None,
     verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Show the logs of all processes here too.")
+        bool, typer.Option("--verbose", "-v", help="Also print the logs of all processes here.")
     ] = False,
 ) -> None:
     """Run a whole data centre on this machine; Ctrl-C stops all of it."""

@@ -35,7 +35,7 @@ from datacenter.web.request_middleware import Admission, BodyLimit, RequestMiddl
 from datacenter.web.tus_protocol import TusProtocol
 
 MAX_REQUESTS = 1000
-"""Served at once; event streams and downloads count for as long as they last."""
+"""Simultaneous requests; event streams and downloads count until they end."""
 ROUTERS = (
     tus.router,
     multipart.router,
@@ -55,20 +55,23 @@ ROUTERS = (
 TAGS = [
     {
         "name": "uploads",
-        "description": "Archives that arrive in pieces: by tus 1.0, or as parts straight to the storage.",
+        "description": "Upload an archive in pieces: by tus 1.0, or as parts directly to the storage.",
     },
-    {"name": "datasets", "description": "Import, look, label, delete, restore."},
-    {"name": "files", "description": "What a dataset holds."},
-    {"name": "exports", "description": "A selection by label over datasets, as one archive."},
-    {"name": "downloads", "description": "Links to archives."},
-    {"name": "jobs", "description": "The slow work: watch, cancel, retry."},
-    {"name": "storages", "description": "Where the files lie and come from: register, check, browse."},
-    {"name": "health", "description": "For whoever runs this server."},
+    {"name": "datasets", "description": "Import, list, show, label, delete and restore datasets."},
+    {"name": "files", "description": "List and read the files of a dataset."},
+    {"name": "exports", "description": "One archive of the files with given labels from several datasets."},
+    {"name": "downloads", "description": "Links to download archives."},
+    {"name": "jobs", "description": "Slow work in the background: list, watch, cancel, retry."},
+    {
+        "name": "storages",
+        "description": "Where datasets are stored and imported from: register, check, browse.",
+    },
+    {"name": "health", "description": "Health checks and metrics for the operator."},
 ]
 
 
 def create_app(settings: Settings, resources: Resources | None = None) -> FastAPI:
-    """The application on the given resources, or on its own, which it closes when it ends."""
+    """The application, on the given resources or on resources that it opens and closes."""
     opened = resources or open_resources(settings)
     ringer = Ringer(opened)
 
@@ -79,14 +82,14 @@ def create_app(settings: Settings, resources: Resources | None = None) -> FastAP
         if resources is None:
             opened.close()
 
-    # Metrics with a port of their own are nowhere else.
+    # Metrics with a port of their own are served only there.
     routers = [
         router for router in ROUTERS if router is not metrics.router or settings.web.metrics_port is None
     ]
     app = FastAPI(
         title="datacenter",
         version=version("datacenter"),
-        description="Owns machine-learning datasets; what takes time is a job that workers do.",
+        description="Manages machine-learning datasets. Slow work is a job that workers do.",
         openapi_url=f"{API}/openapi.json",
         docs_url=None,
         redoc_url=None,
@@ -103,8 +106,8 @@ def create_app(settings: Settings, resources: Resources | None = None) -> FastAP
     app.state.deadline = Deadline()
     app.state.stopping = threading.Event()
     # The last one added is the outermost.
-    app.add_middleware(BodyLimit, limit_bytes=settings.web.body_bytes, exempt=tus.is_spoken_at)
-    app.add_middleware(TusProtocol, path=tus.PATH, speaks=tus.is_spoken_at)
+    app.add_middleware(BodyLimit, limit_bytes=settings.web.body_bytes, exempt=tus.is_tus_path)
+    app.add_middleware(TusProtocol, path=tus.PATH, is_tus_path=tus.is_tus_path)
     app.add_middleware(Admission, limit=MAX_REQUESTS, exempt=health.PATHS)
     app.add_middleware(RequestMiddleware, observer=app.state.metrics)
     problems.install(app, routers)

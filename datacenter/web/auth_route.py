@@ -1,4 +1,4 @@
-"""The route class: unknown query parameters are refused, and nothing of a body is read before the token is known."""
+"""The route classes: reject unknown query parameters, and check the token before the body is read."""
 
 from collections.abc import Callable, Collection, Coroutine, Iterator
 from difflib import get_close_matches
@@ -17,20 +17,20 @@ from datacenter.web.calls import BEARER, authorized, resources_of
 
 MAX_SHOWN = 64
 ALIKE = 0.75
-"""Of 1: a letter too many or too few, not another word."""
+"""Similarity, at most 1: a letter too many or too few, not another word."""
 
 
 class StrictQueryRoute(APIRoute):
     """A route that takes the query parameters it declares, and no others."""
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """A fixed address, as `/datasets/preview`, is no `/datasets/{dataset_id}`, whatever the method."""
+        """A fixed path such as `/datasets/preview` never matches `/datasets/{dataset_id}`, whatever the method."""
         if self.param_convertors and scope["path"] in scope["app"].state.fixed_paths:
             return Match.NONE, {}
         return super().matches(scope)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """The handler behind the check."""
+        """The handler, called after the check."""
         handle = super().get_route_handler()
         known = sorted(_declared(self.dependant))
 
@@ -51,16 +51,16 @@ def _declared(dependant: Dependant) -> Iterator[str]:
 
 def _unknown(name: str, known: Collection[str]) -> Invalid:
     shown = name[:MAX_SHOWN]
-    near = get_close_matches(shown, known, n=1, cutoff=ALIKE)
-    cure = f"did you mean {near[0]}?" if near else f"known are: {', '.join(known) or 'none'}"
-    return Invalid(f"{shown}: this call has no such query parameter; {cure}", field=shown)
+    similar = get_close_matches(shown, known, n=1, cutoff=ALIKE)
+    cure = f"did you mean {similar[0]}?" if similar else f"known: {', '.join(known) or 'none'}"
+    return Invalid(f"{shown}: unknown query parameter; {cure}", field=shown)
 
 
 class AuthRoute(StrictQueryRoute):
-    """A route that knows its caller before FastAPI reads the body, if it has the dependency `authorized`."""
+    """A route that authenticates its caller before FastAPI reads the body, if it has the dependency `authorized`."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """The handler behind the check."""
+        """The handler, called after the check."""
         handle = super().get_route_handler()
         if not _needs_caller(self.dependant):
             return handle
@@ -68,7 +68,7 @@ class AuthRoute(StrictQueryRoute):
         async def handle_known(request: Request) -> Response:
             credentials = await BEARER(request)
             if credentials is None:
-                raise Unauthenticated("Authorization: a bearer token is needed")
+                raise Unauthenticated("Authorization: a bearer token is required")
             request.state.caller = await run_in_threadpool(_caller, request, credentials.credentials)
             return await handle(request)
 

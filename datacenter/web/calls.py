@@ -1,4 +1,4 @@
-"""A call: who asks for what, its transaction, its Idempotency-Key, and the doorbell after the commit."""
+"""A call: its caller, its transaction, its Idempotency-Key, and the doorbell after the commit."""
 
 import hashlib
 import queue
@@ -32,7 +32,7 @@ IdempotencyHeader = Annotated[
         alias="Idempotency-Key",
         min_length=1,
         max_length=255,
-        description="The same request with the same key is done once; its answer is given again for a day.",
+        description="The same request with the same key is done once; for a day, a repeat gets the stored response.",
     ),
 ]
 
@@ -41,7 +41,7 @@ MAX_WAITING_RINGS = 1_000
 
 
 class Ringer:
-    """Rings for committed jobs, one after the other. What finds no room, or is not rung at the end, the relay rings."""
+    """Rings for committed jobs, one by one. If the queue is full, or for jobs left at the stop, the relay rings."""
 
     def __init__(self, resources: Resources) -> None:
         self._resources = resources
@@ -50,14 +50,14 @@ class Ringer:
         self._thread.start()
 
     def ring(self, job_id: str) -> None:
-        """Ask for the rings that were committed with a job; returns at once."""
+        """Queue the rings that were committed with a job; returns at once."""
         try:
             self._jobs.put_nowait(job_id)
         except queue.Full:
             return
 
     def close(self) -> None:
-        """Stop after the ring that is under way, which is waited for as long as a broker that answers takes."""
+        """Stop after the current ring; wait a second for it, enough for a broker that answers."""
         while True:
             try:
                 self._jobs.put_nowait(None)
@@ -73,7 +73,7 @@ class Ringer:
 
 @dataclass(frozen=True, kw_only=True)
 class CallOutcome:
-    """What a change answers; `job_id` is the job to ring for once it is committed."""
+    """The response to a change; `job_id` is the job to ring for after the commit."""
 
     status: int
     body: BaseModel | None
@@ -81,7 +81,7 @@ class CallOutcome:
     job_id: str | None = None
 
     def answer(self) -> KeptResponse:
-        """The same as it is kept under an Idempotency-Key."""
+        """The response as it is stored under an Idempotency-Key."""
         body = self.body.model_dump(mode="json") if self.body else None
         return KeptResponse(
             status=self.status, body=body, headers={"Location": self.location} if self.location else {}
@@ -106,12 +106,12 @@ class Call:
 
     @property
     def project_id(self) -> str:
-        """The project that the token acts for: every use case is told it, and none sees another's rows."""
+        """The project of the token: every use case gets it, and sees only the rows of this project."""
         return self.caller.project_id
 
     @property
     def secret(self) -> str:
-        """What links and cursors are sealed with."""
+        """The key that signs links and cursors."""
         return self.resources.settings.web.secret_key.get_secret_value()
 
     def reading(self) -> AbstractContextManager[Session]:
@@ -139,9 +139,9 @@ class Change(Call):
         return self._respond(self.resources.database.run(work))
 
     def perform(self, work: Callable[[Keep], CallOutcome]) -> Response:
-        """For a change of several transactions: `work` calls what it is given in the last of them.
+        """Run a change of several transactions: `work` calls its argument in the last of them.
 
-        Whoever sends the same key meanwhile is told that it is in flight.
+        A request with the same key that arrives meanwhile is rejected: the first one is in flight.
         """
         keyed, database = self.keyed, self.resources.database
         if keyed and (earlier := database.run(lambda session: idempotency.claim(session, keyed))):
@@ -172,17 +172,17 @@ class Change(Call):
 
 
 def resources_of(request: Request) -> Resources:
-    """The resources that the application was made with."""
+    """The resources of the application."""
     return cast(Resources, request.app.state.resources)
 
 
 def base_url_of(request: Request, resources: Resources) -> str:
-    """What links begin with."""
+    """The base URL of links."""
     return (resources.settings.web.public_url or str(request.base_url)).rstrip("/")
 
 
 def authorized(request: Request, _: Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)]) -> Call:
-    """Dependency: the caller that the route has found out (`AuthRoute`) before it read the body."""
+    """Dependency: the caller, whom the route (`AuthRoute`) has authenticated before it reads the body."""
     resources = resources_of(request)
     return Call(resources=resources, caller=request.state.caller, base_url=base_url_of(request, resources))
 
@@ -191,12 +191,12 @@ Authorized = Annotated[Call, Depends(authorized)]
 
 
 async def changing(request: Request, call: Authorized, key: IdempotencyHeader = None) -> Change:
-    """Dependency: an authenticated request with its Idempotency-Key, which stands for method, address and body."""
+    """Dependency: an authenticated request with its Idempotency-Key, which belongs to method, address and body."""
     return change_of(call, request, key, await request.body())
 
 
 def change_of(call: Call, request: Request, key: str | None, content: bytes) -> Change:
-    """A change whose key stands for `content` at this address."""
+    """A change whose key belongs to `content` at this address."""
     keyed = None
     if key is not None:
         address = f"{request.method} {request.url.path}?{request.url.query}\n".encode()

@@ -1,4 +1,4 @@
-"""The files of a dataset: the listing, the bytes of one, the manifest."""
+"""The files of a dataset: list them, read one, read the manifest."""
 
 from typing import Annotated, Any
 
@@ -9,22 +9,24 @@ from datacenter.datasets import files, records
 from datacenter.datasets.files import FileEntry
 from datacenter.web.auth_route import AuthRoute
 from datacenter.web.calls import API, Authorized
-from datacenter.web.openapi import ASKS_FOR_BYTES, BYTES, HEAD_OF_BYTES, problems
+from datacenter.web.openapi import BYTE_PARAMETERS, BYTES, HEAD_OF_BYTES, problems
 from datacenter.web.pages import DEFAULT_ITEMS, Cursors, CursorText, Limit
 from datacenter.web.schemas.base import Page, VersionNumber
 from datacenter.web.schemas.datasets import FileObject
 from datacenter.web.streams import Representation, attachment, respond
 
 PARQUET = "application/vnd.apache.parquet"
-Version = Annotated[VersionNumber | None, Query(description="The newest one if left out.")]
+Version = Annotated[VersionNumber | None, Query(description="Default: the newest version.")]
 
 
 def _in(media_type: str) -> dict[int | str, dict[str, Any]]:
-    """`BYTES` in a form of their own."""
+    """`BYTES` with this media type."""
     schema = {"type": "string", "format": "binary"}
     return {
-        status: {**told, "content": {media_type: {"schema": schema}}} if "content" in told else told
-        for status, told in BYTES.items()
+        status: {**response, "content": {media_type: {"schema": schema}}}
+        if "content" in response
+        else response
+        for status, response in BYTES.items()
     }
 
 
@@ -36,12 +38,12 @@ def list_all(
     dataset_id: str,
     call: Authorized,
     label: Annotated[str | None, Query(max_length=255)] = None,
-    prefix: Annotated[str, Query(max_length=1024, description="The start of their paths.")] = "",
+    prefix: Annotated[str, Query(max_length=1024, description="Only paths that begin with this.")] = "",
     version: Version = None,
     limit: Limit = DEFAULT_ITEMS,
     cursor: CursorText = None,
 ) -> Response:
-    """In the order of their paths. A page is shorter than `limit` if the annotations are long."""
+    """Sorted by path. A page is shorter than `limit` if the annotations are long."""
     with call.reading() as session:
         dataset, row = records.find_version(session, call.project_id, dataset_id, version)
     cursors = Cursors(secret=call.secret, list_name=f"files/{dataset_id}")
@@ -59,17 +61,17 @@ def list_all(
     operation_id="dataset_files_look",
     response_class=Response,
     responses={**problems(404, 409), **HEAD_OF_BYTES},
-    summary="Look at a file without its bytes",
+    summary="Get the headers of a file",
 )
 @router.get(
     "/files/{path:path}",
     response_class=Response,
     responses={**problems(404, 409, 416), **BYTES},
-    openapi_extra=ASKS_FOR_BYTES,
+    openapi_extra=BYTE_PARAMETERS,
     summary="Read a file",
 )
 def read(dataset_id: str, path: str, request: Request, call: Authorized, version: Version = None) -> Response:
-    """The bytes; Range, If-Range, If-None-Match and HEAD are served. Of rows that are kept in a table there are none: 409."""
+    """The bytes of a file. Supports Range, If-Range, If-None-Match and HEAD. 409 if the rows are kept in a table."""
     with call.reading() as session:
         dataset, row = records.find_version(session, call.project_id, dataset_id, version)
     entry = files.find_file(call.resources, dataset, row, path)
@@ -95,11 +97,11 @@ def read(dataset_id: str, path: str, request: Request, call: Authorized, version
     operation_id="dataset_files_read_manifest",
     response_class=Response,
     responses={**problems(404, 409, 416), **_in(PARQUET)},
-    openapi_extra=ASKS_FOR_BYTES,
+    openapi_extra=BYTE_PARAMETERS,
     summary="Read the manifest",
 )
 def manifest(dataset_id: str, request: Request, call: Authorized, version: Version = None) -> Response:
-    """A Parquet row per file with the keys of the objects, for programs that read those themselves."""
+    """A Parquet row per file with the key of its object, for programs that read the storage directly."""
     with call.reading() as session:
         dataset, row = records.find_version(session, call.project_id, dataset_id, version)
     name = f"{dataset.name}-v{row.version}.parquet"
@@ -116,7 +118,7 @@ def manifest(dataset_id: str, request: Request, call: Authorized, version: Versi
 
 
 def _file_object(entry: FileEntry) -> dict[str, Any]:
-    """A `FileObject`. The annotation goes out as it is kept: parsed, it takes many times its size of memory."""
+    """A `FileObject`. The annotation is sent as it is stored: parsed, it needs many times its size in memory."""
     return {
         "path": entry.path,
         "size_bytes": entry.size_bytes,
@@ -128,5 +130,5 @@ def _file_object(entry: FileEntry) -> dict[str, Any]:
 
 
 def _is_safe_to_show(media_type: str) -> bool:
-    """A browser runs nothing in these; an SVG may hold a script."""
+    """A browser runs no script in these; an SVG may contain one."""
     return media_type.startswith("image/") and "svg" not in media_type

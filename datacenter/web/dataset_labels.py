@@ -1,4 +1,4 @@
-"""Versions of a dataset, and the labels whose change makes a new one."""
+"""Versions of a dataset, and label changes, which make new versions."""
 
 from fastapi import APIRouter, Response
 from sqlalchemy.orm import Session
@@ -46,13 +46,13 @@ def list_all(
     summary="Label files",
 )
 def label(dataset_id: str, body: LabelChange, call: Changing) -> Response:
-    """Add and remove labels on the selected files. The answer is the new version; the old ones stay as they are.
+    """Add and remove labels on the selected files. Returns the new version; older versions do not change.
 
-    When no file is selected nothing changes, and the answer is the newest version.
+    If the selection is empty, nothing changes, and the newest version is returned.
     """
     both = set(body.add) & set(body.remove)
     if both:
-        raise Invalid(f"remove: {min(both)!r} stands in add, too", field="remove")
+        raise Invalid(f"remove: {min(both)!r} is also in add", field="remove")
 
     def work(keep: Keep) -> CallOutcome:
         def also(session: Session, made: DatasetVersion) -> None:

@@ -55,7 +55,7 @@ def create(body: NewDatasetRequest, call: Changing) -> Response:
     "/preview", status_code=204, response_class=Response, responses=problems(409), summary="Preview an import"
 )
 def preview(body: DatasetContent, call: Authorized, _: IdempotencyHeader = None) -> Response:
-    """Refuses what the import of an archive would be refused for, before the archive is uploaded. Changes nothing."""
+    """Check an import before its archive is uploaded: same errors as the import itself. Changes nothing."""
     with call.reading() as session:
         records.check_new(session, call.resources, call.project_id, _of_content(body, source={}))
     return Response(status_code=204)
@@ -64,14 +64,16 @@ def preview(body: DatasetContent, call: Authorized, _: IdempotencyHeader = None)
 @router.get("", summary="List datasets")
 def list_all(
     call: Authorized,
-    q: Annotated[str | None, Query(max_length=255, description="A part of the name.")] = None,
-    label: Annotated[str | None, Query(max_length=255, description="A label that it has files of.")] = None,
+    q: Annotated[str | None, Query(max_length=255, description="Part of the name.")] = None,
+    label: Annotated[
+        str | None, Query(max_length=255, description="Only datasets that have files with this label.")
+    ] = None,
     tag: Annotated[str | None, Query(max_length=255)] = None,
     state: DatasetState | None = None,
     limit: Limit = DEFAULT_ITEMS,
     cursor: CursorText = None,
 ) -> Page[DatasetObject]:
-    """Newest first. DELETING lists those that can still be restored; no other call shows them."""
+    """Newest first. `state=DELETING` lists the datasets that can still be restored; no other call shows them."""
     cursors = Cursors(secret=call.secret, list_name="datasets")
     with call.reading() as session:
         rows = records.list_datasets(
@@ -126,10 +128,11 @@ def delete(
     dataset_id: str,
     call: Changing,
     grace_seconds: Annotated[
-        int, Query(ge=0, le=MAX_GRACE_SECONDS, description="How long it can be restored.")
+        int,
+        Query(ge=0, le=MAX_GRACE_SECONDS, description="For how many seconds the dataset can be restored."),
     ] = 0,
 ) -> Response:
-    """The dataset is 404 from this answer on and its name is free; workers remove the files."""
+    """The dataset is 404 from now on and its name is free; workers remove the files."""
     grace = timedelta(seconds=grace_seconds)
 
     def change(session: Session) -> CallOutcome:
@@ -145,10 +148,10 @@ def delete(
     "/{dataset_id}/restore",
     response_model=DatasetObject,
     responses=problems(404, 409),
-    summary="Take a delete back",
+    summary="Restore a deleted dataset",
 )
 def restore(dataset_id: str, call: Changing) -> Response:
-    """Possible until the grace period of the delete is over."""
+    """Possible until the grace period of the delete ends."""
 
     def change(session: Session) -> CallOutcome:
         row = deletion.restore(session, call.project_id, dataset_id)

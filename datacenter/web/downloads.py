@@ -1,4 +1,4 @@
-"""Downloads: ask for a link to a dataset or an export, and for a fresh one later."""
+"""Downloads: request a link to a dataset or an export, and a fresh link later."""
 
 from datetime import timedelta
 
@@ -61,7 +61,7 @@ def create_for_export(export_id: str, body: NewDownloadRequest, call: Changing) 
 
 @router.get("/downloads/{download_id}", responses=problems(404, 410), summary="Show a download")
 def show(download_id: str, call: Authorized) -> DownloadObject:
-    """A fresh link, as long as the archive lives."""
+    """The download with a fresh link, until its archive expires."""
     with call.reading() as session:
         row, archive = downloads.find(session, call.project_id, download_id)
     return download_object(call, row, archive)

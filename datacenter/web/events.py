@@ -1,4 +1,4 @@
-"""Events: a job told as it changes, as server-sent events, until it is finished."""
+"""Events: the changes of a job as server-sent events, until it is finished."""
 
 import asyncio
 import threading
@@ -20,11 +20,11 @@ from datacenter.web.objects import job_object
 from datacenter.web.openapi import problems
 from datacenter.web.schemas.jobs import JobObject
 
-LOOK_SECONDS = 0.5
-SILENCE_SECONDS = 15
-"""Proxies close connections that say nothing for a minute, our own client after half of one."""
+POLL_SECONDS = 0.5
+KEEP_ALIVE_SECONDS = 15
+"""Proxies close a connection that is silent for a minute; our own client, after half a minute."""
 TOKEN_SECONDS = 15
-"""A stream outlives its revoked token by this much at most."""
+"""A stream ends at most this long after its token is revoked."""
 RECONNECT = "retry: 2000\n\n"
 STREAM = {"text/event-stream": {"schema": {"type": "string"}}}
 router = APIRouter(prefix=f"{API}/jobs", tags=["jobs"], route_class=AuthRoute)
@@ -45,47 +45,47 @@ router = APIRouter(prefix=f"{API}/jobs", tags=["jobs"], route_class=AuthRoute)
 async def watch(job_id: str, request: Request, call: Authorized) -> StreamingResponse:
     """The stream ends when the job is finished, when the token is revoked, and when the server stops.
 
-    A client that connects again is told what became of it.
+    A client that reconnects gets the current state of the job.
     """
-    first = await run_in_threadpool(_look, call, job_id)
+    first = await run_in_threadpool(_load, call, job_id)
     stopping = cast(threading.Event, request.app.state.stopping)
     return StreamingResponse(
-        _tell(call, first, stopping),
+        _events(call, first, stopping),
         media_type="text/event-stream",
         # Nginx would hold events back until its buffer is full.
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
 
 
-async def _tell(call: Call, job: JobObject, stopping: threading.Event) -> AsyncIterator[str]:
+async def _events(call: Call, job: JobObject, stopping: threading.Event) -> AsyncIterator[str]:
     yield RECONNECT + _event(job)
-    told_at = known_at = time.monotonic()
+    sent_at = token_checked_at = time.monotonic()
     while job.state not in FINISHED and not stopping.is_set():
-        await asyncio.sleep(LOOK_SECONDS)
-        if time.monotonic() - known_at > TOKEN_SECONDS:
-            if not await run_in_threadpool(_may_go_on, call):
+        await asyncio.sleep(POLL_SECONDS)
+        if time.monotonic() - token_checked_at > TOKEN_SECONDS:
+            if not await run_in_threadpool(_token_is_valid, call):
                 return
-            known_at = time.monotonic()
+            token_checked_at = time.monotonic()
         try:
-            seen = await run_in_threadpool(_look, call, job.id)
+            current = await run_in_threadpool(_load, call, job.id)
         except NotFound:
             return
-        if seen != job:
-            job = seen
+        if current != job:
+            job = current
             yield _event(job)
-        elif time.monotonic() - told_at > SILENCE_SECONDS:
+        elif time.monotonic() - sent_at > KEEP_ALIVE_SECONDS:
             yield ": still here\n\n"
         else:
             continue
-        told_at = time.monotonic()
+        sent_at = time.monotonic()
 
 
-def _look(call: Call, job_id: str) -> JobObject:
+def _load(call: Call, job_id: str) -> JobObject:
     with call.reading() as session:
         return job_object(session, call, find_job(session, call.project_id, job_id))
 
 
-def _may_go_on(call: Call) -> bool:
+def _token_is_valid(call: Call) -> bool:
     with call.reading() as session:
         return is_valid(session, call.caller.token_id)
 

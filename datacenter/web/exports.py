@@ -1,4 +1,4 @@
-"""Exports: what one would hold, build one, list and show them."""
+"""Exports: preview, build, list and show them."""
 
 from fastapi import APIRouter, Response
 from sqlalchemy.orm import Session
@@ -26,9 +26,9 @@ router = APIRouter(prefix=f"{API}/exports", tags=["exports"], route_class=AuthRo
 
 @router.post("/preview", responses=problems(404, 409, 413), summary="Preview an export")
 def preview(body: ExportContent, call: Authorized, _: IdempotencyHeader = None) -> PreviewObject:
-    """Counts and bytes of the files that the export would hold. Changes nothing.
+    """Count the files and bytes of the export. Changes nothing.
 
-    Of a table that loses rows or gets another format, the bytes are a guess from the stored ones.
+    For a table that loses rows or gets another format, the bytes are an estimate from the stored size.
     """
     found = exports.preview(call.resources, call.project_id, _export_request(body))
     return PreviewObject(files=found.files, size_bytes=found.size_bytes, rows=found.rows, labels=found.labels)
@@ -42,7 +42,7 @@ def preview(body: ExportContent, call: Authorized, _: IdempotencyHeader = None) 
     summary="Export datasets",
 )
 def create(body: NewExportRequest, call: Changing) -> Response:
-    """One archive over the datasets. The same selection of the same versions is built once and shared."""
+    """One archive of the selected files. The same selection of the same versions is built once and shared."""
     request = _export_request(body)
 
     def change(session: Session) -> CallOutcome:
@@ -73,7 +73,7 @@ def show(export_id: str, call: Authorized) -> ExportObject:
 
 
 def label_filter(labels: LabelFilterRequest) -> LabelFilter:
-    """The filter as the use cases take it."""
+    """The filter as use cases take it."""
     return LabelFilter(any=tuple(labels.any), all=tuple(labels.all), none=tuple(labels.none))
 
 

@@ -18,21 +18,21 @@ class Alive(ResponseBody):
 
 
 class Ready(ResponseBody):
-    """What requests need is there."""
+    """The server can serve requests."""
 
     status: str = "ok"
     database: str = "ok"
 
 
 PATHS = frozenset({"/healthz", "/readyz", f"{API}/healthz", f"{API}/readyz"})
-"""Answered however busy the server is: a supervisor would take silence for death."""
+"""Answered even by a busy server: a supervisor would restart a process that does not answer."""
 router = APIRouter(tags=["health"])
 
 
 @router.get("/healthz", include_in_schema=False)
-@router.get(f"{API}/healthz", operation_id="health_show_alive", summary="Is the process alive?")
+@router.get(f"{API}/healthz", operation_id="health_show_alive", summary="Check that the process is alive")
 async def healthz() -> Alive:
-    """Asks nobody else, and waits for no thread: a broken database is no reason to restart the web process."""
+    """Needs neither the database nor a thread: a broken database is no reason to restart the web process."""
     return Alive()
 
 
@@ -42,12 +42,12 @@ async def healthz() -> Alive:
     operation_id="health_show_ready",
     response_model=Ready,
     responses=problems(503),
-    summary="Can it serve?",
+    summary="Check that the server can serve requests",
 )
 def readyz(request: Request) -> Ready | JSONResponse:
-    """503 while the database is away, or has a schema that does not serve this release.
+    """503 while the database does not answer, or its schema does not fit this release.
 
-    The broker may be away: requests are accepted all the same.
+    The broker is not checked: requests are accepted without it.
     """
     if fault := why_not(revision_of(resources_of(request).database), known_revisions()):
         return problem(503, "SCHEMA_UNFIT", f"database.url: {fault}")

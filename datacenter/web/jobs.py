@@ -26,7 +26,7 @@ def list_all(
     call: Authorized,
     kind: JobKind | None = None,
     state: JobState | None = None,
-    dataset: Annotated[str | None, Query(description="The id of a dataset that the job is about.")] = None,
+    dataset: Annotated[str | None, Query(description="Only jobs of the dataset with this id.")] = None,
     limit: Limit = DEFAULT_ITEMS,
     cursor: CursorText = None,
 ) -> Page[JobObject]:
@@ -61,7 +61,7 @@ def show(job_id: str, call: Authorized) -> JobObject:
     summary="Cancel a job",
 )
 def cancel(job_id: str, call: Changing) -> Response:
-    """It stops within a batch, and what it made so far is removed. 409 when it has already ended."""
+    """The job stops after its current batch, and its partial results are removed. 409 if it has already ended."""
     return _move(call, lambda session: ledger.request_cancel(session, call.project_id, job_id))
 
 
@@ -73,7 +73,7 @@ def cancel(job_id: str, call: Changing) -> Response:
     summary="Retry a job",
 )
 def retry(job_id: str, call: Changing) -> Response:
-    """A job that ended in FAILURE or REVOKED goes on from its last checkpoint. 409 in every other state."""
+    """A job that ended in FAILURE or REVOKED continues from its last checkpoint. 409 in every other state."""
     return _move(call, lambda session: retrying.retry(session, call.resources, call.project_id, job_id))
 
 

@@ -1,4 +1,4 @@
-"""Metrics for Prometheus: what this web process has counted, on its own port or on one for them alone."""
+"""Metrics of this web process for Prometheus, on the web port or on a port of their own."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +16,7 @@ router = APIRouter(tags=["health"])
 
 
 class RequestCounts:
-    """The exchanges of one application, beside all else that its process counts."""
+    """Counts the requests of one application, beside the other metrics of its process."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
@@ -26,17 +26,17 @@ class RequestCounts:
         self.registry.register(metrics.registry)
 
     def observe(self, *, method: str, route: str, status: int, seconds: float) -> None:
-        """Count one exchange; status 0 is a client that left before its answer."""
+        """Count one request; status 0: the client disconnected before the response."""
         status_class = f"{status // 100}xx" if status else "none"
         self._metrics.requests.labels(method, route, status_class).inc()
         self._metrics.request_seconds.labels(method, route).observe(seconds)
 
 
 @contextmanager
-def request_labels(settings: Settings, counts: RequestCounts) -> Iterator[None]:
-    """Serve the metrics on `web.metrics_port` while this lasts; nothing where none is set.
+def metrics_served(settings: Settings, counts: RequestCounts) -> Iterator[None]:
+    """Serve the metrics on `web.metrics_port` within the context; do nothing if no port is set.
 
-    Raises: SettingsInvalid, when the port cannot be listened at.
+    Raises: SettingsInvalid, when the port cannot be opened.
     """
     if settings.web.metrics_port is None:
         yield
@@ -60,6 +60,6 @@ def request_labels(settings: Settings, counts: RequestCounts) -> Iterator[None]:
     summary="Metrics",
 )
 def metrics(request: Request) -> Response:
-    """Names no dataset and no project."""
+    """The metrics of this process. They name no dataset and no project."""
     counts = cast(RequestCounts, request.app.state.metrics)
     return Response(generate_latest(counts.registry), media_type=CONTENT_TYPE_LATEST)

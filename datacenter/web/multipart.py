@@ -1,4 +1,4 @@
-"""Multipart uploads: presigned links for parts that clients put straight to COS or Ceph."""
+"""Multipart uploads: presigned links for parts that clients send directly to COS or Ceph."""
 
 from fastapi import APIRouter, Response
 from sqlalchemy.orm import Session
@@ -29,7 +29,7 @@ router = APIRouter(prefix=MULTIPART_PATH, tags=["uploads"], route_class=AuthRout
     summary="Begin a multipart upload",
 )
 def create(body: NewMultipartRequest, call: Changing) -> Response:
-    """422 NOT_SUPPORTED where the storage signs no links: upload by tus there."""
+    """422 NOT_SUPPORTED if the storage cannot sign links: use tus instead."""
     planned = multipart.plan(call.resources, body.storage, body.size_bytes, body.part_bytes)
 
     def begin(session: Session) -> CallOutcome:
@@ -49,14 +49,16 @@ def create(body: NewMultipartRequest, call: Changing) -> Response:
 
 @router.get("/{upload_id}", responses=problems(404, 410), summary="Show a multipart upload")
 def show(upload_id: str, call: Authorized) -> MultipartObject:
-    """What it was begun with, and whether it is complete."""
+    """The plan of the upload, and whether it is complete."""
     with call.reading() as session:
         return _multipart_object(multipart.find(session, call.project_id, upload_id))
 
 
-@router.get("/{upload_id}/parts/{number}", responses=problems(404, 409, 410), summary="A link for one part")
+@router.get(
+    "/{upload_id}/parts/{number}", responses=problems(404, 409, 410), summary="Get the link for one part"
+)
 def link(upload_id: str, number: int, call: Authorized) -> PartLinkObject:
-    """It holds for this part and its length alone, for an hour at most. A part that is sent again replaces the first."""
+    """Valid only for this part and its length, for an hour at most. A part that is sent again replaces the first."""
     found = multipart.link(call.resources, call.project_id, upload_id, number)
     return PartLinkObject(
         number=found.part.number,
@@ -67,11 +69,11 @@ def link(upload_id: str, number: int, call: Authorized) -> PartLinkObject:
     )
 
 
-@router.get("/{upload_id}/parts", responses=problems(404, 409, 410), summary="List the parts that came")
+@router.get("/{upload_id}/parts", responses=problems(404, 409, 410), summary="List the uploaded parts")
 def list_parts(
     upload_id: str, call: Authorized, limit: Limit = DEFAULT_ITEMS, cursor: CursorText = None
 ) -> Page[SentPartObject]:
-    """As the storage has them, by number: whoever lost track sends the others."""
+    """The parts that the storage has, by number. To resume an upload, send the others."""
     cursors = Cursors(secret=call.secret, list_name=f"parts {upload_id}")
     after = int(cursors.read(cursor) or 0)
     sent = multipart.list_sent(call.resources, call.project_id, upload_id, after=after, limit=limit + 1)
@@ -88,7 +90,7 @@ def list_parts(
     summary="Complete a multipart upload",
 )
 def complete(upload_id: str, call: Changing) -> Response:
-    """Join the parts; 409 UPLOAD_INCOMPLETE names those that are missing. Completing it again changes nothing."""
+    """Join the parts. 409 UPLOAD_INCOMPLETE names the missing parts. Completing an upload again changes nothing."""
 
     def work(keep: Keep) -> CallOutcome:
         upload = multipart.complete(call.resources, call.project_id, upload_id)
@@ -104,16 +106,16 @@ def complete(upload_id: str, call: Changing) -> Response:
     status_code=204,
     response_class=Response,
     responses=problems(404, 409, 410),
-    summary="Give a multipart upload up",
+    summary="Abort a multipart upload",
 )
 def remove(upload_id: str, call: Changing) -> Response:
-    """Its parts are removed. 409 when an import reads it."""
+    """Removes its parts. 409 while an import reads them."""
 
-    def give_up(session: Session) -> CallOutcome:
+    def abort(session: Session) -> CallOutcome:
         multipart.remove(session, call.project_id, upload_id)
         return CallOutcome(status=204, body=None)
 
-    return call.commit(give_up)
+    return call.commit(abort)
 
 
 def _multipart_object(upload: Upload) -> MultipartObject:

@@ -1,4 +1,4 @@
-"""From rows to the objects that clients see."""
+"""From database rows to the objects in responses."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -21,7 +21,7 @@ from datacenter.web.schemas.jobs import JobError, JobObject, Progress
 
 
 def dataset_objects(session: Session, call: Call, rows: Sequence[Dataset]) -> list[DatasetObject]:
-    """Datasets with their label counts, read at once for all of them."""
+    """Datasets with their label counts, which are read in one query for all."""
     labels = records.labels_of(session, [row.id for row in rows])
     return [
         DatasetObject(
@@ -64,7 +64,7 @@ def version_object(row: DatasetVersion) -> VersionObject:
 
 
 def job_objects(session: Session, call: Call, rows: Sequence[Job]) -> list[JobObject]:
-    """Jobs with what they are about and wait for, read at once for all of them."""
+    """Jobs with their datasets and the jobs they wait for, which are read together for all."""
     ids = [row.id for row in rows]
     dataset_ids, after_ids = dataset_ids_of(session, ids), after_ids_of(session, ids)
     return [
@@ -132,7 +132,7 @@ def _job_error(row: Job) -> JobError | None:
 
 
 def _job_result(session: Session, call: Call, row: Job) -> dict[str, Any] | None:
-    """The result as the job wrote it; a download's link is not kept, it is made whenever somebody looks."""
+    """The result as the job wrote it; a download's link is not stored, but made for each response."""
     if row.result is None or row.kind != JobKind.DOWNLOAD or "download" not in row.result:
         return row.result
     download_id = row.result["download"]["id"]

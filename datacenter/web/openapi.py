@@ -19,43 +19,43 @@ HTTP_METHODS = ("get", "head", "post", "put", "patch", "delete", "options")
 
 
 def headers_of(**described: str) -> dict[str, Any]:
-    """The `headers` of a response: names, with `_` for `-`, and what each says."""
+    """The `headers` of a response: names, with `_` for `-`, and their descriptions."""
     return {
         name.replace("_", "-"): {"description": text, "schema": {"type": "string"}}
         for name, text in described.items()
     }
 
 
-def asked_by(*, needed: tuple[str, ...] = (), **described: str) -> dict[str, Any]:
-    """The `openapi_extra` of an operation that reads these headers of a request by itself."""
+def header_parameters(*, needed: tuple[str, ...] = (), **described: str) -> dict[str, Any]:
+    """The `openapi_extra` of an operation that reads these request headers without FastAPI."""
     return {
         "parameters": [
-            {"in": "header", "name": name, "required": name in needed, **told}
-            for name, told in headers_of(**described).items()
+            {"in": "header", "name": name, "required": name in needed, **header}
+            for name, header in headers_of(**described).items()
         ]
     }
 
 
-ABOUT_KNOWN_BYTES = headers_of(
-    ETag="Names exactly these bytes.",
+KNOWN_BYTES_HEADERS = headers_of(
+    ETag="Identifies exactly these bytes.",
     Accept_Ranges="`bytes`",
-    Content_Disposition="The name to keep it under, where it is to be kept.",
+    Content_Disposition="The file name, if the response is a file to save.",
 )
-ABOUT_BYTES = ABOUT_KNOWN_BYTES | headers_of(Content_Length="How many bytes follow.")
-ASKS_FOR_BYTES = asked_by(
-    Range="`bytes=first-last`: one range; several are answered with the whole.",
-    If_Range="An ETag: the range only of these bytes, else the whole.",
+BYTES_HEADERS = KNOWN_BYTES_HEADERS | headers_of(Content_Length="Number of bytes.")
+BYTE_PARAMETERS = header_parameters(
+    Range="`bytes=first-last`: one range. A request for several ranges gets the whole.",
+    If_Range="An ETag: the range if it still matches, else the whole.",
     If_None_Match="An ETag that the client has.",
 )
-UNKNOWN_BYTES = headers_of(Content_Range="`bytes */size`")
+UNSATISFIABLE_HEADERS = headers_of(Content_Range="`bytes */size`")
 BYTES: dict[int | str, dict[str, Any]] = {
-    200: {"description": "All bytes", "content": OCTETS, "headers": ABOUT_BYTES},
+    200: {"description": "All bytes", "content": OCTETS, "headers": BYTES_HEADERS},
     206: {
-        "description": "The range that was asked for",
+        "description": "The requested range",
         "content": OCTETS,
-        "headers": ABOUT_BYTES | headers_of(Content_Range="`bytes first-last/size`"),
+        "headers": BYTES_HEADERS | headers_of(Content_Range="`bytes first-last/size`"),
     },
-    304: {"description": "The client has them already", "headers": ABOUT_KNOWN_BYTES},
+    304: {"description": "The client already has these bytes", "headers": KNOWN_BYTES_HEADERS},
 }
 HEAD_OF_BYTES: dict[int | str, dict[str, Any]] = {
     status: {name: value for name, value in BYTES[status].items() if name != "content"}
@@ -64,12 +64,12 @@ HEAD_OF_BYTES: dict[int | str, dict[str, Any]] = {
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The `responses` of an operation that can refuse in these ways."""
+    """The `responses` of an operation that can fail with these statuses."""
     return {status: {"description": HTTPStatus(status).phrase, "content": CONTENT} for status in statuses}
 
 
 def describe(app: FastAPI) -> dict[str, Any]:
-    """The document, made once and kept on the application."""
+    """The document, made once and cached on the application."""
     if app.openapi_schema is None:
         document = get_openapi(
             title=app.title,
@@ -123,34 +123,34 @@ def _with_named_pages(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def _explain_defaults(schema: dict[str, Any]) -> None:
-    """Say a default in words: of a field that has one, generators of clients make a field that must be given."""
+    """Write defaults into descriptions: client generators make a field with a default a required one."""
     for name, field in schema.get("properties", {}).items():
         default = field.pop("default", None)
         if default and not isinstance(default, dict) and name not in schema.get("required", ()):
-            said = f"Default: {default if isinstance(default, str) else json.dumps(default)}."
-            field["description"] = f"{field['description']} {said}" if "description" in field else said
+            text = f"Default: {default if isinstance(default, str) else json.dumps(default)}."
+            field["description"] = f"{field['description']} {text}" if "description" in field else text
 
 
 def _complete(operation: dict[str, Any]) -> None:
     responses = operation["responses"]
     if "422" in responses:
-        responses["422"] = {"description": "A field of the request cannot be used", "content": CONTENT}
+        responses["422"] = {"description": "A field of the request is not valid", "content": CONTENT}
     if operation.get("security"):
         responses["401"] = {
-            "description": "No token, or one that is not valid",
+            "description": "The token is missing or not valid",
             "headers": {"WWW-Authenticate": {"schema": {"type": "string"}}},
             "content": CONTENT,
         }
     if "202" in responses:
         responses["202"].setdefault("headers", {}).update(headers_of(Location="The address of the job."))
     if "416" in responses:
-        responses["416"]["headers"] = UNKNOWN_BYTES
+        responses["416"]["headers"] = UNSATISFIABLE_HEADERS
     if "201" in responses:
         headers = responses["201"].setdefault("headers", {})
-        headers.setdefault("Location", headers_of(Location="The address of what was made.")["Location"])
+        headers.setdefault("Location", headers_of(Location="The address of the new resource.")["Location"])
     responses["default"] = {
-        "description": "Any other refusal",
-        "headers": headers_of(Retry_After="With 503: seconds until it is worth another try."),
+        "description": "Any other error",
+        "headers": headers_of(Retry_After="With 503: seconds to wait before the next try."),
         "content": CONTENT,
     }
     if "503" in responses:

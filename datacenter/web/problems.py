@@ -61,20 +61,20 @@ WEB_CODES: Mapping[str, tuple[int, CodeMeaning]] = {
     "METHOD_NOT_ALLOWED": (
         405,
         CodeMeaning(
-            meaning="This address does not take this method.", cure="Use a method that `Allow` names."
+            meaning="This address does not support this method.", cure="Use a method that `Allow` names."
         ),
     ),
     "PRECONDITION_FAILED": (
         412,
         CodeMeaning(
             meaning="The header `Tus-Resumable` is missing or names another version.",
-            cure="Speak the version of tus that `Tus-Version` names.",
+            cure="Send `Tus-Resumable` with the version that `Tus-Version` names.",
         ),
     ),
     "UNSUPPORTED_MEDIA_TYPE": (
         415,
         CodeMeaning(
-            meaning="A piece of an upload has another content type.",
+            meaning="A piece of an upload has the wrong content type.",
             cure="Send `Content-Type: application/offset+octet-stream`.",
         ),
     ),
@@ -82,14 +82,14 @@ WEB_CODES: Mapping[str, tuple[int, CodeMeaning]] = {
         416,
         CodeMeaning(
             meaning="The range begins beyond the end.",
-            cure="Ask for a range within the size that `Content-Range` names; if that is what you have, you have all.",
+            cure="Request a range within the size in `Content-Range`; if you have that many bytes, the file is complete.",
         ),
     ),
     "INTERNAL": (
         500,
         CodeMeaning(
-            meaning="An error in the server.",
-            cure="Report it with the `X-Request-ID` of the answer, under which the log has the details.",
+            meaning="Internal error of the server.",
+            cure="Quote the `X-Request-ID` of the response when you report it: the log has the details under this id.",
         ),
     ),
     "DATABASE_UNAVAILABLE": (
@@ -103,14 +103,14 @@ WEB_CODES: Mapping[str, tuple[int, CodeMeaning]] = {
     "SCHEMA_UNFIT": (
         503,
         CodeMeaning(
-            meaning="The database's schema does not serve this release; only `/readyz` answers so.",
+            meaning="The database's schema does not fit this release; only `/readyz` returns this code.",
             cure="Run `datacenter migrate`, or start the release that the schema belongs to.",
         ),
     ),
     "TOO_BUSY": (
         503,
         CodeMeaning(
-            meaning="The server is serving as many requests as it takes at the same time.",
+            meaning="The server has reached its limit of simultaneous requests.",
             cure="Try again after `Retry-After` seconds.",
             retryable=True,
         ),
@@ -122,7 +122,7 @@ log = structlog.get_logger(__name__)
 
 
 def install(app: FastAPI, routers: Iterable[APIRouter]) -> None:
-    """Answer every refusal of `app`, which consists of these routers, with a problem."""
+    """Make `app`, which consists of these routers, answer every error with a problem."""
     app.state.routes = [route for router in routers for route in router.routes]
     app.state.fixed_paths = frozenset(route.path for route in app.state.routes if "{" not in route.path)
     app.add_exception_handler(DataCentreError, _domain)
@@ -142,7 +142,7 @@ def problem(
     headers: Mapping[str, str] | None = None,
     **members: Any,
 ) -> JSONResponse:
-    """One problem as a response; `code` is what programs compare, `detail` what people read."""
+    """One problem as a response; `code` is for programs, `detail` for people."""
     body = {
         "type": f"urn:datacenter:problem:{code.lower().replace('_', '-')}",
         "title": title or HTTPStatus(status).phrase,
@@ -155,14 +155,16 @@ def problem(
 
 
 def unexpected() -> JSONResponse:
-    """The problem of a mistake of ours; what it was stands in the log under the request's id."""
-    return problem(500, "INTERNAL", "the server made a mistake; its log has it under the X-Request-ID")
+    """The problem of an internal error; the log has the details under the request id."""
+    return problem(
+        500, "INTERNAL", "internal error; quote the X-Request-ID of this response when you report it"
+    )
 
 
 def too_busy() -> JSONResponse:
-    """The problem of one request too many at the same time."""
+    """The problem of a request over the limit."""
     headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
-    return problem(503, "TOO_BUSY", "too many requests are being served; try again", headers=headers)
+    return problem(503, "TOO_BUSY", "too many simultaneous requests; try again later", headers=headers)
 
 
 def status_of(error: Exception) -> int:
@@ -171,7 +173,7 @@ def status_of(error: Exception) -> int:
 
 
 def route_of(scope: Scope) -> str:
-    """The pattern of the route, which may stand in a log: a path may be a link that is still good, or forge lines."""
+    """The pattern of the route, which is safe to log: a path may be a valid link, or forge log lines."""
     return getattr(scope.get("route"), "path", "unmatched")
 
 
@@ -184,15 +186,15 @@ def _domain(request: Request, error: Exception) -> JSONResponse:
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        # An adapter's words may quote a secret of its storage, and so may those of the SDK that caused them.
+        # An adapter's message may quote a secret of its storage, and so may the message of its SDK.
         storages = resources_of(request).storages
-        seen = {name: storages.redact(text) for name, text in _for_the_log(error).items()}
-        log.error("request failed", method=request.method, route=route_of(request.scope), **seen)
+        fields = {name: storages.redact(text) for name, text in _log_fields(error).items()}
+        log.error("request failed", method=request.method, route=route_of(request.scope), **fields)
     title = (type(error).__doc__ or "").strip().split("\n")[0]
     if isinstance(error, StorageError) and status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        # An adapter's words about its system may hold addresses and names of the installation.
+        # An adapter's message may contain addresses and names of the installation.
         named = {"storage": error.storage} if error.storage else {}
-        return problem(status, error.code, _of_the_storage(error), title=title, headers=headers, **named)
+        return problem(status, error.code, _storage_detail(error), title=title, headers=headers, **named)
     members = (
         {"errors": [{"field": error.field, "reason": error.detail}]}
         if isinstance(error, DataCentreError) and error.field and status == HTTPStatus.UNPROCESSABLE_ENTITY
@@ -201,17 +203,17 @@ def _domain(request: Request, error: Exception) -> JSONResponse:
     return problem(status, error.code, error.detail, title=title, headers=headers, **members)
 
 
-def _of_the_storage(error: StorageError) -> str:
+def _storage_detail(error: StorageError) -> str:
     if error.storage is None:
-        return "the storage could not do it"
+        return "the storage failed"
     return (
-        f"storage {error.storage} could not do it; "
-        f"what is wrong there is told by POST /api/v1/storages/{error.storage}/check"
+        f"storage {error.storage} failed; "
+        f"check it to see the reason: POST /api/v1/storages/{error.storage}/check"
     )
 
 
-def _for_the_log(error: DataCentreError | StorageError) -> dict[str, str]:
-    """Where a mistake of ours was made; of a storage that refuses or is away only what it said, and why."""
+def _log_fields(error: DataCentreError | StorageError) -> dict[str, str]:
+    """The traceback of an internal error; of a storage error only its message and the type of its cause."""
     if not isinstance(error, StorageError):
         return {"exception": "".join(traceback.format_exception(error)).rstrip()}
     cause = f" (from {type(error.__cause__).__name__})" if error.__cause__ else ""
@@ -228,11 +230,11 @@ def _validation(_: Request, error: Exception) -> JSONResponse:
         for each in error.errors()
     ]
     detail = "; ".join(f"{each['field']}: {each['reason']}" for each in errors)
-    return problem(422, Invalid.code, detail, title="The request cannot be used as it is.", errors=errors)
+    return problem(422, Invalid.code, detail, title="The request is not valid.", errors=errors)
 
 
 def _field(location: tuple[int | str, ...]) -> str:
-    """`("body", "source", "upload")` → `source.upload`; the whole body is `body`, as is a place in text that is no JSON."""
+    """`("body", "source", "upload")` → `source.upload`; `body` for the whole body, or a position in text that is not JSON."""
     names = [str(part) for part in location[1:] if part != "__root__"]
     if len(location) == 2 and isinstance(location[1], int):
         return str(location[0])
@@ -251,7 +253,7 @@ def _http(request: Request, error: Exception) -> JSONResponse:
 
 
 def _allowed(request: Request) -> set[str]:
-    """The methods of every route at this address; the router itself names only those of the first."""
+    """The methods of every route at this address; the router itself lists only those of the first."""
     routes: list[APIRoute] = request.app.state.routes
     here = (route for route in routes if route.matches(request.scope)[0] is not Match.NONE)
     return {method for route in here for method in route.methods or ()}
@@ -259,7 +261,7 @@ def _allowed(request: Request) -> set[str]:
 
 _DETAILS = {
     404: "there is nothing at this address",
-    405: "this address does not take this method; the Allow header names those it takes",
+    405: "this address does not support this method; the Allow header lists the supported ones",
 }
 
 
@@ -267,7 +269,7 @@ def _database_failed(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, SQLAlchemyError)
     cause = cause_of(error)
     if cause is None:
-        raise error  # a mistake of ours, which the envelope logs and answers
+        raise error  # an internal error, which the middleware logs and answers
     log.error("the database failed", method=request.method, route=route_of(request.scope), exc_info=error)
     headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
     return problem(503, "DATABASE_UNAVAILABLE", cause.answer, headers=headers)

@@ -93,6 +93,6 @@ def _type(schema: dict[str, Any]) -> str:
 
 
 def _table(rows: Iterator[tuple[str, str]]) -> str:
-    """Rows of a name, which is escaped here, and of HTML."""
+    """Rows of a name, which is escaped here, and HTML."""
     cells = "".join(f"<tr><td><code>{escape(name)}</code><td>{html}" for name, html in rows)
     return f"<table>{cells}</table>" if cells else ""

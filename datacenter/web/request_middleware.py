@@ -1,4 +1,4 @@
-"""The envelope of every exchange: a request id, security headers, the counts for metrics, and no stack trace for anybody."""
+"""Middleware for every request: request id, security headers, metrics, limits, and no stack trace in a response."""
 
 import re
 import time
@@ -18,21 +18,21 @@ from datacenter.web.calls import API
 from datacenter.web.problems import problem, route_of, too_busy, unexpected
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
-"""A client's own id is taken over if it can do no harm in a log or a header."""
-UNTOLD = frozenset(prefix + page for prefix in ("", API) for page in ("/healthz", "/readyz", "/metrics"))
-"""What supervisors ask for every few seconds is no news."""
+"""A client's own id is used if it is harmless in a log and in a header."""
+UNLOGGED = frozenset(prefix + page for prefix in ("", API) for page in ("/healthz", "/readyz", "/metrics"))
+"""Requested every few seconds, so not logged."""
 log = structlog.get_logger(__name__)
 
 
 class RequestObserver(Protocol):
-    """Is told of every finished exchange."""
+    """Gets every finished request."""
 
     def observe(self, *, method: str, route: str, status: int, seconds: float) -> None:
-        """`route` is the pattern, never the path: a metric per id would have no end."""
+        """`route` is the pattern, never the path: one metric per id would grow without end."""
 
 
 class RequestMiddleware:
-    """ASGI middleware, the outermost of ours, so that not even a crash goes out without it."""
+    """ASGI middleware, the outermost of ours, so that it covers a crash too."""
 
     def __init__(self, app: ASGIApp, observer: RequestObserver) -> None:
         self._app = app
@@ -48,7 +48,7 @@ class RequestMiddleware:
         status = 0
         began = time.perf_counter()
 
-        async def send_in_envelope(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
@@ -63,22 +63,22 @@ class RequestMiddleware:
         parent = headers.get("traceparent")
         with serving(request_id, method=_method(scope), parent=parent) as span:
             try:
-                await self._app(scope, receive, send_in_envelope)
+                await self._app(scope, receive, send_with_headers)
             except Exception:
                 log.exception("request failed", method=_method(scope), route=route_of(scope))
                 if status:
-                    raise  # the answer has begun: breaking the connection is the only way to say that it is not whole
-                await unexpected()(scope, receive, send_in_envelope)
+                    raise  # the response has begun: only a broken connection can show that it is incomplete
+                await unexpected()(scope, receive, send_with_headers)
             finally:
                 route = route_of(scope)
-                told: Attributes = {"http.route": route, "http.response.status_code": status}
-                span.set_attributes(told, name=f"{_method(scope)} {route}")
+                attributes: Attributes = {"http.route": route, "http.response.status_code": status}
+                span.set_attributes(attributes, name=f"{_method(scope)} {route}")
                 seconds = time.perf_counter() - began
-                self._tell(_method(scope), route_of(scope), status, seconds)
+                self._record(_method(scope), route_of(scope), status, seconds)
 
-    def _tell(self, method: str, route: str, status: int, seconds: float) -> None:
+    def _record(self, method: str, route: str, status: int, seconds: float) -> None:
         self._observer.observe(method=method, route=route, status=status, seconds=seconds)
-        if route not in UNTOLD:
+        if route not in UNLOGGED:
             log.info("request", method=method, route=route, status=status, seconds=round(seconds, 4))
 
 
@@ -118,7 +118,7 @@ class BodyLimit:
             message = await receive()
             arrived += len(message.get("body", b""))
             if arrived > self._limit_bytes:
-                # FastAPI passes an HTTPException on; another error it would report as a body it cannot parse.
+                # FastAPI passes an HTTPException on; it would report any other error as a body that it cannot parse.
                 raise HTTPException(413, detail)
             return message
 
@@ -126,7 +126,7 @@ class BodyLimit:
 
 
 class Admission:
-    """ASGI middleware: 503 for a request over `limit` that are being served, except for those that ask for health."""
+    """ASGI middleware: 503 for a request over `limit` simultaneous ones, except health checks."""
 
     def __init__(self, app: ASGIApp, *, limit: int, exempt: frozenset[str]) -> None:
         self._app = app

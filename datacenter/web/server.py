@@ -1,4 +1,4 @@
-"""The web process: uvicorn on the application, stopped within ten seconds whatever is open."""
+"""The web process: uvicorn runs the application, and stops within ten seconds whatever is open."""
 
 import signal
 import socket
@@ -12,17 +12,17 @@ import uvicorn
 from datacenter.datasets.resources import Resources
 from datacenter.settings.model import Settings
 from datacenter.web.app import MAX_REQUESTS, create_app
-from datacenter.web.metrics import request_labels
+from datacenter.web.metrics import metrics_served
 
 STOP_SECONDS = 10
 OPEN_CONNECTIONS = 8 * MAX_REQUESTS
-"""Beyond it uvicorn itself refuses, health checks too; below it the application does, with a problem."""
+"""Above it uvicorn itself rejects requests, health checks too; below it the application does, with a problem."""
 
 
 class Server(uvicorn.Server):
-    """Tells the application at the first signal that it is to stop, so that event streams end by themselves.
+    """Sets `stopping` at the first signal, so that event streams end.
 
-    `beside` is entered before anything is served, and left when everything was.
+    `beside` is a context that is entered before the server starts and left after it stops.
     """
 
     def __init__(
@@ -38,22 +38,22 @@ class Server(uvicorn.Server):
         self._beside = beside
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """SIGINT or SIGTERM; the second SIGINT does not wait for anybody."""
+        """SIGINT or SIGTERM; a second SIGINT stops without waiting."""
         self.stop()
         super().handle_exit(sig, frame)
 
     def stop(self) -> None:
-        """Stop as at a signal; for whoever runs the server in a thread."""
+        """Stop as at a signal; for a server that runs in a thread."""
         self._stopping.set()
         self.should_exit = True
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
-        """Serve until told to stop."""
+        """Serve until `stop` or a signal."""
         with self._beside:
             await super().serve(sockets)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Serve, then say where: with port 0 nobody knew before."""
+        """Start to serve, then report the address: port 0 has a number only now."""
         await super().startup(sockets)
         if self.started and self._on_ready:
             host, port = self.servers[0].sockets[0].getsockname()[:2]
@@ -75,7 +75,7 @@ def build_server(
         http="httptools",
         ws="none",
         lifespan="on",
-        log_config=None,  # its lines go where all others go
+        log_config=None,  # its lines go through our own logging
         log_level="warning",
         access_log=False,
         proxy_headers=False,
@@ -83,15 +83,15 @@ def build_server(
         limit_concurrency=OPEN_CONNECTIONS,
         timeout_graceful_shutdown=STOP_SECONDS,
     )
-    return Server(config, app.state.stopping, on_ready, request_labels(settings, app.state.metrics))
+    return Server(config, app.state.stopping, on_ready, metrics_served(settings, app.state.metrics))
 
 
 def serve(settings: Settings, on_ready: Callable[[str], None] | None = None) -> None:
-    """Serve until SIGINT or SIGTERM; `on_ready` is called with the address once connections are taken.
+    """Serve until SIGINT or SIGTERM; `on_ready` is called with the address once connections are accepted.
 
-    Raises: SettingsInvalid, when `web.metrics_port` cannot be listened at.
+    Raises: SettingsInvalid, when `web.metrics_port` cannot be opened.
 
-    uvicorn ends by raising the signal that stopped it again; a stop that was asked for is no failure, so it returns.
+    uvicorn raises the signal that stopped it once more; a requested stop is no failure, so this returns.
     """
     for number in (signal.SIGINT, signal.SIGTERM):
         if threading.current_thread() is threading.main_thread():
@@ -100,4 +100,4 @@ def serve(settings: Settings, on_ready: Callable[[str], None] | None = None) -> 
 
 
 def _nothing(_: int, __: FrameType | None) -> None:
-    """uvicorn has its own handlers while it runs; this one is for the signal it raises when it has stopped."""
+    """uvicorn has its own handlers while it runs; this one is for the signal that it raises after its stop."""

@@ -34,7 +34,7 @@ router = APIRouter(prefix=f"{API}/storages", tags=["storages"], route_class=Auth
     "", status_code=201, response_model=StorageObject, responses=problems(409), summary="Register a storage"
 )
 def add(body: NewStorageRequest, call: Changing) -> Response:
-    """The storage is opened to see that it can be; whether it answers is told by its check."""
+    """Checks only that the registration is valid; `check` shows whether the storage answers."""
     new = StorageSettings(kind=body.kind, url=body.url, role=body.role, options=body.options)
 
     def work(keep: Keep) -> CallOutcome:
@@ -54,7 +54,7 @@ def add(body: NewStorageRequest, call: Changing) -> Response:
 def list_all(
     call: Authorized, limit: Limit = DEFAULT_ITEMS, cursor: CursorText = None
 ) -> Page[StorageObject]:
-    """By name."""
+    """Sorted by name."""
     cursors = Cursors(secret=call.secret, list_name="storages")
     after = cursors.read(cursor) or ""
     known = _known(call)
@@ -76,7 +76,7 @@ def show(name: str, call: Authorized) -> StorageObject:
     "/{name}", response_model=StorageObject, responses=problems(404, 409), summary="Change a storage"
 )
 def change_registration(name: str, body: StorageChangeRequest, call: Changing) -> Response:
-    """Change role, URL or options; the URL only while nothing lies there, and then with the secrets given again."""
+    """Change role, URL or options. A new URL needs all secrets again, and is accepted only while no data is there."""
     wanted = StorageChange(role=body.role, url=body.url, options=body.options)
 
     def work(keep: Keep) -> CallOutcome:
@@ -100,7 +100,7 @@ def change_registration(name: str, body: StorageChangeRequest, call: Changing) -
     summary="Remove a storage",
 )
 def remove(name: str, call: Changing) -> Response:
-    """Forget how it was registered, once nothing of ours lies on it and no job works with it; its content stays."""
+    """Remove the registration; the content stays. 409 while our data is on the storage or a job uses it."""
 
     def change(session: Session) -> CallOutcome:
         registration.remove(session, call.resources, name)
@@ -128,7 +128,7 @@ def _of_row(row: RegisteredStorage) -> StorageObject:
 
 
 def _known(call: Call) -> dict[str, StorageSettings]:
-    """All of them as they are now, whichever process registered them."""
+    """All storages as they are now, whichever process registered them."""
     with call.reading() as session:
         rows = {name: registration_of(row).shown for name, row in registered_rows(session).items()}
     return rows | call.resources.settings.storages
@@ -142,7 +142,7 @@ def _known(call: Call) -> dict[str, StorageSettings]:
     summary="Check a storage",
 )
 def check(name: str, call: Changing, request: Request) -> Response:
-    """Platforms are written to, read and cleaned again, sources only read; what is wrong is an answer, not a problem."""
+    """Writes, reads and deletes on a platform; only reads a source. A fault is a response with `ok: false`, not a problem."""
     checker = cast(Checker, request.app.state.checker)
 
     def work(keep: Keep) -> CallOutcome:
@@ -167,11 +167,13 @@ def browse_source(
     name: str,
     call: Authorized,
     request: Request,
-    prefix: Annotated[str, Query(max_length=1024, description="With its final `/` to look into it.")] = "",
+    prefix: Annotated[
+        str, Query(max_length=1024, description="End it with `/` to list what is inside.")
+    ] = "",
     limit: Limit = DEFAULT_ITEMS,
     cursor: CursorText = None,
 ) -> Page[EntryObject]:
-    """One level below the prefix, by key: what can be imported, and prefixes to look into."""
+    """One level below the prefix, sorted by key: objects to import, and prefixes to browse."""
     cursors = Cursors(secret=call.secret, list_name=f"browse {name} {prefix}")
     after = cursors.read(cursor)
     deadline = cast(Deadline, request.app.state.deadline)
@@ -180,7 +182,7 @@ def browse_source(
 
 
 def entry_object(entry: Entry) -> EntryObject:
-    """An entry as clients see it."""
+    """An entry as a response object."""
     return EntryObject(
         name=entry.key.rstrip("/").rpartition("/")[2],
         key=entry.key,

@@ -1,4 +1,4 @@
-"""Bytes as a response: whole, one range, only the headers, or not again."""
+"""Bytes as a response: the whole, one range, only the headers, or 304."""
 
 import re
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -16,7 +16,7 @@ from datacenter.web.problems import problem
 
 @dataclass(frozen=True, kw_only=True)
 class Representation:
-    """Bytes that are read when they are asked for. `etag` is quoted and strong: it names exactly these bytes."""
+    """Bytes that are read on request. `etag` is quoted and strong: it identifies exactly these bytes."""
 
     size_bytes: int
     etag: str
@@ -40,7 +40,7 @@ def respond(request: Request, representation: Representation) -> Response:
             return problem(
                 416,
                 "RANGE_NOT_SATISFIABLE",
-                f"Range: there are {size} bytes",
+                f"Range: not within the {size} bytes of the content",
                 headers={"Content-Range": f"bytes */{size}"},
             )
         if asked:
@@ -81,7 +81,7 @@ class _Chained(Iterator[bytes]):
 
 
 async def _closing(chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
-    """Read in a thread; release what the reader holds also when the client goes away in the middle."""
+    """Read in a thread; close the reader even if the client disconnects in the middle."""
     try:
         async for chunk in iterate_in_threadpool(chunks):
             yield chunk
@@ -92,11 +92,11 @@ async def _closing(chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
 
 UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 OUTSIDE_FALLBACK = re.compile(r'[^ -~]|["\\%/]')
-"""What old clients cannot read in a quoted string, or would read as something else."""
+"""What old clients cannot read in a quoted string, or would misread."""
 
 
 def attachment(filename: str) -> str:
-    """`attachment` with the name in UTF-8 and an ASCII fallback; no control character of the name gets through."""
+    """`attachment` with the name in UTF-8 and an ASCII fallback; control characters are replaced."""
     name = UNPRINTABLE.sub("_", filename).strip() or "download"
     fallback = OUTSIDE_FALLBACK.sub("_", name)
     return f"attachment; filename=\"{fallback}\"; filename*=UTF-8''{quote(name, safe='')}"
@@ -105,7 +105,7 @@ def attachment(filename: str) -> str:
 ONE_RANGE = re.compile(r"bytes[ \t]*=[ \t]*([0-9]*)-([0-9]*)[ \t]*", re.IGNORECASE)
 ENTITY_TAG = re.compile(r'(?:W/)?("[^"]*")')
 MAX_DIGITS = 19
-"""Longer numbers are beyond any object, and slow to read when they are thousands of digits long."""
+"""Longer numbers are larger than any object, and slow to parse with thousands of digits."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +117,7 @@ class ByteSpan:
 
 
 class Unsatisfiable(Exception):
-    """The range begins after the last byte, or is of no bytes at all."""
+    """The range begins after the last byte, or is empty."""
 
 
 def requested_span(headers: Headers, *, size_bytes: int, etag: str) -> ByteSpan | None:
@@ -158,6 +158,6 @@ def parse_range(text: str, size_bytes: int) -> ByteSpan | None:
 
 
 def is_known(headers: Headers, etag: str) -> bool:
-    """Whether If-None-Match says that the client has this state already."""
+    """Whether the client already has these bytes, by If-None-Match."""
     text = headers.get("if-none-match", "")
     return text.strip() == "*" or etag in ENTITY_TAG.findall(text)

@@ -27,9 +27,9 @@ from datacenter.web.openapi import problems
 
 PATH = f"{API}/uploads"
 MULTIPART_PATH = f"{PATH}/multipart"
-"""Below the address of tus, which is not spoken there."""
+"""Below the path of tus, but not part of it."""
 BUFFER_BYTES = 8 << 20
-"""What is gathered before it is written, and lost at most when this server dies."""
+"""Buffered before each write; a server that dies loses at most this much."""
 OCTETS = {
     "requestBody": {
         "content": {tus_protocol.CONTENT_TYPE: {"schema": {"type": "string", "format": "binary"}}},
@@ -37,30 +37,30 @@ OCTETS = {
 }
 
 
-def is_spoken_at(path: str) -> bool:
-    """Whether tus is spoken at this address: bodies are bytes of any length, and answers name the version."""
+def is_tus_path(path: str) -> bool:
+    """Whether this path belongs to tus: bodies are bytes of any length, and responses name the version."""
     return f"{path}/".startswith(f"{PATH}/") and not f"{path}/".startswith(f"{MULTIPART_PATH}/")
 
 
-def _speaks_tus(request: Request) -> None:
+def _require_version(request: Request) -> None:
     if request.headers.get("Tus-Resumable") != tus_protocol.VERSION:
         raise HTTPException(
             412,
-            f"Tus-Resumable: this server speaks {tus_protocol.VERSION}",
+            f"Tus-Resumable: must be {tus_protocol.VERSION}",
             headers={"Tus-Version": tus_protocol.VERSION},
         )
 
 
 def _answers(status: int, *names: str, refusals: tuple[int, ...]) -> dict[int | str, dict[str, Any]]:
-    """The `responses` of an operation of the protocol: the headers of its answer, and of the version it refuses."""
+    """The `responses` of a tus operation: the headers of its success and of its errors."""
     refused = problems(*refusals)
-    for told in refused.values():
-        told["headers"] = tus_protocol.about("Tus-Resumable")
-    refused[412]["headers"] |= tus_protocol.about("Tus-Version")
-    return {**refused, **tus_protocol.described(status, *names)}
+    for response in refused.values():
+        response["headers"] = tus_protocol.header_docs("Tus-Resumable")
+    refused[412]["headers"] |= tus_protocol.header_docs("Tus-Version")
+    return {**refused, **tus_protocol.response_docs(status, *names)}
 
 
-Tus = Annotated[None, Depends(_speaks_tus)]
+Tus = Annotated[None, Depends(_require_version)]
 router = APIRouter(prefix=PATH, tags=["uploads"], route_class=AuthRoute)
 
 
@@ -70,11 +70,11 @@ router = APIRouter(prefix=PATH, tags=["uploads"], route_class=AuthRoute)
     status_code=204,
     operation_id="tus_show_capabilities",
     response_class=Response,
-    responses=tus_protocol.described(204, "Tus-Version", "Tus-Extension", "Tus-Max-Size"),
-    summary="What this tus server can do",
+    responses=tus_protocol.response_docs(204, "Tus-Version", "Tus-Extension", "Tus-Max-Size"),
+    summary="Show the tus capabilities of the server",
 )
 def capabilities(request: Request) -> Response:
-    """Version, extensions and the largest upload."""
+    """Version, extensions and maximum size of an upload."""
     limit = resources_of(request).settings.limits.upload_bytes
     return Response(status_code=204, headers=tus_protocol.server_headers(limit))
 
@@ -86,19 +86,19 @@ def capabilities(request: Request) -> Response:
     responses=_answers(201, "Location", "Upload-Offset", "Upload-Expires", refusals=(412, 413, 423)),
     openapi_extra={
         **OCTETS,
-        **tus_protocol.asked("Upload-Length", "Upload-Metadata", needed=("Upload-Length",)),
+        **tus_protocol.parameter_docs("Upload-Length", "Upload-Metadata", needed=("Upload-Length",)),
     },
     summary="Begin an upload",
 )
 async def create(request: Request, call: Authorized, _: Tus, key: IdempotencyHeader = None) -> Response:
-    """Needs Upload-Length; the first bytes may come along. Upload-Metadata may name `filename` and `storage`."""
+    """Needs Upload-Length; the body may contain the first bytes. Upload-Metadata may name `filename` and `storage`."""
     size_bytes = tus_protocol.number(request.headers, "Upload-Length")
     metadata = tus_protocol.metadata(request.headers)
     name = tus_protocol.filename(metadata)
     storage = tus_protocol.value_of(metadata, "storage") or None
     has_bytes = request.headers.get("Content-Type") == tus_protocol.CONTENT_TYPE
     if has_bytes and _announced(request) > size_bytes:
-        raise TooLarge(f"Content-Length: there is more than the {size_bytes} bytes of Upload-Length")
+        raise TooLarge(f"Content-Length: more than the {size_bytes} bytes of Upload-Length")
     change = change_of(call, request, key, f"{size_bytes} {metadata}".encode())
 
     def begin(session: Session) -> CallOutcome:
@@ -118,7 +118,7 @@ async def create(request: Request, call: Authorized, _: Tus, key: IdempotencyHea
     try:
         upload = await run_in_threadpool(_find, call, upload_id)
     except (NotFound, Gone):
-        # The key was used before, and what it began is no more: its answer is still the one that was kept.
+        # The key was used before, and its upload is gone by now: the stored response is still the answer.
         return response
     if upload.size_bytes == 0:
         upload = await run_in_threadpool(tus.settle, call.resources, upload)
@@ -126,8 +126,8 @@ async def create(request: Request, call: Authorized, _: Tus, key: IdempotencyHea
         try:
             upload = await _receive(request, call, upload, 0)
         except TooLarge:
-            # Nobody is told where it is, so nobody could go on with it or give it up.
-            await run_in_threadpool(_forget, call, upload_id)
+            # The client does not get the address, so it could neither resume nor abort this upload.
+            await run_in_threadpool(_remove, call, upload_id)
             raise
     response.headers.update(tus_protocol.upload_headers(upload))
     return response
@@ -139,8 +139,8 @@ async def create(request: Request, call: Authorized, _: Tus, key: IdempotencyHea
     responses=_answers(
         200, "Upload-Offset", "Upload-Length", "Upload-Expires", "Upload-Metadata", refusals=(404, 410, 412)
     ),
-    openapi_extra=tus_protocol.asked(),
-    summary="How far is an upload?",
+    openapi_extra=tus_protocol.parameter_docs(),
+    summary="Show the offset of an upload",
 )
 def show(upload_id: str, call: Authorized, _: Tus) -> Response:
     """Upload-Offset is where the next PATCH begins."""
@@ -160,13 +160,13 @@ def show(upload_id: str, call: Authorized, _: Tus) -> Response:
     status_code=204,
     response_class=Response,
     responses=_answers(204, "Upload-Offset", "Upload-Expires", refusals=(404, 409, 410, 412, 413, 415, 423)),
-    openapi_extra={**OCTETS, **tus_protocol.asked("Upload-Offset", needed=("Upload-Offset",))},
-    summary="Send bytes",
+    openapi_extra={**OCTETS, **tus_protocol.parameter_docs("Upload-Offset", needed=("Upload-Offset",))},
+    summary="Append bytes to an upload",
 )
 async def append(upload_id: str, request: Request, call: Authorized, _: Tus) -> Response:
-    """From Upload-Offset on, as many as there are; what has arrived is kept also when the connection breaks."""
+    """Append the body at Upload-Offset. Bytes that have arrived are kept even if the connection breaks."""
     if request.headers.get("Content-Type") != tus_protocol.CONTENT_TYPE:
-        raise HTTPException(415, f"Content-Type: it must be {tus_protocol.CONTENT_TYPE}")
+        raise HTTPException(415, f"Content-Type: must be {tus_protocol.CONTENT_TYPE}")
     offset_bytes = tus_protocol.number(request.headers, "Upload-Offset")
     upload = await run_in_threadpool(_find, call, upload_id)
     upload = await _receive(request, call, upload, offset_bytes)
@@ -178,26 +178,26 @@ async def append(upload_id: str, request: Request, call: Authorized, _: Tus) -> 
     status_code=204,
     response_class=Response,
     responses=_answers(204, refusals=(404, 409, 410, 412)),
-    openapi_extra=tus_protocol.asked(),
-    summary="Give an upload up",
+    openapi_extra=tus_protocol.parameter_docs(),
+    summary="Abort an upload",
 )
 def remove(
     upload_id: str, request: Request, call: Authorized, _: Tus, key: IdempotencyHeader = None
 ) -> Response:
-    """Its bytes are removed. 409 when an import reads it."""
+    """Removes its bytes. 409 while an import reads them."""
 
-    def give_up(session: Session) -> CallOutcome:
+    def abort(session: Session) -> CallOutcome:
         tus.remove(session, call.project_id, upload_id)
         return CallOutcome(status=204, body=None)
 
-    return change_of(call, request, key, b"").commit(give_up)
+    return change_of(call, request, key, b"").commit(abort)
 
 
 async def _receive(request: Request, call: Call, upload: Upload, offset_bytes: int) -> Upload:
-    # Refused before the bytes travel, if the client says how many there are.
+    # Rejected before the bytes travel, if the client sends Content-Length.
     tus.check_piece(upload, offset_bytes, _announced(request))
     arrived = False
-    async for buffer in _gathered(request):
+    async for buffer in _buffered(request):
         arrived = True
         upload = await run_in_threadpool(_append, call, upload.id, offset_bytes, buffer)
         offset_bytes += len(buffer)
@@ -207,14 +207,14 @@ async def _receive(request: Request, call: Call, upload: Upload, offset_bytes: i
 
 
 def _announced(request: Request) -> int:
-    """The bytes that come along, or 0 if the client does not say."""
+    """Content-Length, or 0 without one."""
     return (
         tus_protocol.number(request.headers, "Content-Length") if "Content-Length" in request.headers else 0
     )
 
 
-async def _gathered(request: Request) -> AsyncIterator[bytes]:
-    """The body in buffers of one size, so that the storage gets few large writes; the last one is what is left."""
+async def _buffered(request: Request) -> AsyncIterator[bytes]:
+    """The body in buffers of one size, so that the storage gets few large writes; the last one may be shorter."""
     chunks: list[bytes] = []
     size_bytes = 0
     try:
@@ -225,7 +225,7 @@ async def _gathered(request: Request) -> AsyncIterator[bytes]:
                 yield b"".join(chunks)
                 chunks, size_bytes = [], 0
     except ClientDisconnect:
-        # Nobody reads the answer any more, but the client comes back and asks how far it got.
+        # The client does not read this response, but can reconnect and ask for the offset.
         pass
     if chunks:
         yield b"".join(chunks)
@@ -235,7 +235,7 @@ def _append(call: Call, upload_id: str, offset_bytes: int, data: bytes) -> Uploa
     return tus.append(call.resources, call.project_id, upload_id, offset_bytes=offset_bytes, data=data)
 
 
-def _forget(call: Call, upload_id: str) -> None:
+def _remove(call: Call, upload_id: str) -> None:
     call.resources.database.run(lambda session: tus.remove(session, call.project_id, upload_id))
 
 

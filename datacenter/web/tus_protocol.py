@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from datacenter.datasets.models import Upload
 from datacenter.errors import Invalid
-from datacenter.web.openapi import asked_by, headers_of
+from datacenter.web.openapi import header_parameters, headers_of
 
 VERSION = "1.0.0"
 EXTENSIONS = "creation,creation-with-upload,termination,expiration"
@@ -21,34 +21,36 @@ METADATA_CHARACTERS = 4096
 MEANINGS = {
     "Location": "The address of the upload.",
     "Tus-Resumable": f"The protocol's version, {VERSION}.",
-    "Tus-Version": "The versions that this server speaks.",
-    "Tus-Extension": "The extensions that this server speaks.",
-    "Tus-Max-Size": "The bytes of the largest upload.",
-    "Upload-Length": "All bytes of the upload.",
-    "Upload-Offset": "How many bytes of the upload are there.",
-    "Upload-Expires": "Until when an unfinished upload can be continued.",
+    "Tus-Version": "The versions that this server supports.",
+    "Tus-Extension": "The extensions that this server supports.",
+    "Tus-Max-Size": "Maximum size of an upload in bytes.",
+    "Upload-Length": "Size of the upload in bytes.",
+    "Upload-Offset": "Number of bytes that the server has.",
+    "Upload-Expires": "The time until which the upload can be resumed.",
     "Upload-Metadata": "Pairs of a key and the base64 of its value, separated by commas: `filename`, `storage`.",
 }
 
 
-def about(*names: str) -> dict[str, Any]:
+def header_docs(*names: str) -> dict[str, Any]:
     """These headers for the OpenAPI document."""
     return headers_of(**{name.replace("-", "_"): MEANINGS[name] for name in names})
 
 
-def described(status: int, *names: str) -> dict[int | str, dict[str, Any]]:
-    """The `responses` with these headers, and the version, which every answer names."""
-    return {status: {"description": HTTPStatus(status).phrase, "headers": about("Tus-Resumable", *names)}}
+def response_docs(status: int, *names: str) -> dict[int | str, dict[str, Any]]:
+    """The `responses` with these headers, and the version, which is in every response."""
+    return {
+        status: {"description": HTTPStatus(status).phrase, "headers": header_docs("Tus-Resumable", *names)}
+    }
 
 
-def asked(*names: str, needed: tuple[str, ...] = ()) -> dict[str, Any]:
+def parameter_docs(*names: str, needed: tuple[str, ...] = ()) -> dict[str, Any]:
     """The `openapi_extra` of an operation that reads these headers, and needs the version."""
     texts = {name.replace("-", "_"): MEANINGS[name] for name in ("Tus-Resumable", *names)}
-    return asked_by(needed=("Tus-Resumable", *needed), **texts)
+    return header_parameters(needed=("Tus-Resumable", *needed), **texts)
 
 
 def server_headers(limit_bytes: int) -> dict[str, str]:
-    """What OPTIONS tells about this server."""
+    """The headers that describe this server, for OPTIONS."""
     return {
         "Tus-Version": VERSION,
         "Tus-Extension": EXTENSIONS,
@@ -57,7 +59,7 @@ def server_headers(limit_bytes: int) -> dict[str, str]:
 
 
 def upload_headers(upload: Upload) -> dict[str, str]:
-    """How far an upload is, and until when it can be continued."""
+    """The offset of an upload, and until when it can be resumed."""
     headers = {"Upload-Offset": str(upload.offset_bytes)}
     if not upload.completed:
         headers["Upload-Expires"] = upload.expires_at.strftime("%a, %d %b %Y %H:%M:%S GMT")
@@ -68,7 +70,7 @@ def number(headers: Mapping[str, str], name: str) -> int:
     """A header that must be a whole number. Raises: Invalid."""
     text = headers.get(name, "")
     if not (text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS):
-        raise Invalid(f"{name}: a whole number is needed", field=name)
+        raise Invalid(f"{name}: must be a whole number", field=name)
     return int(text)
 
 
@@ -77,7 +79,7 @@ def metadata(headers: Mapping[str, str]) -> str:
     given = headers.get("Upload-Metadata", "")
     if not (given.isascii() and given.isprintable() and len(given) <= METADATA_CHARACTERS):
         raise Invalid(
-            f"Upload-Metadata: at most {METADATA_CHARACTERS} characters of printable ASCII are taken",
+            f"Upload-Metadata: at most {METADATA_CHARACTERS} characters of printable ASCII are allowed",
             field="Upload-Metadata",
         )
     return given
@@ -85,13 +87,13 @@ def metadata(headers: Mapping[str, str]) -> str:
 
 def filename(given: str) -> str:
     """`filename` of Upload-Metadata, or nothing. Raises: Invalid."""
-    found = value_of(given, "filename")
-    if len(found) > FILENAME_CHARACTERS:
+    value = value_of(given, "filename")
+    if len(value) > FILENAME_CHARACTERS:
         raise Invalid(
             f"Upload-Metadata: filename has more than {FILENAME_CHARACTERS} characters",
             field="Upload-Metadata",
         )
-    return found
+    return value
 
 
 def value_of(given: str, wanted: str) -> str:
@@ -100,35 +102,35 @@ def value_of(given: str, wanted: str) -> str:
     Raises:
         Invalid
     """
-    found = ""
+    value = ""
     for pair in filter(None, map(str.strip, given.split(","))):
         key, _, encoded = pair.partition(" ")
         if key == wanted:
             try:
-                found = base64.b64decode(encoded.strip(), validate=True).decode()
+                value = base64.b64decode(encoded.strip(), validate=True).decode()
             except ValueError as error:
                 raise Invalid(
                     f"Upload-Metadata: {wanted} must be the base64 of a UTF-8 name", field="Upload-Metadata"
                 ) from error
-    return found
+    return value
 
 
 OVERRIDDEN = frozenset({"PATCH", "DELETE", "HEAD"})
 
 
 class TusProtocol:
-    """ASGI middleware for the addresses where the protocol is spoken, `path` to begin an upload and those below it.
+    """ASGI middleware for the paths of tus: `path`, which begins an upload, and the paths below it.
 
-    The protocol lets a client behind a narrow proxy say PATCH or DELETE in a POST.
+    The protocol lets a client behind a restrictive proxy send PATCH or DELETE as a POST.
     """
 
-    def __init__(self, app: ASGIApp, *, path: str, speaks: Callable[[str], bool]) -> None:
+    def __init__(self, app: ASGIApp, *, path: str, is_tus_path: Callable[[str], bool]) -> None:
         self._app = app
         self._path = path
-        self._speaks = speaks
+        self._is_tus_path = is_tus_path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not self._speaks(scope["path"]):
+        if scope["type"] != "http" or not self._is_tus_path(scope["path"]):
             await self._app(scope, receive, send)
             return
         wanted = Headers(scope=scope).get("X-HTTP-Method-Override", "").upper()

@@ -93,7 +93,7 @@ def test_a_process_that_runs_is_well(centre, health, watch, process, option):
     answer = asked(centre, health, process, *option)
 
     assert answer.returncode == 0, answer.stderr
-    assert answer.stdout.splitlines() == [f"the {process} {'is ready' if option else 'lives'}"]
+    assert answer.stdout.splitlines() == [f"the {process} {'is ready' if option else 'is alive'}"]
 
 
 @pytest.mark.parametrize(("role", "offset"), [(Role.WORKER, 0), (Role.SCHEDULER, 1)])

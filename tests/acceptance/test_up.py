@@ -48,7 +48,7 @@ def test_a_second_up_on_the_same_home_is_refused_in_clear_words(centre):
     refused = subprocess.run([*UP, "--home", str(centre.home)], capture_output=True, text=True, check=False)
 
     assert refused.returncode == 2
-    assert f"a data centre runs in {centre.home} already at {centre.url}" in refused.stderr
+    assert f"a data centre is already running in {centre.home} at {centre.url}" in refused.stderr
     assert httpx.get(f"{centre.url}/readyz").is_success
 
 
@@ -99,7 +99,7 @@ def test_ctrl_c_ends_it_with_exit_code_0_and_the_next_start_finds_data_and_token
     os.killpg(up.pid, signal.SIGINT)  # as a terminal does: to the whole foreground group
 
     assert exit_code(up) == 0
-    assert up.last_lines(1) == ["stopped; nothing runs any more"]
+    assert up.last_lines(1) == ["stopped; no process is left"]
     assert left_running(home) == []
     assert not home.url_file.exists()
     with running(home.root) as second, second.client() as client:

@@ -17,8 +17,8 @@ from datacenter.settings.model import CONFIG_VARIABLE
 
 READY_SECONDS = 90.0
 STOP_SECONDS = 150.0
-"""Longer than `up` itself gives to its processes, one after the other."""
-LOOK_SECONDS = 0.05
+"""Longer than `up` itself waits for its processes, one after the other."""
+POLL_SECONDS = 0.05
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,12 +34,12 @@ class Running:
         return Client(self.url, self.token)
 
     def processes(self) -> dict[str, int]:
-        """The process ids by name: web, worker, scheduler, valkey. A process that was just started again has a new one."""
+        """The process ids by name: web, worker, scheduler, valkey. A restarted process has a new id."""
         found: dict[str, int] = json.loads(self.home.processes_file.read_text())
         return found
 
     def environment(self) -> dict[str, str]:
-        """What makes the CLI speak to it."""
+        """The environment with which the CLI uses it."""
         return {**os.environ, "DATACENTER_URL": self.url, "DATACENTER_TOKEN": self.token}
 
 
@@ -47,14 +47,14 @@ class Running:
 def running(home: Path, *, settings: Mapping[str, str] | None = None) -> Iterator[Running]:
     """Run a data centre in `home` on a free port; `settings` are `DATACENTER__*` variables. It is down afterwards.
 
-    Should this process be killed, the data centre notices and ends.
+    If this process is killed, the data centre ends too.
 
     Raises:
-        CommandFailed: it does not come up; what it said is in the error.
+        CommandFailed: it does not start; its output is in the error.
     """
     place = Home.at(home)
     place.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-    place.forget_running()  # what a killed one left behind would be taken for this one's
+    place.remove_run_files()  # the files of a killed run would be mistaken for those of this one
     command = [sys.executable, "-m", "datacenter.cli", "up", "--home", str(place.root), "--port", "0"]
     up = Child("up", command, place.root / "up.log", environment={**os.environ, **(settings or {})})
     up.start()
@@ -78,8 +78,8 @@ def _wait_for(home: Home, up: Child) -> Running:
     end = time.monotonic() + READY_SECONDS
     while not home.url_file.exists() or not home.url_file.read_text().endswith("\n"):
         if up.died() is not None or time.monotonic() > end:
-            raise CommandFailed("the data centre did not come up:\n" + "\n".join(up.last_lines(20)))
-        time.sleep(LOOK_SECONDS)
+            raise CommandFailed("the data centre did not start:\n" + "\n".join(up.last_lines(20)))
+        time.sleep(POLL_SECONDS)
     return Running(
         home=home, url=home.url_file.read_text().strip(), token=home.token_file.read_text().strip()
     )

@@ -1,4 +1,4 @@
-"""Runs the processes of an embedded data centre: in order at the start, again when one dies, in order at the end."""
+"""Starts the processes of an embedded data centre in order, restarts those that die, and stops all in order."""
 
 import os
 import sys
@@ -28,7 +28,7 @@ class Tail:
         if not self._path.exists():
             return
         if self._path.stat().st_size < self._offset:
-            self._offset = 0  # the log was put aside and begun anew
+            self._offset = 0  # the log was rotated
         with self._path.open("rb") as file:
             file.seek(self._offset)
             for line in file:
@@ -40,7 +40,7 @@ class Tail:
 
 READY_SECONDS = 60.0
 STOP_SECONDS = 30.0
-LOOK_SECONDS = 0.1
+POLL_SECONDS = 0.1
 LAST_LINES = 12
 Say = Callable[[str], None]
 
@@ -53,7 +53,7 @@ class Centre:
     ) -> None:
         """`socket` is where the embedded broker listens; None when there is none. `say` prints a line.
 
-        The worker answers Prometheus on the port of the settings, and the scheduler, on the same machine, on the next.
+        The worker serves metrics on the port of the settings; the scheduler, on the same machine, on the next one.
         """
         python = [sys.executable, "-m"]
         self._home = home
@@ -71,7 +71,7 @@ class Centre:
         """Start everything and wait until the web layer is ready; False when it was stopped before that.
 
         Raises:
-            CommandFailed: a part does not come up; the end of its log is in the error.
+            CommandFailed: a process does not start; the end of its log is in the error.
         """
         if self._broker is not None and self._socket is not None:
             socket = self._socket
@@ -81,18 +81,18 @@ class Centre:
                 return False
         for child in self._parts:
             child.start()
-        self._tell_processes()
+        self._write_processes()
         return self._until(lambda: self._all_run() and _is_ready(url), stopping, self._parts[0])
 
-    def look_after(self, stopping: Callable[[], bool]) -> None:
-        """Start again whatever dies, until it is time to stop.
+    def supervise(self, stopping: Callable[[], bool]) -> None:
+        """Restart every process that dies, until it is time to stop.
 
         Raises:
-            CommandFailed: a part keeps dying.
+            CommandFailed: a process keeps dying.
         """
         while not stopping():
-            self._look()
-            time.sleep(LOOK_SECONDS)
+            self._restart_dead()
+            time.sleep(POLL_SECONDS)
 
     def stop(self, hurried: Callable[[], bool]) -> None:
         """Web first, so that nothing new comes in; the broker last. Nothing runs afterwards, whatever happens here."""
@@ -115,26 +115,26 @@ class Centre:
         while not ready():
             if stopping():
                 return False
-            self._look()
+            self._restart_dead()
             if time.monotonic() > end:
                 raise _failure(child, f"did not become ready within {READY_SECONDS:.0f} seconds")
-            time.sleep(LOOK_SECONDS)
+            time.sleep(POLL_SECONDS)
         return True
 
-    def _look(self) -> None:
+    def _restart_dead(self) -> None:
         for child in self._children():
             status = child.died()
             if status is not None:
                 self._show_logs()
                 if child.keeps_dying():
                     raise _failure(child, "keeps dying")
-                self._say(f"{child.name} died ({_reason(status)}) and is started again; see {child.log}")
+                self._say(f"{child.name} died ({_reason(status)}) and is restarted; see {child.log}")
             elif child.due():
                 child.start()
-                self._tell_processes()
+                self._write_processes()
         self._show_logs()
 
-    def _tell_processes(self) -> None:
+    def _write_processes(self) -> None:
         self._home.write_processes(
             {child.name: child.pid for child in self._children() if child.pid is not None}
         )

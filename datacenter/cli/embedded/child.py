@@ -1,4 +1,4 @@
-"""One process of the embedded data centre, in a session of its own, that does not outlive the one who started it."""
+"""One process of the embedded data centre, in a session of its own, which ends with its parent."""
 
 import ctypes
 import math
@@ -21,10 +21,10 @@ TAIL_BYTES = 8192
 
 
 class Child:
-    """A process that is started again when it dies.
+    """A process that can be restarted when it dies.
 
-    A session of its own keeps the terminal's Ctrl-C away from it, and makes its process group the set of everything
-    that it started, which goes when it goes.
+    Its own session shields it from the terminal's Ctrl-C, and puts everything that it starts into one process group,
+    which is killed when it ends.
     """
 
     def __init__(
@@ -59,10 +59,10 @@ class Child:
             )
 
     def died(self) -> int | None:
-        """Its exit status if it died since it was started, once; whatever it left of its process group is killed."""
+        """The exit status, once, if it died since its start; the rest of its process group is killed."""
         if self._process is None or not _is_dead(self._process.pid):
             return None
-        # The dead process still holds its id, so that the group cannot be somebody else's.
+        # The dead process still holds its id, so the system cannot have given it to another group.
         _signal_group(self._process.pid, signal.SIGKILL)
         status = self._process.wait()
         self._process = None
@@ -73,7 +73,7 @@ class Child:
         return status
 
     def keeps_dying(self) -> bool:
-        """Whether it died so often in so short a time that starting it again is no use."""
+        """Whether it died so often in so short a time that another restart is useless."""
         return len(self._deaths) == DEATHS and time.monotonic() - self._deaths[0] < DEATHS_WITHIN_SECONDS
 
     def due(self) -> bool:
@@ -81,7 +81,7 @@ class Child:
         return self._process is None and time.monotonic() >= self._start_at
 
     def stop(self, patience_seconds: float, hurried: Callable[[], bool]) -> None:
-        """Ask it to end, wait, and kill whatever is left of its group at the end of the patience or of the user's."""
+        """Send SIGTERM, wait, and kill the rest of its group after `patience_seconds`, or at once if `hurried`."""
         if self._process is None:
             return
         pid = self._process.pid
@@ -120,7 +120,7 @@ def _signal_group(pid: int, number: signal.Signals) -> None:
 
 
 def _tied_to(parent: int) -> Callable[[], None]:
-    """Runs in the new process: on Linux it is asked to end (SIGTERM) the moment its parent is gone, even by kill -9."""
+    """Runs in the new process: on Linux it gets SIGTERM as soon as its parent ends, even by kill -9."""
     libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
     def tie() -> None:

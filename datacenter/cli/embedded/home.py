@@ -17,13 +17,13 @@ from datacenter.cli.errors import WrongUse
 
 HEADER = """\
 # Settings of this data centre. `datacenter up` wrote this file once and only reads it from now on: edit it freely.
-# A variable comes before this file: DATACENTER__WEB__PORT=8081 sets web.port.
+# An environment variable overrides this file: DATACENTER__WEB__PORT=8081 sets web.port.
 """
 
 
 @dataclass(frozen=True, kw_only=True)
 class Home:
-    """Where everything of one embedded data centre lies."""
+    """The directory with everything of one embedded data centre."""
 
     root: Path
 
@@ -39,22 +39,22 @@ class Home:
 
     @property
     def url_file(self) -> Path:
-        """The address of the running data centre; it is not there while none runs."""
+        """The address of the running data centre; absent while none runs."""
         return self.root / "url"
 
     @property
     def token_file(self) -> Path:
-        """The token of whoever owns this home."""
+        """The token of the owner of this home."""
         return self.root / "token"
 
     @property
     def secret_key_file(self) -> Path:
-        """What download links are signed with."""
+        """The key that signs download links."""
         return self.root / "secret_key"
 
     @property
     def registration_key_file(self) -> Path:
-        """What the secrets of registered storages are encrypted with, unless the settings have keys of their own."""
+        """The key that encrypts the secrets of registered storages, unless the settings have keys of their own."""
         return self.root / "registration_key"
 
     @property
@@ -64,12 +64,12 @@ class Home:
 
     @property
     def socket(self) -> Path:
-        """Where the embedded broker listens, if the system can hold so long a path."""
+        """Where the embedded broker listens, if the system allows a path of this length."""
         return self.root / "valkey.sock"
 
     @property
     def broker_url(self) -> str:
-        """What `broker.url` says when the broker is the embedded one."""
+        """The value of `broker.url` for the embedded broker."""
         return f"redis+socket://{self.socket}"
 
     def log(self, name: str) -> Path:
@@ -77,14 +77,14 @@ class Home:
         return self.root / "log" / f"{name}.log"
 
     def prepare(self) -> None:
-        """Make what is missing; what is there stays as it is."""
+        """Create what is missing; existing files stay as they are."""
         try:
             self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
             for name in ("log", "storage", "valkey"):
                 (self.root / name).mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
             raise WrongUse(
-                f"cannot make the home {self.root}: {error.strerror}", cure="name another with --home"
+                f"cannot create the home {self.root}: {error.strerror}", cure="give another with --home"
             ) from error
         if not self.config.exists():
             write_private(self.config, HEADER + yaml.safe_dump(self._first_settings(), sort_keys=False))
@@ -104,7 +104,7 @@ class Home:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the home for one `datacenter up`; the lock goes with the process, however it ends.
+        """Hold the home for one `datacenter up`; the lock ends with the process, however it ends.
 
         Raises:
             WrongUse: another one holds it.
@@ -114,31 +114,31 @@ class Home:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise WrongUse(
-                f"a data centre runs in {self.root} already{self._whereabouts()}",
-                cure="use that one, or name another directory with --home",
+                f"a data centre is already running in {self.root}{self._at_url()}",
+                cure="use that one, or give another directory with --home",
             ) from None
         else:
             yield
         finally:
             os.close(descriptor)
 
-    def _whereabouts(self) -> str:
+    def _at_url(self) -> str:
         return f" at {self.url_file.read_text().strip()}" if self.url_file.exists() else ""
 
     def write_processes(self, processes: Mapping[str, int]) -> None:
-        """Tell which processes run; readers see the old file or the new one, never half of one."""
+        """Write down which processes run; readers see the old file or the new one, never half of one."""
         new = self.processes_file.with_suffix(".new")
         write_private(new, json.dumps(processes, indent=2) + "\n")
         new.replace(self.processes_file)
 
-    def forget_running(self) -> None:
-        """Remove what is true only while the data centre runs."""
+    def remove_run_files(self) -> None:
+        """Remove the files that are valid only while the data centre runs."""
         for file in (self.url_file, self.processes_file):
             file.unlink(missing_ok=True)
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner can read, from its first moment on."""
+    """Write a file that only its owner can read, from its creation on."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:
         file.write(text)

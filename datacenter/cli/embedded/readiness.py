@@ -1,4 +1,4 @@
-"""What stands before the first process: settings, schema, project, token, a free port."""
+"""What is prepared before the first process starts: settings, schema, project, token, a free port."""
 
 import json
 import os
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from datacenter.access.tokens import authenticate, create_token, ensure_project
 from datacenter.cli.embedded.home import Home, write_private
-from datacenter.cli.errors import WrongUse, refusals_of_database
+from datacenter.cli.errors import WrongUse, database_errors
 from datacenter.database.engine import Database
 from datacenter.errors import SettingsInvalid, Unauthenticated
 from datacenter.migrations import migrate
@@ -19,7 +19,7 @@ EVERYWHERE = {"0.0.0.0", "::", ""}  # noqa: S104 - compared with, never bound
 
 
 def settings_of(home: Home, port: int | None) -> Settings:
-    """The home's settings; this process's environment, which the others inherit, then says the same to them."""
+    """The home's settings; also written to the environment, which the other processes inherit."""
     os.environ[CONFIG_VARIABLE] = str(home.config)
     os.environ["DATACENTER__WEB__SECRET_KEY"] = home.secret_key_file.read_text().strip()
     try:
@@ -32,12 +32,13 @@ def settings_of(home: Home, port: int | None) -> Settings:
         return load_settings()
     except SettingsInvalid as error:
         raise WrongUse(
-            f"the settings cannot work: {error}", cure=f"correct {home.config} or the DATACENTER__* variables"
+            f"the settings are not valid: {error}",
+            cure=f"correct {home.config} or the DATACENTER__* variables",
         ) from error
 
 
 def free_port(host: str, port: int) -> int:
-    """The port if nobody listens there; for 0 one that the system picks."""
+    """The port, if it is free; for 0, one that the system picks."""
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -56,8 +57,8 @@ def url_of(settings: Settings) -> str:
 
 
 def prepare_database(home: Home, settings: Settings) -> str:
-    """The schema of this release, the project, and the home's token, which is made anew if the database lost it."""
-    with refusals_of_database(settings.database):
+    """The schema of this release, the project, and the home's token, which is created again if the database does not know it."""
+    with database_errors(settings.database):
         migrate(settings.database)
         return _token(home, Database(settings.database))
 
@@ -78,5 +79,5 @@ def _token(home: Home, database: Database) -> str:
 
 
 def point_at_broker(socket: Path) -> None:
-    """Tell the processes where the embedded broker really listens."""
+    """Set the address at which the embedded broker really listens, for the processes."""
     os.environ["DATACENTER__BROKER__URL"] = f"redis+socket://{socket}"

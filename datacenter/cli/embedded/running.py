@@ -18,13 +18,13 @@ PRIVATE = 0o077
 
 def run(home: Home, *, port: int | None, verbose: bool) -> None:
     """Run the data centre of this home until a signal ends it; nothing runs afterwards."""
-    os.umask(PRIVATE)  # for the processes too: logs, database and files are the owner's alone
+    os.umask(PRIVATE)  # the processes inherit it: only the owner can read logs, database and files
     home.prepare()
     with home.locked(), valkey.socket_path(home) as socket:
         try:
             _run(home, socket, port, verbose)
         finally:
-            home.forget_running()
+            home.remove_run_files()
 
 
 def _run(home: Home, socket: Path, port: int | None, verbose: bool) -> None:
@@ -46,15 +46,15 @@ def _run(home: Home, socket: Path, port: int | None, verbose: bool) -> None:
         if centre.start(url, signals.stopping):
             write_private(home.url_file, url + "\n")
             _welcome(console, home, url, token)
-            centre.look_after(signals.stopping)
+            centre.supervise(signals.stopping)
     finally:
         console.print("stopping …", style="dim")
         centre.stop(signals.hurried)
-    console.print("stopped; nothing runs any more", style="dim")
+    console.print("stopped; no process is left", style="dim")
 
 
 class EndSignals:
-    """Counts what asks this process to end: the first time in order, from the second on at once."""
+    """Counts the signals to end: the first one asks for an orderly stop, the second for an immediate one."""
 
     def __init__(self) -> None:
         self._count = 0
@@ -66,7 +66,7 @@ class EndSignals:
         return self._count > 0
 
     def hurried(self) -> bool:
-        """Whether whoever asked has lost patience."""
+        """Whether the user wants an immediate stop."""
         return self._count > 1
 
     def _note(self, _number: int, _frame: object) -> None:
@@ -77,7 +77,7 @@ def _welcome(console: Console, home: Home, url: str, token: str) -> None:
     rows = [("URL", url), ("Token", token), ("REST API", f"{url}/api/v1/docs"), ("Home", str(home.root))]
     console.print()
     for label, value in rows:
-        # A token that is cut by a line's end cannot be copied.
+        # A token with a line break cannot be copied.
         console.print(Text.assemble((f"{label:<{LABEL_CELLS}}", "bold"), value), soft_wrap=True)
     console.print()
     option = "" if home == Home.at(DEFAULT_HOME) else f" --home {home.root}"

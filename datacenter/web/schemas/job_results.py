@@ -1,7 +1,7 @@
 """What a finished job's `result` holds, by kind.
 
-These describe what the kinds in `jobs/` write; an answer carries it as it was written. A field with a default here is
-left out by some jobs.
+These describe what the kinds in `jobs/` write; the response contains it unchanged. Some jobs leave out a field that
+has a default here.
 """
 
 from collections.abc import Mapping
@@ -19,14 +19,14 @@ class ImportResult(BaseModel):
     version: int
     files: int
     size_bytes: int
-    warnings: list[str] = Field([], description="Of files: what an import passed over, in sentences.")
-    label_file: str | None = Field(None, description="Of files: where the labels were read.")
-    rows: int = Field(0, description="Of a table.")
-    label_column: str | None = Field(None, description="Of a table: the column whose values label the rows.")
+    warnings: list[str] = Field([], description="For files: what the import skipped, in sentences.")
+    label_file: str | None = Field(None, description="For files: the file with the labels.")
+    rows: int = Field(0, description="For a table.")
+    label_column: str | None = Field(None, description="For a table: the column whose values label the rows.")
 
 
 class ExportResult(BaseModel):
-    """An archive that was built; a download gives the link to it."""
+    """A finished archive; a download gives the link to it."""
 
     export: str
     files: int

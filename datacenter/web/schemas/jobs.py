@@ -13,7 +13,7 @@ MAX_WEBHOOKS = 10
 
 
 class Webhook(Request):
-    """A URL that is told how the job ended."""
+    """A URL to call when the job ends."""
 
     url: AnyHttpUrl
     on: list[Literal["SUCCESS", "FAILURE"]] = Field(
@@ -22,17 +22,17 @@ class Webhook(Request):
 
 
 class JobStartingRequest(Request):
-    """What every request that starts a job may say about it."""
+    """Options of every request that starts a job."""
 
     not_before: Moment | None = Field(None, description="The job waits until this time.")
     after: list[ShortText] = Field(
-        default_factory=list, max_length=MAX_JOBS_AWAITED, description="Jobs that must have succeeded first."
+        default_factory=list, max_length=MAX_JOBS_AWAITED, description="Jobs that must succeed first."
     )
     notify: list[Webhook] = Field(default_factory=list, max_length=MAX_WEBHOOKS)
-    priority: int = Field(0, ge=-100, le=100, description="Higher is served first.")
+    priority: int = Field(0, ge=-100, le=100, description="Jobs with a higher priority run first.")
 
     def job_options(self) -> JobOptions:
-        """The same as the ledger takes it."""
+        """The options as the ledger takes them."""
         return JobOptions(
             not_before=self.not_before,
             after=tuple(self.after),
@@ -54,8 +54,8 @@ class Progress(ResponseBody):
 class JobError(ResponseBody):
     """Why a job failed; `entry` names the offending entry of an archive.
 
-    `retryable` says whether a retry can succeed, at once or after the storage was mended. If it is false, the source
-    or the request is at fault: a retry is accepted, and fails in the same way.
+    `retryable` says whether a retry can succeed, at once or after a repair of the storage. If it is false, the source
+    or the request is at fault: a retry is accepted, but fails in the same way.
     """
 
     code: str

@@ -1,4 +1,4 @@
-"""Multipart uploads: what begins one, its parts and the links for them."""
+"""Multipart uploads: the request that begins one, its parts and their links."""
 
 from typing import Annotated, Literal
 
@@ -10,10 +10,10 @@ MAX_BYTES = (1 << 63) - 1
 
 
 class NewMultipartRequest(Request):
-    """An archive that will be sent in parts straight to a storage."""
+    """An archive that will be sent in parts directly to a storage."""
 
     filename: Annotated[Text, Field(max_length=255)] = ""
-    size_bytes: int = Field(ge=0, le=MAX_BYTES, description="All bytes of the archive.")
+    size_bytes: int = Field(ge=0, le=MAX_BYTES, description="Size of the archive in bytes.")
     part_bytes: int | None = Field(
         None,
         ge=1,
@@ -21,7 +21,7 @@ class NewMultipartRequest(Request):
         description="Every part but the last has this size: 5 MiB to 5 GiB, and at most 10,000 parts.",
     )
     storage: ShortText | None = Field(
-        None, description="Where the archive is kept until it is imported; default: the server's storage."
+        None, description="The storage for the archive until its import. Default: the server's."
     )
 
 
@@ -40,7 +40,7 @@ class MultipartObject(ResponseBody):
 
 
 class PartLinkObject(ResponseBody):
-    """Where to send one part: `method` to `url` exactly `size_bytes` bytes of the archive, those from `offset`."""
+    """How to send one part: `method` `url` with exactly `size_bytes` bytes of the archive, from `offset` on."""
 
     number: int
     offset: int
@@ -51,7 +51,7 @@ class PartLinkObject(ResponseBody):
 
 
 class SentPartObject(ResponseBody):
-    """A part that the storage has; `etag` is what it answered to the PUT."""
+    """A part that the storage has; `etag` is that of its response to the PUT."""
 
     number: int
     size_bytes: int

@@ -1,4 +1,4 @@
-"""Registered storages, without their secrets; what registers and changes them; what lies in them."""
+"""Registered storages, without their secrets; the requests that register and change them; their entries."""
 
 import re
 from typing import Annotated, Any, Literal
@@ -16,7 +16,7 @@ MAX_OPTION_CHARACTERS = 8192
 
 def _printable(value: str) -> str:
     if not value.isprintable() or value != value.strip():
-        raise ValueError("control characters and spaces around it are not allowed")
+        raise ValueError("control characters, and spaces at either end, are not allowed")
     return value
 
 
@@ -24,25 +24,25 @@ def _option_value(value: Any) -> str | int | bool:
     # Not a union of types, whose errors would name the member and not only the option.
     if isinstance(value, str):
         if len(value) > MAX_OPTION_CHARACTERS or "\0" in value:
-            raise ValueError(f"it must be of at most {MAX_OPTION_CHARACTERS} characters, without NUL")
+            raise ValueError(f"must have at most {MAX_OPTION_CHARACTERS} characters, and no NUL")
         if any(0xD800 <= ord(character) <= 0xDFFF for character in value):
             raise ValueError("half of a surrogate pair is not a character")
         return value
     if isinstance(value, int) and abs(value) <= MAX_NUMBER:
         return value
-    raise ValueError("it must be text, a whole number, true or false")
+    raise ValueError("must be text, a whole number, true or false")
 
 
 NAME = "[A-Za-z0-9][A-Za-z0-9._-]*"
 OPTION_NAME = "[A-Za-z][A-Za-z0-9_]*"
 
 
-def _matching(pattern: str, words: str) -> AfterValidator:
-    """Refuses what does not fit the pattern, in words: few people read patterns."""
+def _matching(pattern: str, characters: str) -> AfterValidator:
+    """Rejects a value that does not match, with a sentence: few people read patterns."""
 
     def check(value: str) -> str:
         if not re.fullmatch(pattern, value) or len(value) > MAX_NAME_CHARACTERS:
-            raise ValueError(f"it must be 1 to {MAX_NAME_CHARACTERS} of {words}")
+            raise ValueError(f"must be 1 to {MAX_NAME_CHARACTERS} characters: {characters}")
         return value
 
     return AfterValidator(check)
@@ -54,9 +54,9 @@ def _shape(pattern: str) -> WithJsonSchema:
     )
 
 
-Name = Annotated[str, _matching(NAME, "A-Z, a-z, 0-9, and behind the first also . _ -"), _shape(NAME)]
+Name = Annotated[str, _matching(NAME, "A-Z, a-z, 0-9, and after the first also . _ -"), _shape(NAME)]
 OptionName = Annotated[
-    str, _matching(OPTION_NAME, "A-Z, a-z, and behind the first also 0-9 _"), _shape(OPTION_NAME)
+    str, _matching(OPTION_NAME, "A-Z, a-z, and after the first also 0-9 _"), _shape(OPTION_NAME)
 ]
 Url = Annotated[Text, Field(min_length=1, max_length=1024), AfterValidator(_printable)]
 OptionText = Annotated[
@@ -68,25 +68,27 @@ Options = Annotated[dict[OptionName, OptionText], Field(max_length=MAX_OPTIONS)]
 
 
 class NewStorageRequest(Request):
-    """A storage to register; options whose names say that they are secrets are kept encrypted."""
+    """A storage to register; options whose names say that they are secrets are stored encrypted."""
 
     name: Name
     kind: Annotated[Text, Field(min_length=1, max_length=32)]
-    url: Url = Field(description="Without a password; that is an option.")
+    url: Url = Field(description="Without a password: secrets are options.")
     role: Role = "platform"
     options: Options = Field(default_factory=dict)
 
 
 class StorageChangeRequest(Request):
-    """What is given is changed."""
+    """The fields to change."""
 
     role: Role | None = None
     url: Url | None = None
-    options: Options | None = Field(None, description="All options; a secret given as `***` stays as it was.")
+    options: Options | None = Field(
+        None, description="Replaces all options; a secret given as `***` stays as it is."
+    )
 
 
 class StorageObject(ResponseBody):
-    """A place where datasets lie or come from; secrets read as `***`."""
+    """A place where datasets are stored or imported from; secrets are shown as `***`."""
 
     name: str
     kind: str
@@ -104,7 +106,7 @@ class HealthObject(ResponseBody):
 
 
 class EntryObject(ResponseBody):
-    """An object, or a prefix that objects share; `key` is the whole of it, `name` its last segment."""
+    """An object, or a prefix that objects share; `key` is the full key, `name` its last segment."""
 
     name: str
     key: str

@@ -91,7 +91,7 @@ def test_an_export_that_must_fail_again_is_not_to_be_retried(run, server):
 
     told = run("jobs", "watch", JOB["id"]).err.splitlines()[-1]
 
-    assert told == "the same fails again; change what is asked for"
+    assert told == "a retry would fail again; change the request"
 
 
 @pytest.mark.parametrize("code", ["CORRUPT", "OBJECT_MISSING"])
@@ -336,7 +336,7 @@ def test_a_broken_upload_is_not_resumed_with_another_file(run, server, tmp_path)
 @pytest.mark.parametrize(
     ("command", "option", "working"),
     [
-        (("datasets", "import"), "Where labels come from", {FOLDERS, *FORMATS}),
+        (("datasets", "import"), "The format of the labels", {FOLDERS, *FORMATS}),
         (("export",), "How labels are written", set(FORMATS)),
     ],
 )

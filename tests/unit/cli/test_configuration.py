@@ -37,7 +37,7 @@ def file(tmp_path: Path) -> Path:
 def test_settings_that_can_work_are_told_to(run, file) -> None:
     ended = run("config", "check", str(file))
 
-    assert (ended.code, ended.out) == (0, "the settings can work\n")
+    assert (ended.code, ended.out) == (0, "the settings are valid\n")
 
 
 def test_all_that_is_wrong_is_told_a_line_each_and_the_exit_code_is_2(run, file) -> None:

@@ -32,7 +32,10 @@ def test_where_nobody_can_be_asked_nothing_is_deleted_without_yes(run, undeletab
     ended = run("datasets", "delete", "digits", "--no-wait")
 
     assert ended.code == 2
-    assert ended.err.splitlines() == ["error: nobody can be asked here whether to delete", "use --yes"]
+    assert ended.err.splitlines() == [
+        "error: a delete needs confirmation, and there is no terminal to ask",
+        "confirm with --yes",
+    ]
 
 
 def test_a_program_that_reads_json_is_never_asked(run, undeletable, monkeypatch):

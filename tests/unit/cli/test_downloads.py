@@ -44,8 +44,8 @@ def test_a_file_of_the_archives_own_name_is_kept_and_nothing_is_asked_for(run, a
 
     assert ended.code == 2
     assert ended.err.splitlines() == [
-        "error: digits.zip is here already",
-        "name another file with -o FILE, or remove this one",
+        "error: digits.zip already exists",
+        "give another file with -o FILE, or remove this one",
     ]
     assert (here / "digits.zip").read_text() == "mine"
 
@@ -87,12 +87,12 @@ def test_a_broken_transfer_of_an_export_goes_on_by_a_download_of_it(run, archive
     ended = run("export", "digits", "-o", "mine.zip")
 
     assert ended.code == 1
-    assert "it answered 503; what arrived is kept in mine.zip.part" in ended.err
-    assert ended.err.splitlines()[-1] == "go on with: datacenter download --export e1 -o mine.zip"
+    assert "it answered 503; the bytes that arrived are kept in mine.zip.part" in ended.err
+    assert ended.err.splitlines()[-1] == "resume with: datacenter download --export e1 -o mine.zip"
 
 
 def test_a_format_of_tables_is_told_to_change_nothing_where_there_is_no_table(run, archive, here):
-    warning = "warning: there is no table among these; --table-format changes nothing"
+    warning = "warning: none of the datasets is a table; --table-format has no effect"
 
     assert warning in run("export", "digits", "--table-format", "csv").err
     archive["GET /datasets/d1"] = {**DATASET, "kind": "table"}

@@ -20,7 +20,7 @@ def test_the_port_of_the_option_wins_over_that_of_the_settings(run, server, port
     server["GET /readyz"] = (503, {"detail": "no broker"})
 
     assert run("health", "web").code == 1
-    assert run("health", "web", "--port", port).out == "the web lives\n"
+    assert run("health", "web", "--port", port).out == "the web is alive\n"
     assert "no broker" in run("health", "web", "--ready", "--port", port).err
 
 
@@ -28,4 +28,4 @@ def test_a_port_of_what_is_not_asked_over_one_is_refused(run):
     ended = run("health", "worker", "--port", "8080")
 
     assert ended.code == 2
-    assert "--port is of the web layer" in ended.err
+    assert "--port is only for web" in ended.err

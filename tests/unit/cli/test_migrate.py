@@ -82,7 +82,7 @@ def test_a_check_that_waits_tells_its_reason_once_and_ends_when_somebody_has_mig
     assert run("--check", "--wait", "60") == 0
 
     told = capsys.readouterr()
-    assert "serves this release" in told.out
+    assert "fits this release" in told.out
     assert told.err.count("waiting: there is no database at") == 1
     assert 9 <= clock.now < 60
 

@@ -225,12 +225,12 @@ def test_a_source_is_browsed(run, server):
 
 def test_what_a_source_does_not_hold_is_told_and_how_to_look_into_a_folder(run, server):
     server["GET /storages/vault/browse"] = {"items": [], "next": None}
-    assert run("storages", "browse", "vault").out == "nothing is there\n"
-    assert run("storages", "browse", "vault", "z").out == "nothing begins so\n"
+    assert run("storages", "browse", "vault").out == "the source is empty\n"
+    assert run("storages", "browse", "vault", "z").out == "no key begins with this\n"
 
     folder = {"name": "zoo", "key": "zoo/", "kind": "prefix", "size_bytes": None, "modified_at": None}
     server["GET /storages/vault/browse"] = {"items": [folder], "next": None}
-    hint = "to look into it: datacenter storages browse vault zoo/"
+    hint = "to list what is inside: datacenter storages browse vault zoo/"
     assert run("storages", "browse", "vault", "zoo").out.splitlines()[-1] == hint
     assert hint not in run("storages", "browse", "vault", "z").out
 
@@ -243,8 +243,8 @@ def test_a_storage_that_fails_is_told_once_with_the_command_that_says_why(run, s
 
     assert ended.code == 1
     assert ended.err.splitlines() == [
-        "error: storage vault could not do it (STORAGE_DENIED)",
-        "what is wrong there: datacenter storages check vault",
+        "error: storage vault failed (STORAGE_DENIED)",
+        "to see the reason: datacenter storages check vault",
     ]
 
 
@@ -266,7 +266,7 @@ def test_a_source_that_is_well_again_when_it_is_checked_is_not_called_broken(run
     server["GET /storages/vault/browse"] = (502, {"code": "STORAGE_DENIED", "storage": "vault"})
     server["POST /storages/vault/check"] = {"ok": True, "detail": "it can be listed"}
 
-    assert "error: storage vault could not do it (STORAGE_DENIED)" in run("storages", "browse", "vault").err
+    assert "error: storage vault failed (STORAGE_DENIED)" in run("storages", "browse", "vault").err
 
 
 def test_a_storage_is_removed_and_one_that_is_in_use_is_not(run, server):

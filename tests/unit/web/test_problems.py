@@ -78,8 +78,8 @@ def test_a_query_that_cannot_be_used_names_the_field(web, query: str) -> None:
 @pytest.mark.parametrize(
     ("query", "field", "cure"),
     [
-        ("name=mp", "name", "known are: cursor, label, limit, q, state, tag"),
-        ("after=%FF", "after", "known are: "),
+        ("name=mp", "name", "known: cursor, label, limit, q, state, tag"),
+        ("after=%FF", "after", "known: "),
         ("limt=3&q=x", "limt", "did you mean limit?"),
     ],
 )
@@ -98,12 +98,12 @@ def test_a_caller_that_nobody_knows_is_told_nothing_about_parameters(web) -> Non
 @pytest.mark.parametrize(
     ("body", "reason"),
     [
-        ({"name": "a b"}, "name: it must be 1 to 64 of A-Z, a-z, 0-9, and behind the first also . _ -"),
+        ({"name": "a b"}, "name: must be 1 to 64 characters: A-Z, a-z, 0-9, and after the first also . _ -"),
         (
             {"name": "a", "options": {"a-b": 1}},
-            "it must be 1 to 64 of A-Z, a-z, and behind the first also 0-9 _",
+            "must be 1 to 64 characters: A-Z, a-z, and after the first also 0-9 _",
         ),
-        ({"name": "a", "options": {"a": 0.5}}, "options.a: it must be text, a whole number, true or false"),
+        ({"name": "a", "options": {"a": 0.5}}, "options.a: must be text, a whole number, true or false"),
     ],
 )
 def test_a_refusal_is_in_words_for_people(web, body: dict, reason: str) -> None:
