@@ -74,7 +74,7 @@ def import_dataset(
             place = {"storage": source, **chosen}
         else:
             file = _checked(archive)
-            # The server would refuse it too, but only after all of it was uploaded.
+            # The server would reject it too, but only after the whole upload.
             client.datasets.check(
                 name,
                 storage=storage,

@@ -122,14 +122,16 @@ def retry(
 
 
 def _done(job: Job) -> str:
-    seen = job.progress
+    progress = job.progress
     if job.succeeded:
         return "100 %"
     if job.finished:
         # Its work may be undone by now, so its progress means nothing.
         return "-"
     done, total = (
-        (seen.bytes_done, seen.bytes_total) if seen.bytes_total else (seen.files_done, seen.files_total)
+        (progress.bytes_done, progress.bytes_total)
+        if progress.bytes_total
+        else (progress.files_done, progress.files_total)
     )
     # Rounded down: what is not finished is never shown as 100 %.
     return f"{min(99, done * 100 // total)} %" if total else "-"
@@ -140,11 +142,11 @@ def _amount(done: int, total: int | None) -> str:
 
 
 def _size(job: Job) -> str:
-    seen = job.progress
-    if not (seen.bytes_done or seen.bytes_total):
+    progress = job.progress
+    if not (progress.bytes_done or progress.bytes_total):
         return ""
     return (
-        size(seen.bytes_done)
-        if seen.bytes_total is None
-        else f"{size(seen.bytes_done)} of {size(seen.bytes_total)}"
+        size(progress.bytes_done)
+        if progress.bytes_total is None
+        else f"{size(progress.bytes_done)} of {size(progress.bytes_total)}"
     )

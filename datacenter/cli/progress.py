@@ -101,14 +101,16 @@ class BarMeter:
 
     def job(self, job: Job) -> None:
         # Bytes move more evenly than files; a delete has none to move.
-        seen = job.progress
+        progress = job.progress
         done, total = (
-            (seen.bytes_done, seen.bytes_total) if seen.bytes_total else (seen.files_done, seen.files_total)
+            (progress.bytes_done, progress.bytes_total)
+            if progress.bytes_total
+            else (progress.files_done, progress.files_total)
         )
         if job.succeeded:
             done, total = total or 1, total or 1
         amounts = "  ".join(part for part in (_files(job), _bytes(job)) if part)
-        self._show(job.id, _phase(job), done, total or None, amounts, by_bytes=bool(seen.bytes_total))
+        self._show(job.id, _phase(job), done, total or None, amounts, by_bytes=bool(progress.bytes_total))
 
     def _show(
         self, key: str, what: str, done: int, total: int | None, amounts: str, *, by_bytes: bool = True
@@ -142,19 +144,21 @@ def _phase(job: Job) -> str:
 
 
 def _files(job: Job) -> str:
-    seen = job.progress
-    if not (seen.files_done or seen.files_total):
+    progress = job.progress
+    if not (progress.files_done or progress.files_total):
         return ""
-    total = seen.files_total
-    amount = _of(f"{seen.files_done:,}", f"{total:,}" if total is not None else None)
-    return f"{amount} file" if (seen.files_done if total is None else total) == 1 else f"{amount} files"
+    total = progress.files_total
+    amount = _of(f"{progress.files_done:,}", f"{total:,}" if total is not None else None)
+    return f"{amount} file" if (progress.files_done if total is None else total) == 1 else f"{amount} files"
 
 
 def _bytes(job: Job) -> str:
-    seen = job.progress
-    if not (seen.bytes_done or seen.bytes_total):
+    progress = job.progress
+    if not (progress.bytes_done or progress.bytes_total):
         return ""
-    return _of(size(seen.bytes_done), size(seen.bytes_total) if seen.bytes_total is not None else None)
+    return _of(
+        size(progress.bytes_done), size(progress.bytes_total) if progress.bytes_total is not None else None
+    )
 
 
 def _of(done: str, total: str | None) -> str:

@@ -132,7 +132,7 @@ def delete(
         Query(ge=0, le=MAX_GRACE_SECONDS, description="For how many seconds the dataset can be restored."),
     ] = 0,
 ) -> Response:
-    """The dataset is 404 from now on and its name is free; workers remove the files."""
+    """From now on the dataset is 404 and its name is free; workers remove the files."""
     grace = timedelta(seconds=grace_seconds)
 
     def change(session: Session) -> CallOutcome:

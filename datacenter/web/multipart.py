@@ -73,7 +73,7 @@ def link(upload_id: str, number: int, call: Authorized) -> PartLinkObject:
 def list_parts(
     upload_id: str, call: Authorized, limit: Limit = DEFAULT_ITEMS, cursor: CursorText = None
 ) -> Page[SentPartObject]:
-    """The parts that the storage has, by number. To resume an upload, send the others."""
+    """The parts that the storage has, by number. To resume an upload, send the missing ones."""
     cursors = Cursors(secret=call.secret, list_name=f"parts {upload_id}")
     after = int(cursors.read(cursor) or 0)
     sent = multipart.list_sent(call.resources, call.project_id, upload_id, after=after, limit=limit + 1)

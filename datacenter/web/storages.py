@@ -65,7 +65,7 @@ def list_all(
 
 @router.get("/{name}", responses=problems(404), summary="Show a storage")
 def show(name: str, call: Authorized) -> StorageObject:
-    """How it was registered."""
+    """The registration, without secrets."""
     known = _known(call)
     if name not in known:
         raise NotFound(f"there is no storage {name}")
@@ -100,7 +100,7 @@ def change_registration(name: str, body: StorageChangeRequest, call: Changing) -
     summary="Remove a storage",
 )
 def remove(name: str, call: Changing) -> Response:
-    """Remove the registration; the content stays. 409 while our data is on the storage or a job uses it."""
+    """Remove the registration; the content stays. 409 while data of this server is there or a job uses it."""
 
     def change(session: Session) -> CallOutcome:
         registration.remove(session, call.resources, name)

@@ -51,13 +51,13 @@ def _require_version(request: Request) -> None:
         )
 
 
-def _answers(status: int, *names: str, refusals: tuple[int, ...]) -> dict[int | str, dict[str, Any]]:
+def _answers(status: int, *names: str, errors: tuple[int, ...]) -> dict[int | str, dict[str, Any]]:
     """The `responses` of a tus operation: the headers of its success and of its errors."""
-    refused = problems(*refusals)
-    for response in refused.values():
+    failures = problems(*errors)
+    for response in failures.values():
         response["headers"] = tus_protocol.header_docs("Tus-Resumable")
-    refused[412]["headers"] |= tus_protocol.header_docs("Tus-Version")
-    return {**refused, **tus_protocol.response_docs(status, *names)}
+    failures[412]["headers"] |= tus_protocol.header_docs("Tus-Version")
+    return {**failures, **tus_protocol.response_docs(status, *names)}
 
 
 Tus = Annotated[None, Depends(_require_version)]
@@ -83,7 +83,7 @@ def capabilities(request: Request) -> Response:
     "",
     status_code=201,
     response_class=Response,
-    responses=_answers(201, "Location", "Upload-Offset", "Upload-Expires", refusals=(412, 413, 423)),
+    responses=_answers(201, "Location", "Upload-Offset", "Upload-Expires", errors=(412, 413, 423)),
     openapi_extra={
         **OCTETS,
         **tus_protocol.parameter_docs("Upload-Length", "Upload-Metadata", needed=("Upload-Length",)),
@@ -137,7 +137,7 @@ async def create(request: Request, call: Authorized, _: Tus, key: IdempotencyHea
     "/{upload_id}",
     response_class=Response,
     responses=_answers(
-        200, "Upload-Offset", "Upload-Length", "Upload-Expires", "Upload-Metadata", refusals=(404, 410, 412)
+        200, "Upload-Offset", "Upload-Length", "Upload-Expires", "Upload-Metadata", errors=(404, 410, 412)
     ),
     openapi_extra=tus_protocol.parameter_docs(),
     summary="Show the offset of an upload",
@@ -159,7 +159,7 @@ def show(upload_id: str, call: Authorized, _: Tus) -> Response:
     "/{upload_id}",
     status_code=204,
     response_class=Response,
-    responses=_answers(204, "Upload-Offset", "Upload-Expires", refusals=(404, 409, 410, 412, 413, 415, 423)),
+    responses=_answers(204, "Upload-Offset", "Upload-Expires", errors=(404, 409, 410, 412, 413, 415, 423)),
     openapi_extra={**OCTETS, **tus_protocol.parameter_docs("Upload-Offset", needed=("Upload-Offset",))},
     summary="Append bytes to an upload",
 )
@@ -177,7 +177,7 @@ async def append(upload_id: str, request: Request, call: Authorized, _: Tus) -> 
     "/{upload_id}",
     status_code=204,
     response_class=Response,
-    responses=_answers(204, refusals=(404, 409, 410, 412)),
+    responses=_answers(204, errors=(404, 409, 410, 412)),
     openapi_extra=tus_protocol.parameter_docs(),
     summary="Abort an upload",
 )

@@ -37,7 +37,7 @@ def name() -> str:
 
 @pytest.fixture
 def command(centre, tmp_path):
-    """Runs `datacenter …` in a directory of its own."""
+    """Runs `datacenter …` in its own directory."""
 
     def run(*arguments: str, code: int = 0) -> str:
         done = subprocess.run(
@@ -92,9 +92,9 @@ def test_a_prefix_of_a_storage_is_imported(centre, command, name):
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(data)
 
-    told = command("datasets", "import", name, "--from", "inbox", "--prefix", name)
+    output = command("datasets", "import", name, "--from", "inbox", "--prefix", name)
 
-    assert f"imported {name}: 40 files" in told
+    assert f"imported {name}: 40 files" in output
     files = json.loads(command("datasets", "files", name, "--json"))
     assert [file["path"] for file in files] == sorted(PICTURES)
     command("download", name, "-o", "all.zip")
@@ -143,7 +143,7 @@ def test_an_upload_ended_by_ctrl_c_goes_on_where_it_was(centre, command, name, t
         env=centre.environment,
         stderr=subprocess.PIPE,
         text=True,
-        # Whoever runs the tests in the background of a shell hands down an ignored Ctrl-C.
+        # A shell that runs the tests in the background makes them inherit an ignored Ctrl-C.
         preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )
     first_line = begun.stderr.readline()

@@ -94,8 +94,8 @@ class DatasetContent(Request):
     name: Annotated[Name, AfterValidator(_without_steps)]
     storage: ShortText | None = Field(
         None,
-        description="The storage for the files. Default: the server's. For a table or query, it may be "
-        "a storage of tables, which then keeps the rows in a table.",
+        description="The storage for the files. Default: the server's default storage. For a table or query, "
+        "it may be a storage of tables, which then keeps the rows in a table.",
     )
     label_format: LabelFormat | None = Field(None, description="Default: detected.")
     name_encoding: Text | None = Field(

@@ -48,7 +48,9 @@ class ExportContent(Request):
     )
     archive: ArchiveFormat = "zip"
     compression: Annotated[str, OneOf(COMPRESSIONS)] = "none"
-    storage: ShortText | None = Field(None, description="The storage for the archive. Default: the server's.")
+    storage: ShortText | None = Field(
+        None, description="The storage for the archive. Default: the server's default storage."
+    )
 
 
 class NewExportRequest(ExportContent, JobStartingRequest):

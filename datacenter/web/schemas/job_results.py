@@ -59,7 +59,7 @@ class DeleteResult(BaseModel):
 
     dataset: str
     leftovers: int
-    examples: list[str] = Field([], description="Some of what is left.")
+    examples: list[str] = Field([], description="Some of the leftovers.")
 
 
 RESULTS: Mapping[JobKind, type[BaseModel]] = {

@@ -21,7 +21,8 @@ class NewMultipartRequest(Request):
         description="Every part but the last has this size: 5 MiB to 5 GiB, and at most 10,000 parts.",
     )
     storage: ShortText | None = Field(
-        None, description="The storage for the archive until its import. Default: the server's."
+        None,
+        description="The storage for the archive until its import. Default: the server's default storage.",
     )
 
 

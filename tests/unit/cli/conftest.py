@@ -33,7 +33,7 @@ class Run:
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Run]:
     """Run `datacenter …`."""
     monkeypatch.setenv("COLUMNS", "80")
-    # A program of its own may set up logging; here it would be that of all tests that this process runs later.
+    # A separate process may set up logging; here it would affect all later tests of this process.
     monkeypatch.setattr(startup, "configure_logs", lambda _: None)
 
     def command(*arguments: str) -> Run:

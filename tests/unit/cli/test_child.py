@@ -1,4 +1,4 @@
-"""A supervised process: started again with pauses, given up when it keeps dying, stopped with everything it started."""
+"""A supervised process: restarted with pauses, not restarted when it keeps dying, stopped with everything it started."""
 
 import os
 import subprocess

@@ -89,9 +89,9 @@ def test_an_export_that_must_fail_again_is_not_to_be_retried(run, server):
     error = {"code": "COLUMN_UNSUPPORTED", "message": "a list has no form in CSV", "retryable": False}
     server[f"GET /jobs/{JOB['id']}"] = {**FAILED, "kind": "export", "error": error}
 
-    told = run("jobs", "watch", JOB["id"]).err.splitlines()[-1]
+    cure = run("jobs", "watch", JOB["id"]).err.splitlines()[-1]
 
-    assert told == "a retry would fail again; change the request"
+    assert cure == "a retry would fail again; change the request"
 
 
 @pytest.mark.parametrize("code", ["CORRUPT", "OBJECT_MISSING"])
@@ -99,17 +99,17 @@ def test_only_the_server_says_whether_a_retry_can_help(run, server, code):
     error = {"code": code, "message": "it is bad", "retryable": True}
     server[f"GET /jobs/{JOB['id']}"] = {**FAILED, "error": error}
 
-    told = run("jobs", "watch", JOB["id"]).err.splitlines()[-1]
+    cure = run("jobs", "watch", JOB["id"]).err.splitlines()[-1]
 
-    assert told == f"to try again: datacenter jobs retry {JOB['id']}"
+    assert cure == f"to try again: datacenter jobs retry {JOB['id']}"
 
 
 def test_an_older_server_does_not_say_and_a_retry_is_worth_a_try(run, server):
     server[f"GET /jobs/{JOB['id']}"] = {**FAILED, "error": {"code": "CORRUPT", "message": "it is bad"}}
 
-    told = run("jobs", "watch", JOB["id"]).err.splitlines()[-1]
+    cure = run("jobs", "watch", JOB["id"]).err.splitlines()[-1]
 
-    assert told == f"to try again: datacenter jobs retry {JOB['id']}"
+    assert cure == f"to try again: datacenter jobs retry {JOB['id']}"
 
 
 @pytest.mark.parametrize("code", ["CORRUPT", "OBJECT_MISSING", "A_CODE_OF_A_NEWER_SERVER"])

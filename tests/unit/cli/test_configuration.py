@@ -72,8 +72,8 @@ def test_with_connect_the_database_its_schema_the_broker_and_each_storage_are_tr
 
     assert none.code == some.code == 2
     assert "run `datacenter migrate`" in none.out
-    told = [(fault["key"] or fault["detail"].split(":")[0]) for fault in some.json()["faults"]]
-    assert told == ["broker.url", "storages.lake"]
+    faults = [(fault["key"] or fault["detail"].split(":")[0]) for fault in some.json()["faults"]]
+    assert faults == ["broker.url", "storages.lake"]
     assert CANARY not in none.out + some.out
 
 

@@ -1,4 +1,4 @@
-"""`datacenter datasets delete`: a person is asked, a program says --yes, and nobody else deletes anything."""
+"""`datacenter datasets delete`: a person confirms, a program uses --yes, and nothing else deletes."""
 
 import sys
 
@@ -19,7 +19,7 @@ def deletable(server):
 
 @pytest.fixture
 def undeletable(deletable):
-    """A server that would fail if a delete were asked of it."""
+    """A server that fails on a delete."""
     deletable["DELETE /datasets/d1"] = (500, {"code": "ASKED", "detail": "a delete was asked for"})
     return deletable
 

@@ -1,4 +1,4 @@
-"""How values look to a person."""
+"""Values as people read them."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""`datacenter download` and `export -o`: whose file is replaced, and whose never is."""
+"""`datacenter download` and `export -o`: which files are replaced, and which never are."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`datacenter health web` beside a web layer that listens where no setting says."""
+"""`datacenter health web` with a web layer on a port that no setting names."""
 
 import os
 from urllib.parse import urlsplit
@@ -9,7 +9,7 @@ from services.server import free_port
 
 @pytest.fixture
 def port(server, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Where something listens; the settings name another port."""
+    """A port with a listener; the settings name another one."""
     monkeypatch.delenv("DATACENTER_CONFIG", raising=False)
     monkeypatch.setenv("DATACENTER__WEB__PORT", str(free_port()))
     return str(urlsplit(os.environ["DATACENTER_URL"]).port)

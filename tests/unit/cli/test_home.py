@@ -1,4 +1,4 @@
-"""The home: private, locked by one, its settings written once."""
+"""The home: private, locked by one process, its settings written once."""
 
 import socket
 import stat

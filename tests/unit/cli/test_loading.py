@@ -8,5 +8,5 @@ HEAVY = ("boto3", "celery", "fastapi", "fsspec", "kombu", "numpy", "pyarrow", "s
 
 def test_the_commands_load_none_of_the_large_libraries() -> None:
     program = f"import sys, datacenter.cli.main; print(sorted({{*sys.modules}} & {{*{HEAVY}}}))"
-    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert told.stdout.strip() == "[]"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,4 +1,4 @@
-"""`datacenter migrate`: brings the schema, says whether it is there, and waits for what starts at the same time."""
+"""`datacenter migrate`: migrates or checks the schema, and waits for a database that starts at the same time."""
 
 import socket
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from datacenter.settings.model import DatabaseSettings
 
 
 class Clock:
-    """Time that passes only while somebody sleeps; what happens meanwhile is a test's to say."""
+    """Time that passes only during a sleep; a test sets what happens meanwhile."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -29,7 +29,7 @@ class Clock:
 
 @pytest.fixture(autouse=True)
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """The clock of whoever waits."""
+    """The clock of the command that waits."""
     clock = Clock()
     monkeypatch.setattr(serve, "time", clock)
     return clock
@@ -37,7 +37,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 @pytest.fixture
 def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DatabaseSettings:
-    """A database that nobody has made yet, named by the environment."""
+    """A database that does not exist yet, named by the environment."""
     settings = DatabaseSettings(url=f"sqlite:///{tmp_path}/datacenter.db")
     monkeypatch.delenv("DATACENTER_CONFIG", raising=False)
     monkeypatch.setenv("DATACENTER__DATABASE__URL", settings.url)
@@ -81,9 +81,9 @@ def test_a_check_that_waits_tells_its_reason_once_and_ends_when_somebody_has_mig
 
     assert run("--check", "--wait", "60") == 0
 
-    told = capsys.readouterr()
-    assert "fits this release" in told.out
-    assert told.err.count("waiting: there is no database at") == 1
+    printed = capsys.readouterr()
+    assert "fits this release" in printed.out
+    assert printed.err.count("waiting: there is no database at") == 1
     assert 9 <= clock.now < 60
 
 
@@ -103,8 +103,8 @@ def test_a_migration_waits_for_a_server_that_does_not_answer_yet(run, capsys, mo
 
     assert run("--wait", "7") == 2
 
-    told = capsys.readouterr().err
-    assert told.count("waiting: database.url: no database answers at 127.0.0.1:") == 1
-    assert "error: database.url: no database answers at 127.0.0.1:" in told
-    assert "hidden" not in told
+    printed = capsys.readouterr().err
+    assert printed.count("waiting: database.url: no database answers at 127.0.0.1:") == 1
+    assert "error: database.url: no database answers at 127.0.0.1:" in printed
+    assert "hidden" not in printed
     assert clock.now == 7

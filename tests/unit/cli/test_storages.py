@@ -155,7 +155,7 @@ def test_storages_are_listed_and_shown(run, server):
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "shown"),
     [
         ({"endpoint": "http://rgw-1:7480", "region": "x"}, "s://b at rgw-1:7480"),
         ({"endpoint": "https://cos.internal/"}, "s://b at cos.internal"),
@@ -164,10 +164,10 @@ def test_storages_are_listed_and_shown(run, server):
         ({"threads": 4}, "s://b"),
     ],
 )
-def test_buckets_of_one_name_are_told_apart_by_where_they_are(run, server, options, told):
+def test_buckets_of_one_name_are_told_apart_by_where_they_are(run, server, options, shown):
     server["GET /storages"] = {"items": [{**STORAGE, "url": "s://b", "options": options}], "next": None}
 
-    assert run("storages", "list").out.splitlines()[-1].endswith(f"  {told}")
+    assert run("storages", "list").out.splitlines()[-1].endswith(f"  {shown}")
 
 
 def test_all_are_checked_and_one_that_is_not_ok_exits_with_1(run, server):
@@ -180,8 +180,8 @@ def test_all_are_checked_and_one_that_is_not_ok_exits_with_1(run, server):
     assert everything.code == 1
     assert "the key is wrong" in everything.out
     assert run("storages", "check", "fine").code == 0
-    told = run("storages", "check", "fine", "vault", "--json")
-    assert (told.code, [item["ok"] for item in told.json()]) == (1, [True, False])
+    checked = run("storages", "check", "fine", "vault", "--json")
+    assert (checked.code, [item["ok"] for item in checked.json()]) == (1, [True, False])
 
 
 def test_a_name_that_is_not_there_does_not_hide_what_the_others_answer(run, server):
@@ -191,11 +191,11 @@ def test_a_name_that_is_not_there_does_not_hide_what_the_others_answer(run, serv
         {"code": "NOT_FOUND", "detail": "there is no storage nosuch"},
     )
 
-    told = run("storages", "check", "fine", "nosuch", "a/b")
+    checked = run("storages", "check", "fine", "nosuch", "a/b")
 
-    assert told.code == 1
+    assert checked.code == 1
     for words in ("all is well", "there is no storage nosuch", "nothing named 'a/b'"):
-        assert words in told.out
+        assert words in checked.out
 
 
 def test_storages_are_checked_at_the_same_time(run, server, monkeypatch):
@@ -252,13 +252,13 @@ def test_a_source_that_cannot_be_browsed_is_told_in_the_words_of_its_check(run, 
     problem = {"code": "STORAGE_UNAVAILABLE", "detail": "no answer within 20 s", "storage": "vault"}
     server["GET /storages/vault/browse"] = (503, problem)
     server["POST /storages/vault/check"] = {"ok": False, "detail": "host:1 refuses connections: is it up?"}
-    told = "storage vault: host:1 refuses connections: is it up? (STORAGE_UNAVAILABLE)"
+    message = "storage vault: host:1 refuses connections: is it up? (STORAGE_UNAVAILABLE)"
 
     ended = run("storages", "browse", "vault")
     as_json = run("storages", "browse", "vault", "--json")
 
-    assert (ended.code, ended.err) == (1, f"error: {told}\n")
-    error = {"code": "STORAGE_UNAVAILABLE", "message": told.removesuffix(" (STORAGE_UNAVAILABLE)")}
+    assert (ended.code, ended.err) == (1, f"error: {message}\n")
+    error = {"code": "STORAGE_UNAVAILABLE", "message": message.removesuffix(" (STORAGE_UNAVAILABLE)")}
     assert as_json.json() == {"error": error}
 
 

@@ -39,9 +39,9 @@ def test_a_terminal_is_never_overrun():
 
 
 def test_a_sentence_is_read_to_its_end_below_its_beginning():
-    told = "The endpoint refuses the connection: check that the storage is running, and the port of the option 'endpoint'."
+    sentence = "The endpoint refuses the connection: check that the storage is running, and the port of the option 'endpoint'."
 
-    lines = printed([("lake", told), ("hadoop", "It can be listed.")], terminal=True, columns=SENTENCES)
+    lines = printed([("lake", sentence), ("hadoop", "It can be listed.")], terminal=True, columns=SENTENCES)
 
     assert [line.rstrip() for line in lines] == [
         "NAME    DETAIL",
@@ -50,7 +50,7 @@ def test_a_sentence_is_read_to_its_end_below_its_beginning():
         "        'endpoint'.",
         "hadoop  It can be listed.",
     ]
-    assert printed([("lake", told)], terminal=False, columns=SENTENCES)[1] == f"lake  {told}"
+    assert printed([("lake", sentence)], terminal=False, columns=SENTENCES)[1] == f"lake  {sentence}"
 
 
 def test_a_pipe_gets_whole_names():

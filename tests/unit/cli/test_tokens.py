@@ -1,4 +1,4 @@
-"""`datacenter tokens …` on a database of its own."""
+"""`datacenter tokens …` on its own database."""
 
 from pathlib import Path
 
@@ -27,11 +27,11 @@ def test_a_token_that_was_made_is_listed_without_its_secret(run, database) -> No
     assert "[bold]first" in listed.out
     assert "vision" in listed.out
     assert "VALID" in listed.out
-    told = run("tokens", "list", "--json").json()
-    assert [(token["name"], token["project"], token["revoked_at"]) for token in told] == [
+    tokens = run("tokens", "list", "--json").json()
+    assert [(token["name"], token["project"], token["revoked_at"]) for token in tokens] == [
         ("[bold]first", "vision", None)
     ]
-    assert secret not in listed.out + str(told)
+    assert secret not in listed.out + str(tokens)
 
 
 def test_a_revoked_token_is_refused_and_listed_as_such(run, database) -> None:

@@ -1,4 +1,4 @@
-"""The web application on a real server in a thread, with SQLite, a directory and a doorbell that only listens."""
+"""The web application on a real server in a thread, with SQLite, a directory and a doorbell that only records rings."""
 
 import threading
 import time
@@ -28,7 +28,7 @@ TUS = {"Tus-Resumable": "1.0.0"}
 
 
 class ListeningDoorbell(Doorbell):
-    """Remembers who rang."""
+    """Remembers the rings."""
 
     def __init__(self) -> None:
         super().__init__(BrokerSettings())
@@ -141,7 +141,7 @@ def serving(resources: Resources) -> Iterator[str]:
 
 @pytest.fixture
 def serving_on() -> Callable[[Resources], AbstractContextManager[str]]:
-    """Starts one more server, made as things are at that moment."""
+    """Starts another server with the current state."""
     return serving
 
 
@@ -173,7 +173,7 @@ class ServedBucket(Served):
     """One with a storage named `bucket` beside the default one."""
 
     proxy: str
-    """Who has no key of the bucket reaches it so, whatever name it has in the bucket's links."""
+    """A client without a key of the bucket connects to this, whatever host the bucket's links name."""
 
 
 @pytest.fixture(scope="module", params=[row for row in ROWS if row != "cos on moto"])

@@ -1,4 +1,4 @@
-"""A database that cannot serve is a 503 with the sentence, whatever class its driver raises; a mistake of ours is a 500."""
+"""A database that cannot serve is a 503 with the sentence, whatever class its driver raises; an internal error is a 500."""
 
 import sqlite3
 from dataclasses import replace

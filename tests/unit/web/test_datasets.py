@@ -224,10 +224,10 @@ def test_an_import_is_refused_before_its_archive_is_uploaded(
 ) -> None:
     web.client.post("/api/v1/datasets", json=web.new_dataset("seen before"))
 
-    told = web.client.post("/api/v1/datasets/preview", json={"name": "not yet", **wrong})
+    preview = web.client.post("/api/v1/datasets/preview", json={"name": "not yet", **wrong})
 
-    assert told.status_code == status, told.text
-    assert told.json()["detail"].startswith(f"{field}: ")
+    assert preview.status_code == status, preview.text
+    assert preview.json()["detail"].startswith(f"{field}: ")
 
 
 def test_a_preview_of_an_import_changes_nothing(web) -> None:

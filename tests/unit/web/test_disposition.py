@@ -1,4 +1,4 @@
-"""The name under which a browser saves."""
+"""The name under which a browser saves a file."""
 
 from urllib.parse import unquote
 

@@ -1,4 +1,4 @@
-"""Requests to export over HTTP: which forms are taken, and what is said of the others."""
+"""Requests to export over HTTP: which forms are accepted, and the errors for the others."""
 
 import pytest
 

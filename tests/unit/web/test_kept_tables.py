@@ -1,4 +1,4 @@
-"""Datasets that are kept as tables, over HTTP: where they may be, how they are shown, and whose tables nobody imports."""
+"""Datasets that are kept as tables, over HTTP: where they may be, how they are shown, and which tables no import reads."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -136,9 +136,9 @@ def test_a_platform_of_tables_says_where_they_are_kept(web) -> None:
 
 def test_a_check_tries_whether_tables_can_be_kept(web) -> None:
     assert web.client.post(f"{STORAGES}/reader/check").json() == {"ok": True, "detail": "tables seen: 0"}
-    told = web.client.post(f"{STORAGES}/keeper/check").json()
-    assert told["ok"]
-    assert told["detail"].endswith("; tables can be kept in keep")
+    health = web.client.post(f"{STORAGES}/keeper/check").json()
+    assert health["ok"]
+    assert health["detail"].endswith("; tables can be kept in keep")
     assert FakeTables.contents["fake://keeper"].writes == {}
 
     refused = web.client.post(f"{STORAGES}/read-only/check").json()

@@ -1,4 +1,4 @@
-"""Multipart uploads: parts go straight to the storage by plain PUT; what was sent is never lost, what is given up never stays."""
+"""Multipart uploads: parts go directly to the storage by plain PUT; sent parts are never lost, aborted uploads never stay."""
 
 import random
 import zipfile
@@ -31,7 +31,7 @@ def zipped() -> bytes:
 
 
 ARCHIVE = zipped()
-"""Three parts, of which the last is small."""
+"""Three parts; the last one is small."""
 SMALL = b"one part"
 
 
@@ -45,7 +45,7 @@ def begin(served, data: bytes = SMALL, **fields: Any) -> dict[str, Any]:
 
 
 def send(served, upload: dict[str, Any], numbers: Iterable[int], data: bytes = SMALL) -> dict[int, str]:
-    """What the storage answered to each part, which a program without any key put there."""
+    """The storage's response to each part, sent by a program without any key."""
     tags = {}
     for number in numbers:
         found = served.client.get(f"{ADDRESS}/{upload['id']}/parts/{number}").json()
@@ -57,7 +57,7 @@ def send(served, upload: dict[str, Any], numbers: Iterable[int], data: bytes = S
 
 
 def sent(served, upload: dict[str, Any]) -> dict[int, str]:
-    """What the storage has, asked for part by part."""
+    """The parts that the storage has, listed one page per part."""
     found: dict[int, str] = {}
     cursor = None
     while True:
@@ -75,7 +75,7 @@ def complete(served, upload: dict[str, Any]) -> httpx.Response:
 
 
 def left(served, upload: dict[str, Any]) -> list[str]:
-    """What lies at the storage of an upload, whether finished or not."""
+    """The objects of an upload on the storage, finished or not."""
     storage = served.bench.resources.storages.open("bucket")
     prefix = f"uploads/{upload['id']}/"
     return [found.key for found in (*storage.list_objects(prefix), *storage.list_uploads(prefix))]

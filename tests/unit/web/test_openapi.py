@@ -60,7 +60,7 @@ OPERATIONS = {
     "tus_show",
     "tus_show_capabilities",
 }
-"""Functions of generated clients are called so: none is renamed when its module is."""
+"""The function names of generated clients: they do not change with their modules."""
 SPOKEN = re.compile(
     r"tus-.*|upload-.*|location|etag|accept-ranges|content-range|content-disposition|retry-after"
 )

@@ -1,4 +1,4 @@
-"""What whoever runs the server looks at: health, metrics, storages, the reference, and a stop that does not hang."""
+"""The operator's view: health, metrics, storages, the reference, and a stop that does not hang."""
 
 import json
 import threading
@@ -57,12 +57,12 @@ def test_metrics_count_requests_by_route(web) -> None:
     assert 'datacenter_jobs_submitted_total{kind="import"} ' in text
     assert 'datacenter_build_info{component="web"' in text
     assert "process_resident_memory_bytes " in text
-    assert "datacenter_queue" not in text, "the ledger is told by the scheduler alone"
+    assert "datacenter_queue" not in text, "only the scheduler reports the ledger"
 
 
 @contextmanager
 def _with_metrics_apart(web, serving_on) -> Iterator[tuple[str, int]]:
-    """The address of a server whose metrics are on a port of their own, and that port."""
+    """The address of a server whose metrics are on their own port, and that port."""
     settings, port = web.resources.settings, free_ports()
     own = settings.model_copy(update={"web": settings.web.model_copy(update={"metrics_port": port})})
     with serving_on(replace(web.resources, settings=own)) as url:
@@ -75,12 +75,12 @@ def test_metrics_with_a_port_of_their_own_are_there_and_not_where_requests_go(we
             refused = httpx.get(f"{url}{path}")
             assert (refused.status_code, refused.json()["code"]) == (404, "NOT_FOUND")
         described = httpx.get(f"{url}/api/v1/openapi.json").json()["paths"]
-        told = scrape(port)
+        metrics = scrape(port)
 
     assert "/api/v1/metrics" not in described
-    assert told.sum("datacenter_build_info", component="web") == 1
-    assert told.sum("datacenter_http_requests_total", route="unmatched", status_class="4xx") >= 2
-    assert "process_resident_memory_bytes" in told.names()
+    assert metrics.sum("datacenter_build_info", component="web") == 1
+    assert metrics.sum("datacenter_http_requests_total", route="unmatched", status_class="4xx") >= 2
+    assert "process_resident_memory_bytes" in metrics.names()
 
 
 def test_a_single_metric_can_be_asked_for_at_a_port_of_their_own(web, serving_on) -> None:

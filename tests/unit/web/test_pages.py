@@ -1,4 +1,4 @@
-"""Cursors: passed back as they are, refused when they are not."""
+"""Cursors: accepted unchanged, rejected when changed."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""Refusals: one shape, a stable code, the field and the reason, and nothing of the inside."""
+"""Problems: one shape, a stable code, the field and the reason, and no internals."""
 
 import json
 import math
@@ -115,7 +115,7 @@ def test_a_refusal_is_in_words_for_people(web, body: dict, reason: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "told"),
+    ("body", "detail"),
     [
         ({"name": 1}, "name: must be text"),
         ({"name": ""}, "name: must have at least 1 character"),
@@ -133,10 +133,10 @@ def test_a_refusal_is_in_words_for_people(web, body: dict, reason: str) -> None:
         ({"notify": [{"url": "ftp://x"}]}, "notify.0.url: must be a URL that begins with 'http' or 'https'"),
     ],
 )
-def test_a_field_of_the_wrong_kind_is_told_what_it_must_be(web, body: dict, told: str) -> None:
+def test_a_field_of_the_wrong_kind_is_told_what_it_must_be(web, body: dict, detail: str) -> None:
     whole = {"name": "x", "source": {"upload": "1"}, **body}
     problem = _check(web.client.post("/api/v1/datasets", json=whole), 422, "INVALID")
-    assert problem["detail"] == told
+    assert problem["detail"] == detail
 
 
 def _requests(below: type[Request] = Request) -> Iterator[type[Request]]:

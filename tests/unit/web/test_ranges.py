@@ -1,4 +1,4 @@
-"""Ranges: which bytes a request is for."""
+"""Ranges: which bytes a request asks for."""
 
 import pytest
 from hypothesis import given

@@ -17,7 +17,7 @@ MAX_SECONDS = 10
 
 
 class HangingDoorbell(Doorbell):
-    """Takes a ring and says nothing until it is let go."""
+    """Takes a ring and blocks until it is released."""
 
     def __init__(self) -> None:
         super().__init__(BrokerSettings())

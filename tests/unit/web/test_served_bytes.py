@@ -1,4 +1,4 @@
-"""Bytes over HTTP: files, manifests, archives by link; whole, in ranges, and never twice the same way wrong."""
+"""Bytes over HTTP: files, manifests, archives by link; whole, in ranges, and with correct ETags."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""Storages by request: registered, shown, changed and removed, their secrets told to nobody."""
+"""Storages by request: registered, shown, changed and removed, their secrets never shown."""
 
 import json
 import logging
@@ -190,18 +190,18 @@ def test_a_storage_does_not_take_its_secrets_to_another_place(web, change: dict)
 def test_options_that_leave_an_address_out_are_told_that_they_are_all_options(web) -> None:
     _add(web, "replaced", options={**SECRETS, "endpoint": "https://rgw.example"})
 
-    told = _refused(
+    detail = _refused(
         web.client.patch(f"{STORAGES}/replaced", json={"options": {"secret_key": "***"}}),
         422,
         "options.secret_key",
     )
 
-    assert "replace all that were there, and options.endpoint is not among them" in told
+    assert "replace all that were there, and options.endpoint is not among them" in detail
 
 
 def test_an_unknown_kind_is_answered_with_the_known_ones(web) -> None:
-    told = _refused(web.client.post(STORAGES, json=_body("tape", kind="tape")), 422, "kind")
-    assert told.endswith("known are: ceph, cos, guarded, hdfs, hive, memory, mysql, nas, webhdfs")
+    detail = _refused(web.client.post(STORAGES, json=_body("tape", kind="tape")), 422, "kind")
+    assert detail.endswith("known are: ceph, cos, guarded, hdfs, hive, memory, mysql, nas, webhdfs")
 
 
 def test_a_source_around_a_platform_and_a_platform_within_a_source_are_refused(web, tmp_path: Path) -> None:
@@ -293,9 +293,9 @@ def test_a_check_is_an_answer_in_words(web) -> None:
     assert web.client.post(f"{STORAGES}/fine/check").json()["ok"] is True
     assert web.client.post(f"{STORAGES}/default/check").json()["ok"] is True
     _add(web, "wrong", options={"secret_key": f"{CANARY}-wrong"})
-    told = web.client.post(f"{STORAGES}/wrong/check")
-    assert (told.status_code, told.json()["ok"]) == (200, False)
-    assert told.json()["detail"] == "the key *** is not the storage's"
+    checked = web.client.post(f"{STORAGES}/wrong/check")
+    assert (checked.status_code, checked.json()["ok"]) == (200, False)
+    assert checked.json()["detail"] == "the key *** is not the storage's"
     unknown = web.client.post(f"{STORAGES}/bucket/check").json()
     assert not unknown["ok"]
     assert "access_key" in unknown["detail"]
@@ -355,10 +355,10 @@ def test_a_storage_that_fails_is_named_and_takes_one_line_of_the_log(web, caplog
     _add(web, "broken", role="source", options={"secret_key": f"{CANARY}-wrong"})
     caplog.clear()
 
-    told = web.client.get(f"{STORAGES}/broken/browse").json()
+    problem = web.client.get(f"{STORAGES}/broken/browse").json()
 
-    assert (told["storage"], told["code"]) == ("broken", "STORAGE_UNAVAILABLE")
-    assert "STORAGE_UNAVAILABLE" not in told["detail"]
+    assert (problem["storage"], problem["code"]) == ("broken", "STORAGE_UNAVAILABLE")
+    assert "STORAGE_UNAVAILABLE" not in problem["detail"]
     (line,) = (record.getMessage() for record in caplog.records if record.name == "datacenter.web.problems")
     for seen in ("storage='broken'", "code='STORAGE_UNAVAILABLE'", "the key *** is not the storage's"):
         assert seen in line
@@ -385,13 +385,13 @@ def test_a_secret_is_in_no_answer_no_log_and_no_column(web, caplog: pytest.LogCa
         ),
     ]
     assert [answer.status_code for answer in answers] == [201, 409, 200, 200, 422, 200, 200, 503, 202]
-    told = [answer.text + json.dumps(dict(answer.headers)) for answer in answers]
+    texts = [answer.text + json.dumps(dict(answer.headers)) for answer in answers]
     with web.resources.database.reading() as session:
         tables = session.scalars(text("SELECT name FROM sqlite_master WHERE type = 'table'")).all()
-        told += [repr(list(session.execute(text(f'SELECT * FROM "{table}"')))) for table in tables]
+        texts += [repr(list(session.execute(text(f'SELECT * FROM "{table}"')))) for table in tables]
         assert session.scalars(
             select(RegisteredStorage.secrets).where(RegisteredStorage.name == "canary")
         ).one()
-    assert CANARY not in "".join(told)
+    assert CANARY not in "".join(texts)
     assert CANARY not in caplog.text
     assert _key_of(web, "canary") == secret

@@ -1,4 +1,4 @@
-"""Datasets that are tables, over HTTP: a storage of tables is registered, imported from, and refused where files belong."""
+"""Datasets that are tables, over HTTP: a storage of tables is registered, imported from, and rejected where files belong."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,4 +1,4 @@
-"""Uploads on a storage that wants its parts large: pieces of any size make them, whatever dies in between."""
+"""Uploads to a storage that needs large parts: pieces of any size are joined to parts, whatever dies in between."""
 
 import io
 import random
@@ -33,7 +33,7 @@ from storage_adapters.object_storage.contract import Storage
 MINIMUM = 100
 MAX_PARTS = 20
 LARGEST = 3_000
-"""More than so many parts of the least size make."""
+"""More than this many parts of the minimum size hold."""
 OCTETS = {"Tus-Resumable": "1.0.0", "Content-Type": "application/offset+octet-stream"}
 
 
@@ -89,7 +89,7 @@ def objects(bench: Workbench, upload_id: str, storage: str = "bucket") -> list[s
 def client(
     bench: Workbench, upload_id: str, data: bytes, lengths: Iterator[int], via: list[Resources]
 ) -> None:
-    """A tus client that asks how far it got, sends the next piece, and does not care who answers, or that nobody does."""
+    """A tus client that asks for the offset, sends the next piece, and survives any response, or none."""
     attempts = 0
     while True:
         web = via[attempts % len(via)]
@@ -104,7 +104,7 @@ def client(
             piece = data[offset : offset + next(lengths)]
             tus.append(web, bench.project_id, upload_id, offset_bytes=offset, data=piece)
         except Locked:
-            # Whoever had it is dead; half a minute passes.
+            # Its owner is dead; half a minute passes.
             with bench.database.transaction() as session:
                 session.get_one(Upload, upload_id).claimed_until = None
         except (StorageError, OperationalError):
@@ -113,14 +113,14 @@ def client(
 
 @contextmanager
 def nobody_gives_back_a_claim() -> Iterator[None]:
-    """A server that fails is one that was killed: it does not say so."""
+    """A failure stands for a killed server, which sends no response."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(UploadClaim, "release", lambda *_: None)
         yield
 
 
 MAX_PIECES = 100
-"""About so many pieces make an object at most: each is a request with a transaction of its own."""
+"""At most about this many pieces an object: each is a request with its own transaction."""
 PIECES = st.one_of(st.integers(1, 20), st.integers(1, MINIMUM - 1), st.integers(1, 3 * MINIMUM))
 
 
@@ -161,11 +161,11 @@ def endless(lengths: list[int]) -> Iterator[int]:
 
 
 WHOLE = 450
-"""Bytes of an upload that is sent again for each call that fails."""
+"""Size of an upload that is sent again for each failing call."""
 
 
 def tries(lengths: list[int]) -> int:
-    """Of how many calls each fails once: fewer where the upload takes many requests, each with its transactions."""
+    """How many calls fail once each: fewer if the upload takes many requests, each with its transactions."""
     return max(2, min(6, MAX_PIECES * sum(lengths) // (WHOLE * len(lengths))))
 
 

@@ -1,4 +1,4 @@
-"""Uploads under faults: whatever dies in between, the client repeats from the offset it is told."""
+"""Uploads under faults: whatever dies in between, the client continues from the offset of the server."""
 
 import time
 from datetime import timedelta
