@@ -1,19 +1,19 @@
-"""Addresses: what a call is about, as a path; whatever somebody took for a name, it leads to nothing else."""
+"""Addresses: the path of a call. A name is always one segment of it, so it cannot address anything else."""
 
 from urllib.parse import quote
 
 from datacenter.client.errors import Problem
 
-STEPS = ("", ".", "..")
+NO_NAMES = ("", ".", "..")
 
 
 def address(collection: str, name: str, *below: str) -> str:
     """`/datasets/<id>/files` of `datasets`, an id and `files`.
 
     Raises:
-        Problem: NOT_FOUND, for what no name can be; the server would take it for another address.
+        Problem: NOT_FOUND, the text cannot be a name; the server would read it as another address.
     """
-    if name in STEPS or "/" in name:
+    if name in NO_NAMES or "/" in name:
         raise Problem(
             status=404,
             code="NOT_FOUND",

@@ -1,4 +1,4 @@
-"""One HTTP call: the token, patience with a server that is away, and errors that say what to do."""
+"""One HTTP call: the token, repeats while the server is unavailable, and errors that say what to do."""
 
 import json
 import random
@@ -14,31 +14,31 @@ import httpx
 from datacenter.client.errors import ClientError, Problem, ServerUnreachable
 
 PREFIX = "/api/v1"
-COME_AGAIN = {429, 502, 503, 504}
+RETRYABLE = {429, 502, 503, 504}
 REFUSED_BY_STORAGE = 502
-UNKNOWN_THERE = {404, 405}
-"""What a server answers that is older than a call."""
+UNKNOWN_TO_SERVER = {404, 405}
+"""The status when the server is older than the call and does not have it."""
 IN_FLIGHT = "IDEMPOTENCY_IN_FLIGHT"
 CHANGES = {"POST", "PATCH", "DELETE"}
-"""Each carries an Idempotency-Key: if it got through, repeating it gives the same answer and changes nothing."""
+"""Each carries an Idempotency-Key: a repeat of a call that arrived gives the same answer and changes nothing."""
 TIMEOUT = httpx.Timeout(60, connect=5)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Patience:
-    """How often a call is repeated while the server is away, and how long the pauses are."""
+    """How often a call is repeated while the server is unavailable, and how long the pauses are."""
 
     repeats: int = 4
     repeats_under_way: int = 10
-    """For work that has begun and outlasts a restart of the server: with these pauses about a minute."""
+    """For work that has begun and must survive a restart of the server: about a minute with these pauses."""
     pause_seconds: float = 0.2
     longest_seconds: float = 10
     sleep: Callable[[float], None] = time.sleep
 
-    def rest(self, repeat: int, asked_seconds: float | None = None) -> None:
-        """Wait before repeat number `repeat`: twice as long each time, with jitter, at least what the server asked."""
-        pause: float = min(self.longest_seconds, self.pause_seconds * 2**repeat) * random.uniform(0.7, 1.3)
-        self.sleep(max(pause, min(asked_seconds or 0, self.longest_seconds)))
+    def pause(self, repeat: int, retry_after_seconds: float | None = None) -> None:
+        """Wait before repeat number `repeat`: twice as long each time, with jitter, at least what the server asks for."""
+        seconds: float = min(self.longest_seconds, self.pause_seconds * 2**repeat) * random.uniform(0.7, 1.3)
+        self.sleep(max(seconds, min(retry_after_seconds or 0, self.longest_seconds)))
 
 
 class Calls:
@@ -56,22 +56,22 @@ class Calls:
         *,
         params: Mapping[str, Any] | None = None,
         body: Mapping[str, Any] | None = None,
-        at_once: bool = False,
+        fail_fast: bool = False,
     ) -> Any:
-        """The JSON answer of a call; None when it has no body. `at_once` as in `call`.
+        """The JSON answer of a call; None when it has no body. `fail_fast` as in `call`.
 
         Raises:
             Problem: the server refused.
-            ServerUnreachable: no answer came.
+            ServerUnreachable: there was no answer.
         """
-        response = self.call(method, path, params=params, body=body, at_once=at_once)
+        response = self.call(method, path, params=params, body=body, fail_fast=fail_fast)
         if not response.content:
             return None
         try:
             return response.json()
         except ValueError as error:
             raise ClientError(
-                f"{response.url} did not answer with JSON; is this address a data centre?"
+                f"the answer of {response.url} is not JSON; check that this is the address of a data centre"
             ) from error
 
     def call(
@@ -83,11 +83,11 @@ class Calls:
         body: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
         under_way: bool = False,
-        at_once: bool = False,
+        fail_fast: bool = False,
     ) -> httpx.Response:
-        """The whole answer of a call that is repeated while the server is away; every one can be, safely.
+        """The whole answer of a call, which is repeated while the server is unavailable; this is safe for every call.
 
-        With `at_once` a storage that is away is told at once: the server has tried for a while already.
+        With `fail_fast` an unavailable storage is reported without repeats: the server has already tried for a while.
         """
         repeats = self.patience.repeats_under_way if under_way else self.patience.repeats
         request = self.http.build_request(
@@ -104,21 +104,21 @@ class Calls:
             except httpx.TransportError as error:
                 if last:
                     raise unreachable(self.http, error) from error
-                self.patience.rest(repeat)
+                self.patience.pause(repeat)
                 continue
             if response.is_success:
                 return response
             problem = read_problem(response)
-            if last or not _may_pass(problem, at_once=at_once):
+            if last or not _is_retryable(problem, fail_fast=fail_fast):
                 raise problem
-            self.patience.rest(repeat, _asked_seconds(response))
+            self.patience.pause(repeat, _retry_after_seconds(response))
         raise AssertionError("unreachable: the last repeat returns or raises")
 
     @contextmanager
     def stream(
         self, path: str, *, params: Mapping[str, Any] | None = None, headers: Mapping[str, str] | None = None
     ) -> Iterator[httpx.Response]:
-        """A successful answer whose body is read by the caller, once, without repeats."""
+        """A successful answer; the caller reads its body, once, without repeats."""
         sent = {**self.headers("GET"), **(headers or {})}
         try:
             with self.http.stream("GET", _address(path), params=_present(params), headers=sent) as response:
@@ -130,12 +130,12 @@ class Calls:
             raise unreachable(self.http, error) from error
 
     def items(
-        self, path: str, params: Mapping[str, Any] | None = None, *, at_once: bool = False
+        self, path: str, params: Mapping[str, Any] | None = None, *, fail_fast: bool = False
     ) -> Iterator[Any]:
-        """Every item of a list, page by page; `at_once` as in `call`."""
+        """Every item of a list, page by page; `fail_fast` as in `call`."""
         cursor: str | None = None
         while True:
-            page = self.json("GET", path, params={**(params or {}), "cursor": cursor}, at_once=at_once)
+            page = self.json("GET", path, params={**(params or {}), "cursor": cursor}, fail_fast=fail_fast)
             yield from page["items"]
             cursor = page.get("next")
             if not cursor:
@@ -150,7 +150,7 @@ class Calls:
 
 
 def read_problem(response: httpx.Response) -> Problem:
-    """The problem in an answer whose body was read, whatever stands in that body."""
+    """The problem in an answer whose body was read; the body may hold anything."""
     try:
         data = response.json()
     except (ValueError, json.JSONDecodeError):
@@ -167,15 +167,15 @@ def read_problem(response: httpx.Response) -> Problem:
     )
 
 
-def _may_pass(problem: Problem, *, at_once: bool) -> bool:
-    """Whether the same call may succeed in a moment; what a storage refuses for good it refuses again."""
-    if problem.storage and (at_once or problem.status == REFUSED_BY_STORAGE):
+def _is_retryable(problem: Problem, *, fail_fast: bool) -> bool:
+    """Whether the same call may succeed in a moment; not if a storage refused it for good."""
+    if problem.storage and (fail_fast or problem.status == REFUSED_BY_STORAGE):
         return False
-    return problem.status in COME_AGAIN or problem.code == IN_FLIGHT
+    return problem.status in RETRYABLE or problem.code == IN_FLIGHT
 
 
 def unreachable(http: httpx.Client, error: Exception) -> ServerUnreachable:
-    """The error for a server that gave no answer."""
+    """The error for a server that does not answer."""
     reason = str(error) or type(error).__name__
     return ServerUnreachable(f"no answer from {http.base_url}: {reason}")
 
@@ -188,6 +188,6 @@ def _present(params: Mapping[str, Any] | None) -> dict[str, Any]:
     return {name: value for name, value in (params or {}).items() if value is not None}
 
 
-def _asked_seconds(response: httpx.Response) -> float | None:
+def _retry_after_seconds(response: httpx.Response) -> float | None:
     value = response.headers.get("Retry-After", "")
     return float(value) if value.isdecimal() else None

@@ -18,9 +18,9 @@ LOOPBACK = ("all://localhost", "all://127.0.0.1", "all://[::1]")
 class Client:
     """A data centre at `url`, as the holder of `token`.
 
-    Calls are repeated while the server is away (see `Patience`), which is safe for every one of them. Nothing in
+    Calls are repeated while the server is unavailable (see `Patience`); this is safe for every call. Nothing in
     memory grows with a dataset or a file: lists are iterators, transfers are streams. The proxies of the environment
-    are used, though never for this machine itself.
+    are used, but never for this machine itself.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Calls about datasets: import, look, label, delete, restore."""
+"""Calls about datasets: import, list, read, label, delete, restore."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -6,7 +6,7 @@ from urllib.parse import quote
 from uuid import UUID
 
 from datacenter.client.addresses import address
-from datacenter.client.calls import UNKNOWN_THERE, Calls
+from datacenter.client.calls import UNKNOWN_TO_SERVER, Calls
 from datacenter.client.errors import Problem
 from datacenter.client.objects import Dataset, FileEntry, Job, Version
 from datacenter.client.reading import read
@@ -35,8 +35,8 @@ class Datasets:
     ) -> tuple[Dataset, Job]:
         """Start an import. `source` is `{"upload": id}` or `{"storage": s, "key" | "prefix" | "table" | "query": …}`.
 
-        `label_column` names the column that labels the rows of a table; left out it is `label`, empty there is none.
-        `options` takes what every job takes: `not_before`, `after`, `notify`, `priority`.
+        `label_column` names the column that labels the rows of a table; the default is `label`, an empty text means no
+        labels. `options` are those of every job: `not_before`, `after`, `notify`, `priority`.
         """
         body = {
             "storage": storage,
@@ -62,10 +62,10 @@ class Datasets:
         description: str | None = None,
         tags: Iterable[str] = (),
     ) -> None:
-        """Whether an archive could be imported so, before it is uploaded; an older server is not asked.
+        """Check, before the upload, that an archive could be imported in this way; an older server cannot check.
 
         Raises:
-            Problem: what `create` would be refused for.
+            Problem: `create` would be rejected, for this reason.
         """
         body = {
             "name": name,
@@ -79,7 +79,7 @@ class Datasets:
         try:
             self._calls.json("POST", "/datasets/preview", body=given)
         except Problem as problem:
-            if problem.status not in UNKNOWN_THERE:
+            if problem.status not in UNKNOWN_TO_SERVER:
                 raise
 
     def list(
@@ -102,7 +102,7 @@ class Datasets:
         """The dataset with this id or else this name.
 
         Raises:
-            Problem: NOT_FOUND, when there is neither.
+            Problem: NOT_FOUND, there is neither.
         """
         try:
             UUID(name_or_id)
@@ -128,7 +128,7 @@ class Datasets:
         description: str | None = None,
         tags: Iterable[str] | None = None,
     ) -> Dataset:
-        """Change what is given."""
+        """Change the arguments that are given."""
         body = {"name": name, "description": description, "tags": None if tags is None else list(tags)}
         changed = {key: value for key, value in body.items() if value is not None}
         return read(Dataset, self._calls.json("PATCH", address("datasets", dataset_id), body=changed))
@@ -174,19 +174,19 @@ class Datasets:
         add: Iterable[str] = (),
         remove: Iterable[str] = (),
     ) -> Version:
-        """Add and remove labels on the selected files, as a new version; the newest one when there are none."""
+        """Add and remove labels on the selected files, as a new version; if no file is selected, the newest version stays."""
         chosen = {"paths": paths and list(paths), "labels": labels and list(labels), "prefix": prefix}
         select = {key: value for key, value in chosen.items() if value is not None}
         body = {"select": select, "add": list(add), "remove": list(remove)}
         return read(Version, self._calls.json("POST", address("datasets", dataset_id, "labels"), body=body))
 
     def delete(self, dataset_id: str, *, grace_seconds: int = 0) -> Job:
-        """Delete: the dataset is gone at once, its files follow; within the grace period it can be restored."""
+        """Delete the dataset at once, its files after it; within the grace period it can be restored."""
         answer = self._calls.json(
             "DELETE", address("datasets", dataset_id), params={"grace_seconds": grace_seconds or None}
         )
         return read(Job, answer["job"])
 
     def restore(self, dataset_id: str) -> Dataset:
-        """Take a delete back within its grace period."""
+        """Undo a delete within its grace period."""
         return read(Dataset, self._calls.json("POST", address("datasets", dataset_id, "restore")))

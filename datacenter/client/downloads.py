@@ -1,4 +1,4 @@
-"""Download links, and fetching what they name into a file so that a broken transfer is resumed."""
+"""Download links, and the transfer from a link to a file, which resumes after a broken connection."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 import httpx
 
 from datacenter.client.addresses import address
-from datacenter.client.calls import COME_AGAIN, Calls, read_problem
+from datacenter.client.calls import RETRYABLE, Calls, read_problem
 from datacenter.client.errors import TransferFailed
 from datacenter.client.objects import Download, Job, LabelFilter
 from datacenter.client.reading import read
@@ -17,7 +17,7 @@ from datacenter.client.reading import read
 READ_BYTES = 1 << 20
 RANGE_REFUSED = 416
 OnBytes = Callable[[int, int | None], None]
-"""Told bytes done and bytes in all, None while that is unknown."""
+"""Called with the bytes done and the bytes in all (None while unknown)."""
 
 
 class Downloads:
@@ -55,38 +55,38 @@ class Downloads:
         return self.get((job.result or {})["download"]["id"])
 
     def fetch(self, url: str, path: Path, *, on_progress: OnBytes | None = None) -> Path:
-        """Write what a link names to `path`, by way of `path.part`, which a later call goes on from.
+        """Write the archive of a link to `path`, through `path.part`, from which a later call continues.
 
-        `path` appears only when it is whole. The link's own signature is its right: no token is sent.
+        `path` appears only when it is complete. The link is signed, so no token is sent.
 
         Raises:
-            Problem: the link is refused or has expired.
-            TransferFailed: no byte came through however often it was tried; `path.part` is kept. A host that has
-            never answered is not waited for as long as one that was there.
+            Problem: the server refused the link, or it has expired.
+            TransferFailed: no byte arrived in spite of all repeats; `path.part` stays. There are fewer repeats for a
+            host that has never answered.
         """
         part, patience = Part(path), self._calls.patience
-        failures, most = 0, patience.repeats
+        failures, max_failures = 0, patience.repeats
         while True:
             before = part.size_bytes()
             fault = self._fetch_once(url, part, on_progress)
             if fault is None:
                 return part.publish()
             if fault.host_answered:
-                most = patience.repeats_under_way
+                max_failures = patience.repeats_under_way
             failures = 0 if part.size_bytes() > before else failures + 1
-            if failures > most:
+            if failures > max_failures:
                 raise TransferFailed(
-                    f"the download from {httpx.URL(url).netloc.decode()} stands still at {part.size_bytes()} bytes: "
+                    f"the download from {httpx.URL(url).netloc.decode()} stopped at {part.size_bytes()} bytes: "
                     f"{fault.reason}"
                 )
-            patience.rest(failures)
+            patience.pause(failures)
 
     def _create(self, address: str, delivery: str, body: Mapping[str, Any]) -> Job:
         given = {key: value for key, value in body.items() if value is not None}
         return read(Job, self._calls.json("POST", address, body={"delivery": delivery, **given})["job"])
 
     def _fetch_once(self, url: str, part: "Part", on_progress: OnBytes | None) -> "DownloadFault | None":
-        """One request; why the file is not whole after it, if it is not."""
+        """One request; the reason if the file is not complete after it."""
         try:
             with self._calls.http.stream(
                 "GET", url, headers={"Accept-Encoding": "identity", **part.resume_headers()}
@@ -94,16 +94,16 @@ class Downloads:
                 if response.status_code == RANGE_REFUSED:
                     return (
                         None
-                        if part.is_whole(response)
-                        else DownloadFault(reason="another archive is there now")
+                        if part.is_complete(response)
+                        else DownloadFault(reason="the link now gives another archive")
                     )
-                if response.status_code in COME_AGAIN:
-                    return DownloadFault(reason=f"it answered {response.status_code}")
+                if response.status_code in RETRYABLE:
+                    return DownloadFault(reason=f"the host answered HTTP {response.status_code}")
                 if not response.is_success:
                     response.read()
                     raise read_problem(response)
-                whole = part.receive(response, on_progress)
-                return None if whole else DownloadFault(reason="it ended too early")
+                complete = part.receive(response, on_progress)
+                return None if complete else DownloadFault(reason="the answer ended too early")
         except httpx.TransportError as error:
             answered = not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
             return DownloadFault(reason=str(error) or type(error).__name__, host_answered=answered)
@@ -111,14 +111,14 @@ class Downloads:
 
 @dataclass(frozen=True, kw_only=True)
 class DownloadFault:
-    """Why a request did not bring the rest of a file; a host that answered may come back."""
+    """Why a request did not complete a file; a host that answered once may answer again."""
 
     reason: str
     host_answered: bool = True
 
 
 class Part:
-    """The unfinished file beside its target, with the ETag of what it is a part of."""
+    """The unfinished file beside its target, with the ETag of the complete one."""
 
     def __init__(self, target: Path) -> None:
         self.target = target
@@ -126,22 +126,22 @@ class Part:
         self._etag = target.with_name(f"{target.name}.part.etag")
 
     def size_bytes(self) -> int:
-        """How much of it is there."""
+        """How many bytes have arrived."""
         return self.path.stat().st_size if self.path.exists() else 0
 
     def resume_headers(self) -> dict[str, str]:
-        """Ask for the rest, but only of the very same bytes: a weak ETag or none promises nothing."""
+        """Ask for the rest, but only of the very same bytes; a weak or missing ETag does not guarantee this."""
         etag = self._etag.read_text() if self._etag.exists() else ""
         size = self.size_bytes()
         return {"Range": f"bytes={size}-", "If-Range": etag} if size and etag else {}
 
     def receive(self, response: httpx.Response, on_progress: OnBytes | None) -> bool:
-        """Write an answer's body where it belongs; whether the whole file is there then."""
+        """Write an answer's body at its position; whether the file is complete then."""
         start = _start_of(response)
         total = _total_of(response)
         etag = response.headers.get("ETag", "")
         if start == 0:
-            self.forget()
+            self.discard()
             if etag and not etag.startswith("W/"):
                 self._etag.write_text(etag)
         with self.path.open("r+b" if start else "wb") as file:
@@ -150,21 +150,21 @@ class Part:
             os.fsync(file.fileno())
         return total is None or done == total
 
-    def is_whole(self, refused: httpx.Response) -> bool:
-        """Whether a range was refused because nothing is missing; if not, start over."""
-        whole: bool = refused.headers.get("Content-Range") == f"bytes */{self.size_bytes()}"
-        if not whole:
-            self.forget()
-        return whole
+    def is_complete(self, refused: httpx.Response) -> bool:
+        """Whether the server refused a range because nothing is missing; if not, start over."""
+        complete: bool = refused.headers.get("Content-Range") == f"bytes */{self.size_bytes()}"
+        if not complete:
+            self.discard()
+        return complete
 
     def publish(self) -> Path:
-        """Give the file its name."""
+        """Give the file its final name."""
         self.path.replace(self.target)
         self._etag.unlink(missing_ok=True)
         return self.target
 
-    def forget(self) -> None:
-        """Start over."""
+    def discard(self) -> None:
+        """Delete what has arrived, to start over."""
         self.path.unlink(missing_ok=True)
         self._etag.unlink(missing_ok=True)
 

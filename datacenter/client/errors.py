@@ -1,26 +1,26 @@
-"""What a call of the client can end in, grouped by what the caller does next."""
+"""The errors of the client's calls, grouped by what the caller does next."""
 
 
 class ClientError(Exception):
-    """The root: anything that kept a call from its answer."""
+    """The root of all errors of the client."""
 
 
 class ServerUnreachable(ClientError):
-    """No answer came, however often it was tried; nothing is known about what the server did."""
+    """No answer in spite of all repeats; what the server did is not known."""
 
 
 class TransferFailed(ClientError):
-    """An upload or a download could not be brought to its end; what arrived is kept and can be resumed."""
+    """An upload or a download failed; what has arrived stays, so it can be resumed."""
 
 
 class OtherFile(ClientError):
-    """A broken upload was begun with another file; nothing was sent."""
+    """The upload was begun with another file; nothing was sent."""
 
 
 class Problem(ClientError):
-    """The server refused: `code` is stable, `detail` says why, `fields` names what is wrong in the request.
+    """The server rejected the request: `code` is stable, `detail` says why, `fields` names what is wrong in it.
 
-    `storage` is the storage that could not do it, where one could not; `Storages.check` tells why.
+    `storage` names the storage that failed, if one did; `Storages.check` shows the reason.
     """
 
     def __init__(

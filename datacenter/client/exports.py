@@ -18,7 +18,7 @@ class Exports:
         self._calls = calls
 
     def preview(self, dataset_ids: Iterable[str], *, labels: LabelFilter = EVERYTHING) -> Preview:
-        """Counts and bytes of what an export would hold."""
+        """Counts and bytes of an export, without making it."""
         return read(
             Preview, self._calls.json("POST", "/exports/preview", body=_selection(dataset_ids, labels))
         )
@@ -35,7 +35,7 @@ class Exports:
         storage: str | None = None,
         options: Mapping[str, Any] | None = None,
     ) -> tuple[Export, Job]:
-        """Start an export; what is left out is the server's default (jsonl, parquet, zip, none)."""
+        """Start an export; the server's defaults are jsonl, parquet, zip, none."""
         body = {
             "label_format": label_format,
             "table_format": table_format,

@@ -13,7 +13,7 @@ from datacenter.client.objects import Job
 from datacenter.client.reading import read
 
 SILENCE_SECONDS = 30
-"""The server sends a comment more often than that; a longer silence is a broken connection."""
+"""The server sends a comment more often than this; a longer silence is a broken connection."""
 POLL_SECONDS = 0.5
 
 
@@ -43,13 +43,13 @@ class Jobs:
         return self._changed(job_id, "retry")
 
     def watch(self, job_id: str) -> Iterator[Job]:
-        """The job now and after every change until it is finished: server-sent events, polling where they fail."""
+        """The job now and after every change until it is finished: server-sent events, or polling if they fail."""
         while True:
             for job in self._events(job_id):
                 yield job
                 if job.finished:
                     return
-            # The stream broke off or is not to be had. One plain call repeats with patience, and fails for good.
+            # The stream broke off, or there is none. A plain call is repeated, and raises if the server stays away.
             job = read(Job, self._calls.call("GET", address("jobs", job_id), under_way=True).json())
             yield job
             if job.finished:
@@ -63,10 +63,10 @@ class Jobs:
         on_progress: Callable[[Job], None] | None = None,
         timeout_seconds: float | None = None,
     ) -> Job:
-        """The finished job, whatever it ended in.
+        """The finished job, in any final state.
 
         Raises:
-            TimeoutError: it is not finished within the time given; looked at whenever the job changes.
+            TimeoutError: the job is not finished in the time given.
         """
         job_id = job if isinstance(job, str) else job.id
         end = None if timeout_seconds is None else time.monotonic() + timeout_seconds
@@ -76,7 +76,7 @@ class Jobs:
             if seen.finished:
                 return seen
             if end is not None and time.monotonic() > end:
-                raise TimeoutError(f"job {job_id} is {seen.state} after {timeout_seconds} seconds")
+                raise TimeoutError(f"job {job_id} is still {seen.state} after {timeout_seconds} seconds")
         raise AssertionError("unreachable: watching ends with a finished job")
 
     def _poll(self, job_id: str) -> Iterator[Job]:
@@ -89,7 +89,7 @@ class Jobs:
         return read(Job, answer.get("job", answer))
 
     def _events(self, job_id: str) -> Iterator[Job]:
-        """Jobs out of the event stream until it ends for whatever reason."""
+        """Jobs from the event stream until it ends, for any reason."""
         headers = {**self._calls.headers("GET"), "Accept": "text/event-stream"}
         try:
             with self._calls.http.stream(

@@ -1,4 +1,4 @@
-"""A local file that is being uploaded: read piece by piece, and recognised if it changes meanwhile."""
+"""A local file during its upload: read piece by piece, with checks that it does not change."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -7,13 +7,13 @@ from datacenter.client.errors import OtherFile
 
 READ_BYTES = 1 << 20
 OnBytes = Callable[[int, int], None]
-"""Told bytes done and bytes in all."""
+"""Called with the bytes done and the bytes in all."""
 
 
 def read_span(
     path: Path, start: int, stop: int, on_read: Callable[[int], None] | None = None
 ) -> Iterator[bytes]:
-    """The bytes from `start` to `stop`, or to the file's end if that comes first; `on_read` is told how far it is."""
+    """The bytes from `start` to `stop`, or to the file's end if that comes first; `on_read` gets the position."""
     with path.open("rb") as file:
         file.seek(start)
         while start < stop and (data := file.read(min(READ_BYTES, stop - start))):
@@ -31,5 +31,5 @@ def fingerprint(path: Path) -> tuple[int, int]:
 
 def check_size(upload_id: str, path: Path, announced: int) -> None:
     """Raises: OtherFile: the upload was begun with a file of another size."""
-    if (found := path.stat().st_size) != announced:
-        raise OtherFile(f"upload {upload_id} was begun with a file of {announced} bytes; {path} has {found}")
+    if (actual := path.stat().st_size) != announced:
+        raise OtherFile(f"upload {upload_id} was begun with a file of {announced} bytes; {path} has {actual}")

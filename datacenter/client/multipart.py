@@ -10,18 +10,18 @@ from pathlib import Path
 import httpx
 
 from datacenter.client.addresses import address
-from datacenter.client.calls import UNKNOWN_THERE, Calls
+from datacenter.client.calls import UNKNOWN_TO_SERVER, Calls
 from datacenter.client.errors import Problem, TransferFailed
 from datacenter.client.local_file import OnBytes, check_size, fingerprint, read_span
 from datacenter.client.reading import read
 
 PARTS_AT_ONCE = 4
-WORTH_REPEATING = {408, 429}
+RETRYABLE = {408, 429}
 
 
 @dataclass(frozen=True, kw_only=True)
 class PartLink:
-    """Where to put one part, and which bytes it has."""
+    """The link to send one part to, and which bytes it has."""
 
     url: str
     offset: int
@@ -29,7 +29,7 @@ class PartLink:
 
 
 class PartSender:
-    """Sends parts of one file by links, which `link` makes anew for each attempt."""
+    """Sends parts of one file by links; `link` makes a new one for each attempt."""
 
     def __init__(
         self, calls: Calls, path: Path, link: Callable[[int], PartLink], progress: "PartProgress"
@@ -41,11 +41,11 @@ class PartSender:
         self._stop = threading.Event()
 
     def send(self, numbers: Iterable[int]) -> None:
-        """Send these parts. The first that fails for good ends the others.
+        """Send these parts. The first permanent failure stops the others.
 
         Raises:
-            Problem: the server gives no link.
-            TransferFailed: a part did not get through, or the file changed.
+            Problem: the server refused a link.
+            TransferFailed: a part could not be sent, or the file changed.
         """
         with ThreadPoolExecutor(PARTS_AT_ONCE) as threads:
             try:
@@ -60,7 +60,7 @@ class PartSender:
         reason = ""
         for failures in range(self._patience.repeats_under_way + 1):
             if failures:
-                self._patience.rest(failures)
+                self._patience.pause(failures)
             link = self._link(number)
             reason, final = self._put(number, link)
             if fingerprint(self._path) != self._before:
@@ -69,31 +69,31 @@ class PartSender:
                 return
             if final or self._stop.is_set():
                 break
-        raise TransferFailed(f"part {number} of {self._path.name} does not get through: {reason}")
+        raise TransferFailed(f"part {number} of {self._path.name} could not be sent: {reason}")
 
     def _put(self, number: int, link: PartLink) -> tuple[str, bool]:
-        """Why the part did not get through, or nothing; and whether it never will."""
+        """Why the part was not sent (empty if it was), and whether that is final."""
 
         def on_read(reached: int) -> None:
             if self._stop.is_set():
-                raise TransferFailed("another part does not get through")
+                raise TransferFailed("another part could not be sent")
             self._progress.report(number, reached - link.offset)
 
         content = read_span(self._path, link.offset, link.offset + link.size_bytes, on_read)
-        headers = {"Content-Length": str(link.size_bytes)}  # it is signed: the storage takes no other
+        headers = {"Content-Length": str(link.size_bytes)}  # signed: the storage rejects any other
         try:
-            # The link's own signature is its right: no token is sent.
+            # The link is signed, so no token is sent.
             answer = self._http.put(link.url, content=content, headers=headers)
         except httpx.TransportError as error:
             return str(error) or type(error).__name__, False
         if answer.is_success:
             return "", True
-        final = not answer.is_server_error and answer.status_code not in WORTH_REPEATING
-        return f"the storage answered {answer.status_code}", final
+        final = not answer.is_server_error and answer.status_code not in RETRYABLE
+        return f"the storage answered HTTP {answer.status_code}", final
 
 
 class PartProgress:
-    """Adds up what was read of all parts; of a part that is sent again only what is new. Safe for threads."""
+    """Adds up the bytes read of all parts, each once even if a part is sent again. Safe for threads."""
 
     def __init__(self, on_progress: OnBytes | None, done: int, total: int) -> None:
         self._on_progress = on_progress
@@ -102,7 +102,7 @@ class PartProgress:
         self._lock = threading.Lock()
 
     def report(self, number: int, reached: int) -> None:
-        """So many bytes of the part have been read."""
+        """Record how many bytes of the part have been read."""
         with self._lock:
             new = max(0, reached - self._reached.get(number, 0))
             self._reached[number] = self._reached.get(number, 0) + new
@@ -116,8 +116,8 @@ MAX_PAGE = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Announced:
-    """An upload as the server knows it."""
+class MultipartUpload:
+    """An upload in parts as the server describes it."""
 
     id: str
     size_bytes: int
@@ -126,32 +126,32 @@ class Announced:
 
 
 class Multipart:
-    """Files that go past the server, which signs a link for each part and joins them at the end."""
+    """Files sent straight to a storage; the server signs a link for each part and joins them at the end."""
 
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
 
     def begin(self, path: Path, storage: str | None) -> str | None:
-        """Announce a file. None: the storage takes no parts from clients, or cannot be reached from here."""
+        """Announce a file. None: the storage takes no parts from clients, or is not reachable from here."""
         body = {"filename": path.name, "size_bytes": path.stat().st_size, "storage": storage}
         try:
-            upload = read(Announced, self._calls.json("POST", "/uploads/multipart", body=body))
+            upload = read(MultipartUpload, self._calls.json("POST", "/uploads/multipart", body=body))
         except Problem as problem:
-            if problem.code == "NOT_SUPPORTED" or problem.status in UNKNOWN_THERE:
+            if problem.code == "NOT_SUPPORTED" or problem.status in UNKNOWN_TO_SERVER:
                 return None
             raise
-        if self._is_within_reach(upload.id):
+        if self._is_reachable(upload.id):
             return upload.id
         self.remove(upload.id)
         return None
 
     def resume(self, upload_id: str, path: Path, *, on_progress: OnBytes | None = None) -> None:
-        """Send the parts that the storage does not have, and have all of them joined.
+        """Send the parts that the storage does not have; then the server joins all of them.
 
         Raises:
-            Problem: the server refuses this upload, or it has expired.
+            Problem: the server refused this upload, or it has expired.
             OtherFile: the upload was begun with a file of another size.
-            TransferFailed: the file changed meanwhile, or a part did not get through however often it was tried.
+            TransferFailed: the file changed meanwhile, or a part could not be sent in spite of all repeats.
         """
         upload = self._show(upload_id)
         check_size(upload_id, path, upload.size_bytes)
@@ -165,16 +165,16 @@ class Multipart:
             on_progress(upload.size_bytes, upload.size_bytes)
 
     def offset(self, upload_id: str) -> int:
-        """How many bytes the storage has; not all of them need be those at the beginning."""
+        """How many bytes the storage has; they need not be the first ones."""
         upload = self._show(upload_id)
         return upload.size_bytes if upload.completed else sum(self._sent(upload_id).values())
 
     def remove(self, upload_id: str) -> None:
-        """Give an upload up."""
+        """Cancel an upload."""
         self._calls.call("DELETE", _address(upload_id))
 
-    def _show(self, upload_id: str) -> Announced:
-        return read(Announced, self._calls.json("GET", _address(upload_id)))
+    def _show(self, upload_id: str) -> MultipartUpload:
+        return read(MultipartUpload, self._calls.json("GET", _address(upload_id)))
 
     def _sent(self, upload_id: str) -> dict[int, int]:
         """The sizes of the parts that the storage has, by number."""
@@ -184,8 +184,8 @@ class Multipart:
     def _link(self, upload_id: str, number: int) -> PartLink:
         return read(PartLink, self._calls.json("GET", f"{_address(upload_id)}/parts/{number}"))
 
-    def _is_within_reach(self, upload_id: str) -> bool:
-        """Whether the storage gives any answer; a proxy that does not reach it answers 5xx in its place."""
+    def _is_reachable(self, upload_id: str) -> bool:
+        """Whether the storage answers; a 5xx counts as no answer, a proxy sends it when it cannot reach the storage."""
         try:
             answer = self._calls.http.head(self._link(upload_id, 1).url, timeout=REACH_SECONDS)
         except httpx.TransportError:

@@ -1,4 +1,4 @@
-"""The objects of the REST API as frozen dataclasses; fields a newer server adds are left out."""
+"""The objects of the REST API as frozen dataclasses; fields of a newer server are ignored."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -55,7 +55,7 @@ class FileEntry:
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """How far a job is; totals are None until they are known."""
+    """The progress of a job; totals are None until they are known."""
 
     phase: str | None = None
     files_done: int = 0
@@ -75,7 +75,7 @@ class JobError:
     message: str = ""
     entry: str | None = None
     retryable: bool = True
-    """True also of an older server, which does not say: a retry that fails again does no harm."""
+    """True for an older server, which does not say: a retry that fails again does no harm."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,13 +105,13 @@ class Job:
 
     @property
     def succeeded(self) -> bool:
-        """Whether all of it was done."""
+        """Whether all the work was done."""
         return self.state == "SUCCESS"
 
 
 @dataclass(frozen=True, kw_only=True)
 class LabelFilter:
-    """Files with one of `any`, every one of `all` and not one of `none`; an empty part asks for nothing."""
+    """Files with one of `any`, all of `all` and none of `none`; an empty part is no condition."""
 
     any: tuple[str, ...] = ()
     all: tuple[str, ...] = ()
@@ -125,7 +125,7 @@ class LabelFilter:
 
 @dataclass(frozen=True, kw_only=True)
 class Preview:
-    """What an export would hold; `rows` are those of tables, None without any."""
+    """The size of an export before it is made; `rows` are those of tables, None without tables."""
 
     files: int
     size_bytes: int
@@ -173,7 +173,7 @@ class Storage:
 
 @dataclass(frozen=True, kw_only=True)
 class Health:
-    """The answer of a storage's check; `detail` says what is wrong."""
+    """The result of a storage's check; `detail` says what is wrong."""
 
     ok: bool
     detail: str = ""

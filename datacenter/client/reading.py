@@ -15,11 +15,11 @@ def read(kind: type[T], data: Any) -> T:
     """The object that `data` describes; a field the server left out takes its default.
 
     Raises:
-        ClientError: the answer is not of this API.
+        ClientError: the answer does not fit this API.
     """
     if not isinstance(data, Mapping):
         raise ClientError(
-            f"the server's answer is not a {kind.__name__.lower()}; is this address a data centre?"
+            f"the server's answer is not a {kind.__name__.lower()}; check that this is the address of a data centre"
         )
     hints = get_type_hints(kind)
     try:

@@ -1,4 +1,4 @@
-"""Calls about storages: register, look, check, browse, remove."""
+"""Calls about storages: register, show, check, browse, remove."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -34,7 +34,7 @@ class Storages:
             yield read(Storage, item)
 
     def get(self, name: str) -> Storage:
-        """The storage of this name."""
+        """The storage with this name."""
         return read(Storage, self._calls.json("GET", address("storages", name)))
 
     def update(
@@ -45,7 +45,7 @@ class Storages:
         url: str | None = None,
         options: Mapping[str, str | int | bool] | None = None,
     ) -> Storage:
-        """Change what is given; `options` are all options, in which a secret `***` stays as it was."""
+        """Change the arguments that are given; `options` replaces all options, but a secret given as `***` stays."""
         body: dict[str, Any] = {
             "role": role,
             "url": url,
@@ -55,15 +55,15 @@ class Storages:
         return read(Storage, self._calls.json("PATCH", address("storages", name), body=changed))
 
     def remove(self, name: str) -> None:
-        """Forget how the storage was registered; what lies there stays."""
+        """Remove the registration; the files on the storage stay."""
         self._calls.json("DELETE", address("storages", name))
 
     def check(self, name: str) -> Health:
-        """Whether the storage does what it is registered for."""
+        """Whether the storage works for its role."""
         return read(Health, self._calls.json("POST", address("storages", name, "check")))
 
     def browse(self, name: str, prefix: str = "", *, limit: int | None = None) -> Iterator[Entry]:
         """One level of a source; `limit` is the size of a page."""
         chosen = {"prefix": prefix, "limit": limit}
-        for item in self._calls.items(address("storages", name, "browse"), chosen, at_once=True):
+        for item in self._calls.items(address("storages", name, "browse"), chosen, fail_fast=True):
             yield read(Entry, item)

@@ -87,7 +87,7 @@ def test_a_broken_transfer_of_an_export_goes_on_by_a_download_of_it(run, archive
     ended = run("export", "digits", "-o", "mine.zip")
 
     assert ended.code == 1
-    assert "it answered 503; the bytes that arrived are kept in mine.zip.part" in ended.err
+    assert "the host answered HTTP 503; the bytes that arrived are kept in mine.zip.part" in ended.err
     assert ended.err.splitlines()[-1] == "resume with: datacenter download --export e1 -o mine.zip"
 
 

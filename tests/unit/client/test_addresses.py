@@ -1,4 +1,4 @@
-"""Addresses: a name that is none is told, and never becomes the address of something else."""
+"""Addresses: a text that cannot be a name is rejected, and never becomes another address."""
 
 import pytest
 
@@ -16,7 +16,7 @@ def test_what_no_name_can_be_is_not_found_and_not_asked_for(name: str, client_of
     client = client_of(asked.append)
 
     for call in (client.jobs.get, client.storages.get, client.datasets.get, client.exports.get):
-        with pytest.raises(Problem, match="there is nothing named") as told:
+        with pytest.raises(Problem, match="there is nothing named") as caught:
             call(name)
-        assert told.value.code == "NOT_FOUND"
+        assert caught.value.code == "NOT_FOUND"
     assert asked == []

@@ -115,7 +115,7 @@ def test_a_refusal_without_json_is_a_problem_too(client_of):
 
 
 def test_an_answer_that_is_not_of_this_api_is_an_error_in_clear_words(client_of):
-    with pytest.raises(ClientError, match="is this address a data centre"):
+    with pytest.raises(ClientError, match="check that this is the address of a data centre"):
         client_of(lambda _: httpx.Response(200, text="<html>")).jobs.get("j1")
 
 

@@ -143,7 +143,7 @@ def test_a_part_longer_than_the_file_is_thrown_away(client_of, target):
 def test_a_transfer_that_stands_still_fails_and_keeps_its_part(client_of, target):
     server = FileServer(breaks=[READ_BYTES] + [0] * 20)
 
-    with pytest.raises(TransferFailed, match=f"stands still at {READ_BYTES} bytes"):
+    with pytest.raises(TransferFailed, match=f"stopped at {READ_BYTES} bytes"):
         client_of(server).downloads.fetch(URL, target)
 
     assert not target.exists()
@@ -160,10 +160,10 @@ def test_an_expired_link_is_a_problem_and_leaves_nothing(client_of, target, paus
 
 
 def test_a_host_that_never_answers_is_named_and_not_waited_for_long(client_of, pauses, tmp_path):
-    def nobody(_: httpx.Request) -> httpx.Response:
+    def refuse(_: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError("connection refused")
 
-    with pytest.raises(TransferFailed, match=r"from rgw:7480 stands still at 0 bytes: connection refused"):
-        client_of(nobody).downloads.fetch("http://rgw:7480/bucket/a.zip", tmp_path / "a.zip")
+    with pytest.raises(TransferFailed, match=r"from rgw:7480 stopped at 0 bytes: connection refused"):
+        client_of(refuse).downloads.fetch("http://rgw:7480/bucket/a.zip", tmp_path / "a.zip")
 
     assert len(pauses) == 3

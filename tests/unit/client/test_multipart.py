@@ -106,7 +106,7 @@ def test_a_large_file_goes_to_the_storage_in_parts_without_the_token(client_of, 
     servers = Servers()
     seen: list[tuple[int, int]] = []
 
-    upload_id = client_of(servers).uploads.send(archive, on_progress=lambda *told: seen.append(told))
+    upload_id = client_of(servers).uploads.send(archive, on_progress=lambda *progress: seen.append(progress))
 
     assert upload_id == PARTS_ID
     assert servers.content == archive.read_bytes()
@@ -163,7 +163,7 @@ def test_a_part_that_is_refused_ends_the_upload_with_the_reason(client_of, archi
     servers = Servers(answers=[403] * 6)
 
     with pytest.raises(
-        TransferFailed, match=r"part \d of 数字.zip does not get through: the storage answered 403"
+        TransferFailed, match=r"part \d of 数字.zip could not be sent: the storage answered HTTP 403"
     ):
         client_of(servers).uploads.send(archive)
 
@@ -175,7 +175,7 @@ def test_a_storage_that_stays_away_ends_the_upload_and_it_can_be_resumed_later(c
     servers = Servers(answers=[503] * 1000)
     client = client_of(servers)
     upload_id = client.uploads.begin(archive)
-    with pytest.raises(TransferFailed, match="the storage answered 503"):
+    with pytest.raises(TransferFailed, match="the storage answered HTTP 503"):
         client.uploads.resume(upload_id, archive)
 
     servers.answers.clear()

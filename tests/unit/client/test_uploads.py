@@ -1,4 +1,4 @@
-"""Uploads: what arrived is never sent again, what did not is."""
+"""Uploads: only what has not arrived is sent again."""
 
 import base64
 from pathlib import Path
@@ -88,7 +88,7 @@ def test_a_lost_answer_does_not_send_anything_twice(client_of, archive):
 def test_an_upload_that_stands_still_fails_with_its_id_and_can_be_resumed_later(client_of, archive):
     server = TusServer(breaks=[5000] + [0] * 20)
 
-    with pytest.raises(TransferFailed, match=r"stands still at 5000 of .* its id is u1"):
+    with pytest.raises(TransferFailed, match=r"stopped at 5000 of .* its id is u1"):
         client_of(server).uploads.send(archive)
 
     server.breaks.clear()

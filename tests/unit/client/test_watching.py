@@ -84,5 +84,5 @@ def test_a_job_that_is_not_there_is_a_problem(client_of):
 
 
 def test_waiting_has_an_end_if_one_is_given(client_of):
-    with pytest.raises(TimeoutError, match="job j1 is STARTED"):
+    with pytest.raises(TimeoutError, match="job j1 is still STARTED"):
         client_of(lambda _: httpx.Response(200, json=job("STARTED"))).jobs.wait("j1", timeout_seconds=0)
