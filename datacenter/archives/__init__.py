@@ -1,1 +1,1 @@
-"""Archives: read foreign ones under suspicion, lay out our own before a byte of them exists."""
+"""Archives: read untrusted ones with every check, lay out our own before a byte of them exists."""

@@ -1,4 +1,4 @@
-"""Arrow's arrays of names as plain Python values and as the numpy arrays that lie under them."""
+"""Arrow's arrays of names as plain Python values and as the numpy arrays of their buffers."""
 
 from typing import Any, cast
 
@@ -18,7 +18,7 @@ def byte_strings(array: "pa.Array[Any] | pa.ChunkedArray[Any]") -> list[bytes]:
 
 
 def one_chunk(array: "pa.ChunkedArray[Any]") -> "pa.Array[Any]":
-    """The same values side by side."""
+    """The same values in one contiguous array."""
     combined: Any = array.combine_chunks()
     # Combining no chunks at all gives a chunked array again.
     if isinstance(combined, pa.ChunkedArray):

@@ -8,14 +8,14 @@ _SLICE_BYTES = 256 * 1024
 
 
 def slices(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """The same bytes in pieces of at most 256 KiB: decompressors copy what they have not used yet at every call."""
+    """The same bytes in pieces of at most 256 KiB, because decompressors copy their unused input at every call."""
     for chunk in chunks:
         for start in range(0, len(chunk), _SLICE_BYTES):
             yield chunk[start : start + _SLICE_BYTES]
 
 
 class ByteFeed:
-    """Holds one chunk, or the bytes of one request where they span several."""
+    """Holds one chunk, or the bytes of one request if they span several."""
 
     def __init__(self, chunks: Iterator[bytes]) -> None:
         self._chunks = chunks
@@ -24,10 +24,10 @@ class ByteFeed:
         self._position = 0
 
     def take(self, length: int) -> memoryview:
-        """Exactly that many bytes; the view keeps its chunk alive.
+        """Exactly `length` bytes; the view keeps its chunk alive.
 
         Raises:
-            ArchiveRejected: CORRUPT, the stream ends before.
+            ArchiveRejected: CORRUPT, the stream ends earlier.
         """
         stop = self._position + length
         if stop <= len(self._chunk):
@@ -44,14 +44,14 @@ class ByteFeed:
             left -= len(piece)
         return memoryview(b"".join(pieces))
 
-    def some(self, most: int) -> memoryview:
-        """At least one byte and at most that many, without copying; empty at the end."""
+    def some(self, max_bytes: int) -> memoryview:
+        """At least one byte and at most `max_bytes`, without copying; empty at the end."""
         while self._position == len(self._chunk):
             chunk = next(self._chunks, None)
             if chunk is None:
                 return memoryview(b"")
             self._chunk, self._view, self._position = chunk, memoryview(chunk), 0
-        stop = min(self._position + most, len(self._chunk))
+        stop = min(self._position + max_bytes, len(self._chunk))
         data = self._view[self._position : stop]
         self._position = stop
         return data

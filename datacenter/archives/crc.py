@@ -9,5 +9,5 @@ def crc32(data: bytes | bytearray | memoryview, value: int = 0) -> int:
 
 
 def crc32_combine(first: int, second: int, second_bytes: int) -> int:
-    """The CRC-32 of two runs of bytes, one after the other, from the CRC of each."""
+    """The CRC-32 of two byte strings, one after the other, from the CRC of each."""
     return isal_zlib.crc32_combine(first, second, second_bytes)

@@ -1,4 +1,4 @@
-"""Which kind of archive this is, by what it holds."""
+"""The format of an archive, from its content."""
 
 from typing import Literal, TypeAlias
 
@@ -18,10 +18,10 @@ _USTAR = slice(257, 262)
 
 
 def detect_format(head: bytes, filename: str) -> ArchiveFormat:
-    """The format of an archive from its first 512 bytes (or all it has).
+    """The format of an archive from its first 512 bytes (or fewer, if it is shorter).
 
-    The name only decides where the content leaves it open: a zip may (wrongly) have data before it, and a tar may
-    be cut off in its first block; both are refused later with a better reason.
+    The file name decides only if the content is not clear: a zip may (wrongly) have data before it, and a tar may
+    be cut off in its first block; both are rejected later with a better reason.
 
     Raises:
         ArchiveRejected: BAD_ARCHIVE.
@@ -36,4 +36,4 @@ def detect_format(head: bytes, filename: str) -> ArchiveFormat:
         return "zip"
     if head and filename.lower().endswith(".tar"):
         return "tar"
-    raise ArchiveRejected("BAD_ARCHIVE", "this is no archive; zip, tar, tar.gz and tar.zst are accepted")
+    raise ArchiveRejected("BAD_ARCHIVE", "this is not an archive; use zip, tar, tar.gz or tar.zst")

@@ -1,4 +1,4 @@
-"""What can be wrong with an archive, each with a stable code and the name of the entry it was found at."""
+"""The errors of archives, each with a stable code and the name of the entry that is wrong."""
 
 import unicodedata
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ ARCHIVE_CODES: Mapping[ArchiveCode, CodeMeaning] = {
         cure="Pack the files with relative names.",
     ),
     "BAD_NAME": CodeMeaning(
-        meaning="A name is empty, too long, too deep, holds a control character, or stands in two forms.",
+        meaning="A name is empty, too long, too deep, holds a control character, or differs from the entry's second name.",
         cure="Rename the file, then pack again.",
     ),
     "UNSUPPORTED_TYPE": CodeMeaning(
@@ -37,7 +37,7 @@ ARCHIVE_CODES: Mapping[ArchiveCode, CodeMeaning] = {
         cure="Replace it by a regular file, or leave it out; then pack again.",
     ),
     "BAD_ARCHIVE": CodeMeaning(
-        meaning="The file is no archive, or breaks the rules of its format.",
+        meaning="The file is not an archive, or breaks the rules of its format.",
         cure="Pack the files as zip, tar, tar.gz or tar.zst.",
     ),
     "TOO_LARGE": CodeMeaning(
@@ -87,7 +87,7 @@ ESCAPED_NAME_CHARACTERS = 200
 
 
 class ArchiveRejected(Exception):
-    """The archive breaks a rule; nothing of it may become visible. Trying again gives the same answer."""
+    """The archive breaks a rule, and nothing of it may become visible. A retry gives the same result."""
 
     retryable = False
 
@@ -101,24 +101,24 @@ class ArchiveRejected(Exception):
         return f"{self.code}: {self.detail}" + (f" (entry: {self.entry})" if self.entry is not None else "")
 
     def __reduce__(self) -> tuple[type["ArchiveRejected"], tuple[ArchiveCode, str, str | None]]:
-        # Workers hand errors to their parent by pickle; the default would lose the keyword state.
+        # Workers send errors to their parent by pickle; the default would lose the keyword state.
         return type(self), (self.code, self.detail, self.entry)
 
 
 class MemberMismatch(Exception):
-    """What a fetch delivered is not what the layout was told about the member; the archive must not be published."""
+    """A fetch did not return the bytes that the layout expects of a member; the archive must not be published."""
 
     retryable = True
 
 
 def escaped_name(name: str | bytes) -> str:
-    """A name that is safe to print anywhere: at most 200 characters, nothing in it but what can be seen.
+    """A name that is safe to print anywhere: at most 200 characters, all of them visible.
 
-    Bytes that are no UTF-8 become `\\xNN`, as do control characters; bidirectional marks and other
-    characters without a picture become `\\uNNNN`.
+    Bytes that are not UTF-8 become `\\xNN`, as do control characters; bidirectional marks and other
+    invisible characters become `\\uNNNN`.
     """
     text = name.decode("utf-8", "backslashreplace") if isinstance(name, bytes) else name
-    # One character too many is kept so that a cut can be seen.
+    # One character more than fits, to see whether the name is cut.
     shown = "".join(map(_escaped_character, text[: ESCAPED_NAME_CHARACTERS + 1]))
     return shown if len(shown) <= ESCAPED_NAME_CHARACTERS else shown[: ESCAPED_NAME_CHARACTERS - 1] + "…"
 

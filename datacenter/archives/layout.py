@@ -11,16 +11,16 @@ Request: TypeAlias = tuple[int, int, int]
 """Member number, first byte, byte after the last, within the stored content of the member."""
 
 Fetch: TypeAlias = Callable[[list[Request]], Iterator[bytes | memoryview]]
-"""Asked for many ranges at once so that a storage can read them together; yields one item a request, in order.
+"""Takes many ranges at once, so that a storage can read them together; yields one item a request, in order.
 
-A request never asks for more than `PIECE_BYTES`, nor for nothing.
+A request is never empty and never larger than `PIECE_BYTES`.
 """
 
 PIECE_BYTES = 4 * 1024**2
 
 
 class Content(NamedTuple):
-    """Where the stored content of a member lies in the archive, without header and padding: bytes [start, stop)."""
+    """The position of a member's stored content in the archive, without header and padding: bytes [start, stop)."""
 
     member: int
     start: int
@@ -35,7 +35,7 @@ class ArchivePartPlan:
     start: int
     stop: int
     member: int | None = None
-    """The member of whose content the part is a span and nothing else, so that a storage can copy it."""
+    """The member, if the part is only a span of its content, so that a storage can copy it."""
 
     @property
     def size_bytes(self) -> int:
@@ -58,24 +58,24 @@ class ArchiveLayout(Protocol):
         ...
 
     def members(self, start: int, stop: int) -> tuple[int, int]:
-        """The members [first, last) that have a byte in [start, stop); first == last where none has."""
+        """The members [first, last) that have a byte in [start, stop); first == last if there is no such member."""
         ...
 
     def read(self, start: int, stop: int, fetch: Fetch) -> Iterator[bytes | memoryview]:
-        """The bytes [start, stop) of the archive in pieces; a stop beyond the end means the end.
+        """The bytes [start, stop) of the archive in pieces; a `stop` beyond the end means the end.
 
         Raises:
-            MemberMismatch: a fetch gave another number of bytes than it was asked for.
+            MemberMismatch: a fetch returned another number of bytes than requested.
             ValueError: the range is negative.
         """
         ...
 
     def content(self, member: int) -> Content:
-        """Where the content of a member lies."""
+        """The position of a member's content."""
         ...
 
-    def contents(self, least_bytes: int) -> Iterator[Content]:
-        """The contents of the members that have so many bytes stored, or more, in order."""
+    def contents(self, min_bytes: int) -> Iterator[Content]:
+        """The contents of the members with at least `min_bytes` stored, in order."""
         ...
 
     def parts(
@@ -85,14 +85,14 @@ class ArchiveLayout(Protocol):
         maximum_parts: int = MAX_PARTS,
         copied: Sequence[Content] = (),
     ) -> list[ArchivePartPlan]:
-        """Cut the archive into parts that cover every byte once, at the borders of members where that is possible.
+        """Cut the archive into parts that cover every byte once, at the borders of members where possible.
 
         No part is larger than the target (which grows until `maximum_parts` suffice), none but the last is smaller
-        than `minimum_bytes`. Only members larger than the target, or than what is left of it above the minimum,
-        and the directory at the end are cut inside.
+        than `minimum_bytes`. Cuts inside are made only in the directory at the end and in members that are larger
+        than the target, or than what is left of it above the minimum.
 
-        `copied` are contents that a storage can copy, in order. Those not smaller than the target and than twice
-        the minimum become parts of their own, except for a beginning or an end of less than the minimum each:
-        what is written before or after takes these.
+        `copied` are contents that a storage can copy, in order. Those of at least the target and at least twice
+        the minimum become parts of their own, except for a beginning or an end smaller than the minimum: these
+        belong to the part that is written before or after.
         """
         ...

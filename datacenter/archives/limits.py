@@ -1,4 +1,4 @@
-"""How much an archive may hold before it is refused."""
+"""The limits above which an archive is rejected."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ GIB = 1024**3
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Limits:
-    """Upper bounds that are still accepted; one more is refused."""
+    """Upper bounds: the value itself is accepted, one more is rejected."""
 
     entries: int = 1_000_000
     entry_bytes: int = 50 * GIB
@@ -17,7 +17,7 @@ class Limits:
     segment_bytes: int = 255
     depth: int = 64
     index_bytes: int = 256 * MIB
-    """The central directory of a zip, or the names of a tar, all together."""
+    """The size of a zip's central directory, or of all names of a tar."""
     ratio_warning: int = 100
     ratio_from_bytes: int = 64 * MIB
-    """Entries below this size are never worth a warning."""
+    """Smaller entries get no warning."""

@@ -1,4 +1,4 @@
-"""What every layout shares: headers and contents of members in turn, then a tail."""
+"""The common part of all layouts: header and content of each member, then a tail."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
@@ -26,15 +26,15 @@ def plan_archive_parts(
     """See `ArchiveLayout.parts`; `borders` are the offsets where members start and the last one ends.
 
     Raises:
-        ValueError: a target below the minimum or below one byte, or no part allowed.
+        ValueError: the target is below the minimum or below one byte, or no part is allowed.
     """
     if target_bytes < max(1, minimum_bytes) or maximum_parts < 1:
         raise ValueError(
-            f"parts of {target_bytes} bytes, at least {minimum_bytes}, at most {maximum_parts} of them"
+            f"cannot cut into at most {maximum_parts} parts of {target_bytes} bytes, {minimum_bytes} at least"
         )
     target = max(target_bytes, -(-size_bytes // maximum_parts))
     while True:
-        # With the target fewer and fewer contents are worth parts of their own, so that a few parts suffice in the end.
+        # As the target grows, fewer contents become parts of their own, so in the end a few parts suffice.
         worth = max(target, 2 * minimum_bytes)
         contents = [content for content in copied if content.stop - content.start >= worth]
         cuts = _cuts(borders, size_bytes, target, minimum_bytes, contents)
@@ -54,7 +54,7 @@ def _cuts(
     at = 0
     for member, begin, end in contents:
         for start, stop in _written(borders, at, begin, target, minimum):
-            # The last one before a copy reaches into the content if it would be too small by itself.
+            # The last part before a copy reaches into the content if it would be smaller than the minimum.
             at = max(stop, start + minimum) if stop == begin else stop
             yield start, at, None
         while (length := min(target, end - at)) >= max(minimum, 1):
@@ -67,8 +67,8 @@ def _cuts(
 def _written(
     borders: npt.NDArray[np.int64], start: int, end: int, target: int, minimum: int
 ) -> Iterator[tuple[int, int]]:
-    """Cut [start, end) at borders into pieces of much the same size, as many workers write them side by side; only the
-    last piece may be smaller than the minimum."""
+    """Cut [start, end) at borders into pieces of nearly the same size, because many workers write them at the same time; only
+    the last piece may be smaller than the minimum."""
     while start < end:
         even = -(-(end - start) // -(-(end - start) // target))
         stop = min(start + max(even, minimum), end)
@@ -76,7 +76,7 @@ def _written(
             near, far = (
                 int(borders[np.searchsorted(borders, at, "right") - 1]) for at in (stop, start + target)
             )
-            # A small piece, or a member cut that fits, would be worse than one piece of the full size.
+            # One piece of the full size is better than a small piece, or than a cut in a member that fits.
             border = near if near - start >= even // 2 else far
             if border - start >= max(minimum, 1):
                 stop = border
@@ -108,7 +108,7 @@ class PackedNames(NamedTuple):
     def scatter(
         self, first: int, last: int, target: npt.NDArray[np.uint8], starts: npt.NDArray[np.int64]
     ) -> None:
-        """Copy the names of members [first, last) into the target, each to its start."""
+        """Copy the names of members [first, last) into the target, each at its start."""
         shift = np.repeat(starts - self.offsets[first:last], self.lengths(first, last))
         target[np.arange(self.offsets[first], self.offsets[last]) + shift] = self.joined(first, last)
 
@@ -160,8 +160,8 @@ class MemberLayout(ABC):
         start = int(self._offsets[member] + self._header_bytes[member])
         return Content(member, start, start + int(self._stored_bytes[member]))
 
-    def contents(self, least_bytes: int) -> Iterator[Content]:
-        return map(self.content, np.flatnonzero(self._stored_bytes >= least_bytes).tolist())
+    def contents(self, min_bytes: int) -> Iterator[Content]:
+        return map(self.content, np.flatnonzero(self._stored_bytes >= min_bytes).tolist())
 
     def parts(
         self,
@@ -181,7 +181,7 @@ class MemberLayout(ABC):
 
     def read(self, start: int, stop: int, fetch: Fetch) -> Iterator[bytes | memoryview]:
         if start < 0 or stop < start:
-            raise ValueError(f"no range of an archive: {start} to {stop}")
+            raise ValueError(f"not a range of an archive: {start} to {stop}")
         return self._read(start, min(stop, self._size_bytes), fetch)
 
     def _read(self, start: int, stop: int, fetch: Fetch) -> Iterator[bytes | memoryview]:
@@ -197,13 +197,13 @@ class MemberLayout(ABC):
     def _read_members(
         self, first: int, last: int, start: int, stop: int, fetch: Fetch
     ) -> Iterator[bytes | memoryview]:
-        """The part of members [first, last) that lies in the range; runs for every member of every archive."""
+        """The part of members [first, last) inside the range; runs for every member of every archive."""
         headers = memoryview(self._headers(first, last))
         header_bytes, stored = self._header_bytes[first:last], self._stored_bytes[first:last]
         begins = self._offsets[first:last] + header_bytes
         lows = np.clip(start - begins, 0, stored).tolist()
         highs = np.clip(stop - begins, 0, stored).tolist()
-        # A header or padding that the range cuts can only be the first or the last.
+        # The range can cut only the first and the last header or padding.
         header_lows = np.clip(start - begins + header_bytes, 0, header_bytes).tolist()
         header_highs = np.clip(stop - begins + header_bytes, 0, header_bytes).tolist()
         content_ends = begins + stored
@@ -237,7 +237,7 @@ def _requests(first: int, lows: list[int], highs: list[int]) -> list[Request]:
 
 
 def _contents(fetch: Fetch, requests: list[Request]) -> Iterator[bytes | memoryview]:
-    """What was fetched, each exactly as long as it was asked for."""
+    """The fetched contents, each exactly as long as requested."""
     if not requests:
         return
     answers = iter(fetch(requests))
@@ -245,6 +245,6 @@ def _contents(fetch: Fetch, requests: list[Request]) -> Iterator[bytes | memoryv
         content = next(answers, b"")
         if len(content) != high - low:
             raise MemberMismatch(
-                f"member {member} gave {len(content)} bytes for [{low}, {high}); its object changed or was not read whole"
+                f"got {len(content)} bytes for [{low}, {high}) of member {member}; its object changed or was read in part"
             )
         yield content

@@ -1,4 +1,4 @@
-"""Whether the names of an archive can stand beside one another."""
+"""Check that the names of an archive do not collide."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -12,7 +12,7 @@ from datacenter.archives.arrow_bytes import byte_strings, offsets_and_data, one_
 from datacenter.archives.errors import ArchiveRejected, escaped_name
 from datacenter.archives.limits import Limits
 
-# Sorts before every character a path may hold, so that a directory is followed by what is in it.
+# Sorts before every character of a path, so that a directory comes right before its content.
 _SEPARATOR = "\x01"
 _NAMES_AT_ONCE = 65_536
 
@@ -32,21 +32,21 @@ class NameCollisions:
         """Take checked paths; directories end in `/`.
 
         Raises:
-            ArchiveRejected: TOO_LARGE, the names alone exceed `limits.index_bytes`.
+            ArchiveRejected: TOO_LARGE, the names exceed `limits.index_bytes`.
         """
         self._bytes += pc.sum(pc.binary_length(paths)).as_py() or 0
         if self._bytes > self._limits.index_bytes:
             raise ArchiveRejected(
                 "TOO_LARGE",
-                f"the names alone take more than {self._limits.index_bytes} bytes; split the archive",
+                f"the names take more than {self._limits.index_bytes} bytes; split the archive",
             )
         self._batches.append(paths)
 
     def check(self) -> list[str]:
-        """Compare all names with one another; returns warnings about twins.
+        """Compare all names; returns warnings about names that look the same.
 
         Raises:
-            ArchiveRejected: DUPLICATE, two files of one name; NAME_COLLISION, a file that is also a directory.
+            ArchiveRejected: DUPLICATE, two files with the same name; NAME_COLLISION, a file that is also a directory.
         """
         names = pa.chunked_array(self._batches, pa.string())
         for first, second in _neighbours(names):
@@ -55,7 +55,7 @@ class NameCollisions:
 
 
 def _neighbours(names: "pa.ChunkedArray[Any]") -> Iterator[tuple["pa.Array[Any]", "pa.Array[Any]"]]:
-    """Every pair of names that follow each other in order, in batches (firsts, seconds)."""
+    """Every pair of neighbours in sorted order, in batches (firsts, seconds)."""
     keys = pc.replace_substring(names, "/", _SEPARATOR).cast(pa.binary())
     order = pc.sort_indices(keys)
     for start in range(0, len(keys) - 1, _NAMES_AT_ONCE):
@@ -83,7 +83,7 @@ def _check_neighbours(first: "pa.Array[Any]", second: "pa.Array[Any]") -> None:
 
 
 def _twin_warnings(names: "pa.ChunkedArray[Any]") -> list[str]:
-    """A warning where names of files differ only in case or in how their accents are encoded."""
+    """A warning if names of files differ only in case or in the Unicode form of their accents (twins)."""
     hashes = np.concatenate([np.zeros(0, np.int64), *map(_folded_hashes, _slices(names))])
     values, counts = np.unique(hashes, return_counts=True)
     twins = len(hashes) - len(values)
@@ -93,7 +93,7 @@ def _twin_warnings(names: "pa.ChunkedArray[Any]") -> list[str]:
     examples: list[str] = []
     for batch in _slices(names):
         examples += texts(_files(batch).filter(pa.array(_folded_hashes(batch) == repeated)))
-    # Twins can look the same, so the example shows what is not ASCII as escapes.
+    # Twins can look the same, so the example shows all but ASCII as escapes.
     pair = " and ".join(escaped_name(name.encode("ascii", "backslashreplace")) for name in examples[:2])
     return [
         f"names that differ from another only in case or Unicode form: {twins}, such as {pair}; "
@@ -102,7 +102,7 @@ def _twin_warnings(names: "pa.ChunkedArray[Any]") -> list[str]:
 
 
 def _folded_hashes(names: "pa.Array[Any]") -> npt.NDArray[np.int64]:
-    """Eight bytes for each name of a file instead of a second copy of it; equal ones are twins."""
+    """Eight bytes for each file name instead of a second copy of it; equal hashes are twins."""
     compute: Any = pc  # the published type information lacks utf8_normalize
     folded = compute.utf8_normalize(compute.utf8_lower(_files(names)), "NFC")
     return np.fromiter(map(hash, texts(folded)), np.int64, len(folded))

@@ -1,4 +1,4 @@
-"""Which encoding the names of an archive are in: one for all names that do not say so themselves."""
+"""The encoding of the names in an archive: one for all names that do not declare UTF-8."""
 
 import codecs
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from datacenter.archives.arrow_bytes import byte_strings
 from datacenter.archives.errors import ArchiveRejected
 
 _GUESSES = ("utf-8", "gb18030")
-# ASCII within them means ASCII, and they keep no state between characters; nothing else makes sense in an archive.
+# ASCII bytes mean ASCII in all of them, and they keep no state between characters; an archive needs both.
 LEGACY_ENCODINGS = frozenset(
     [
         "ascii",
@@ -63,12 +63,12 @@ LEGACY_ENCODINGS = frozenset(
 
 
 def legacy_encodings(requested: str | None) -> tuple[str, ...]:
-    """What to try, in this order, for names that do not declare to be UTF-8.
+    """The encodings to try, in this order, for names that do not declare UTF-8.
 
-    A requested encoding comes before any guess: GBK can be UTF-8 by chance, and most Big5 reads as (nonsense) GB18030.
+    The requested encoding comes before any guess: GBK can be UTF-8 by chance, and most Big5 reads as (wrong) GB18030.
 
     Raises:
-        ArchiveRejected: BAD_ENCODING, the requested one is unknown.
+        ArchiveRejected: BAD_ENCODING, the requested encoding is unknown.
     """
     if requested is None:
         return _GUESSES
@@ -78,7 +78,7 @@ def legacy_encodings(requested: str | None) -> tuple[str, ...]:
         name = ""
     if name not in LEGACY_ENCODINGS:
         raise ArchiveRejected(
-            "BAD_ENCODING", f"names cannot be read as {requested[:40]!r}; try gb18030, big5 or cp932"
+            "BAD_ENCODING", f"name_encoding {requested[:40]!r} is unknown; try gb18030, big5 or cp932"
         )
     return (name, *(guess for guess in _GUESSES if guess != name))
 
@@ -86,10 +86,10 @@ def legacy_encodings(requested: str | None) -> tuple[str, ...]:
 def decode_names(
     batches: Sequence[pa.BinaryArray], says_utf8: Sequence[pa.BooleanArray], requested: str | None
 ) -> list[pa.StringArray]:
-    """Decode all names of one archive strictly, in one encoding for all that are not marked UTF-8.
+    """Decode all names of one archive strictly, in one encoding for all that are not marked as UTF-8.
 
     Raises:
-        ArchiveRejected: BAD_NAME, a name is marked UTF-8 and is not; BAD_ENCODING, no encoding fits.
+        ArchiveRejected: BAD_NAME, a name is marked as UTF-8 and is not; BAD_ENCODING, no encoding fits.
     """
     encodings = legacy_encodings(requested)
     decoded = [_as_utf8(names) for names in batches]
@@ -107,7 +107,9 @@ def decode_names(
             problem = error
     tried = ", ".join(encodings)
     raise ArchiveRejected(
-        "BAD_ENCODING", f"the names fit none of {tried}; give name_encoding with the request", problem.object
+        "BAD_ENCODING",
+        f"the names cannot be read as {tried}; set name_encoding in the request",
+        problem.object,
     )
 
 
@@ -129,9 +131,9 @@ def _check_marked(names: pa.BinaryArray) -> None:
 
 
 def _as_legacy(names: pa.BinaryArray, marks: pa.BooleanArray, encoding: str) -> pa.StringArray:
-    """Marked names as UTF-8, all others in the encoding."""
+    """Decode marked names as UTF-8, all others in the encoding."""
     unmarked = pc.invert(marks)
     decoded = pa.array([name.decode(encoding) for name in byte_strings(names.filter(unmarked))], pa.string())
-    # A placeholder keeps the cast from seeing names that are no UTF-8.
+    # A placeholder, so that the cast sees no name that is not UTF-8.
     readable = pc.if_else(marks, names, pa.scalar(b"", pa.binary())).cast(pa.string())
     return cast(pa.StringArray, pc.replace_with_mask(readable, unmarked, decoded))

@@ -1,4 +1,4 @@
-"""Which names an archive may use for its files, and how they are written down."""
+"""The names that an archive may give its files, and their normal form."""
 
 import re
 from typing import cast
@@ -12,14 +12,14 @@ from datacenter.archives.limits import Limits
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _DRIVE = re.compile(r"[A-Za-z]:")
-# Whatever this does not find (and is not long) is kept as it stands; what it finds is looked at one by one. It
-# means the same to Python and to Arrow.
-_WORTH_A_LOOK = r"[\x00-\x1f\x7f-\x9f\\]|^[A-Za-z]:|^/|//|(?:^|/)[. ]+(?:/|$)|^$"
-_looks_odd = re.compile(_WORTH_A_LOOK).search
+# Short names that do not match stay as they are; names that match are checked one by one. The pattern means the
+# same in Python and in Arrow.
+_NEEDS_CHECK = r"[\x00-\x1f\x7f-\x9f\\]|^[A-Za-z]:|^/|//|(?:^|/)[. ]+(?:/|$)|^$"
+_looks_odd = re.compile(_NEEDS_CHECK).search
 
 
 def safe_path(name: str, limits: Limits) -> str:
-    """The path of an entry, with `/` between segments and no empty ones; a directory keeps its last `/`.
+    """The path of an entry, with `/` between segments and no empty segments; a directory keeps its last `/`.
 
     Backslashes are separators. The root itself (`./`) is the empty path.
 
@@ -36,7 +36,7 @@ def safe_path(name: str, limits: Limits) -> str:
         raise ArchiveRejected("UNSAFE_PATH", "a name is absolute; pack the files with relative names", name)
     segments = [segment for segment in path.split("/") if segment not in ("", ".")]
     for segment in segments:
-        # Some systems drop spaces and dots at the end of a segment, so `.. ` counts as `..`.
+        # Some systems remove spaces and dots at the end of a segment, so `.. ` counts as `..`.
         if ".." in segment and not segment.strip(". "):
             raise ArchiveRejected(
                 "UNSAFE_PATH", "a name leads out of the archive with ..; rename the file", name
@@ -49,8 +49,8 @@ def safe_path(name: str, limits: Limits) -> str:
 
 
 def safe_paths(names: pa.StringArray, limits: Limits) -> pa.StringArray:
-    """`safe_path` of every name, without touching names that are plainly fine (about 0.3 µs each)."""
-    looks_odd = pc.match_substring_regex(names, _WORTH_A_LOOK)
+    """`safe_path` of every name; names that are plainly fine are not touched (about 0.3 µs each)."""
+    looks_odd = pc.match_substring_regex(names, _NEEDS_CHECK)
     odd = pc.or_(looks_odd, pc.greater_equal(pc.binary_length(names), pa.scalar(_long_from(limits))))
     if not pc.any(odd).as_py():
         return names
@@ -59,7 +59,7 @@ def safe_paths(names: pa.StringArray, limits: Limits) -> pa.StringArray:
 
 
 def _long_from(limits: Limits) -> int:
-    """Names with fewer bytes than this keep every limit."""
+    """Names with fewer bytes than this are within every limit."""
     return min(2 * limits.depth, limits.segment_bytes + 1, limits.path_bytes + 1)
 
 

@@ -1,4 +1,4 @@
-"""Where the bytes of an archive come from: anything that can be read at an offset."""
+"""The source of an archive's bytes: anything that can be read at an offset."""
 
 from typing import Protocol
 
@@ -12,7 +12,7 @@ class ByteSource(Protocol):
     def size_bytes(self) -> int: ...
 
     def read(self, offset: int, length: int) -> bytes:
-        """Exactly `length` bytes from `offset`; fewer only where the archive ends early."""
+        """Exactly `length` bytes from `offset`; fewer only if the archive ends early."""
         ...
 
 
@@ -26,6 +26,6 @@ def read_exactly(source: ByteSource, offset: int, length: int) -> bytes:
     if len(data) != length:
         raise ArchiveRejected(
             "CORRUPT",
-            f"the archive ends at byte {offset + len(data)} where {length} more were promised; upload it again",
+            f"the archive ends at byte {offset + len(data)}, but should have {offset + length} or more; upload it again",
         )
     return data

@@ -20,32 +20,32 @@ from datacenter.formats.arrow_types import (
 class LabelJoin:
     """A label table that is applied to the files of a dataset batch by batch.
 
-    Each batch is hashed and the rows not used so far are looked up in it, so that beside the table no memory
-    grows with the dataset. Batches of some ten thousand files are best.
+    Each batch is hashed, and the rows that are not used yet are looked up in it, so that no memory besides the
+    table grows with the dataset. Batches of some ten thousand files are best.
     """
 
     def __init__(self, table: pa.Table) -> None:
         self._labels = string_lists(table["labels"].combine_chunks())
         self._annotations = strings(table["annotation"].combine_chunks())
-        # Left in chunks, so that using rows up copies little at a time.
+        # Stays in chunks, so that removing used rows copies little at a time.
         self._paths = table["path"]
         self._rows = np.arange(table.num_rows)
         self._duplicates = 0
 
     def apply(self, paths: pa.StringArray) -> tuple[StringLists, pa.StringArray]:
-        """Labels and annotations of these files, no file of which may have been in an earlier batch."""
+        """Labels and annotations of these files; no file may be in two batches."""
         found = pc.index_in(self._paths, value_set=paths)
         hit = found.is_valid().to_numpy(zero_copy_only=False)
         owner = found.drop_null().to_numpy()
         # Stable, so that rows of one file stay in the order of the label file.
         order = np.argsort(owner, kind="stable")
         owner, rows = owner[order], row_numbers(self._rows[hit][order])
-        self._forget(hit)
+        self._remove_used(hit)
         self._duplicates += len(owner) - len(np.unique(owner))
         labels = merged_labels(owner, len(paths), string_lists(self._labels.take(rows)))
         return labels, merged_annotations(owner, len(paths), strings(self._annotations.take(rows)))
 
-    def _forget(self, used: "np.typing.NDArray[np.bool_]") -> None:
+    def _remove_used(self, used: "np.typing.NDArray[np.bool_]") -> None:
         self._rows = self._rows[~used]
         self._paths = self._paths.filter(pa.array(~used))
 
@@ -56,12 +56,12 @@ class LabelJoin:
 
     @property
     def first_unknown(self) -> str | None:
-        """The first of them in the order of the table."""
+        """The first of these paths in the order of the table."""
         return self._paths[0].as_py() if len(self._paths) else None
 
     @property
     def duplicates(self) -> int:
-        """Rows so far whose file an earlier row named; their labels were joined."""
+        """Rows so far for a file that an earlier row named; their labels were joined."""
         return self._duplicates
 
 
@@ -81,9 +81,9 @@ def merged_labels(owner: Integers, files: int, lists: StringLists) -> StringList
 
 
 def merged_annotations(owner: Integers, files: int, texts: pa.StringArray) -> pa.StringArray:
-    """JSON text for each file: null for none, one annotation as it is, several as an array of them.
+    """JSON text for each file: null without annotation, one annotation as it is, several as an array.
 
-    So a file whose rows describe one box of an image each gets the array of its boxes.
+    For example, a file with one row for each box in the image gets the array of its boxes.
     """
     counts = np.bincount(owner[texts.is_valid().to_numpy(zero_copy_only=False)], minlength=files)
     lists: Any = pa.ListArray.from_arrays(list_offsets(counts), texts.drop_null())

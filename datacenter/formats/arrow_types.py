@@ -1,4 +1,4 @@
-"""Arrow types: what is known here about arrays and the published type information does not tell."""
+"""Arrow types that the published type information of pyarrow lacks."""
 
 from typing import Any, TypeAlias, cast
 
@@ -8,16 +8,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 StringLists: TypeAlias = "pa.ListArray[Any]"
-"""An array of lists of strings; quoted because the class takes no parameter when the program runs."""
+"""An array of lists of strings; quoted because the class takes no parameter at run time."""
 
 
 def strings(array: Any) -> pa.StringArray:
-    """This array, known to hold strings."""
+    """This array, typed as an array of strings."""
     return cast(pa.StringArray, array)
 
 
 def string_lists(array: Any) -> StringLists:
-    """This array, known to hold lists of strings."""
+    """This array, typed as an array of lists of strings."""
     return cast(StringLists, array)
 
 
@@ -30,7 +30,7 @@ def list_offsets(lengths: npt.ArrayLike) -> pa.Int32Array:
 
 
 def row_numbers(rows: npt.NDArray[np.integer[Any]]) -> pa.Int64Array:
-    """Rows to take, as Arrow wants them."""
+    """Row numbers as an Arrow array, for `take`."""
     return pa.array(rows, pa.int64())
 
 

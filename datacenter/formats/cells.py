@@ -1,8 +1,8 @@
-"""Cells of a CSV made for people: a spreadsheet must not take one for a formula.
+"""Cells of a CSV for people: a spreadsheet must not read one as a formula.
 
 The rule: a cell that begins with `=`, `+`, `-`, `@`, TAB or CR is written with a `'` before it. A cell that
-begins with such a sign after one or more `'` gets one more, so that reading, which takes one off, gives back
-exactly what was written. Cells that begin with `'` and no such sign are left alone both ways.
+begins with such a sign after one or more `'` gets one more, so that reading, which removes one, gives exactly
+the original cell. Cells that begin with `'` without such a sign are not changed in either direction.
 """
 
 import re
@@ -22,12 +22,12 @@ def guarded(cell: str) -> str:
 
 
 def unguarded(cell: str) -> str:
-    """The cell as it was before `guarded`."""
+    """The cell before `guarded`."""
     return cell[1:] if cell[:1] == "'" and _GUARDED.match(cell) else cell
 
 
 def joined_labels(labels: list[str]) -> str:
-    """Labels in one cell: `cat|dog`, or a JSON array where a label itself holds a separator."""
+    """Labels in one cell: `cat|dog`, or a JSON array if a label holds a separator."""
     cell = "|".join(labels)
     if cell.startswith("[") or any(LABEL_SEPARATORS.search(label) for label in labels):
         return orjson.dumps(labels).decode()
@@ -35,7 +35,7 @@ def joined_labels(labels: list[str]) -> str:
 
 
 def split_labels(cell: str) -> Iterable[str]:
-    """The labels of a cell: a JSON array of strings, or texts between `|` or `;`; empty ones do not count."""
+    """The labels of a cell: a JSON array of strings, or texts between `|` or `;`, without empty ones."""
     if cell.startswith("["):
         try:
             value = orjson.loads(cell)

@@ -21,8 +21,8 @@ from datacenter.formats.lines import bounded, byte_lines
 from datacenter.formats.references import safe_reference
 
 WINDOW_BYTES = 8 << 20
-"""So much text from the first line that is not ASCII decides. Short GB18030 texts can be valid UTF-8 by chance
-(some single Chinese characters are), so that deciding at that line alone would be wrong too often."""
+"""The text that decides the encoding, from the first line that is not ASCII. Short GB18030 texts can be valid UTF-8
+by chance (some single Chinese characters are), so that one line alone would be wrong too often."""
 
 NumberedLine = tuple[int, bytes]
 
@@ -31,7 +31,7 @@ def text_lines(lines: Iterable[bytes]) -> Iterator[str]:
     """The lines as text, without a byte order mark; holds at most one window of them.
 
     Raises:
-        LabelsInvalid: BAD_LABELS, naming the line, where the encoding of the text does not hold.
+        LabelsInvalid: BAD_LABELS, naming the line that is not in the encoding of the text.
     """
     source = enumerate(lines, 1)
     for number, line in source:
@@ -75,20 +75,20 @@ def _decoded(line: bytes, number: int, encoding: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class CsvColumns:
-    """Where in a row what stands."""
+    """The positions of the columns in a row."""
 
     width: int
     path: int
     labels: Sequence[tuple[int, bool]]
-    """Each with whether the cell may hold several."""
+    """Position, and whether the cell may hold several labels."""
     others: Sequence[tuple[int, str]]
 
     @classmethod
     def from_header(cls, header: Sequence[str]) -> "CsvColumns":
-        """Find the columns, whatever the case of their names.
+        """Find the columns; upper and lower case are the same.
 
         Raises:
-            LabelsInvalid: BAD_LABELS without a path column, or with two columns of one name.
+            LabelsInvalid: BAD_LABELS, there is no path column, or two columns have the same name.
         """
         names = [unguarded(cell).strip() for cell in header]
         folded = [name.casefold() for name in names]
@@ -97,7 +97,9 @@ class CsvColumns:
         path = next((folded.index(name) for name in PATH_NAMES if name in folded), None)
         if path is None:
             raise LabelsInvalid(
-                "BAD_LABELS", f"line 1: no column is named {', '.join(PATH_NAMES)}", ",".join(header)
+                "BAD_LABELS",
+                f"line 1: no column for the path; name it {' or '.join(PATH_NAMES)}",
+                ",".join(header),
             )
         labels = [(at, name == "labels") for at, name in enumerate(folded) if name in LABEL_NAMES]
         taken = {path, *(at for at, _ in labels)}
@@ -127,12 +129,12 @@ def read_labels(chunks: Iterable[bytes], base: str = "", limits: LabelLimits = D
         else:
             _add(row, columns, rows.line_num, builder, vocabulary)
     if columns is None:
-        raise LabelsInvalid("BAD_LABELS", "the label file is empty; a header is needed")
+        raise LabelsInvalid("BAD_LABELS", "the label file is empty; it needs a header")
     return builder.finish()
 
 
 def _allow_long_cells(limits: LabelLimits) -> None:
-    # The csv module has one bound for the whole process, lower than ours; it is only ever raised.
+    # The csv module has one bound for the whole process, lower than ours; it is raised, never lowered.
     csv.field_size_limit(max(csv.field_size_limit(), limits.line_bytes))
 
 
@@ -148,7 +150,7 @@ def _add(
     row: list[str], columns: CsvColumns, line: int, builder: LabelTableBuilder, vocabulary: LabelVocabulary
 ) -> None:
     if len(row) != columns.width:
-        reason = f"line {line}: {len(row)} cells under a header of {columns.width}"
+        reason = f"line {line}: {len(row)} cells, but the header has {columns.width}"
         raise LabelsInvalid("BAD_LABELS", reason, ",".join(row))
     path = safe_reference(unguarded(row[columns.path]), line)
     labels: list[str] = []
@@ -169,7 +171,7 @@ def _annotation(row: list[str], columns: CsvColumns, line: int) -> bytes | None:
 
 
 def _json_value(cell: str, line: int) -> bytes | None:
-    """The cell's JSON on one line, since it is put into lines of JSONL as it stands; else the cell as a text."""
+    """The cell's JSON on one line, as it is written into JSONL unchanged; a cell that is not JSON as a text."""
     try:
         value = orjson.loads(cell)
     except orjson.JSONDecodeError:
@@ -190,7 +192,7 @@ class CsvWriter:
         return b"\xef\xbb\xbfpath,labels,annotation\r\n"
 
     def rows(self, batch: pa.RecordBatch) -> bytes:
-        """One row a file; no annotation is an empty cell."""
+        """One row a file; the cell is empty without annotation."""
         text = io.StringIO(newline="")
         rows = zip(paths(batch), label_lists(batch), annotation_texts(batch), strict=True)
         csv.writer(text).writerows(

@@ -21,12 +21,12 @@ class LabelFile:
 
 
 def find_label_file(paths: pa.StringArray, wanted: str | None) -> LabelFile | None:
-    """The label file at the root or, if everything lies in one folder, in that folder; None for folder labels.
+    """The label file at the root or, if all files are in one folder, in that folder; None for folder labels.
 
-    `wanted` is the format the request names, None if it names none: then the first file of a known name counts.
+    `wanted` is the format in the request. Without it the first file with a known name is used.
 
     Raises:
-        LabelsInvalid: BAD_LABELS if the format is unknown, or if it was named and no file of it is there.
+        LabelsInvalid: BAD_LABELS, the format is unknown, or it was requested and there is no file of it.
     """
     if wanted == FOLDERS:
         return None
@@ -38,7 +38,9 @@ def find_label_file(paths: pa.StringArray, wanted: str | None) -> LabelFile | No
             if there:
                 return LabelFile(format=names[name], path=candidate, base=base or "")
     if wanted is not None:
-        raise LabelsInvalid("BAD_LABELS", f"no label file for {wanted!r}: looked for {' and '.join(names)}")
+        raise LabelsInvalid(
+            "BAD_LABELS", f"there is no label file of the format {wanted!r}; add {' or '.join(names)}"
+        )
     return None
 
 

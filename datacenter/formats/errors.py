@@ -1,4 +1,4 @@
-"""What can be wrong with labels and table formats, each with a stable code and the entry it was found at."""
+"""The errors of labels and table formats, each with a stable code and the value that is wrong."""
 
 from collections.abc import Mapping
 from typing import Literal
@@ -26,9 +26,9 @@ SHOWN_CHARACTERS = 200
 
 
 class LabelsInvalid(Exception):
-    """The labels cannot be used; reading them again gives the same answer.
+    """The labels cannot be used; a retry gives the same result.
 
-    `detail` names the line where there is one, `entry` shows the offending value so that it is safe to print.
+    `detail` names the line, if there is one; `entry` shows the wrong value, safe to print.
     """
 
     retryable = False
@@ -56,7 +56,7 @@ class ColumnNotWritable(Exception):
 
 
 def shown(text: str) -> str:
-    """The text with everything invisible escaped, cut to 200 characters."""
+    """The text with invisible characters escaped, cut to 200 characters."""
     head = text[: SHOWN_CHARACTERS + 1]
     escaped = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in head)
     return escaped if len(escaped) <= SHOWN_CHARACTERS else escaped[: SHOWN_CHARACTERS - 1] + "…"

@@ -13,7 +13,7 @@ def folder_labels(paths: pa.StringArray) -> StringLists:
     """A list of labels for each path: one, or none for files at the root; vectorised over the whole batch.
 
     Raises:
-        LabelsInvalid: BAD_LABELS if the name of a folder breaks a rule for labels.
+        LabelsInvalid: BAD_LABELS, the name of a folder breaks a rule for labels.
     """
     ends = string_lists(pc.split_pattern(paths, "/", max_splits=2, reverse=True))
     offsets = ends.offsets.to_numpy()
@@ -27,4 +27,4 @@ def folder_labels(paths: pa.StringArray) -> StringLists:
 def _check(folders: pa.StringArray) -> None:
     for name in pc.unique(folders).to_pylist():
         if name is not None and (reason := broken_rule(name)):
-            raise LabelsInvalid("BAD_LABELS", f"the folder cannot be a label: {reason}", name)
+            raise LabelsInvalid("BAD_LABELS", f"the name of a folder cannot be a label: {reason}", name)

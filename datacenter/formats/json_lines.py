@@ -1,4 +1,4 @@
-"""JSON lines of whole columns at once: an archive of a million files carries two lists of a million lines."""
+"""JSON lines of whole columns at once: an archive of a million files has two lists of a million lines."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from datacenter.formats.arrow_types import StringLists, list_lengths, list_offse
 
 
 def quoted(texts: pa.StringArray) -> pa.StringArray:
-    """Each text as a JSON string; a null stays one."""
+    """Each text as a JSON string; a null stays null."""
     if not _needs_escapes(texts):
         return joined('"', texts, '"')
     values = [None if text is None else orjson.dumps(text).decode() for text in texts.to_pylist()]
@@ -32,7 +32,7 @@ def hexadecimal(numbers: pa.UInt32Array) -> pa.StringArray:
 
 
 def joined(*pieces: Any) -> pa.StringArray:
-    """Pieces of text, arrays or the same for every row, one behind the other; a null makes the row null."""
+    """Pieces of text joined row by row: arrays, or one text for every row; a null makes the row null."""
     whole: Any = pc.binary_join_element_wise(
         *(pa.scalar(piece) if isinstance(piece, str) else piece for piece in pieces), pa.scalar("")
     )
@@ -40,18 +40,18 @@ def joined(*pieces: Any) -> pa.StringArray:
 
 
 def as_bytes(lines: pa.StringArray) -> bytes:
-    """All lines, one behind the other; each brings its own end."""
+    """All lines joined; each has its own end."""
     return _content(lines).tobytes()
 
 
 def _needs_escapes(texts: pa.StringArray) -> bool:
-    """Whether a character is one that JSON does not take as it is. Source: RFC 8259, section 7."""
+    """Whether JSON needs an escape for any character. Source: RFC 8259, section 7."""
     content = np.frombuffer(_content(texts), np.uint8)
     return bool(((content < ord(" ")) | (content == ord('"')) | (content == ord("\\"))).any())
 
 
 def _content(texts: pa.StringArray) -> memoryview:
-    """The bytes of all texts, one behind the other."""
+    """The bytes of all texts joined."""
     _, offsets, data = texts.buffers()
     if offsets is None or data is None or not len(texts):
         return memoryview(b"")

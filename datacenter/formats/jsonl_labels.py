@@ -19,10 +19,10 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 def read_labels(chunks: Iterable[bytes], base: str = "", limits: LabelLimits = DEFAULT_LIMITS) -> pa.Table:
-    """The label table of a JSONL file, each path with `base` before it; empty lines do not count.
+    """The label table of a JSONL file, each path with `base` before it; empty lines are skipped.
 
-    A label is a text or a whole number; a label field holds one, a list of them or null. What is neither
-    path nor labels becomes the annotation. Numbers beyond 64 bits become floating point.
+    A label is a text or a whole number; a label field holds one, a list of them or null. All other
+    fields become the annotation. Numbers beyond 64 bits become floating point.
 
     Raises:
         LabelsInvalid: naming the line.
@@ -55,7 +55,11 @@ def _add(record: dict[str, Any], line: int, builder: LabelTableBuilder, vocabula
     name = next((name for name in PATH_NAMES if name in record), None)
     path = record.pop(name) if name else None
     if not isinstance(path, str):
-        raise LabelsInvalid("BAD_LABELS", f"line {line}: no text under {', '.join(PATH_NAMES)}", str(path))
+        raise LabelsInvalid(
+            "BAD_LABELS",
+            f"line {line}: no path; it must be a text, named {' or '.join(PATH_NAMES)}",
+            str(path),
+        )
     labels = [
         vocabulary.admit(text, line)
         for field in LABEL_NAMES
@@ -86,7 +90,7 @@ def _annotation(rest: dict[str, Any], line: int) -> bytes | None:
 
 
 class JsonlWriter:
-    """A label writer for programs; files without an annotation have no such key."""
+    """A label writer for programs; without an annotation the key is left out."""
 
     filename: ClassVar[str] = "labels.jsonl"
 

@@ -1,4 +1,4 @@
-"""What a label may be: stripped, not empty, at most 255 bytes of UTF-8, nothing invisible in it."""
+"""The rules for a label: stripped, not empty, at most 255 bytes of UTF-8, no control characters."""
 
 from datacenter.formats.errors import LabelsInvalid
 
@@ -25,7 +25,7 @@ def _is_control(character: str) -> bool:
 
 
 class LabelVocabulary:
-    """The different labels met so far; each is checked once, however many files have it."""
+    """The different labels so far; each is checked once, even if many files have it."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -35,7 +35,7 @@ class LabelVocabulary:
         """The label, stripped and checked.
 
         Raises:
-            LabelsInvalid: BAD_LABELS if it breaks a rule, TOO_MANY_LABELS if it is one more than the limit.
+            LabelsInvalid: BAD_LABELS, it breaks a rule; TOO_MANY_LABELS, it is one more than the limit.
         """
         label = raw.strip()
         if label not in self._known:

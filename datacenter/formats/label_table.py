@@ -1,17 +1,17 @@
-"""The label table: one row for each line of a label file, gathered in batches."""
+"""The label table: one row for each line of a label file, built in batches."""
 
 import re
 
 import pyarrow as pa
 
 PATH_NAMES = ("path", "file_name", "filename", "file", "image")
-"""The first of these that a file has is the path."""
+"""The first of these columns in the file is the path."""
 
 LABEL_NAMES = ("labels", "label", "class", "category")
-"""All of these that a file has are labels; only `labels` may hold several."""
+"""All of these columns in the file are labels; only `labels` may hold several."""
 
 ANNOTATION_NAME = "annotation"
-"""If nothing else is left, its value is the annotation itself; otherwise it is one key of an object."""
+"""Without other columns, its value is the annotation itself; otherwise it is one key of an object."""
 
 LABEL_SEPARATORS = re.compile(r"[|;]")
 
@@ -39,7 +39,7 @@ class LabelTableBuilder:
         self._annotations: list[bytes | None] = []
 
     def add(self, path: str, labels: list[str], annotation: bytes | None) -> None:
-        """Take a checked row; labels said twice count once."""
+        """Add a checked row; a label that is there twice counts once."""
         self._paths.append(self._base + path)
         self._labels.extend(labels if len(labels) < 2 else dict.fromkeys(labels))
         self._offsets.append(len(self._labels))
@@ -51,7 +51,7 @@ class LabelTableBuilder:
         labels = pa.ListArray.from_arrays(
             pa.array(self._offsets, pa.int32()), pa.array(self._labels, pa.string())
         )
-        # orjson wrote the annotations, so they are UTF-8 and need no second look.
+        # orjson wrote the annotations, so they are UTF-8 and need no second check.
         annotations = pa.array(self._annotations, pa.binary()).view(pa.string())
         arrays = [pa.array(self._paths, pa.string()), labels, annotations]
         self._batches.append(pa.RecordBatch.from_arrays(arrays, schema=LABEL_SCHEMA))

@@ -1,4 +1,4 @@
-"""How much a label file may hold before it is refused."""
+"""The limits above which a label file is rejected."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ MIB = 1 << 20
 
 @dataclass(frozen=True, kw_only=True)
 class LabelLimits:
-    """Bounds on what reading a label file may cost; the memory needed is a small multiple of `file_bytes`."""
+    """Bounds on the cost of reading a label file; it needs a small multiple of `file_bytes` of memory."""
 
     file_bytes: int = 128 * MIB
     line_bytes: int = MIB

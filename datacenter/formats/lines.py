@@ -7,7 +7,7 @@ from datacenter.formats.limits import LabelLimits
 
 
 def bounded(chunks: Iterable[bytes], limits: LabelLimits) -> Iterator[bytes]:
-    """The same chunks; raises BAD_LABELS before more than the file may hold is handed on."""
+    """The same chunks; raises BAD_LABELS before it yields more bytes than a label file may have."""
     size_bytes = 0
     for chunk in chunks:
         size_bytes += len(chunk)

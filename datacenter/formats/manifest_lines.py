@@ -1,4 +1,4 @@
-"""`manifest.jsonl`: what an exported archive says about each of its files."""
+"""`manifest.jsonl`: the list of the files in an exported archive."""
 
 from typing import Any
 
@@ -12,8 +12,8 @@ MANIFEST_FILENAME = "manifest.jsonl"
 def manifest_lines(batch: pa.RecordBatch) -> bytes:
     """One JSON line a row of `path, size_bytes, crc32, media_type, labels, annotation, dataset, version`.
 
-    `crc32` comes out as 8 hexadecimal digits. `dataset` and `version` say where a file is from. A column
-    `source_path`, if there is one, says what the file was called there.
+    `crc32` is written as 8 hexadecimal digits. `dataset` and `version` are the origin of the file. The column
+    `source_path`, if there is one, is the path of the file in that dataset.
     """
     columns: dict[str, Any] = {name: batch.column(name) for name in batch.schema.names}
     pieces: list[Any] = [

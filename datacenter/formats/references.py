@@ -1,21 +1,21 @@
-"""References: the paths a label file names, made comparable with those of the dataset, or refused."""
+"""References: the paths in a label file, made comparable with those of the dataset, or rejected."""
 
 import re
 
 from datacenter.formats.errors import LabelsInvalid
 
-# One search tells the plain paths, nearly all, from those that need a closer look.
+# One search separates plain paths, nearly all, from those that need more checks.
 _SUSPICIOUS = re.compile(r"[\\:\x00-\x1f\x7f-\x9f]|^/|//|(?:^|/)\.\.?(?:/|$)|/$|^$")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _DRIVE_OR_SCHEME = re.compile(r"^[A-Za-z]:|^[A-Za-z][A-Za-z0-9+.-]*:/")
 
 
 def safe_reference(raw: str, line: int) -> str:
-    """The path with `/` between its segments and without `.` and empty ones.
+    """The path with `/` between its segments, without `.` and empty segments.
 
     Raises:
-        LabelsInvalid: UNSAFE_REFERENCE if it is absolute, climbs with `..`, names a drive, a host or a
-            URL, or holds control characters; BAD_LABELS if nothing is left of it.
+        LabelsInvalid: UNSAFE_REFERENCE, it is absolute, leads upwards with `..`, names a drive, a host or a
+            URL, or holds control characters; BAD_LABELS, it is empty.
     """
     if _SUSPICIOUS.search(raw) is None:
         return raw

@@ -1,6 +1,6 @@
 """The label formats by name, and the only list of them: a new format is its files and a row here.
 
-What reads and writes a format is imported only when it is asked for, so that the command line can name the formats.
+The reader and writer of a format are imported only when needed, so that the command line can list the formats quickly.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -26,7 +26,7 @@ class LabelWriter(Protocol):
     filename: ClassVar[str]
 
     def head(self) -> bytes:
-        """What comes before the first row."""
+        """The bytes before the first row."""
         ...
 
     def rows(self, batch: "pa.RecordBatch") -> bytes:
@@ -34,14 +34,14 @@ class LabelWriter(Protocol):
         ...
 
     def tail(self) -> bytes:
-        """What comes after the last row."""
+        """The bytes after the last row."""
         ...
 
 
 FOLDERS = "folders"
 """Labels from the paths themselves; needs no label file."""
 ANNOUNCED = ("coco", "voc", "yolo", FOLDERS)
-"""Names of the interface. Until they are written they are told apart from names that will never be."""
+"""Names that the interface reserves. Until a format is written, its name is "not supported yet", not unknown."""
 
 
 class LabelReader(Protocol):
@@ -81,31 +81,29 @@ FORMATS: Mapping[str, LabelFormat] = MappingProxyType(
 
 
 def imported_formats() -> list[str]:
-    """The names that an import takes."""
+    """The names that an import accepts."""
     return [FOLDERS, *FORMATS]
 
 
 def exported_formats() -> list[str]:
-    """The names that an export takes; the first is what it writes when none is named."""
+    """The names that an export accepts; the first is the default."""
     return list(FORMATS)
 
 
 def label_format(name: str) -> LabelFormat:
-    """The format of this name.
+    """The format with this name.
 
     Raises:
-        LabelsInvalid: BAD_LABELS, naming the formats there are.
+        LabelsInvalid: BAD_LABELS, the name is unknown; the message lists the known ones.
     """
     if name not in FORMATS:
         known = ", ".join(imported_formats())
-        raise LabelsInvalid(
-            "BAD_LABELS", f"this label format is not supported yet; supported are {known}", name
-        )
+        raise LabelsInvalid("BAD_LABELS", f"this label format is not supported yet; use one of {known}", name)
     return FORMATS[name]
 
 
 def reader_for(name: str) -> LabelReader:
-    """What reads a label file of this format. Raises LabelsInvalid for an unknown one."""
+    """The reader of this format. Raises LabelsInvalid for an unknown one."""
     return cast(LabelReader, _load(label_format(name).reader))
 
 

@@ -1,4 +1,4 @@
-"""The formats that tables are written in: Parquet keeps every type, CSV and JSON lines write values as text."""
+"""The formats to write tables in: Parquet keeps every type, CSV and JSON lines write values as text."""
 
 import base64
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from datacenter.formats.json_lines import as_bytes, joined, quoted
 
 
 class Sink(Protocol):
-    """What takes the bytes of a table, front to back."""
+    """The target of a table's bytes, front to back."""
 
     def write(self, data: Any, /) -> int:
         """Take bytes."""
@@ -30,14 +30,14 @@ class TableWriter(Protocol):
         """Add rows. Raises: LabelsInvalid."""
 
     def close(self) -> None:
-        """Write what belongs at the end; the sink stays open."""
+        """Write the end of the table; the sink stays open."""
 
 
 class ParquetTable:
     """Every `write` is a row group."""
 
     def __init__(self, sink: Sink, schema: pa.Schema) -> None:
-        # Parquet asks for a file and uses no more of one than a sink has.
+        # ParquetWriter is typed for a file, but uses only the methods of a sink.
         file = cast(IO[bytes], sink)
         self._writer = pq.ParquetWriter(file, schema, compression="zstd")
         self.close = self._writer.close
@@ -47,7 +47,7 @@ class ParquetTable:
 
 
 class CsvTable:
-    """A header and a line a row, by RFC 4180 with LF. Texts are quoted, so that an empty one is no NULL."""
+    """A header and a line a row, by RFC 4180 with LF. Texts are quoted, so that an empty text differs from NULL."""
 
     def __init__(self, sink: Sink, schema: pa.Schema) -> None:
         self._schema = csv_schema(schema)
@@ -63,7 +63,7 @@ class JsonlTable:
     """One JSON object a line, with every column in it."""
 
     def __init__(self, sink: Sink, schema: pa.Schema) -> None:
-        csv_schema(schema)  # what has no form there has none here
+        csv_schema(schema)  # JSON lines support the same types as CSV
         self._sink = sink
 
     def write(self, rows: pa.Table) -> None:
@@ -80,7 +80,7 @@ class JsonlTable:
 
 @dataclass(frozen=True, kw_only=True)
 class TableFormat:
-    """A format by its file name's suffix, its media type, and what writes it."""
+    """A format: its file name's suffix, its media type and its writer."""
 
     suffix: str
     media_type: str
@@ -102,12 +102,12 @@ Column: TypeAlias = "pa.Array[Any] | pa.ChunkedArray[Any]"
 
 
 def csv_schema(schema: pa.Schema) -> pa.Schema:
-    """The columns as CSV has them: bytes become text. Raises: ColumnNotWritable, naming the column."""
+    """The columns for CSV: bytes become text. Raises: ColumnNotWritable, naming the column."""
     fields = []
     for field in schema:
         if pa.types.is_nested(field.type):
             raise ColumnNotWritable(
-                f"table_format: column {field.name!r} is a {field.type}, which CSV and JSON lines have no form for; "
+                f"table_format: column {field.name!r} is of type {field.type}, which CSV and JSON lines cannot hold; "
                 "use parquet"
             )
         fields.append(pa.field(field.name, pa.string()) if _is_bytes(field.type) else field)
@@ -115,14 +115,14 @@ def csv_schema(schema: pa.Schema) -> pa.Schema:
 
 
 def csv_column(column: Any) -> Any:
-    """The values as Arrow's CSV writer writes them right; bytes in base64."""
+    """The values in a type that Arrow's CSV writer writes correctly; bytes in base64."""
     return _base64(column) if _is_bytes(column.type) else column
 
 
 def json_column(column: Any) -> pa.StringArray:
-    """Each value as JSON: numbers that JSON has and booleans bare, everything else as text, NULL as null.
+    """Each value as JSON: booleans and finite numbers without quotes, everything else as text, NULL as null.
 
-    A decimal is text, so that no reader makes a float of it.
+    A decimal is text, so that no reader turns it into a float.
     """
     texts: Any = csv_column(column).cast(pa.string())
     if not _is_bare(column.type):

@@ -1,4 +1,4 @@
-"""Undo the compression around a tar, in pieces of bounded size."""
+"""Decompress a tar, in pieces of bounded size."""
 
 import io
 from collections.abc import Iterator
@@ -20,18 +20,20 @@ _BadGzip: type[Exception] = igzip_lib.IsalError  # type: ignore[assignment]  # i
 
 
 def decompressed(chunks: Iterator[bytes], archive_format: TarFormat, limits: Limits) -> Iterator[bytes]:
-    """The bytes of the tar, at most 1 MiB at a time (plain ones as they come).
+    """The bytes of the tar, at most 1 MiB at a time (without compression as they come).
 
     Raises:
-        ArchiveRejected: CORRUPT; BAD_ARCHIVE for data after the last gzip member; TOO_LARGE beyond what an archive
-            within the limits can take, headers included (`read_tar` counts the files exactly).
+        ArchiveRejected: CORRUPT; BAD_ARCHIVE for data after the last gzip member; TOO_LARGE above the largest size
+            of an archive within the limits, headers included (`read_tar` counts the files exactly).
     """
-    most = limits.total_bytes + limits.entries * _HEADER_BYTES_AN_ENTRY + 32 * MIB
+    max_bytes = limits.total_bytes + limits.entries * _HEADER_BYTES_AN_ENTRY + 32 * MIB
     made = 0
     for piece in _plain(chunks, archive_format):
         made += len(piece)
-        if made > most:
-            raise ArchiveRejected("TOO_LARGE", f"the archive unpacks to more than {most} bytes; split it")
+        if made > max_bytes:
+            raise ArchiveRejected(
+                "TOO_LARGE", f"the archive unpacks to more than {max_bytes} bytes; split it"
+            )
         yield piece
 
 
@@ -68,7 +70,7 @@ def _gunzip(chunks: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _unzstd(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Every zstd frame in turn. Arrow's reader bounds both sides, notices a cut, and allows windows up to 128 MiB."""
+    """Every zstd frame in turn. Arrow's reader bounds both sides, notices a missing end, and allows windows up to 128 MiB."""
     packed = _ChunkReader(chunks)
     stream = pa.CompressedInputStream(pa.PythonFile(packed, mode="r"), "zstd")
     while True:
@@ -77,11 +79,9 @@ def _unzstd(chunks: Iterator[bytes]) -> Iterator[bytes]:
         except OSError as error:
             if packed.failure is not None:
                 raise packed.failure from None
-            if "too much memory" in str(
-                error
-            ):  # zstd's own words; without them it would only be called damaged
+            if "too much memory" in str(error):  # zstd's own text; without it the error would be CORRUPT
                 raise ArchiveRejected(
-                    "UNSUPPORTED", "the zstd window is above 128 MiB; pack it with less"
+                    "UNSUPPORTED", "the zstd window is larger than 128 MiB; pack it with a smaller one"
                 ) from error
             raise _corrupt("zstd") from error
         if not piece:
@@ -90,7 +90,7 @@ def _unzstd(chunks: Iterator[bytes]) -> Iterator[bytes]:
 
 
 class _ChunkReader(io.RawIOBase):
-    """Chunks as a file; remembers a failure of their source so that it is not taken for bad data."""
+    """Chunks as a file; keeps a failure of their source apart from bad data."""
 
     def __init__(self, chunks: Iterator[bytes]) -> None:
         self.failure: Exception | None = None

@@ -18,7 +18,7 @@ _SPACES = 8 * ord(" ")
 
 
 class TarHeader(NamedTuple):
-    """What a header says, names still in bytes."""
+    """The fields of a header; the name is not decoded."""
 
     name: bytes
     size_bytes: int
@@ -33,7 +33,7 @@ def has_checksum(block: bytes) -> bool:
     total = _sum(block[:256]) + _sum(block[256:]) - _sum(block[_CHECKSUM]) + _SPACES
     if total == stored:
         return True
-    # Some old programs summed signed bytes.
+    # Some old programs add signed bytes.
     high = sum(byte >= 0x80 for byte in block[: _CHECKSUM.start] + block[_CHECKSUM.stop :])
     return total - 256 * high == stored
 
@@ -41,7 +41,7 @@ def has_checksum(block: bytes) -> bool:
 def _sum(data: bytes) -> int:
     """The sum of at most 256 bytes.
 
-    Adler-32 holds it in its lower half (255 * 256 + 1 stays below its modulus), twenty times faster than Python adds.
+    The lower half of Adler-32 is this sum plus 1 (255 * 256 + 1 stays below its modulus), twenty times faster than Python adds.
     """
     return (isal_zlib.adler32(data) & 0xFFFF) - 1
 
@@ -59,7 +59,7 @@ def parse_header(block: bytes) -> TarHeader:
 
 
 def text_field(field: bytes) -> bytes:
-    """Text filled up with NULs.
+    """Text without the NULs that fill its field.
 
     Raises:
         ArchiveRejected: BAD_NAME, there is a NUL inside.
@@ -71,7 +71,7 @@ def text_field(field: bytes) -> bytes:
 
 
 def _size(field: bytes, name: bytes) -> int:
-    """An octal number or, for large ones, a binary one with the highest bit set (GNU)."""
+    """An octal number or, for large sizes, a binary one with the highest bit set (GNU)."""
     if field[0] & 0x80:
         # 0xff starts a negative number; 0x80 is the marker alone.
         size = int.from_bytes(field, "big") - (1 << 95) if field[0] == 0x80 else -1

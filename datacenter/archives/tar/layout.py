@@ -1,4 +1,4 @@
-"""The layout of a tar: ustar headers, a pax header for what ustar cannot say, no byte that depends on the clock."""
+"""The layout of a tar: ustar headers, a pax header for values that ustar cannot hold, no byte that depends on the clock."""
 
 from collections.abc import Iterator
 from functools import lru_cache
@@ -29,7 +29,7 @@ def padded(sizes: Ints) -> Ints:
 
 
 def ustar_blocks(*, sizes: Ints, names: npt.NDArray[np.uint8], name_bytes: Ints) -> npt.NDArray[np.uint8]:
-    """One header block a member; of a name too long or not ASCII as much as fits, for readers that know no pax."""
+    """One header block a member; a name too long or not ASCII is cut, for readers without pax."""
     blocks = np.tile(_template(b"0"), (len(sizes), 1))
     place = np.arange(len(names)) - np.repeat(np.cumsum(name_bytes) - name_bytes, name_bytes)
     fits = place < USTAR_NAME_BYTES
@@ -42,7 +42,7 @@ def ustar_blocks(*, sizes: Ints, names: npt.NDArray[np.uint8], name_bytes: Ints)
 
 @lru_cache(maxsize=1024)
 def pax_block(size: int) -> bytes:
-    """The header of an extended header with that many bytes of records; padding is up to the caller."""
+    """The header of an extended header with `size` bytes of records; the caller adds the padding."""
     block = _template(b"x").reshape(1, BLOCK)
     block[0, : len(_PAX_NAME)] = np.frombuffer(_PAX_NAME, np.uint8)
     block[:, _SIZE] = _octal(np.array([size]), 11)
@@ -59,10 +59,10 @@ def pax_record(keyword: bytes, value: bytes) -> bytes:
 
 
 def pax_record_bytes(keyword_bytes: int, value_bytes: Ints) -> Ints:
-    """How long a record becomes for values of these lengths."""
+    """The length of a record for values of these lengths."""
     rest = keyword_bytes + 3 + value_bytes
     size = rest
-    for _ in range(2):  # the digits of the length can push it over a power of ten once
+    for _ in range(2):  # the digits of the length can lift it over a power of ten once
         size = rest + np.searchsorted(10 ** np.arange(1, 19), size, "right") + 1
     return size
 

@@ -1,4 +1,4 @@
-"""Read a tar in one pass: every file with its bytes, nothing else let through."""
+"""Read a tar in one pass: every regular file with its bytes, all else is rejected."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,11 +21,11 @@ _INT64_MAX = 2**63 - 1
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PaxOverrides:
-    """The records that change what a member is; times, owners and attributes are dropped."""
+    """The records that change a member's name or size; times, owners and attributes are dropped."""
 
     path: bytes | None = None
     is_binary: bool = False
-    """The path is in no declared encoding; otherwise it is UTF-8."""
+    """The path has no declared encoding; otherwise it is UTF-8."""
     size_bytes: int | None = None
 
 
@@ -43,7 +43,7 @@ def read_pax(data: bytes) -> PaxOverrides:
             raise ArchiveRejected("UNSUPPORTED_TYPE", "a file is stored sparsely; pack it as a regular file")
         if keyword in (b"path", b"size", b"hdrcharset"):
             if keyword in found:
-                raise _bad("says two things about one file")
+                raise _bad("has one keyword twice")
             found[keyword] = value
     if not data:
         raise _bad("is empty")
@@ -71,7 +71,7 @@ def _size(value: bytes | None) -> int | None:
     if value is None:
         return None
     if not (value.isdigit() and len(value) < 20 and int(value) <= _INT64_MAX):
-        raise _bad("gives no valid size")
+        raise _bad("has no valid size")
     return int(value)
 
 
@@ -98,13 +98,13 @@ def read_tar(
 class TarReader(Iterator[Member]):
     """Yields the files in the order of the archive; directories are checked and left out.
 
-    A member up to `large_bytes` comes whole, a larger one in chunks; its CRC-32 is known once they are used up.
-    Names are compared with one another after the last file: only an exhausted reader vouches for the archive.
-    `warnings`, `files` and `size_bytes` are complete then, too. Owners, modes, times and attributes are dropped.
+    A member up to `large_bytes` comes whole, a larger one in chunks; its CRC-32 is known when they are used up.
+    All names are compared after the last file: the archive is good only when the reader is exhausted. Then
+    `warnings`, `files` and `size_bytes` are complete, too. Owners, modes, times and attributes are dropped.
 
     Raises:
         ArchiveRejected: any code but those of zip.
-        NamesMisread: the paths given out so far are wrong; read the tar again from its start, with the same `names`.
+        NamesMisread: the paths yielded so far are wrong; read the tar again from its start, with the same `names`.
     """
 
     def __init__(self, chunks: Iterator[bytes], limits: Limits, *, names: TarNames, large_bytes: int) -> None:
@@ -121,7 +121,7 @@ class TarReader(Iterator[Member]):
         return next(self._members)
 
     def _read(self) -> Iterator[Member]:
-        ledger = NameCollisions(self._limits)
+        collisions = NameCollisions(self._limits)
         names: list[str] = []
         entries = 0
         while (found := self._next_entry(is_first=entries == 0)) is not None:
@@ -133,13 +133,13 @@ class TarReader(Iterator[Member]):
                 )
             names.append(path)
             if len(names) == _NAMES_AT_ONCE:
-                ledger.add(pa.array(names, pa.string()))
+                collisions.add(pa.array(names, pa.string()))
                 names = []
             if not is_directory:
                 self._count(path, size)
                 yield from self._member(path, size)
-        ledger.add(pa.array(names, pa.string()))
-        self.warnings.extend(ledger.check())
+        collisions.add(pa.array(names, pa.string()))
+        self.warnings.extend(collisions.check())
 
     def _count(self, path: str, size: int) -> None:
         self.files += 1
@@ -160,7 +160,7 @@ class TarReader(Iterator[Member]):
         if size > self._large_bytes:
             chunks = TarChunks(self._feed, size)
             yield Member(index, path, size, None, None, chunks)
-            for _ in chunks:  # what the caller left is read past
+            for _ in chunks:  # skip what the caller did not read
                 pass
         else:
             data = self._feed.take(size)
@@ -187,7 +187,7 @@ class TarReader(Iterator[Member]):
             elif header.kind == _GLOBAL_PAX:
                 if read_pax(self._extension(header, MAX_PAX_BYTES)) != _NO_OVERRIDES:
                     raise ArchiveRejected(
-                        "BAD_ARCHIVE", "one header names or sizes all files; pack the archive again"
+                        "BAD_ARCHIVE", "a global header sets a name or a size; pack the archive again"
                     )
             else:
                 return self._entry(header, path, pax)
@@ -237,16 +237,16 @@ class TarReader(Iterator[Member]):
             raise ArchiveRejected("TOO_LARGE", "the archive does not end after its last file; pack it again")
 
     def _long_name(self, header: TarHeader) -> bytes:
-        # One byte more than a path may have, for the NUL behind it.
-        most = self._limits.path_bytes + 1
-        if header.size_bytes > most:
-            raise ArchiveRejected("BAD_NAME", f"a path is longer than {most - 1} bytes; shorten it")
-        return text_field(self._extension(header, most))
+        # One byte more than a path may have, for the NUL after it.
+        max_bytes = self._limits.path_bytes + 1
+        if header.size_bytes > max_bytes:
+            raise ArchiveRejected("BAD_NAME", f"a path is longer than {max_bytes - 1} bytes; shorten it")
+        return text_field(self._extension(header, max_bytes))
 
-    def _extension(self, header: TarHeader, most: int) -> bytes:
-        if header.size_bytes > most:
+    def _extension(self, header: TarHeader, max_bytes: int) -> bytes:
+        if header.size_bytes > max_bytes:
             raise ArchiveRejected(
-                "BAD_ARCHIVE", f"an extended header is larger than {most} bytes; pack it again"
+                "BAD_ARCHIVE", f"an extended header is larger than {max_bytes} bytes; pack it again"
             )
         data = bytes(self._feed.take(header.size_bytes))
         self._feed.take(-header.size_bytes % BLOCK)

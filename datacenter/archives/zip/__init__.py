@@ -1,1 +1,1 @@
-"""Zip: the directory is read and checked before any entry is, and ours is laid out before it is written."""
+"""Zip: the directory is read and checked before the entries; our own zip is laid out before it is written."""

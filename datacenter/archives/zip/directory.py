@@ -35,7 +35,7 @@ class DirectoryBatch:
 
 
 def read_directory(source: ByteSource, end: ZipEnd) -> Iterator[DirectoryBatch]:
-    """Every record the end record counts, no more and no fewer.
+    """Exactly as many records as the end record counts.
 
     Raises:
         ArchiveRejected: ZIP_AMBIGUOUS or CORRUPT.
@@ -53,7 +53,7 @@ def read_directory(source: ByteSource, end: ZipEnd) -> Iterator[DirectoryBatch]:
             yield batch
         rest = data[used:]
     if rest:
-        _refuse_signature(rest)
+        _reject_signature(rest)
     if entries != end.entries:
         raise ArchiveRejected(
             "ZIP_AMBIGUOUS",
@@ -62,7 +62,7 @@ def read_directory(source: ByteSource, end: ZipEnd) -> Iterator[DirectoryBatch]:
 
 
 def _record_starts(data: bytes) -> tuple[list[int], int]:
-    """Where whole records start, and where the first one that is cut off does."""
+    """Where complete records start, and where the first incomplete one starts."""
     starts: list[int] = []
     add, lengths = starts.append, _LENGTHS.unpack_from
     position, last = 0, len(data) - CENTRAL_BYTES
@@ -81,7 +81,7 @@ def _batch(data: bytes, starts: list[int]) -> DirectoryBatch:
     records = windows[np.array(starts)].view(CENTRAL).reshape(-1)
     wrong = np.flatnonzero(records["signature"] != CENTRAL_SIGNATURE)
     if len(wrong):
-        _refuse_signature(data[starts[wrong[0]] :])
+        _reject_signature(data[starts[wrong[0]] :])
     if records["disk"][records["disk"] != U16].any():
         raise ArchiveRejected("UNSUPPORTED", "the archive is split over several disks; pack it as one file")
     columns = {name: records[name].astype(np.int64) for name in ("size", "compressed_size", "offset")}
@@ -160,10 +160,10 @@ def _fill_zip64(
     )
 
 
-def _refuse_signature(data: bytes) -> None:
+def _reject_signature(data: bytes) -> None:
     if data[:2] == b"PK" and data[:4] != CENTRAL_SIGNATURE.to_bytes(4, "little"):
         raise ArchiveRejected(
-            "ZIP_AMBIGUOUS", "the directory of the zip holds something else than entries; pack it again"
+            "ZIP_AMBIGUOUS", "the directory of the zip holds data other than entries; pack it again"
         )
     if data[:4] == CENTRAL_SIGNATURE.to_bytes(4, "little"):
         raise ArchiveRejected(

@@ -1,4 +1,4 @@
-"""The end of a zip: where its directory is, how many entries it lists, and that nobody could read it differently."""
+"""The end of a zip: where its directory is and how many entries it lists; an ambiguous end is rejected."""
 
 from dataclasses import dataclass
 
@@ -22,7 +22,7 @@ _STARTS = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ZipEnd:
-    """Where the central directory lies; it ends where the end records begin."""
+    """The position of the central directory; it ends where the end records begin."""
 
     entries: int
     directory_offset: int
@@ -60,23 +60,23 @@ def read_zip_end(source: ByteSource) -> ZipEnd:
 
 
 def _end_position(source: ByteSource, tail: bytes) -> int:
-    """Where in the tail the end record starts: its comment reaches the end exactly, and no other could be meant."""
-    found = _all_positions(tail)
-    if not found:
+    """Where in the tail the end record starts: the only one, whose comment ends exactly at the end of the file."""
+    positions = _all_positions(tail)
+    if not positions:
         if read_exactly(source, 0, min(4, source.size_bytes)) in _STARTS:
             raise ArchiveRejected("CORRUPT", "the end of the zip is missing; upload it again")
         raise ArchiveRejected("BAD_ARCHIVE", "this is not a zip archive")
     ends = {
         p: p + END.size + int.from_bytes(tail[p + 20 : p + 22], "little")
-        for p in found
+        for p in positions
         if p + END.size <= len(tail)
     }
     exact = [position for position, end in ends.items() if end == len(tail)]
-    if len(exact) == 1 and exact[0] == found[-1]:
+    if len(exact) == 1 and exact[0] == positions[-1]:
         return exact[0]
     if exact:
         raise ArchiveRejected("ZIP_AMBIGUOUS", "the archive has two end records; pack it again")
-    if found[-1] not in ends or ends[found[-1]] > len(tail):
+    if positions[-1] not in ends or ends[positions[-1]] > len(tail):
         raise ArchiveRejected("CORRUPT", "the end of the zip is cut off; upload it again")
     raise ArchiveRejected("ZIP_AMBIGUOUS", "there is data after the end of the archive; pack it again")
 
@@ -91,19 +91,19 @@ def _all_positions(tail: bytes) -> list[int]:
 
 
 def _zip64_end(source: ByteSource, locator: bytes, locator_start: int, short: ZipEnd) -> ZipEnd:
-    """The 64-bit end record; where the short one says something too, both say the same."""
+    """The 64-bit end record; values that the short one has, too, are the same in both."""
     _, record_disk, record_start, disks = ZIP64_LOCATOR.unpack(locator)
     if record_disk or disks > 1:
         raise ArchiveRejected("UNSUPPORTED", "the archive is split over several disks; pack it as one file")
     if record_start + ZIP64_END.size != locator_start:
         raise ArchiveRejected(
-            "ZIP_AMBIGUOUS", "the zip64 locator points elsewhere than to the record before it"
+            "ZIP_AMBIGUOUS", "the zip64 locator does not point to the record before it; pack it again"
         )
     record = ZIP64_END.unpack(read_exactly(source, record_start, ZIP64_END.size))
     signature, following, _, _, disk, directory_disk, here, entries, size, offset = record
     if signature != ZIP64_END_SIGNATURE or following != ZIP64_END.size - 12:
         raise ArchiveRejected(
-            "ZIP_AMBIGUOUS", "the zip64 locator points to something that is no zip64 end record"
+            "ZIP_AMBIGUOUS", "the zip64 locator does not point to a zip64 end record; pack it again"
         )
     if disk or directory_disk or here != entries:
         raise ArchiveRejected("UNSUPPORTED", "the archive is split over several disks; pack it as one file")

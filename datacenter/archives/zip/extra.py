@@ -1,4 +1,4 @@
-"""The extra fields of a zip entry that change what it means: zip64 values and a second name.
+"""The extra fields that change the meaning of a zip entry: zip64 values and a second name.
 
 Source: APPNOTE.TXT 6.3.10, 4.5.3 (0x0001) and 4.6.9 (0x7075).
 """
@@ -15,7 +15,7 @@ _ONE_OFFSET = struct.Struct("<HHQ")
 
 @dataclass(frozen=True, slots=True)
 class Zip64Needs:
-    """The 32-bit values of a record; a saturated one stands in the extra field."""
+    """The 32-bit values of a record; a saturated value has its real one in the extra field."""
 
     size: int
     compressed_size: int
@@ -27,7 +27,7 @@ def extra_field(extra: bytes, kind: int) -> bytes | None:
     """The one field of a kind, or None.
 
     Raises:
-        ArchiveRejected: ZIP_AMBIGUOUS, there are two of them or the fields do not fill the space.
+        ArchiveRejected: ZIP_AMBIGUOUS, the field is there twice, or the fields do not fill the space exactly.
     """
     found: bytes | None = None
     position = 0
@@ -52,8 +52,8 @@ def zip64_values(extra: bytes, needs: Zip64Needs) -> tuple[int, int, int]:
     """Size, compressed size and offset, each from the record unless it is saturated there.
 
     Raises:
-        ArchiveRejected: ZIP_AMBIGUOUS, a saturated value is missing or stands there twice with different numbers;
-            UNSUPPORTED, the entry lies on another disk.
+        ArchiveRejected: ZIP_AMBIGUOUS, a saturated value is missing, or a value is there twice with different numbers;
+            UNSUPPORTED, the entry is on another disk.
     """
     if (
         len(extra) == _ONE_OFFSET.size
@@ -88,7 +88,7 @@ def zip64_values(extra: bytes, needs: Zip64Needs) -> tuple[int, int, int]:
 
 
 def _read_full_form(field: bytes, values: list[int], saturated: list[bool]) -> None:
-    """Some writers give all values though not all were needed; then they must agree with the record."""
+    """Some writers give all values, not only the saturated ones; then they must agree with the record."""
     for i in range(3):
         given = (
             int.from_bytes(field[8 * i : 8 * i + 8], "little") if 8 * i < len(field) and 8 * i < 24 else None

@@ -1,4 +1,4 @@
-"""The table of contents of a zip: every entry, where it lies, and that all of it is safe to read."""
+"""The index of a zip: every entry with its position, checked to be safe to read."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -37,11 +37,10 @@ ENTRY_SCHEMA = pa.schema(_COLUMNS)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ZipIndex:
-    """What the central directory says, checked against itself.
+    """The entries of the central directory, checked against each other.
 
-    `entries` has `ENTRY_SCHEMA`, in the order in which the entries lie in the archive, directories included so
-    that every byte is accounted for: row i ends where row i + 1 starts. What local headers say is checked when
-    a span is read.
+    `entries` has `ENTRY_SCHEMA`, in the order of the bytes in the archive, directories included so that every
+    byte belongs to an entry: row i ends where row i + 1 starts. Local headers are checked when a span is read.
     """
 
     entries: pa.Table
@@ -51,7 +50,7 @@ class ZipIndex:
 
 
 def read_zip_index(source: ByteSource, limits: Limits, *, name_encoding: str | None = None) -> ZipIndex:
-    """Read and check the central directory; about 250 bytes of memory an entry, nothing of the files is read.
+    """Read and check the central directory; about 250 bytes of memory an entry, no file content is read.
 
     Raises:
         ArchiveRejected: with any code.
@@ -64,9 +63,9 @@ def read_zip_index(source: ByteSource, limits: Limits, *, name_encoding: str | N
         batches.append(batch)
     paths = _paths(batches, limits, name_encoding)
     entries = _in_archive_order(_table(batches, paths), end.directory_offset)
-    ledger = NameCollisions(limits)
+    collisions = NameCollisions(limits)
     for chunk in entries["path"].chunks:
-        ledger.add(cast(pa.StringArray, chunk))
+        collisions.add(cast(pa.StringArray, chunk))
     total = int(cast(int, pc.sum(entries["size_bytes"]).as_py() or 0))
     if total > limits.total_bytes:
         raise ArchiveRejected(
@@ -77,7 +76,7 @@ def read_zip_index(source: ByteSource, limits: Limits, *, name_encoding: str | N
         entries=entries,
         files=files,
         size_bytes=total,
-        warnings=ledger.check() + _ratio_warnings(entries, limits),
+        warnings=collisions.check() + _ratio_warnings(entries, limits),
     )
 
 
@@ -119,7 +118,7 @@ def _is_directory(paths: pa.StringArray) -> pa.BooleanArray:
 
 
 def _table(batches: list[DirectoryBatch], paths: list[pa.StringArray]) -> pa.Table:
-    """One record batch per directory batch; each is let go as soon as its columns are taken."""
+    """One record batch per directory batch; each is freed as soon as its columns are taken."""
     made = []
     for path in paths:
         batch = batches.pop(0)

@@ -1,4 +1,4 @@
-"""Whether what stands before and after an entry's bytes agrees with the central directory."""
+"""Check that the local header and the data descriptor of an entry agree with the central directory."""
 
 import struct
 from typing import NamedTuple
@@ -19,13 +19,13 @@ from datacenter.archives.zip.records import (
     ZIP64_EXTRA,
 )
 
-# Other flags only tell how hard the packer tried.
+# Other flags only show the level of compression.
 FLAGS_THAT_MUST_AGREE = FLAGS_OF_ENCRYPTION | FLAG_DESCRIPTOR | FLAG_PATCH | FLAG_UTF8
 MAX_HEADER = LOCAL_BYTES + 2 * U16
 
 
 class Row(NamedTuple):
-    """One row of the index, as far as a local header repeats it."""
+    """One row of the index: the values that a local header repeats."""
 
     path: str
     raw_name: bytes
@@ -40,7 +40,7 @@ class Row(NamedTuple):
 
 
 def data_start(header: bytes | memoryview, row: Row) -> int:
-    """Check a local header (with at least its name and extra fields) and return how long it is.
+    """Check a local header (with at least its name and extra fields) and return its length.
 
     Raises:
         ArchiveRejected: ZIP_AMBIGUOUS or BAD_NAME.
@@ -51,7 +51,7 @@ def data_start(header: bytes | memoryview, row: Row) -> int:
         LOCAL_STRUCT.unpack_from(header)
     )
     if signature != LOCAL_SIGNATURE:
-        raise _ambiguous("there is no entry where the directory says", row)
+        raise _ambiguous("there is no entry at the position in the directory", row)
     extra_start = LOCAL_BYTES + name_bytes
     start: int = extra_start + extra_bytes
     if bytes(header[LOCAL_BYTES:extra_start]) != row.raw_name:
@@ -63,7 +63,7 @@ def data_start(header: bytes | memoryview, row: Row) -> int:
         raise _ambiguous("an entry is shorter than its header", row)
     if size == U32 or compressed_size == U32:
         size, compressed_size = _zip64_sizes(extra, size, compressed_size, row)
-    # With a data descriptor the header may leave open what it could not know yet.
+    # With a data descriptor, the header may have 0 for values that were not known yet.
     unknown = (0,) if flags & FLAG_DESCRIPTOR else ()
     if (
         crc not in (row.crc32, *unknown)
@@ -76,7 +76,7 @@ def data_start(header: bytes | memoryview, row: Row) -> int:
 
 
 def check_second_name(extra: bytes, row: Row) -> None:
-    """A Unicode-path extra field names the entry as the directory does.
+    """Check that a Unicode-path extra field has the same name as the directory.
 
     Raises:
         ArchiveRejected: BAD_NAME.
@@ -94,7 +94,7 @@ def _segments(path: bytes) -> list[bytes]:
 
 
 def check_end(after: bytes | memoryview, row: Row) -> None:
-    """What follows the compressed bytes: nothing, or the data descriptor that was announced.
+    """Check what follows the compressed bytes: nothing, or the data descriptor if the flags announce one.
 
     Raises:
         ArchiveRejected: ZIP_AMBIGUOUS.

@@ -1,4 +1,4 @@
-"""The fixed parts of zip's records, for one at a time (struct) and for thousands at once (numpy).
+"""The fixed parts of zip's records, to read one at a time (struct) or thousands at once (numpy).
 
 Source: PKWARE APPNOTE.TXT 6.3.10, sections 4.3.7 to 4.3.16 and 4.5.3.
 """

@@ -1,4 +1,4 @@
-"""What an entry of a zip may be and how entries may lie beside one another, checked for thousands at once."""
+"""The rules for the entries of a zip and their positions, checked for thousands at once."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ Rows = npt.NDArray[np.bool_]
 
 
 def check_entries(batch: DirectoryBatch, limits: Limits) -> None:
-    """Encryption, methods, file types, declared sizes.
+    """Check encryption, methods, file types and declared sizes.
 
     Raises:
         ArchiveRejected: ENCRYPTED, UNSUPPORTED, UNSUPPORTED_TYPE, ZIP_AMBIGUOUS or TOO_LARGE.
@@ -66,7 +66,7 @@ def check_entries(batch: DirectoryBatch, limits: Limits) -> None:
 
 
 def check_directories(batch: DirectoryBatch, is_directory: Rows) -> None:
-    """A directory has no content and says so by its name.
+    """Check that a directory has no content, and that its name ends in `/`.
 
     Raises:
         ArchiveRejected: ZIP_AMBIGUOUS.
@@ -78,7 +78,9 @@ def check_directories(batch: DirectoryBatch, is_directory: Rows) -> None:
     if odd.any():
         name = batch.names[int(np.argmax(odd))].as_py()
         raise ArchiveRejected(
-            "ZIP_AMBIGUOUS", "an entry is half a directory, half a file; pack the archive again", name
+            "ZIP_AMBIGUOUS",
+            "an entry is marked both as a directory and as a file; pack the archive again",
+            name,
         )
 
 
@@ -90,15 +92,15 @@ def check_extents(
     name_bytes: npt.NDArray[np.int64],
     directory_offset: int,
 ) -> None:
-    """Entries in the order of the archive start at 0 and follow each other.
+    """Check that entries in the order of the archive start at 0 and follow each other.
 
-    How much may lie between two is exact only once the local header is read; here the most is allowed that it can take.
+    The exact gap between two is known only from the local header; here the largest possible gap is allowed.
 
     Raises:
         ArchiveRejected: OVERLAP or ZIP_AMBIGUOUS.
     """
     beyond = (offsets > directory_offset) | (compressed_sizes > directory_offset)
-    if beyond.any():  # found first, because sums of such numbers would not fit 64 bits
+    if beyond.any():  # checked first, because sums of such numbers would not fit 64 bits
         name = raw_names[int(np.argmax(beyond))].as_py()
         raise ArchiveRejected("OVERLAP", "an entry reaches into the directory; pack the archive again", name)
     if len(offsets) and offsets[0] != 0:

@@ -1,4 +1,4 @@
-"""Read a run of neighbouring zip entries once, in large reads, verifying every byte of them."""
+"""Read a run of neighbouring zip entries once, in large reads, and verify every byte."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -29,7 +29,7 @@ _BadDeflate: type[Exception] = igzip_lib.IsalError  # type: ignore[assignment]  
 
 
 def inflate(data: bytes | memoryview, size: int, raw_name: bytes) -> bytes:
-    """The whole content of a small entry; one byte more than declared is never kept.
+    """The whole content of a small entry; at most one byte more than declared is unpacked.
 
     Raises:
         ArchiveRejected: CORRUPT, TOO_LARGE or ZIP_AMBIGUOUS (bytes after the end of the deflate stream).
@@ -49,7 +49,7 @@ def inflate(data: bytes | memoryview, size: int, raw_name: bytes) -> bytes:
 
 
 class LargeEntry(Iterator[bytes]):
-    """The content of a large entry in chunks of at most 1 MiB (stored: one read); verified when it is exhausted."""
+    """The content of a large entry in chunks of at most 1 MiB (stored: one read each); verified when it is exhausted."""
 
     def __init__(self, source: ByteSource, row: Row, *, read_bytes: int) -> None:
         self.row = row
@@ -104,7 +104,7 @@ def _inflated(packed: Iterator[bytes], row: Row) -> Iterator[bytes]:
         if not chunk:
             raise _corrupt(row.raw_name)
         yield chunk
-    # A stream that ends exactly at a read leaves nothing behind it; more reads would have raised above.
+    # No data is left if the stream ends exactly at the end of a read; more reads would have raised above.
 
 
 def _corrupt(raw_name: bytes) -> ArchiveRejected:
@@ -165,7 +165,7 @@ def _reads(
     is_large: npt.NDArray[np.bool_],
     read_bytes: int,
 ) -> Iterator[tuple[int, int]]:
-    """Cut rows into runs that fit one read, at least one row each; large ones stand alone."""
+    """Cut rows into runs that fit one read, at least one row each; a large entry is a run of its own."""
     borders = [*np.flatnonzero(is_large).tolist(), len(starts)]
     begin = 0
     for border in borders:
@@ -180,7 +180,7 @@ def _reads(
 
 
 def _members(window: bytes, rows: pa.Table, index: int) -> Iterator[Member]:
-    """All files in one window. This runs for every file of every import: what can be is checked for all at once."""
+    """All files in one window. This runs for every file of every import, so headers are checked for all at once."""
     columns: list[list[Any]] = [column.to_pylist() for column in rows.columns]
     base = columns[2][0]
     plain, data_starts, has_extra = _plain_headers(window, rows)
@@ -214,9 +214,10 @@ def _members(window: bytes, rows: pa.Table, index: int) -> Iterator[Member]:
 
 
 def _plain_headers(window: bytes, rows: pa.Table) -> tuple[list[bool], list[int], list[int]]:
-    """Which entries have a header that repeats its row and nothing after their bytes; where those start; their extras.
+    """For each entry: whether it is plain, where its bytes start, and the length of its extra fields.
 
-    Names are left to the caller; entries that are not plain may still be good, they are looked at one by one.
+    Plain: the header repeats its row, and nothing follows the bytes. The caller checks the names, and checks entries
+    that are not plain, but may still be good, one by one.
     """
     offsets = rows["header_offset"].to_numpy()
     relative = offsets - offsets[0]
@@ -251,5 +252,5 @@ def _large_member(index: int, large: LargeEntry) -> Iterator[Member]:
             "ZIP_AMBIGUOUS", "a directory has content; pack the archive again", row.raw_name
         )
     yield Member(index, row.path, row.size_bytes, row.crc32, None, large)
-    for _ in large:  # what the caller left is verified all the same
+    for _ in large:  # verify what the caller did not read
         pass

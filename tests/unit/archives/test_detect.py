@@ -42,6 +42,6 @@ def test_a_tar_from_before_ustar_is_known_by_its_checksum() -> None:
     "head", [b"", b"MZ" + bytes(600), b"Rar!\x1a\x07\x01\x00", b"BZh9", b"\xfd7zXZ\x00", b"PK"]
 )
 def test_anything_else_is_refused_with_what_is_accepted(head: bytes) -> None:
-    with pytest.raises(ArchiveRejected, match=r"BAD_ARCHIVE.*zip, tar, tar\.gz and tar\.zst") as rejected:
+    with pytest.raises(ArchiveRejected, match=r"BAD_ARCHIVE.*zip, tar, tar\.gz or tar\.zst") as rejected:
         detect_format(head, "data.bin")
     assert rejected.value.code == "BAD_ARCHIVE"

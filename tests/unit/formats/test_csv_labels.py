@@ -137,7 +137,7 @@ def test_a_path_that_leaves_the_dataset_is_an_unsafe_reference(path: str) -> Non
         (b"", "empty"),
         (b"name,label\na,b\n", "no column"),
         (b"path,path\na,b\n", "two columns"),
-        (b"path,label\na.png\n", "1 cells under a header of 2"),
+        (b"path,label\na.png\n", "1 cells, but the header has 2"),
         (b"path,label\na.png,b,c\n", "3 cells"),
         (b"path,label\n,cat\n", "path is empty"),
         (b'path,label\na.png,"cat\nb.png,dog\n', "unexpected end"),

@@ -35,15 +35,13 @@ def test_a_named_format_counts_alone() -> None:
 
 
 def test_a_named_format_without_its_file_is_refused_naming_what_was_looked_for() -> None:
-    with pytest.raises(LabelsInvalid, match=r"labels\.csv and metadata\.csv") as caught:
+    with pytest.raises(LabelsInvalid, match=r"labels\.csv or metadata\.csv") as caught:
         found("labels.jsonl", "a/1.png", wanted="csv")
     assert caught.value.code == "BAD_LABELS"
 
 
 @pytest.mark.parametrize("wanted", ["coco", "voc", "yolo", "other"])
 def test_a_format_that_is_not_supported_is_refused_naming_those_that_are(wanted: str) -> None:
-    with pytest.raises(
-        LabelsInvalid, match=r"not supported yet; supported are folders, jsonl, csv"
-    ) as caught:
+    with pytest.raises(LabelsInvalid, match=r"not supported yet; use one of folders, jsonl, csv") as caught:
         found("a/1.png", wanted=wanted)
     assert (caught.value.code, caught.value.entry) == ("BAD_LABELS", wanted)

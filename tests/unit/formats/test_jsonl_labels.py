@@ -49,8 +49,8 @@ def test_chunks_may_be_cut_anywhere_and_empty_lines_do_not_count() -> None:
     [
         (b"{", "BAD_LABELS", "line 2 is not JSON"),
         (b"[1]", "BAD_LABELS", "not a JSON object"),
-        (b'{"label": "cat"}', "BAD_LABELS", "no text under path"),
-        (b'{"path": 5}', "BAD_LABELS", "no text under path"),
+        (b'{"label": "cat"}', "BAD_LABELS", "no path; it must be a text"),
+        (b'{"path": 5}', "BAD_LABELS", "no path; it must be a text"),
         (b'{"path": "a", "label": 1.5}', "BAD_LABELS", "neither text nor a whole number"),
         (b'{"path": "a", "labels": [null]}', "BAD_LABELS", "neither text nor a whole number"),
         (b'{"path": "a", "label": {"x": 1}}', "BAD_LABELS", "neither text nor a whole number"),
