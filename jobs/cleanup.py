@@ -1,4 +1,4 @@
-"""Leftovers: uploads that nobody will complete, objects that are part of nothing, and tables of no dataset."""
+"""Cleanup: remove uploads that will not be completed, objects that nothing refers to, and tables without a dataset."""
 
 from collections.abc import Iterable
 
@@ -8,27 +8,27 @@ from storage_adapters.table_storage.contract import TableStorage
 
 
 def abort_uploads(storage: Storage, prefix: str) -> None:
-    """Abort every upload under the prefix; what a killed writer began is gone with it."""
+    """Abort every upload under the prefix, also those of killed writers."""
     for upload in storage.list_uploads(prefix):
         storage.abort_upload(upload.key, upload.upload_id)
 
 
 def remove(storage: Storage, keys: list[str]) -> None:
-    """Delete some objects. Raises: StorageError, one of them could not be deleted."""
+    """Delete some objects. Raises: StorageError if one of them could not be deleted."""
     raise_first(storage.delete(keys))
 
 
 def raise_first(outcomes: Iterable[DeleteOutcome]) -> None:
-    """Raises: StorageError, the first of the outcomes that failed."""
+    """Raise the error of the first failed outcome, if any. Raises: StorageError."""
     for outcome in outcomes:
         if outcome.error is not None:
             raise outcome.error
 
 
 def drop_kept(tables: TableStorage, table: KeptTable) -> None:
-    """Forget what was written of a table of ours, and drop it; what is not there counts as dropped.
+    """Abort the write of a kept table, and drop it; a missing table counts as dropped.
 
-    In this order: whoever publishes it at the same time does so before the one, or finds nothing to publish.
+    In this order: a job that publishes it at the same time does so before the abort, or has nothing left to publish.
     """
     tables.abort_write(table.name, table.write_id)
     tables.drop_table(table.name)

@@ -1,4 +1,4 @@
-"""What a job kind is: plan → shards → finish, and undo when it will not succeed."""
+"""The contract of job kinds: plan → shards → finish, and undo when the job cannot succeed."""
 
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -21,26 +21,26 @@ class Stopped(Exception):
 
 
 class ShuttingDown(Exception):
-    """This worker is stopping; the shard goes back unharmed."""
+    """This worker is stopping; the shard is handed back."""
 
 
 def publish_nothing(_: Session) -> None:
-    """For an ending that changes no row but the job's own."""
+    """For an ending that changes only the job's own row."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """A job's shards, in the same order each time it is planned, and what they come to in all."""
+    """A job's shards, in the same order each time it is planned, and their totals."""
 
     shards: Iterable[ShardPlan]
     totals: Totals
     phase: str
-    """What progress calls the work of the shards."""
+    """The name of the shards' work in the job's progress."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ending:
-    """What a finish or an undo leaves: the job's result, and the rows that change in the same transaction."""
+    """The outcome of a finish or an undo: the job's result, and the rows that change in the same transaction."""
 
     result: dict[str, Any] | None
     publish: Publish = publish_nothing
@@ -48,14 +48,14 @@ class Ending:
 
 @dataclass(frozen=True, kw_only=True)
 class NextWave:
-    """A finish that has learned what else is to be done; it runs again after these shards."""
+    """More shards, returned by a finish that needs them; the finish runs again afterwards."""
 
     shards: Iterable[ShardPlan]
 
 
 @dataclass(kw_only=True)
 class JobContext:
-    """One leased shard in the hands of a runner: what to do, what to do it with, and a line to the ledger."""
+    """One leased shard for a runner: its task, the resources, and the way to report progress to the ledger."""
 
     held: Claim
     resources: Resources
@@ -64,7 +64,7 @@ class JobContext:
     size_bytes: int = 0
     touched: float = field(default_factory=time.monotonic)
     expires: float = float("inf")
-    """When the lease runs out by this process's clock, unless it is extended before."""
+    """When the lease runs out by this process's clock, unless it is extended first."""
     lost: bool = False
     stopped: bool = False
 
@@ -78,11 +78,11 @@ class JobContext:
 
     @property
     def payload(self) -> dict[str, Any]:
-        """What the request asked for."""
+        """The job's request, as stored in the ledger."""
         return self.held.payload
 
     def open_tables(self, name: str) -> TableStorage:
-        """The registered storage of tables. Waiting for its server is work that goes on, and ends when the shard should stop."""
+        """The registered storage of tables. Waiting for its server counts as progress, and ends when the shard should stop."""
         return self.resources.storages.open_tables(name).watched(self.check)
 
     def report(self, *, files: int = 0, size_bytes: int = 0) -> None:
@@ -98,12 +98,12 @@ class JobContext:
             yield item
 
     def check(self) -> None:
-        """Say that the work goes on; called at least once a batch, or the lease runs out.
+        """Signal progress; must be called at least once a batch, or the lease runs out.
 
         Raises:
             LeaseLost: another worker has the shard.
             Stopped: the job was cancelled or has failed.
-            ShuttingDown: this worker is to end now.
+            ShuttingDown: this worker must stop now.
         """
         self.touched = time.monotonic()
         if self.lost or self.touched > self.expires:
@@ -115,7 +115,7 @@ class JobContext:
 
 
 class JobRunner(Protocol):
-    """The code of one kind. Every method can run twice, the second time beside a first that was given up."""
+    """The code of one kind. Every method can run twice, the second time while an abandoned first run still continues."""
 
     kind: ClassVar[JobKind]
 
@@ -123,16 +123,16 @@ class JobRunner(Protocol):
         """Split the job into shards, deterministically."""
 
     def run_shard(self, job: JobContext, spec: dict[str, Any]) -> dict[str, Any]:
-        """Do one shard; the small result reaches `finish`."""
+        """Do one shard; its small result is passed to `finish`."""
 
     def finish(self, job: JobContext, results: Iterator[dict[str, Any]]) -> Ending | NextWave:
-        """Join what the shards did, in the order of their numbers; the ending publishes it in one transaction."""
+        """Join the results of the shards, in the order of their numbers; the ending publishes them in one transaction."""
 
     def undo(self, job: JobContext) -> Ending:
-        """Remove whatever the job has made; runs after cancel and after a failure that no retry can mend."""
+        """Remove everything the job has made; runs after a cancel and after a failure that no retry can repair."""
 
     def interrupted(self, session: Session, payload: dict[str, Any]) -> None:
-        """Mark what the job was about as failed while its work is kept for `retry`."""
+        """Mark the job's dataset or archive as failed; the work is kept for `retry`."""
 
     def given_up(self, session: Session, payload: dict[str, Any]) -> None:
         """Leave to the sweep what `undo` could not remove."""

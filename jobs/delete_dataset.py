@@ -1,4 +1,4 @@
-"""Delete: remove every object of a dataset, then what is left under its prefix, and its table; report what would not go."""
+"""Delete: remove every object of a dataset, then what is left under its prefix, and its table; report what is left."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ MAX_EXAMPLES = 20
 
 @dataclass(frozen=True, kw_only=True)
 class DeletePrefix:
-    """Everything under the prefix, which the storage removes in one call."""
+    """Everything under a prefix that the storage removes in one call."""
 
     kind: Literal["delete_prefix"] = "delete_prefix"
     prefix: str
@@ -48,21 +48,21 @@ SPECS = SpecReader[DeletePrefix | DeleteRows](DeletePrefix, DeleteRows)
 
 
 class LeftoversRemain(DataCentreError):
-    """Some objects of a deleted dataset could not be removed; `retry` goes on with them."""
+    """Some objects of a deleted dataset could not be removed; `retry` continues with them."""
 
     code = "LEFTOVERS"
-    cure = "The message names one of them and why, `result.examples` names some others. Mend the storage, then retry the job."
+    cure = "The message names one of them with the reason, `result.examples` some others. Repair the storage, then retry the job."
 
 
 class DeleteDataset:
-    """The record is gone already. All versions of a dataset share its objects, so the newest manifest names them."""
+    """The dataset's record is removed before. All versions share their objects, so the newest manifest names them all."""
 
     kind: ClassVar[JobKind] = JobKind.DELETE
 
     def plan(self, job: JobContext) -> Plan:
         version = _newest_version(job)
         if version is None or KeptTable.of_payload(job.payload) is not None:
-            # Of a table no object is named by the manifest: the finish drops it.
+            # The manifest of a kept table names no objects: the finish drops the table.
             return Plan(shards=[], totals=Totals(files=0, size_bytes=0), phase="deleting")
         return Plan(
             shards=_shards(job, version),
@@ -80,10 +80,10 @@ class DeleteDataset:
         return {"failed": failures.count}
 
     def finish(self, job: JobContext, results: Iterator[dict[str, Any]]) -> Ending:
-        """Drop the table, and sweep the prefix: manifests, staging, unfinished uploads, and whatever the shards could
+        """Drop the table, and clear the prefix: manifests, staging, unfinished uploads, and all that the shards could
         not remove.
 
-        Raises: LeftoversRemain, naming some of what is left; StorageError, the table would not go.
+        Raises: LeftoversRemain, naming some of what is left; StorageError, the table could not be dropped.
         """
         for _ in results:
             job.check()
@@ -107,7 +107,7 @@ class DeleteDataset:
         )
 
     def undo(self, job: JobContext) -> Ending:
-        """A delete is never taken back; what is left is counted, and `retry` removes it."""
+        """A delete is not undone: what is left is counted, and `retry` removes it."""
         examples = _tables_left(job)
         left = len(examples)
         for info in _storage(job).list_objects(dataset_prefix(job.payload["dataset_id"])):
@@ -125,14 +125,14 @@ class DeleteDataset:
 
 
 class Failures:
-    """Counts the objects that could not be removed; a failure that may pass is raised, to be tried again."""
+    """Counts the objects that could not be removed; a retryable error is raised, so that the shard is tried again."""
 
     def __init__(self) -> None:
         self.count = 0
         self.examples: list[dict[str, str]] = []
 
     def clear(self, job: JobContext, storage: Storage, prefix: str) -> None:
-        """Remove everything under the prefix, and count what would not go."""
+        """Remove everything under the prefix, and count the objects that could not be removed."""
         for failed in storage.delete_prefix(prefix):
             job.check()
             for outcome in failed:
@@ -167,7 +167,7 @@ def _delete_rows(job: JobContext, spec: DeleteRows, failures: Failures) -> None:
 
 
 def _tables_left(job: JobContext) -> list[str]:
-    """The table that holds the rows, unless it is seen to be gone: a server that does not answer may have it still."""
+    """The table that holds the rows, unless it is known to be gone: a server that does not answer may still have it."""
     table = KeptTable.of_payload(job.payload)
     if table is None:
         return []
@@ -181,9 +181,9 @@ def _tables_left(job: JobContext) -> list[str]:
 
 
 def _shards(job: JobContext, version: DatasetVersion) -> Iterator[ShardPlan]:
-    """One for everything where the storage removes it in one call, else rows of the manifest by row group.
+    """One shard for everything if the storage removes a prefix in one call, else rows of the manifest by row group.
 
-    In one call only if all objects lie under the dataset's own prefix, of which the manifest's statistics assure us.
+    In one call only if all objects are under the dataset's own prefix, as shown by the manifest's statistics.
     """
     storage, prefix = _storage(job), dataset_prefix(job.payload["dataset_id"])
     try:
@@ -191,7 +191,7 @@ def _shards(job: JobContext, version: DatasetVersion) -> Iterator[ShardPlan]:
             counts = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
             bounds = group_bounds(file, "key")
     except ObjectMissing:
-        # A finish that left something behind had removed the manifest: the next one sweeps what is left.
+        # An earlier finish removed the manifest and left some objects: the next finish removes them.
         return
     if storage.capabilities.recursive_delete and all(key.startswith(prefix) for key in chain(*bounds)):
         yield shard(DeletePrefix(prefix=prefix, files=version.files, size_bytes=version.size_bytes))
@@ -213,7 +213,7 @@ def _newest_version(job: JobContext) -> DatasetVersion | None:
 
 
 def _drop(job: JobContext, table: KeptTable) -> None:
-    """Drop the dataset's table; an error names it, for nothing else does any more."""
+    """Drop the dataset's table; an error names it, because no record does any more."""
     try:
         drop_kept(job.open_tables(table.storage), table)
     except StorageError as error:

@@ -13,7 +13,7 @@ from jobs.contract import Ending, JobContext, NextWave, Plan
 
 
 class DownloadArchive:
-    """A stream only needs the layout, so its link is there as soon as the plan is."""
+    """A stream only needs the layout, so its link is ready as soon as the plan is."""
 
     kind: ClassVar[JobKind] = JobKind.DOWNLOAD
 
@@ -32,7 +32,7 @@ class DownloadArchive:
         return Ending(result=result, publish=lambda session: self._publish(session, job, ending))
 
     def _publish(self, session: Session, job: JobContext, ending: Ending) -> None:
-        """The link's time begins when it can be used."""
+        """The link's lifetime begins when it can be used."""
         ending.publish(session)
         download = session.get_one(Download, job.payload["download_id"])
         archive = session.get_one(Archive, download.archive_id)

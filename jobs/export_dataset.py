@@ -1,4 +1,4 @@
-"""Export: files and labels selected by label across datasets, laid out and written by many workers as one archive."""
+"""Export: files and labels of several datasets, selected by label, laid out and written by many workers as one archive."""
 
 from collections.abc import Iterator
 from typing import Any, ClassVar
@@ -11,7 +11,7 @@ from jobs.contract import Ending, JobContext, NextWave, Plan
 
 
 class ExportDataset:
-    """The archive is the job's result; a download gives the link to it."""
+    """The job's result is the archive; a download gives a link to it."""
 
     kind: ClassVar[JobKind] = JobKind.EXPORT
 

@@ -9,6 +9,6 @@ from jobs.import_dataset import ImportDataset
 
 
 def runners() -> dict[JobKind, JobRunner]:
-    """Every kind's runner."""
+    """The runner of each kind."""
     kinds: tuple[JobRunner, ...] = (ImportDataset(), ExportDataset(), DownloadArchive(), DeleteDataset())
     return {runner.kind: runner for runner in kinds}

@@ -1,6 +1,6 @@
-"""Shard specs: what a shard has to do, as one frozen dataclass for each kind of shard, kept in the ledger as JSON.
+"""Shard specs: the task of a shard, one frozen dataclass for each kind of shard, stored in the ledger as JSON.
 
-Each dataclass stands beside the code that does the work and says its kind: `kind: Literal["zip_span"] = "zip_span"`.
+Each dataclass is defined beside the code that does the work and names its kind: `kind: Literal["zip_span"] = "zip_span"`.
 """
 
 from collections.abc import Mapping
@@ -25,8 +25,8 @@ KIND_BY_FIELD: Mapping[str, str] = {
     "prefix": "delete_prefix",
     "manifest": "delete_rows",
 }
-"""Release 0.1.0 wrote specs without a kind, and its jobs may be under way while workers are replaced. Each kind of shard has
-one of these fields, the first that is there counts."""
+"""Release 0.1.0 wrote specs without a kind, and its jobs may still run while workers are replaced. Each kind of shard has
+one of these fields; the first field found decides."""
 
 
 SpecT = TypeVar("SpecT")
@@ -44,7 +44,7 @@ class SpecReader(Generic[SpecT]):
         self._adapters: dict[str, TypeAdapter[SpecT]] = {_kind_of(kind): TypeAdapter(kind) for kind in kinds}
 
     def read(self, spec: Mapping[str, Any]) -> SpecT:
-        """The spec in its own type. Raises: ValueError, it is none of these kinds or lacks a field."""
+        """The spec in its own type. Raises: ValueError if its kind is unknown or a field is missing."""
         kind = spec.get("kind") or next(
             (kind for field, kind in KIND_BY_FIELD.items() if field in spec), None
         )

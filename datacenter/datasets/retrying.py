@@ -92,7 +92,7 @@ def _find_archive(session: Session, resources: Resources, job: Job, kept: bool) 
     download = session.get(Download, job.payload["download_id"]) if "download_id" in job.payload else None
     expired = download is not None and download.expires_at <= moment
     if archive is None or kept or expired:
-        raise Conflict("what this job was building has expired; ask for it anew")
+        raise Conflict("the archive of this job has expired; request it again")
     lifetime = timedelta(seconds=resources.settings.lifetimes.archive_seconds)
     columns = {name: getattr(archive, name) for name in Archive.__table__.columns.keys()}  # noqa: SIM118 - the columns' keys are attribute names
     anew = {"id": new_id(), "state": ArchiveState.PLANNED, "job_id": job.id, "object_name": ""}

@@ -1,4 +1,4 @@
-"""Build an archive: lay it out, then write it in parts; what export and download have in common."""
+"""Build an archive: lay it out, then write it in parts; shared by export and download."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -22,7 +22,7 @@ SPECS = SpecReader[rendering.TablePart | deflate.DeflateSpan | parts.ArchivePart
     rendering.TablePart, deflate.DeflateSpan, parts.ArchivePart
 )
 STREAM_LIFETIME = timedelta(hours=1)
-"""Streams that began before the archive was there go on reading what it is made of; a later one is cut, and resumes."""
+"""Streams that began before the archive was ready keep reading its source objects; a longer one is cut, and resumes."""
 
 
 def find_archive(job: JobContext) -> Archive:
@@ -30,12 +30,12 @@ def find_archive(job: JobContext) -> Archive:
     with job.resources.database.reading() as session:
         archive = session.get(Archive, job.payload["archive_id"])
     if archive is None or (archive.state == ArchiveState.EXPIRED and job.held.step is not Step.UNDO):
-        raise Gone("the archive has expired; ask for it anew")
+        raise Gone("the archive has expired; request it again")
     return archive
 
 
 def plan(job: JobContext, archive: Archive, *, write: bool) -> Plan:
-    """Lay the archive out, unless that was done before; `write` asks for the finished archive, too."""
+    """Lay the archive out, unless that was done before; with `write`, also plan the parts of the finished archive."""
     if archive.state == ArchiveState.PLANNED:
         if rendering.rendered_versions(archive):
             return rendering.plan_rendering(job, archive)
@@ -53,7 +53,7 @@ def plan(job: JobContext, archive: Archive, *, write: bool) -> Plan:
 
 
 def run_shard(job: JobContext, archive: Archive, spec: dict[str, Any]) -> dict[str, Any]:
-    """Render a part of a table, deflate the members of a span, or write a part of the archive; nothing if it is there."""
+    """Render a part of a table, deflate a span of members, or write a part; nothing if the archive is READY already."""
     if archive.state == ArchiveState.READY:
         return {}
     match SPECS.read(spec):
@@ -68,20 +68,20 @@ def run_shard(job: JobContext, archive: Archive, spec: dict[str, Any]) -> dict[s
 def finish(
     job: JobContext, archive: Archive, results: Iterator[dict[str, Any]], *, write: bool
 ) -> NextWave | Ending:
-    """Complete the archive; the ending has yet to say what the job's own result is."""
+    """Complete the archive; the caller adds its own fields to the ending's result."""
     storage = job.resources.storages.open(archive.storage)
     name = archive.object_name
     if archive.state == ArchiveState.READY:
-        # Another job was quicker; what this one began is in nobody's way and goes.
+        # Another job finished the archive first; remove what this one began.
         _remove_unless_published(job, archive)
     else:
-        # One small result a part of the archive, of which there are 10,000 at most, or of a table.
-        found = list(results)
-        wave = _next_wave(job, archive, found, write=write)
+        # One small result per part: at most 10,000 parts of an archive, or the parts of its tables.
+        collected = list(results)
+        wave = _next_wave(job, archive, collected, write=write)
         if wave is not None:
             return wave
         if write:
-            name = parts.complete(job, archive, iter(found)).removeprefix(archive.prefix)
+            name = parts.complete(job, archive, iter(collected)).removeprefix(archive.prefix)
     layout = job.resources.layouts.get(storage, archive)
     files = layout.files - SIDECARS
     reached = ArchiveState.READY if write else ArchiveState.LAID_OUT
@@ -90,13 +90,13 @@ def finish(
     def publish(session: Session) -> None:
         row = session.get_one(Archive, archive.id, with_for_update=True, populate_existing=True)
         if row.state == ArchiveState.EXPIRED:
-            raise Gone("the archive expired while it was built; ask for it anew")
+            raise Gone("the archive expired while it was built; request it again")
         row.files, row.size_bytes, row.etag = files, layout.size_bytes, row.fingerprint[:32]
         if row.state != ArchiveState.READY:
             row.state, row.object_name = reached, name
         row.expires_at = max(row.expires_at, now(session) + lifetime)
         if row.state == ArchiveState.READY:
-            for prefix, keep in _made_first(row).items():
+            for prefix, keep in _intermediate_prefixes(row).items():
                 session.add(Litter(storage=row.storage, prefix=prefix, due_at=now(session) + keep))
 
     result = {"files": files, "size_bytes": layout.size_bytes, "filename": archive.filename}
@@ -104,17 +104,17 @@ def finish(
 
 
 def _next_wave(
-    job: JobContext, archive: Archive, found: list[dict[str, Any]], *, write: bool
+    job: JobContext, archive: Archive, results: list[dict[str, Any]], *, write: bool
 ) -> NextWave | None:
-    """What is to be done next: parts of tables are rendered, then members deflated, then the archive is written."""
-    done = {step for result in found for step in ("rendered", "fragment", "part") if step in result}
+    """The next shards, if any: parts of tables are rendered, then members deflated, then the archive is written."""
+    done = {step for result in results for step in ("rendered", "fragment", "part") if step in result}
     if rendering.rendered_versions(archive) and not done & {"fragment", "part"}:
         if archive.state == ArchiveState.PLANNED:
-            _lay_out(job, archive, rendering.rendered_selection(job, archive, found))
+            _lay_out(job, archive, rendering.rendered_selection(job, archive, results))
         if write and _is_deflated(archive):
             return NextWave(shards=deflate.plan_spans(job, archive).shards)
     elif "fragment" in done and "part" not in done:
-        deflate.join_members(job, archive, (result for result in found if "fragment" in result))
+        deflate.join_members(job, archive, (result for result in results if "fragment" in result))
     return NextWave(shards=parts.plan_part_shards(job, archive)) if write and "part" not in done else None
 
 
@@ -127,8 +127,8 @@ def _is_deflated(archive: Archive) -> bool:
     return bool(archive.request["compression"] == "deflate")
 
 
-def _made_first(archive: Archive) -> dict[str, timedelta]:
-    """Prefixes of what was made before the archive was written, and for how long somebody may still read it."""
+def _intermediate_prefixes(archive: Archive) -> dict[str, timedelta]:
+    """Prefixes of the intermediate objects, and how long running streams may still read each."""
     made = {}
     if _is_deflated(archive):
         made[deflate.deflated_prefix(archive)] = timedelta(0)
@@ -138,13 +138,13 @@ def _made_first(archive: Archive) -> dict[str, timedelta]:
 
 
 def undo(job: JobContext, archive: Archive) -> Ending:
-    """Abort what the job itself began; the archive goes, too, if nobody else waits for it or reads it."""
+    """Abort what the job itself began; the archive expires, too, if no other job waits for it or reads it."""
     _remove_unless_published(job, archive)
 
     def publish(session: Session) -> None:
-        # Locked: whoever asks for the same archive at this moment comes before, and keeps it, or after.
+        # Locked: a request for the same archive at this moment comes either before, and keeps it, or after.
         row = session.get_one(Archive, archive.id, with_for_update=True, populate_existing=True)
-        if row.state == ArchiveState.PLANNED and not is_wanted(session, row, but_for=job.job_id):
+        if row.state == ArchiveState.PLANNED and not is_wanted(session, row, except_job_id=job.job_id):
             row.state = ArchiveState.EXPIRED
             session.add(Litter(storage=row.storage, prefix=row.prefix, due_at=now(session)))
 

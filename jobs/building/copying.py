@@ -1,4 +1,4 @@
-"""Copy the content of large members into an archive within its storage, so that no worker reads and sends it."""
+"""Copy the content of large members into an archive within its storage, so that no worker has to read and send it."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -13,7 +13,7 @@ from storage_adapters.errors import ObjectMissing
 from storage_adapters.object_storage.contract import ByteRange, ObjectInfo, Part, Storage
 
 COPY_FROM_BYTES = 64 << 20
-"""Less is not worth a copy: what is written before it has to be a part of the least size."""
+"""Smaller content is not worth a copy: the bytes written before it have to make up a part of the minimum size."""
 
 
 class PartPlace(Protocol):
@@ -36,9 +36,9 @@ class PartPlace(Protocol):
 
 
 def copied_contents(storage: Storage, archive: Archive, layout: ArchiveLayout) -> list[Content]:
-    """The contents that the archive's storage can copy: of large files of datasets that lie there, too.
+    """The contents that the archive's storage can copy: large files of datasets on the same storage.
 
-    Not those of a deflated archive, nor its own lists.
+    Neither the contents of a deflated archive nor its own lists.
     """
     capabilities = storage.capabilities
     if not (capabilities.multipart and capabilities.server_side_copy):
@@ -56,11 +56,12 @@ def copy_content(
 ) -> tuple[Part, Piece] | None:
     """Copy one part; None if the object may have changed since its import, so that it has to be read and checked.
 
-    The bytes are not read, so their CRC is not compared with the manifest's. What is verified: the object still has
-    the bytes that the part is to hold, in number, and when the copy was done it had not been written since the
-    first manifest that names it was, by the storage's own clock, to the second. Objects are never written after that
-    but by somebody else; later manifests, of which each change of labels writes one, say nothing about them. That the storage itself keeps and copies bytes unharmed is taken on trust.
-    `changed_since_copied` looks again when all parts are there, because the parts of a member are copied one by one.
+    The bytes are not read, so their CRC is not compared with the manifest's. Two things are verified: the object still
+    has as many bytes as the part needs; and after the copy, it had not been written since the first manifest that names
+    it, by the storage's own clock, to the second. This service never writes an object after that manifest, only a
+    foreign program can. Later manifests (each change of labels writes one) say nothing about the objects. That the
+    storage itself keeps and copies bytes unharmed is taken on trust.
+    `changed_since_copied` checks again when all parts are there, because the parts of a member are copied one by one.
 
     Raises: ObjectChanged, ObjectMissing.
     """
@@ -77,9 +78,9 @@ def copy_content(
 
 
 def changed_since_copied(storage: Storage, archive: Archive, members: Iterable[int]) -> str | None:
-    """The path of one of these members, of which parts were copied, whose object is no longer as it was imported.
+    """The path of one of these copied members whose object was changed after its import, or None.
 
-    Its parts may be copies of different contents, and a CRC that would tell is not known.
+    Its parts may be copies of different contents, and there is no CRC to detect that.
     """
     with open_rows(storage, archive.members_key) as file:
         rows = MemberRows(file)

@@ -1,4 +1,4 @@
-"""Deflate the members of a zip before it is laid out: the sizes are known only afterwards."""
+"""Deflate the members of a zip before it is laid out, because their sizes are known only afterwards."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ def plain_key(archive: Archive) -> str:
 
 
 def deflated_prefix(archive: Archive) -> str:
-    """The deflated members; nobody needs them once the archive is there."""
+    """The deflated members; not needed any more once the archive is ready."""
     return f"{archive.prefix}deflated/"
 
 
@@ -107,7 +107,7 @@ def _deflated(job: JobContext, row: dict[str, Any]) -> Iterator[bytes]:
         value = crc32(data, value)
         yield compressor.compress(data)
     if value != row["crc32"]:
-        raise ObjectChanged(f"the bytes of {row['path']!r} are not those that were imported", key=row["key"])
+        raise ObjectChanged(f"the bytes of {row['path']!r} changed after the import", key=row["key"])
     yield compressor.flush()
 
 
@@ -123,7 +123,7 @@ def _spans(sizes: Any, max_bytes: int, max_files: int) -> Iterator[tuple[int, in
 
 
 def _slice(file: Any, first: int, last: int) -> pa.Table:
-    """Rows [first, last) of a member table, reading only the row groups they lie in."""
+    """Rows [first, last) of a member table, reading only the row groups that hold them."""
     tables, start = [], 0
     for group in range(file.num_row_groups):
         stop = start + file.metadata.row_group(group).num_rows

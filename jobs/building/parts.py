@@ -32,11 +32,12 @@ class ArchivePart:
     start: int
     stop: int
     member: int | None
-    """The member whose content the storage can copy there; None where the bytes have to be written."""
+    """The member whose content the storage can copy into the part; None where the bytes have to be written."""
 
 
 def plan_part_shards(job: JobContext, archive: Archive) -> list[ShardPlan]:
-    """Begin the upload and cut the archive into parts, one a shard; into one where more would be written twice."""
+    """Begin the upload and cut the archive into parts, one per shard; into a single part where the storage would write
+    several parts twice."""
     storage = job.resources.storages.open(archive.storage)
     layout = job.resources.layouts.get(storage, archive)
     capabilities = storage.capabilities
@@ -64,21 +65,21 @@ def plan_part_shards(job: JobContext, archive: Archive) -> list[ShardPlan]:
 
 
 def remove_own(job: JobContext, archive: Archive) -> None:
-    """Remove what this job has begun or finished of the archive; what others have made is theirs."""
+    """Remove the objects and uploads of this job; those of other jobs stay."""
     storage, prefix = job.resources.storages.open(archive.storage), own_prefix(job, archive)
     abort_uploads(storage, prefix)
     remove(storage, [info.key for info in storage.list_objects(prefix)])
 
 
 def own_prefix(job: JobContext, archive: Archive) -> str:
-    """What the keys of everything begin with that this job writes as the archive."""
+    """The prefix of all keys under which this job writes the archive."""
     return f"{archive.prefix}archive-{job.job_id[-12:]}-"
 
 
 def _begin_key(job: JobContext, archive: Archive) -> str:
-    """A key for this attempt alone; what earlier attempts at the same step began is forgotten.
+    """A key for this attempt alone; the uploads of earlier attempts at the same step are aborted.
 
-    Only what has a smaller token: an attempt that was given up and wakes late must not touch its successor's.
+    Only those with a smaller token: an attempt that lost its lease and wakes up late must not touch its successor's.
     """
     storage = job.resources.storages.open(archive.storage)
     step = f"{own_prefix(job, archive)}{job.held.shard_id}-"
@@ -97,7 +98,7 @@ def write_part(job: JobContext, archive: Archive, spec: ArchivePart) -> dict[str
     storage = job.resources.storages.open(archive.storage)
     reader = ArchiveReader(job.resources, archive)
     first, last = reader.layout.members(spec.start, spec.stop)
-    chunks = _watched(job, reader.read(spec.start, spec.stop))
+    chunks = _reported(job, reader.read(spec.start, spec.stop))
     part = storage.upload_part(spec.key, spec.upload, spec.part, spec.start, chunks)
     begun_before = first < last and reader.layout.member_offset(first) < spec.start
     files = reader.layout.files - SIDECARS
@@ -115,9 +116,9 @@ def _result(spec: ArchivePart, part: Part, pieces: list[Piece]) -> dict[str, Any
 
 
 def complete(job: JobContext, archive: Archive, results: Iterator[dict[str, Any]]) -> str:
-    """Check the members that were cut, then let the archive appear; returns its key.
+    """Check the members that were cut, then publish the archive; returns its key.
 
-    Raises: ObjectChanged when the archive would not match its manifest; it never appears then.
+    Raises: ObjectChanged when the archive would not match its manifest; it is not published then.
     """
     storage = job.resources.storages.open(archive.storage)
     parts: list[Part] = []
@@ -133,19 +134,19 @@ def complete(job: JobContext, archive: Archive, results: Iterator[dict[str, Any]
     _check_cut_members(storage, archive, pieces)
     copied = sorted({piece.member for piece in pieces if piece.crc32 is None})
     if copied and (path := changed_since_copied(storage, archive, copied)) is not None:
-        raise ObjectChanged(f"{path!r} was written anew while it was copied; export again")
+        raise ObjectChanged(f"{path!r} was overwritten while it was copied; export again")
     info = storage.complete_upload(key, upload_id, parts)
     expected = job.resources.layouts.get(storage, archive).size_bytes
     if info.size_bytes != expected:
         raise ObjectChanged(
-            f"the archive has {info.size_bytes} bytes where {expected} were laid out", key=key
+            f"the archive has {info.size_bytes} bytes instead of the planned {expected}", key=key
         )
     storage.flush()
     return key
 
 
-def _watched(job: JobContext, chunks: Iterable[Buffer]) -> Iterator[Buffer]:
-    """The same chunks, of which there are two for every file; reported many at a time."""
+def _reported(job: JobContext, chunks: Iterable[Buffer]) -> Iterator[Buffer]:
+    """The same chunks. There are two for every file, so progress is reported for many at a time."""
     size = 0
     for chunk in chunks:
         size += len(chunk)
@@ -159,7 +160,7 @@ def _watched(job: JobContext, chunks: Iterable[Buffer]) -> Iterator[Buffer]:
 def _check_cut_members(storage: Storage, archive: Archive, pieces: list[Piece]) -> None:
     """Compare the members that came in pieces with the manifest: their size, and their CRC unless a piece was copied.
 
-    What holds for a copied piece instead, `copying` says.
+    For the checks of a copied piece see `copying`.
     """
     by_member: dict[int, list[Piece]] = defaultdict(list)
     for piece in pieces:
@@ -170,12 +171,12 @@ def _check_cut_members(storage: Storage, archive: Archive, pieces: list[Piece]) 
         rows = file.read(columns=["path", "stored_size", "crc32"])
     for member, parts in sorted(by_member.items()):
         row = rows.slice(member, 1).to_pylist()[0]
-        if not _make_up(parts, row["stored_size"], row["crc32"]):
-            raise ObjectChanged(f"the bytes of {row['path']!r} are not those that were imported")
+        if not _is_complete(parts, row["stored_size"], row["crc32"]):
+            raise ObjectChanged(f"the bytes of {row['path']!r} changed after the import")
 
 
-def _make_up(pieces: list[Piece], size_bytes: int, crc32: int) -> bool:
-    """Whether the pieces follow one another to the end, and have the CRC if all of them were read."""
+def _is_complete(pieces: list[Piece], size_bytes: int, crc32: int) -> bool:
+    """Whether the pieces cover the member without a gap, and match the CRC if all of them were read."""
     whole: int | None = 0
     at = 0
     for piece in sorted(pieces, key=lambda piece: piece.start):

@@ -1,4 +1,4 @@
-"""Render the parts of tables before an archive is laid out: the rows that were asked for, in the format that was."""
+"""Render the parts of tables before an archive is laid out: the requested rows in the requested format."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -30,7 +30,7 @@ from storage_adapters.table_storage.spool import row_groups
 
 @dataclass(frozen=True, kw_only=True)
 class TablePart:
-    """The part that one row of a table's manifest names, to be rendered."""
+    """One part to render, given by its row in the table's manifest."""
 
     kind: Literal["table_part"] = "table_part"
     dataset: str
@@ -39,7 +39,7 @@ class TablePart:
 
 
 def rendered_prefix(archive: Archive) -> str:
-    """The rendered parts; nobody needs them once the archive is there."""
+    """The rendered parts; not needed any more once the archive is ready."""
     return f"{archive.prefix}rendered/"
 
 
@@ -50,8 +50,8 @@ def rendered_versions(archive: Archive) -> list[SelectedVersion]:
 
 
 def plan_rendering(job: JobContext, archive: Archive) -> Plan:
-    """A shard for every part that keeps a row."""
-    # How many files and bytes the archive will have is known only afterwards.
+    """A shard for every part that has a selected row."""
+    # The archive's numbers of files and bytes are known only afterwards.
     return Plan(
         shards=list(_specs(job, archive)),
         totals=Totals(files=None, size_bytes=None),
@@ -60,7 +60,7 @@ def plan_rendering(job: JobContext, archive: Archive) -> Plan:
 
 
 def render_part(job: JobContext, archive: Archive, spec: TablePart) -> dict[str, Any]:
-    """Write one part anew, and its manifest row as a fragment.
+    """Write one part in the requested form, and its manifest row as a fragment.
 
     Raises:
         ObjectChanged: the part is not what was imported.
@@ -73,7 +73,7 @@ def render_part(job: JobContext, archive: Archive, spec: TablePart) -> dict[str,
     table_format = TABLE_FORMATS[archive.request["table_format"]]
     wanted = selection_of(archive.request).labels
     expected = PartNote.from_text(stored["annotation"]).matching(wanted)
-    # Named after the attempt, so that one that was given up and wakes late writes over none that counts.
+    # Named after the attempt, so that one that lost its lease and wakes up late overwrites nothing valid.
     key = f"{rendered_prefix(archive)}{job.held.shard_id}-{job.held.token}{table_format.suffix}"
     count = RowCount(label_column=version.label_column, max_labels=job.resources.settings.limits.labels)
     with (
@@ -94,7 +94,7 @@ def render_part(job: JobContext, archive: Archive, spec: TablePart) -> dict[str,
 
 
 def rendered_selection(job: JobContext, archive: Archive, results: Iterable[dict[str, Any]]) -> Selection:
-    """The archive's selection with the rendered parts in the place of the stored ones, as manifests of the archive's own."""
+    """The archive's selection with the rendered parts in place of the stored ones, in manifests of its own."""
     storage = job.resources.storages.open(archive.storage)
     fragments: dict[str, list[str]] = defaultdict(list)
     for result in results:
@@ -122,7 +122,7 @@ def _specs(job: JobContext, archive: Archive) -> Iterator[ShardPlan]:
 
 
 GROUP_BYTES = 32 << 20
-"""Rows of a piece are held until they are a row group of so many bytes."""
+"""Rows of a piece are buffered until they make a row group of this size."""
 Part = tuple[pa.Schema, Iterator[pa.Table]]
 
 
@@ -131,12 +131,12 @@ def open_part(job: JobContext, version: SelectedVersion, stored: dict[str, Any])
     """The columns and the rows, a row group at a time, of the part that a manifest row names.
 
     Raises:
-        ObjectChanged: it is not what was imported. Of a piece only its number of rows tells, by label; see `PartNote`.
+        ObjectChanged: it is not what was imported. A piece is only checked by its numbers of rows, see `PartNote`.
         TableMissing: the table was dropped.
     """
     if version.table_storage is not None and version.table_name is not None:
-        with _piece(job, KeptTable.named(version.table_storage, version.table_name), stored) as found:
-            yield found
+        with _piece(job, KeptTable.named(version.table_storage, version.table_name), stored) as part:
+            yield part
         return
     storage = job.resources.storages.open(version.storage)
     _check(job, storage, stored)
@@ -145,10 +145,8 @@ def open_part(job: JobContext, version: SelectedVersion, stored: dict[str, Any])
 
 
 def changed(stored: dict[str, Any]) -> ObjectChanged:
-    """What is raised when a part is not what its manifest row says."""
-    return ObjectChanged(
-        f"the bytes of {stored['path']!r} are not those that were imported", key=stored["key"]
-    )
+    """The error for a part that does not match its manifest row."""
+    return ObjectChanged(f"the bytes of {stored['path']!r} changed after the import", key=stored["key"])
 
 
 @contextmanager
@@ -160,11 +158,11 @@ def _piece(job: JobContext, table: KeptTable, stored: dict[str, Any]) -> Iterato
         first = next(batches)
         yield first.schema, row_groups(chain([first], batches), size_bytes=GROUP_BYTES)
     finally:
-        batches.close()  # lets the server go
+        batches.close()  # releases the server's connection
 
 
 def _check(job: JobContext, storage: Storage, stored: dict[str, Any]) -> None:
-    """Read the part once more than its rows need, as every file of an archive is compared. Raises: ObjectChanged."""
+    """Compare the part's CRC, at the cost of one more read, as for every file of an archive. Raises: ObjectChanged."""
     value = 0
     for piece in ObjectSource(storage, stored["key"]).stream():
         job.check()

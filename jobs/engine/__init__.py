@@ -1,1 +1,1 @@
-"""The engine: claims shards and carries them through their step, with a heartbeat, for every kind of job alike."""
+"""The engine: claims shards and runs their step, with a heartbeat, for every kind of job."""

@@ -1,4 +1,4 @@
-"""The engine: claims shards and carries them through their step, for every kind of job alike."""
+"""The engine: claims shards and runs their step, for every kind of job."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -30,7 +30,7 @@ log = structlog.get_logger(__name__)
 
 
 class Engine:
-    """One worker process's hands. A shard that it holds is its own until the lease's token says otherwise."""
+    """Does the work of one worker process. A claimed shard belongs to it as long as the lease's token is unchanged."""
 
     def __init__(
         self,
@@ -42,7 +42,8 @@ class Engine:
         must_stop: Callable[[], bool],
         overdue: Callable[[], bool] = lambda: False,
     ) -> None:
-        """No shard is claimed when `stopping`; one in hand goes back when it must stop, or without its help when overdue."""
+        """No shard is claimed when `stopping`. The claimed one is handed back when it `must_stop`, and by the heartbeat when
+        `overdue`."""
         self._resources = resources
         self._runners = runners
         self._owner = owner
@@ -51,14 +52,14 @@ class Engine:
         self._overdue = overdue
 
     def work(self, queue: str) -> int:
-        """Claim and do shards of a queue for a time slice; rings again if work is left. Returns how many were done."""
+        """Claim and run shards of a queue for a time slice; rings again if work may be left. Returns how many were run."""
         until = time.monotonic() + self._resources.settings.ledger.slice_seconds
         done = 0
         while not self._stopping():
             held = self._claim(queue)
             if held is None:
                 return done
-            self._carry(held)
+            self._process(held)
             memory.trim_memory()
             done += 1
             if time.monotonic() > until:
@@ -73,21 +74,21 @@ class Engine:
         lease = timedelta(seconds=self._resources.settings.ledger.lease_seconds)
         return self._resources.database.run(lambda session: leases.claim(session, queue, self._owner, lease))
 
-    def _carry(self, held: Claim) -> None:
+    def _process(self, held: Claim) -> None:
         context = JobContext(held=held, resources=self._resources, stopping=self._must_stop)
         ids: dict[str, Any] = {"job_id": held.job_id, "kind": held.kind.value}
         with working(held.origin, **ids, step=held.step.value, shard=held.number) as span:
             log.info("shard begins", attempt=held.attempts + 1)
-            span.set_attributes({"datacenter.shard.outcome": self._carry_out(context)})
+            span.set_attributes({"datacenter.shard.outcome": self._attempt(context)})
 
-    def _carry_out(self, context: JobContext) -> AttemptOutcome:
+    def _attempt(self, context: JobContext) -> AttemptOutcome:
         held = context.held
         with measured(self._resources.metrics, held) as attempt:
             try:
                 with Heartbeat(context, self._overdue):
-                    ended = self._do(context)
-                self._run(ended)
-                attempt.is_done(files=context.files, size_bytes=context.size_bytes)
+                    commit = self._run_step(context)
+                self._run(commit)
+                attempt.mark_done(files=context.files, size_bytes=context.size_bytes)
             except LeaseLost:
                 attempt.outcome = AttemptOutcome.LOST
                 log.warning("lease lost")
@@ -104,8 +105,8 @@ class Engine:
         ring_committed(self._resources.database, self._resources.doorbell, held.job_id)
         return attempt.outcome
 
-    def _do(self, context: JobContext) -> Callable[[Session], None]:
-        """Carry out the step; what is returned commits it."""
+    def _run_step(self, context: JobContext) -> Callable[[Session], None]:
+        """Run the step; returns the function that commits it."""
         held, runner = context.held, self._runners[context.held.kind]
         match held.step:
             case Step.PLAN:
@@ -146,11 +147,11 @@ class Engine:
 
     def _record(self, held: Claim, error: Exception) -> None:
         failure = describe(error)
-        # An adapter's words may quote a secret of its storage.
+        # An adapter's message may quote a secret of its storage.
         message = self._resources.storages.redact(failure.message)
         log.warning("shard failed", code=failure.code, reason=message)
         runner = self._runners[held.kind]
-        ended = runner.given_up if held.step is Step.UNDO else runner.interrupted
+        mark_ended = runner.given_up if held.step is Step.UNDO else runner.interrupted
         self._settle(
             held,
             lambda session: leases.fail(
@@ -161,12 +162,12 @@ class Engine:
                 message=message,
                 entry=failure.entry,
                 retryable=failure.retryable,
-                publish=lambda inner: ended(inner, held.payload),
+                publish=lambda inner: mark_ended(inner, held.payload),
             ),
         )
 
     def _settle(self, held: Claim, change: Callable[[Session], None]) -> None:
-        """Record how a shard ended; when even that fails, the lease runs out and the sweep takes the shard back."""
+        """Record how a shard ended; if that fails, the lease runs out and the sweep reclaims the shard."""
         try:
             self._run(change)
         except LeaseLost:

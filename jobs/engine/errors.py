@@ -1,4 +1,4 @@
-"""From an exception to the job's error: one table."""
+"""The job's error for each exception, in one table."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from storage_adapters.errors import StorageError
 JOB_CODES: Mapping[str, CodeMeaning] = {
     "DATABASE_UNAVAILABLE": CodeMeaning(
         meaning="The database did not answer the worker.",
-        cure="Wait: the job tries again by itself. The worker's log has the details.",
+        cure="Wait: the job is retried automatically. The worker's log has the details.",
         retryable=True,
     ),
     "DEPENDENCY_FAILED": CodeMeaning(
@@ -33,19 +33,19 @@ JOB_CODES: Mapping[str, CodeMeaning] = {
         retryable=True,
     ),
     "WORKER_LOST": CodeMeaning(
-        meaning="Workers went silent in every attempt: killed, out of memory, or held up by a storage.",
-        cure="Look at the workers' logs and memory, then retry the job: it goes on from its checkpoint.",
+        meaning="The worker was lost in every attempt: killed, out of memory, or blocked by a storage.",
+        cure="Check the workers' logs and memory, then retry the job: it continues from its checkpoint.",
         retryable=True,
     ),
 }
-"""Codes of jobs that belong to no error class, for the page of errors."""
+"""Job error codes without an error class, for the page of errors."""
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """Why an attempt failed, in words and a stable code; `retryable` says whether another may succeed."""
+    """Why an attempt failed, as a message and a stable code; `retryable` says whether another attempt may succeed."""
 
     code: str
     message: str
@@ -54,7 +54,7 @@ class Failure:
 
 
 def describe(error: BaseException) -> Failure:
-    """The failure that an exception stands for; an unknown one is ours, and is tried again a bounded number of times."""
+    """The failure for an exception; an unknown exception counts as a bug here, and is retried a limited number of times."""
     match error:
         case ArchiveRejected() | LabelsInvalid() | ColumnNotWritable():
             return Failure(code=error.code, message=error.detail, entry=error.entry)
@@ -70,5 +70,5 @@ def describe(error: BaseException) -> Failure:
             return Failure(code="OUT_OF_MEMORY", message="the worker ran out of memory", retryable=True)
         case _:
             log.error("unexpected error in a shard", exc_info=error)
-            message = f"unexpected {type(error).__name__} in the worker; its log has the details"
+            message = f"unexpected {type(error).__name__} in the worker; see the worker's log"
             return Failure(code="INTERNAL", message=message, retryable=True)

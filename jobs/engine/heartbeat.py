@@ -1,4 +1,4 @@
-"""The heartbeat: extends a shard's lease while its work goes on, and hears when it should stop."""
+"""The heartbeat: extends a shard's lease while it makes progress, and learns from the ledger when it should stop."""
 
 import threading
 import time
@@ -16,14 +16,14 @@ from datacenter.ledger import leases
 from datacenter.ledger.outbox import ring_committed
 from jobs.contract import JobContext
 
-LOOK_SECONDS = 1.0
+POLL_SECONDS = 1.0
 log = structlog.get_logger(__name__)
 
 
 class Heartbeat:
     """A thread beside one shard. It beats only while the runner makes progress, so a stalled storage call loses its lease.
 
-    Once the worker is `overdue` to end, it hands the shard back in the place of a runner that hangs in such a call.
+    Once the worker is `overdue` to stop, the heartbeat hands the shard back for a runner that hangs in such a call.
     """
 
     def __init__(self, context: JobContext, overdue: Callable[[], bool] = lambda: False) -> None:
@@ -32,7 +32,7 @@ class Heartbeat:
         self._settings = context.resources.settings.ledger
         self._ended = threading.Event()
         self._thread = threading.Thread(
-            # What is bound to the shard's own lines stands in those of the heartbeat, too.
+            # The heartbeat's log lines carry the same context as the shard's.
             target=copy_context().run,
             args=(self._beat,),
             name="heartbeat",
@@ -51,12 +51,12 @@ class Heartbeat:
         self._thread.join()
 
     def _beat(self) -> None:
-        every, beaten = self._settings.heartbeat_seconds, time.monotonic()
-        while not self._ended.wait(min(LOOK_SECONDS, every)):
+        interval, last_beat = self._settings.heartbeat_seconds, time.monotonic()
+        while not self._ended.wait(min(POLL_SECONDS, interval)):
             if self._overdue():
                 self._hand_back()
-            elif time.monotonic() - beaten >= every:
-                beaten = time.monotonic()
+            elif time.monotonic() - last_beat >= interval:
+                last_beat = time.monotonic()
                 self._beat_once()
             if self._context.lost:
                 return
@@ -69,7 +69,7 @@ class Heartbeat:
 
     def _hand_back(self) -> None:
         context = self._context
-        # First, so that a runner that wakes up now writes nothing more.
+        # Set first, so that a runner that wakes up now writes nothing more.
         context.lost = True
         try:
             context.resources.database.run(lambda session: leases.hand_back(session, context.held))

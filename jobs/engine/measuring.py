@@ -1,4 +1,4 @@
-"""Measuring: how many attempts of shards end how, how long they take, and what they get done."""
+"""Measuring: the outcomes of shard attempts, their duration, and the files and bytes they process."""
 
 import time
 from collections.abc import Iterator
@@ -19,26 +19,26 @@ class AttemptOutcome(StrEnum):
     DROPPED = "dropped"
     """The job was cancelled, or another of its shards failed for good."""
     HANDED_BACK = "handed_back"
-    """The worker stops."""
+    """The worker was stopping."""
     LOST = "lost"
-    """Another worker has it."""
+    """Another worker has the shard."""
 
 
 @dataclass(kw_only=True)
 class Attempt:
-    """What is to be told of an attempt when it has ended; it has failed unless it is said otherwise."""
+    """What is measured of an attempt; FAILED unless another outcome is set."""
 
     outcome: AttemptOutcome = AttemptOutcome.FAILED
     files: int = 0
     size_bytes: int = 0
 
-    def is_done(self, *, files: int, size_bytes: int) -> None:
-        """Its result is committed."""
+    def mark_done(self, *, files: int, size_bytes: int) -> None:
+        """Call when the attempt's result is committed."""
         self.outcome, self.files, self.size_bytes = AttemptOutcome.DONE, files, size_bytes
 
 
 def begin_measuring(metrics: Metrics) -> None:
-    """A process that has just been started holds nothing, whatever the one before it in its place held."""
+    """Reset the gauge of running shards: a new process holds none, whatever the process before it in its place held."""
     for kind in JobKind:
         metrics.shards_running.labels(kind).set(0)
 

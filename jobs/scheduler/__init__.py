@@ -1,1 +1,1 @@
-"""The scheduler: relays rings that were missed, sends webhooks, and repairs what crashes and time have left."""
+"""The scheduler: relays missed rings, sends webhooks, and cleans up after crashes and expiry."""

@@ -1,4 +1,4 @@
-"""Relay: rings that were committed and not sent, work whose time has come, and webhooks."""
+"""Relay: send rings that were committed but not sent, release work that is due, and post webhooks."""
 
 import structlog
 from sqlalchemy import select
@@ -18,7 +18,7 @@ log = structlog.get_logger(__name__)
 
 
 def relay_once(resources: Resources) -> None:
-    """Wake what is due and send the rings in the outbox; a broker that is down is met again the next time."""
+    """Release work that is due and send the rings in the outbox; if the broker is down, the next turn tries again."""
     while resources.database.run(release_due) == BATCH:
         pass
     try:
@@ -29,7 +29,7 @@ def relay_once(resources: Resources) -> None:
 
 
 def notify_once(resources: Resources) -> None:
-    """Tell webhooks of ended jobs; one that does not answer is tried again with growing pauses."""
+    """Post ended jobs to their webhooks; one that does not answer is retried with growing pauses."""
     with resources.database.reading() as session:
         due = (OutboxMessage.kind == "notify", OutboxMessage.due_at <= now(session))
         messages = list(

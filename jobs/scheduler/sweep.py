@@ -1,4 +1,4 @@
-"""Sweep: the periodic repair of whatever a crash, or time, has left."""
+"""Sweep: the periodic repair and cleanup after crashes and expiry."""
 
 from datetime import timedelta
 
@@ -36,9 +36,9 @@ log = structlog.get_logger(__name__)
 
 
 def sweep_once(resources: Resources) -> None:
-    """Everything in the database that is due, once; every part can run twice, and beside another sweep.
+    """Repair everything in the database that is due, once; every part can run twice, and beside another sweep.
 
-    No storage is spoken to, so that one that hangs holds up no repair; what lies on storages `remove_litter` removes.
+    No storage is called, so that a hung storage cannot block a repair; `remove_litter` removes what is on storages.
     """
     database, settings = resources.database, resources.settings
     while database.run(lambda session: reclaim_expired(session, settings.ledger, notify_runner)) == BATCH:
@@ -51,10 +51,10 @@ def sweep_once(resources: Resources) -> None:
 
 
 def notify_runner(session: Session, job: Job, lost: Step) -> None:
-    """Let a job's kind know that the job has ended because its workers were lost in this step."""
+    """Call the runner of a job that has ended because its workers were lost in this step."""
     runner = runners()[JobKind(job.kind)]
-    tell = runner.given_up if lost == Step.UNDO else runner.interrupted
-    tell(session, job.payload)
+    mark_ended = runner.given_up if lost == Step.UNDO else runner.interrupted
+    mark_ended(session, job.payload)
 
 
 def _ring_for_waiting_work(resources: Resources) -> None:
@@ -69,7 +69,7 @@ def _ring_for_waiting_work(resources: Resources) -> None:
 
 
 def undo_old_checkpoints(session: Session, keep_seconds: float) -> None:
-    """Clean up after failed jobs that nobody has retried."""
+    """Undo failed jobs that were not retried in time."""
     before = now(session) - timedelta(seconds=keep_seconds)
     old = (Job.state == JobState.FAILURE, Job.finished_at < before, Job.checkpoint)
     for job in session.scalars(select(Job).where(*old).limit(BATCH).with_for_update(skip_locked=True)):
@@ -78,12 +78,12 @@ def undo_old_checkpoints(session: Session, keep_seconds: float) -> None:
 
 
 def expire_archives(session: Session) -> None:
-    """Turn archives whose time is over into litter, unless a job is still about them; those hold up no others."""
+    """Turn expired archives into litter, except those that a job still needs; these do not block the others."""
     over = (Archive.state != ArchiveState.EXPIRED, Archive.expires_at < now(session))
     free = select(Archive).where(*over, ~_is_wanted_by(Export), ~_is_wanted_by(Download))
     oldest = free.order_by(Archive.expires_at, Archive.id).limit(BATCH)
     for archive in session.scalars(oldest.with_for_update(skip_locked=True)).all():
-        # Asked again with the row locked: a job may have come meanwhile.
+        # Checked again with the row locked: a job may have been added meanwhile.
         if is_wanted(session, archive):
             continue
         archive.state = ArchiveState.EXPIRED
@@ -96,13 +96,13 @@ def _is_wanted_by(request: type[Export] | type[Download]) -> Exists:
 
 
 def expire_uploads(session: Session) -> None:
-    """Turn uploads that nobody finished or imported into litter; those that a job reads hold up no others."""
+    """Turn expired uploads into litter, except those that a job reads; these do not block the others."""
     reads = or_(Job.state.not_in(FINISHED), Job.checkpoint)
     is_read = select(Job.id).where(Job.id == Upload.job_id, reads).exists()
     free = select(Upload).where(Upload.expires_at < now(session), ~is_read)
     oldest = free.order_by(Upload.expires_at, Upload.id).limit(BATCH)
     for upload in session.scalars(oldest.with_for_update(skip_locked=True)).all():
-        # Asked again with the row locked: a job may have come meanwhile.
+        # Checked again with the row locked: a job may have been added meanwhile.
         if session.scalar(select(Job.id).where(Job.id == upload.job_id, reads)) is not None:
             continue
         prefix = upload.key.rpartition("/")[0] + "/"
@@ -111,7 +111,7 @@ def expire_uploads(session: Session) -> None:
 
 
 def purge_expired_rows(session: Session, lifetimes: LifetimeSettings) -> None:
-    """Remove rows that nobody needs any more: answers, links, ended jobs."""
+    """Remove expired rows: stored responses, links, archives and ended jobs."""
     moment = now(session)
     replayed_until = moment - timedelta(seconds=lifetimes.idempotency_seconds)
     session.execute(delete(IdempotencyKey).where(IdempotencyKey.created_at < replayed_until))
@@ -123,7 +123,7 @@ def purge_expired_rows(session: Session, lifetimes: LifetimeSettings) -> None:
     ids = session.scalars(expired.limit(BATCH)).all()
     session.execute(delete(Export).where(Export.archive_id.in_(ids)))
     session.execute(delete(Archive).where(Archive.id.in_(ids)))
-    # A delete that left something behind is kept: `retry` is the way to remove it.
+    # A delete that left something behind is kept, because only its `retry` can remove the rest.
     unclean = select(DeletedDataset.job_id)
     old = (Job.state.in_(FINISHED), Job.finished_at < ended_before, ~Job.checkpoint, Job.id.not_in(unclean))
     ids = session.scalars(select(Job.id).where(*old).limit(BATCH)).all()
@@ -131,17 +131,19 @@ def purge_expired_rows(session: Session, lifetimes: LifetimeSettings) -> None:
 
 
 def remove_litter(resources: Resources) -> None:
-    """Remove stored bytes that nothing refers to; what would not go stays on the list."""
+    """Remove stored bytes that nothing refers to; what cannot be removed stays on the list."""
     with resources.database.reading() as session:
         due = list(session.scalars(select(Litter).where(Litter.due_at <= now(session)).limit(BATCH)))
     for litter in due:
         try:
-            gone = _remove(resources, litter)
+            removed = _remove(resources, litter)
         except (StorageError, Invalid) as error:
             reason = resources.storages.redact(error.detail)
             log.warning("litter stays", storage=litter.storage, prefix=litter.prefix, reason=reason)
-            gone = False
-        resources.database.run(lambda session, litter=litter, gone=gone: _settle(session, litter, gone))  # type: ignore[misc]  # the defaults only bind the loop's values
+            removed = False
+        resources.database.run(
+            lambda session, litter=litter, removed=removed: _settle(session, litter, removed)
+        )  # type: ignore[misc]  # the defaults only bind the loop's values
 
 
 def _remove(resources: Resources, litter: Litter) -> bool:
@@ -154,8 +156,8 @@ def _remove(resources: Resources, litter: Litter) -> bool:
     return sum(map(len, storage.delete_prefix(litter.prefix))) == 0
 
 
-def _settle(session: Session, litter: Litter, gone: bool) -> None:
-    if gone:
+def _settle(session: Session, litter: Litter, removed: bool) -> None:
+    if removed:
         session.execute(delete(Litter).where(Litter.id == litter.id))
     else:
         later = now(session) + timedelta(minutes=5)

@@ -1,4 +1,4 @@
-"""The command `datacenter-scheduler`: relay and sweep. Two of them do no harm; one is enough."""
+"""The command `datacenter-scheduler`: relay and sweep. One scheduler is enough; two do no harm."""
 
 import signal
 import sys
@@ -26,16 +26,16 @@ log = structlog.get_logger(__name__)
 
 
 def run(resources: Resources, stop: threading.Event, sign: SignOfLife | None = None) -> None:
-    """Relay and sweep in turn until told to stop; what fails in one turn is met again in the next.
+    """Relay and sweep in turn until `stop` is set; work that fails in one turn is tried again in the next.
 
-    Webhooks and storages have threads of their own: whoever answers slowly must not keep leases and retries waiting.
+    Webhooks and storages have threads of their own: a slow receiver or storage must not delay leases and retries.
     """
     settings = resources.settings.ledger
-    beside = (
+    threads = (
         ("notify", notify_once, settings.relay_seconds),
         ("litter", remove_litter, settings.sweep_seconds),
     )
-    for name, work, pause in beside:
+    for name, work, pause in threads:
         arguments = (name, work, resources, stop, pause)
         threading.Thread(target=_repeat, args=arguments, name=name, daemon=True).start()
     swept = float("-inf")
@@ -61,24 +61,24 @@ def _repeat(
 
 
 def _turn(name: str, work: Callable[[Resources], object], resources: Resources) -> bool:
-    """Do some work once; whether it went well."""
+    """Run the work once; returns whether it succeeded."""
     outcome = "failed"
     try:
         work(resources)
         outcome = "ok"
     except Exception as error:
-        # One bad row must not end the repair of all others.
+        # One bad row must not stop the repair of all others.
         if isinstance(error, SQLAlchemyError) and cause_of(error) is not None:
             reason = trouble_of(error, resources.settings.database.url).reason
             log.warning("database unavailable", work=name, reason=reason)
         else:
-            log.exception("a turn failed", work=name)
+            log.exception("turn failed", work=name)
     resources.metrics.turns.labels(name, outcome).inc()
     return outcome == "ok"
 
 
 def schedule(config: ConfigOption = None, assignments: SetOption = None) -> None:
-    """Relay missed rings and sweep what has run out until told to stop; two of them do no harm, one is enough."""
+    """Relay missed rings and sweep expired data until a signal stops it. One scheduler is enough; two do no harm."""
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -88,19 +88,19 @@ def schedule(config: ConfigOption = None, assignments: SetOption = None) -> None
         resources = open_resources(settings)
         sign = SignOfLife(settings.health, Role.SCHEDULER)
         life = partial(require_life, settings.health, Role.SCHEDULER)
-        answer_prometheus(settings.metrics, _told(resources), life)
+        answer_prometheus(settings.metrics, _metrics_registry(resources), life)
     except SettingsInvalid as error:
         print(f"datacenter-scheduler: {error.message()}", file=sys.stderr)
         raise SystemExit(2) from error
-    log.info("the scheduler runs")
+    log.info("scheduler started")
     try:
         run(resources, stop, sign)
     finally:
         resources.close()
 
 
-def _told(resources: Resources) -> CollectorRegistry:
-    """What this process counts, and how the ledger stands, which no other process tells."""
+def _metrics_registry(resources: Resources) -> CollectorRegistry:
+    """The metrics of this process, and the ledger's gauges, which only the scheduler exports."""
     registry = resources.metrics.registry
     register_build_info(registry, "scheduler")
     ProcessCollector(registry=registry)

@@ -1,4 +1,4 @@
-"""Webhooks: tell a URL how a job ended, without lending it the network that this process stands in."""
+"""Webhooks: post the end of a job to a URL, without giving access to the network of this process."""
 
 import socket
 from typing import Any
@@ -12,25 +12,25 @@ MAX_ADDRESSES = 4
 
 
 class AddressRefused(Exception):
-    """The URL leads to where no webhook may go."""
+    """A webhook must not be sent to this address."""
 
 
 def post(url: str, body: dict[str, Any], *, public_only: bool) -> bool:
-    """POST the body once; whether the receiver took it.
+    """POST the body once; returns whether the receiver accepted it.
 
-    The host is resolved once, and what was checked is what is called. `public_only` refuses a host with any
-    address that is not public. No redirect is followed, and no proxy of the environment is used.
+    The host is resolved once, so the checked address is the one that is called. `public_only` refuses a host with
+    any address that is not public. No redirect is followed, and no proxy of the environment is used.
 
     Raises:
         AddressRefused
-        httpx.HTTPError, OSError, ValueError: nobody answered, or the URL is none.
+        httpx.HTTPError, OSError, ValueError: no answer, or the URL is invalid.
     """
     target = httpx.URL(url)
     if target.scheme not in ("http", "https"):
-        raise AddressRefused("a webhook is called by http or https")
+        raise AddressRefused("a webhook needs an http or https URL")
     addresses = _addresses(target)
     if public_only and not all(map(is_public, addresses)):
-        raise AddressRefused("the host is not a public one")
+        raise AddressRefused("the host has an address that is not public")
     with httpx.Client(trust_env=False, follow_redirects=False, timeout=TIMEOUT_SECONDS) as client:
         for address in addresses[:-1]:
             try:
@@ -52,9 +52,9 @@ def _post(client: httpx.Client, target: httpx.URL, address: str, body: dict[str,
         target.copy_with(host=address),
         json=body,
         headers={"Host": target.netloc.decode()},
-        # The certificate has to be the host's, not the address'.
+        # The certificate has to match the host name, not the address.
         extensions={"sni_hostname": target.raw_host.decode()},
     )
-    answer = client.send(request, stream=True)  # whatever the answer's body says, it is not read
-    answer.close()
-    return answer.is_success
+    response = client.send(request, stream=True)  # the body is never read
+    response.close()
+    return response.is_success

@@ -1,1 +1,1 @@
-"""The worker process: Celery that hears rings, signals, liveness and metrics around the engine."""
+"""The worker process around the engine: Celery, which receives rings, signals, liveness and metrics."""

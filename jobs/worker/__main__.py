@@ -1,4 +1,4 @@
-"""The command `datacenter-worker`: hears signals before anything else is loaded, then works until it is told to end."""
+"""The command `datacenter-worker`: handles signals before anything else is loaded, then works until a signal stops it."""
 
 import os
 
@@ -6,10 +6,10 @@ from jobs.worker.stopping import STOP, handle_signals
 
 
 def main() -> None:
-    """Entry point of the command; whatever signal ends it, it ends with 0.
+    """Entry point of the command; after any stop signal it exits with 0.
 
-    To load the rest takes a second, and process 1 of a container is deaf to a signal that it has no handler for: it
-    would run on until it is killed.
+    Loading the rest takes a second, and process 1 of a container ignores every signal without a handler: it would run
+    on until it is killed.
     """
     handle_signals(STOP, on_signal=lambda: os._exit(0), overdue=lambda: None)
 
@@ -19,7 +19,7 @@ def main() -> None:
     try:
         run_command(work)
     except SystemExit:
-        # Celery has codes of its own for the ways to be told to stop.
+        # Celery has exit codes of its own for the ways to stop.
         if STOP.is_raised():
             raise SystemExit(0) from None
         raise

@@ -1,4 +1,4 @@
-"""The Celery side of a worker: hears rings, and lets the engine look into the ledger."""
+"""The Celery side of a worker: receives rings, and lets the engine claim shards from the ledger."""
 
 import functools
 import os
@@ -23,7 +23,7 @@ from jobs.engine import memory
 from jobs.engine.engine import Engine
 from jobs.registry import runners
 from jobs.worker.liveness import install_liveness
-from jobs.worker.shutdown import ending_step, ignore_end_signals
+from jobs.worker.shutdown import ignore_end_signals, shutdown_step
 from jobs.worker.stopping import StopFlag
 
 log = structlog.get_logger(__name__)
@@ -32,8 +32,8 @@ log = structlog.get_logger(__name__)
 def create_app(settings: Settings, queues: list[str], stop: StopFlag) -> Celery:
     """A Celery application whose one task serves the given queues.
 
-    Rings are acknowledged as soon as they are heard: what was rung for is in the ledger, and a lost ring is
-    made good by the sweep. So no ring is held while a shard runs, whatever the broker's timeouts are.
+    Rings are acknowledged as soon as they arrive: the work is in the ledger, and the sweep replaces a lost ring.
+    So no ring is held while a shard runs, whatever the broker's timeouts are.
     """
     stop.grace_seconds = settings.worker.grace_seconds
     app = Celery("datacenter", broker=settings.broker.url, set_as_current=False)
@@ -70,7 +70,7 @@ def create_app(settings: Settings, queues: list[str], stop: StopFlag) -> Celery:
 
     @app.task(name=RING_TASK, ignore_result=True)
     def ring(queue: str, job_id: str) -> None:
-        # Whoever can reach the broker can ring; a message is no reason to look into a queue that is not served here.
+        # Any client of the broker can send a ring; a ring must not make this worker serve a queue it was not given.
         if queue in queues:
             engine(os.getpid()).work(queue)
         else:
@@ -78,21 +78,21 @@ def create_app(settings: Settings, queues: list[str], stop: StopFlag) -> Celery:
 
     @setup_logging.connect(weak=False)
     def keep_logs(**_: object) -> None:
-        """Celery sets up no logs of its own where somebody listens here: ours are set up already."""
+        """Celery sets up no logging of its own if this signal has a receiver: ours is set up already."""
 
     @worker_process_shutdown.connect(weak=False)
     def send_spans(**_: object) -> None:
         tracer().close()
 
     @worker_process_init.connect(weak=False)
-    def leave_the_end_to_the_parent(**_: object) -> None:
+    def leave_signals_to_the_parent(**_: object) -> None:
         ignore_end_signals()
 
     @worker_shutting_down.connect(weak=False)
     def stop_claiming(**_: object) -> None:
-        # Told by remote control, or by a signal in the moment before our step listens.
+        # Stopped by remote control, or by a signal just before our step has set its handlers.
         if not stop.is_raised():
             stop.raise_()
 
-    app.steps["worker"].add(ending_step(stop, settings.broker, queues))
+    app.steps["worker"].add(shutdown_step(stop, settings.broker, queues))
     return app

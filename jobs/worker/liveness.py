@@ -1,4 +1,4 @@
-"""Liveness of a worker: the event loop that hears rings gives the sign, also while it waits for a broker."""
+"""Liveness of a worker: the event loop that receives rings gives the sign, also while it waits for a broker."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,18 +10,18 @@ from datacenter.observability.liveness import SignOfLife
 
 
 def install_liveness(app: Celery, sign: SignOfLife) -> None:
-    """Let the worker's event loop give signs of life. Shards run in other processes and hold up none of them."""
+    """Let the worker's event loop give signs of life. Shards run in other processes and cannot block it."""
 
     class GiveSigns(bootsteps.StartStopStep):
         requires = ("celery.worker.components:Hub",)
 
         def start(self, parent: Any) -> None:
             sign.give()
-            # On the timer of the worker, not of a connection: those end with it.
+            # On the timer of the worker, not of a connection: a connection's timers end with it.
             parent.timer.call_repeatedly(sign.pause_seconds, sign.give)
 
     class PatientConsumer(Consumer):
-        """Looks for its broker outside of the event loop, for as long as it takes."""
+        """Waits for its broker outside of the event loop, for as long as it takes."""
 
         def ensure_connected(self, conn: Any) -> Any:
             ensure = conn.ensure_connection

@@ -1,8 +1,7 @@
-"""Process metrics: the counts of all processes of one worker, told together by their parent.
+"""Process metrics: the counts of all processes of one worker, exported together by their parent.
 
-A child writes its counts into files that it shares with the parent, named after its place in the pool. Whoever takes
-the place of a dead child goes on with its files: what that had counted stays counted, and there are never more files
-than places.
+A child writes its counts into files that it shares with the parent, named after its place in the pool. The successor of
+a dead child continues its files: the old counts stay, and there are never more files than places.
 """
 
 import os
@@ -28,18 +27,18 @@ from jobs.engine.measuring import begin_measuring
 
 FOLDER = "datacenter-metrics-"
 VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
-"""Where the Prometheus client looks for the name of the directory."""
+"""The variable from which the Prometheus client reads the directory."""
 
 
 @contextmanager
 def serve_worker_metrics(
     settings: MetricsSettings, concurrency: int, require_life: Callable[[], object]
 ) -> Iterator[None]:
-    """Answer Prometheus, and whoever asks for its life, for this process and all that it forks within.
+    """Serve Prometheus and liveness probes for this process and all processes forked within the block.
 
-    Nothing where no port is set.
+    Does nothing if no port is set.
 
-    Raises: SettingsInvalid, when the port cannot be listened at.
+    Raises: SettingsInvalid if the port cannot be opened.
     """
     if not settings.port:
         yield
@@ -47,7 +46,7 @@ def serve_worker_metrics(
     parent = os.getpid()
     folder = _make_folder(parent)
     os.environ[VARIABLE] = str(folder)
-    # Chosen before anything is counted, as the client asks for; its own choice names files after process ids.
+    # Set before anything is counted, as the client requires; its default names files after process ids.
     values.ValueClass = values.MultiProcessValue(place_in_pool)  # type: ignore[no-untyped-call]  # the client has no types here
     registry = CollectorRegistry()
     MultiProcessCollector(registry, path=str(folder))  # type: ignore[no-untyped-call]  # as above
@@ -64,7 +63,7 @@ def serve_worker_metrics(
 
 
 def place_in_pool() -> str:
-    """Which child of the pool this process is; no two of them that live are the same."""
+    """The index of this process in the pool; no two living processes have the same."""
     return str(getattr(current_process(), "index", "parent"))
 
 
@@ -73,10 +72,10 @@ def _begin(**_: object) -> None:
 
 
 def _make_folder(pid: int) -> Path:
-    """A new directory; those of workers that were killed here are removed, so that restarts do not fill the disk."""
-    place = Path(tempfile.gettempdir())
-    for left in place.glob(f"{FOLDER}*-*"):
-        owner = left.name.removeprefix(FOLDER).partition("-")[0]
+    """A new directory; those of killed workers are removed, so that restarts do not fill the disk."""
+    parent = Path(tempfile.gettempdir())
+    for folder in parent.glob(f"{FOLDER}*-*"):
+        owner = folder.name.removeprefix(FOLDER).partition("-")[0]
         if owner.isdigit() and (int(owner) == pid or not Path(f"/proc/{owner}").exists()):
-            shutil.rmtree(left, ignore_errors=True)
-    return Path(tempfile.mkdtemp(prefix=f"{FOLDER}{pid}-", dir=place))
+            shutil.rmtree(folder, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix=f"{FOLDER}{pid}-", dir=parent))

@@ -1,4 +1,4 @@
-"""What `datacenter-worker` does after it hears signals (`__main__.py`): read the settings, wait for the database, serve queues."""
+"""`datacenter-worker` after its signal handlers are set (`__main__.py`): read settings, wait for the database, serve queues."""
 
 import os
 import sys
@@ -35,7 +35,7 @@ def work(
     config: ConfigOption = None,
     assignments: SetOption = None,
 ) -> None:
-    """Serve queues until told to stop; SIGTERM finishes or hands back what is held and exits 0."""
+    """Serve queues until a signal stops it; after SIGTERM it finishes or hands back its shards and exits with 0."""
     wanted = [name.strip() for name in queues.split(",") if name.strip()]
     unknown = sorted(set(wanted) - set(QUEUES))
     if unknown or not wanted:
@@ -53,7 +53,7 @@ def work(
 
 
 def _start(app: Celery, settings: Settings, wanted: list[str], concurrency: int) -> None:
-    # Running as root is the pod's affair; what Celery warns of is pickle, which no message here may be.
+    # Celery warns about root because of pickle, which no message here may use; the user is up to the deployment.
     warnings.simplefilter("ignore", SecurityWarning)
     app.start(
         [
@@ -62,7 +62,7 @@ def _start(app: Celery, settings: Settings, wanted: list[str], concurrency: int)
             f"--queues={','.join(f'{settings.broker.prefix}.{name}' for name in wanted)}",
             f"--concurrency={concurrency}",
             "--pool=prefork",
-            # RabbitMQ keeps a control queue for each name: two workers of one name on a host would end one another.
+            # RabbitMQ keeps a control queue for each name: two workers of one name on a host would stop each other.
             f"--hostname={settings.broker.prefix}-{os.getpid()}@%h",
             "--without-gossip",
             "--without-mingle",
@@ -79,7 +79,7 @@ def _settings(config: Path | None, assignments: list[str] | None) -> Settings:
     except SettingsInvalid as error:
         _refuse(error.message())
     if silence is not None:
-        # Celery waits for it as long as it takes: the queue is in the database, and nothing is lost meanwhile.
+        # Celery waits for it as long as needed: the queue is in the database, so nothing is lost meanwhile.
         log.warning("waiting for the broker", reason=silence)
     return settings
 

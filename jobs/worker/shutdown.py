@@ -1,4 +1,4 @@
-"""The end of a Celery worker in our words: what it hears, whom it tells, and that it does come to an end."""
+"""Shutdown of a Celery worker: take its signals, pass its unanswered rings on, and end even if a call hangs."""
 
 import os
 import signal
@@ -17,35 +17,35 @@ from jobs.worker.stopping import END_SIGNALS, StopFlag, handle_signals
 log = structlog.get_logger(__name__)
 
 
-def ending_step(stop: StopFlag, broker: BrokerSettings, queues: list[str]) -> type[bootsteps.StartStopStep]:
-    """A step of Celery's worker between its pool and its consumer: started after the one, stopped after the other."""
+def shutdown_step(stop: StopFlag, broker: BrokerSettings, queues: list[str]) -> type[bootsteps.StartStopStep]:
+    """A step of Celery's worker between pool and consumer: started after the pool, stopped after the consumer."""
 
-    class Ending(bootsteps.StartStopStep):
+    class Shutdown(bootsteps.StartStopStep):
         requires = ("celery.worker.components:Pool",)
 
         def start(self, worker: Any) -> None:
-            """Take the signals from Celery, which would end in other ways at a second one."""
-            handle_signals(stop, on_signal=_stop_hearing, overdue=lambda: _end_now(worker))
+            """Replace Celery's signal handlers, which would treat a second signal in other ways."""
+            handle_signals(stop, on_signal=_stop_consuming, overdue=lambda: _end_now(worker))
 
         def stop(self, worker: Any) -> None:
-            """Pass the rings on that this worker took from the broker and will not answer.
+            """Ring again for the rings that this worker took from the broker and will not serve.
 
-            It consumes no more by now, and gives them back only after its last shard: others should not wait for that.
+            The consumer has stopped, but returns them only after its last shard: other workers should not wait for that.
             """
             if stop.is_raised():
                 _ring(broker, queues, worker.pool.num_processes)
 
-    return Ending
+    return Shutdown
 
 
 def ignore_end_signals() -> None:
-    """In a child: whoever tells a whole process group to end means its parent, which tells the child by the flag."""
+    """In a child: a signal to the whole process group is meant for the parent, which stops its children by the flag."""
     for number in END_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
 
 
-def _stop_hearing() -> None:
-    """What Celery's own handler does for a warm shutdown; its loop looks at this every second, connected or not."""
+def _stop_consuming() -> None:
+    """As Celery's own handler for a warm shutdown; its loop checks this every second, connected or not."""
     state.should_stop = EX_OK  # type: ignore[assignment]  # the stubs know its first value only
 
 
@@ -62,8 +62,8 @@ def _ring(broker: BrokerSettings, queues: list[str], times: int) -> None:
 
 
 def _end_now(worker: Any) -> None:
-    """Everything is handed back by now; who is still there hangs in a call that never returns."""
-    # The signal may have come in the middle of a line of the log.
+    """Kill the remaining processes: everything is handed back by now, so they hang in a call that never returns."""
+    # The signal may have arrived while a log line was being written.
     with suppress(RuntimeError):
         log.warning("ended while a call hung")
     for pid in worker.pool.info.get("processes", ()):

@@ -1,6 +1,6 @@
-"""How a worker ends: told once it takes no more shards, and by its deadline what it holds is finished or handed back.
+"""How a worker stops: after a signal it claims no more shards; by the deadline its shards are finished or handed back.
 
-This module is loaded before anything else of a worker: it knows nobody, so that a signal is heard from the first moment.
+This module is loaded before the rest of the worker and imports none of it, so that signals are handled from the start.
 """
 
 import mmap
@@ -13,14 +13,14 @@ from types import FrameType
 
 END_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 STUCK_SECONDS = 5.0
-"""After the grace a shard ends at its next look; one that has not looked for so long is handed back from beside it."""
+"""After the grace period a shard stops at its next check; without a check for so long, the heartbeat hands it back."""
 _DEADLINE = struct.Struct("d")
 
 
 class StopFlag:
-    """Raised by the parent, seen by every child that was forked after it was made: the moment by which to have ended.
+    """The stop deadline, set by the parent and seen by every child that is forked after the flag was made.
 
-    The moment is of the clock that all processes of a machine share. Until work begins there is nothing to wait for.
+    The deadline is on the monotonic clock, which all processes of a machine share. Without grace until work begins.
     """
 
     def __init__(self, grace_seconds: float = 0) -> None:
@@ -28,7 +28,7 @@ class StopFlag:
         self._shared = mmap.mmap(-1, _DEADLINE.size)
 
     def raise_(self) -> None:
-        """Tell every process to take no more shards; a second time, to hand back at once what it holds."""
+        """Make every process claim no more shards; a second call makes it hand its shard back at once."""
         grace = 0.0 if self.is_raised() else self.grace_seconds
         _DEADLINE.pack_into(self._shared, 0, time.monotonic() + grace)
 
@@ -41,31 +41,31 @@ class StopFlag:
         return 0 < self._deadline() <= time.monotonic()
 
     def is_overdue(self) -> bool:
-        """Whether a shard that has not noticed the end of the grace should be handed back without it."""
+        """Whether the shard of a hung runner should be handed back by the heartbeat."""
         return self.grace_is_over() and time.monotonic() >= self._deadline() + STUCK_SECONDS
 
     def seconds_left(self) -> float:
-        """How long a process may still be there that hangs in a call which never returns."""
+        """How long a process that hangs in a call may still live."""
         return max(0.1, self._deadline() + 2 * STUCK_SECONDS - time.monotonic())
 
     def _deadline(self) -> float:
-        """0 while nobody has raised it."""
+        """0 while the flag is not raised."""
         deadline: float = _DEADLINE.unpack_from(self._shared)[0]
         return deadline
 
 
 STOP = StopFlag()
-"""This process's own: signals come to a process, whoever listens in it."""
+"""The flag of this process: signals are sent to a process as a whole."""
 
 
 def handle_signals(stop: StopFlag, on_signal: Callable[[], None], overdue: Callable[[], None]) -> None:
-    """From now on signals raise the flag; `on_signal` runs each time, `overdue` once when the process should have ended long ago.
+    """Raise the flag at stop signals; `on_signal` runs at each, `overdue` once if the process still lives after the deadline.
 
-    Both run in this process's main thread, between two steps of whatever it does; `on_signal` at once if one came before.
+    Both run in this process's main thread, between two bytecodes; `on_signal` also at once if the flag is raised already.
     """
     parent = os.getpid()
 
-    def heed() -> None:
+    def start_countdown() -> None:
         signal.setitimer(signal.ITIMER_REAL, stop.seconds_left())
         on_signal()
 
@@ -73,10 +73,10 @@ def handle_signals(stop: StopFlag, on_signal: Callable[[], None], overdue: Calla
         # A fork has these handlers until it sets its own.
         if os.getpid() == parent:
             stop.raise_()
-            heed()
+            start_countdown()
 
     signal.signal(signal.SIGALRM, lambda *_: overdue())
     for number in END_SIGNALS:
         signal.signal(number, end)
     if stop.is_raised():
-        heed()
+        start_countdown()

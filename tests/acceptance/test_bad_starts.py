@@ -216,7 +216,7 @@ def test_a_program_that_waits_says_for_what_and_ends_with_0_when_told_to(
     assert CANARY not in said
 
 
-@pytest.mark.parametrize(("program", "told"), [("serve", "serving"), ("scheduler", "the scheduler runs")])
+@pytest.mark.parametrize(("program", "told"), [("serve", "serving"), ("scheduler", "scheduler started")])
 def test_the_web_layer_and_the_scheduler_do_without_a_broker(places, program, told) -> None:
     running = start(program, {}, places)
     said = told_until(running, told)

@@ -43,9 +43,9 @@ def test_a_second_run_makes_the_same(scenario: Scenario, expected: Any) -> None:
 class Forgetful(Engine):
     """A worker that dies at its first attempt at every shard, after the work and before it can report it."""
 
-    def _carry(self, held: Any) -> None:
+    def _process(self, held: Any) -> None:
         if held.token > 1:
-            super()._carry(held)
+            super()._process(held)
             return
         self._do(JobContext(held=held, resources=self._resources, stopping=lambda: False))
 

@@ -229,4 +229,4 @@ class MemberRows:
 
 
 def _changed(row: MemberRow) -> ObjectChanged:
-    return ObjectChanged(f"the bytes of {row.path!r} are not those that were imported", key=row.key)
+    return ObjectChanged(f"the bytes of {row.path!r} changed after the import", key=row.key)

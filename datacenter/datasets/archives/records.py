@@ -157,13 +157,13 @@ def wait_for_current_builder(session: Session, archive: Archive, job_id: str) ->
     return [] if waits_itself else [before.id]
 
 
-def is_wanted(session: Session, archive: Archive, *, but_for: str = "") -> bool:
-    """Whether a job that has not ended is about the archive, the job `but_for` left aside."""
+def is_wanted(session: Session, archive: Archive, *, except_job_id: str = "") -> bool:
+    """Whether an unfinished job needs the archive, not counting the job `except_job_id`."""
     for request in (Export, Download):
         query = (
             select(Job.id)
             .join(request, request.job_id == Job.id)
-            .where(request.archive_id == archive.id, Job.id != but_for, Job.state.not_in(FINISHED))
+            .where(request.archive_id == archive.id, Job.id != except_job_id, Job.state.not_in(FINISHED))
         )
         if session.scalars(query.limit(1)).first() is not None:
             return True

@@ -63,7 +63,7 @@ def take_next(bench: Workbench) -> None:
     engine = bench.engine()
     held = engine._claim("import")
     assert held is not None
-    engine._carry(held)
+    engine._process(held)
 
 
 def planned(bench: Workbench, source: dict[str, str]) -> tuple[Dataset, Job]:

@@ -43,5 +43,5 @@ def test_it_says_in_its_first_line_that_it_runs_and_ends_with_0_when_told_to_sto
     running.send_signal(signal.SIGTERM)
     rest = running.communicate(timeout=60)[1]
 
-    assert "the scheduler runs" in first, first + rest
+    assert "scheduler started" in first, first + rest
     assert running.returncode == 0, rest

@@ -13,7 +13,7 @@ from jobs.scheduler.turns import _turn
     [
         (1146, "database unavailable", "run `datacenter migrate`"),
         (2006, "database unavailable", "no database answers"),
-        (1064, "a turn failed", ""),
+        (1064, "turn failed", ""),
     ],
 )
 def test_a_turn_that_the_database_ends_says_why(tmp_path, number: int, event: str, words: str) -> None:
@@ -28,4 +28,4 @@ def test_a_turn_that_the_database_ends_says_why(tmp_path, number: int, event: st
     (entry,) = logs
     assert entry["event"] == event
     assert words in entry.get("reason", "")
-    assert bool(entry.get("exc_info")) == (event == "a turn failed")
+    assert bool(entry.get("exc_info")) == (event == "turn failed")

@@ -81,7 +81,7 @@ def test_a_worker_that_was_given_up_leaves_the_labels_of_its_successor_alone(
     bench.database.run(lambda session: reclaim_expired(session, bench.settings.ledger, lambda *_: None))
     held = bench.engine()._claim("import")
     assert held is not None
-    bench.engine()._carry(held)
+    bench.engine()._process(held)
 
     time.sleep(0.5)  # its heartbeat has noticed by now
     goes_on.set()
