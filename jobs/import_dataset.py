@@ -1,4 +1,4 @@
-"""Import: an archive, the objects under a prefix, or the rows of a table become a dataset, without a local disk."""
+"""Import: turn an archive, the objects under a prefix, or the rows of a table into a dataset, without a local disk."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
@@ -26,11 +26,11 @@ SOURCES: Mapping[str, ImportSource] = {
     "table": TableSource(),
     "query": TableSource(),
 }
-"""By the field that the source of a request has, besides its storage; the first that is there counts."""
+"""Keyed by the field that the request's source has besides its storage; the first field found decides."""
 
 
 def source_of(payload: Mapping[str, Any]) -> ImportSource:
-    """What imports from the source that the request named."""
+    """The import source for a job's payload."""
     return next(found for field, found in SOURCES.items() if field in payload["source"])
 
 
@@ -60,7 +60,7 @@ class ImportDataset:
         return Ending(result=result, publish=lambda session: _publish(session, job, staging, imported))
 
     def undo(self, job: JobContext) -> Ending:
-        """Remove every object and table that was made; the upload stays until it expires, so that it can be imported anew."""
+        """Remove every object and table that was made; the upload stays until it expires, so that it can be imported again."""
         staging = _staging(job)
         storage = staging.storage
         for prefix in (staging.objects_prefix, staging.prefix):
@@ -79,7 +79,7 @@ class ImportDataset:
         _mark_failed(session, payload["dataset_id"])
 
     def given_up(self, session: Session, payload: dict[str, Any]) -> None:
-        """The dataset is FAILED and has no version; what lies under its prefix goes with the dataset, a table is swept."""
+        """The dataset is FAILED without a version; its prefix is removed with the dataset, its table by the sweep."""
         _failed(session, payload)
         table = KeptTable.of_payload(payload)
         if table is not None:
@@ -104,7 +104,7 @@ def _staging(job: JobContext) -> ImportStaging:
 
 
 def _publish(session: Session, job: JobContext, staging: ImportStaging, imported: Imported) -> None:
-    """The one moment at which anything of the import becomes visible."""
+    """Make the import visible, all at once."""
     moment, totals = now(session), imported.totals
     dataset_id, source = job.payload["dataset_id"], job.payload["source"]
     session.add(

@@ -1,1 +1,1 @@
-"""The parts of an import: staging, one file per archive format, and the copying of what lies under a prefix."""
+"""The parts of an import: staging, and one module per source: zip, tar, prefix and table."""

@@ -1,4 +1,4 @@
-"""Import of an archive: its bytes say whether it is a zip or a tar, and it must stay what the plan saw."""
+"""Import of an archive: detect from its bytes whether it is a zip or a tar, and check that it stays unchanged."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -20,7 +20,7 @@ SPECS = SpecReader[ZipSpan | TarPass](ZipSpan, TarPass)
 
 
 class ArchiveSource:
-    """Zip: read the directory, split by byte range, import spans side by side. Tar: one pass."""
+    """Zip: read the directory, split by byte range, import spans in parallel. Tar: one pass."""
 
     def plan(self, job: JobContext, staging: ImportStaging) -> Plan:
         storage, source = _archive(job)
@@ -49,7 +49,7 @@ class ArchiveSource:
 
 
 def _archive(job: JobContext) -> tuple[Storage, ObjectSource]:
-    """The storage that the archive lies on, and the archive."""
+    """The archive's storage, and the archive."""
     source = job.payload["source"]
     storage = job.resources.storages.open(source["storage"])
     return storage, ObjectSource(storage, source["key"])

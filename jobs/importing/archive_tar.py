@@ -34,7 +34,7 @@ FRAGMENT_FILES = 16_384
 
 @dataclass(frozen=True, kw_only=True)
 class TarPass:
-    """The whole of a tar, read front to back."""
+    """A whole tar, read front to back."""
 
     kind: Literal["tar_pass"] = "tar_pass"
     format: TarFormat
@@ -62,7 +62,7 @@ def import_tar(
             put_members(job, staging.storage, recorder.watch(reader), recorder.place, count_bytes=False)
             break
         except NamesMisread:
-            # The same objects and fragments are written over. What was counted is taken back.
+            # The next pass overwrites the same objects and fragments; the progress is reset.
             job.report(files=-job.files, size_bytes=-job.size_bytes)
     label_file, lists = find_lists(_all_paths(staging, recorder.fragments), job.payload["label_format"])
     warnings = list(reader.warnings)
@@ -74,7 +74,7 @@ def import_tar(
         dropped += _label(staging, fragment, label_join, lists)
     if label_file is not None and label_join is not None and label_join.unknown:
         warnings.append(
-            f"{label_file.path} names {label_join.unknown} files that are not there, "
+            f"{label_file.path} names {label_join.unknown} files that do not exist, "
             f"first {label_join.first_unknown!r}"
         )
     staging.storage.flush()
@@ -87,10 +87,10 @@ def import_tar(
 
 
 class Recorder:
-    """Follows the members of a tar past the puts and writes down what they were, a fragment at a time.
+    """Records the members of a tar while they are stored, and writes their manifest rows, a fragment at a time.
 
-    Fragments are written twice, the second time with labels. So each attempt has its own: one that was given up and
-    wakes late must not put one without labels in the place of its successor's.
+    Fragments are written twice, the second time with labels. So each attempt has its own: an attempt that lost its
+    lease and wakes up late must not replace its successor's fragment by one without labels.
     """
 
     def __init__(self, staging: ImportStaging, attempt: int) -> None:
@@ -105,7 +105,7 @@ class Recorder:
         return self._staging.object_key(member.index, member.path)
 
     def watch(self, reader: TarReader) -> Iterator[Member]:
-        """The same members; one is written down when the next is asked for, when its CRC is known."""
+        """The same members; each is recorded when the next one is requested, because its CRC is known only then."""
         for member in reader:
             yield member
             self._rows.append((member.path, member.size_bytes, member.crc32, self.place(member)))
@@ -159,13 +159,13 @@ def _label_join(
                 content = ObjectSource(staging.storage, key).stream()
                 limits = LabelLimits(labels=max_labels)
                 return LabelJoin(reader_for(label_file.format)(content, label_file.base, limits))
-    raise AssertionError(f"{label_file.path} was found among the paths and has no row")
+    raise AssertionError(f"{label_file.path} is among the paths but has no row")
 
 
 def _label(
     staging: ImportStaging, fragment: str, label_join: LabelJoin | None, lists: list[str]
 ) -> list[str]:
-    """Rewrite a fragment with labels; returns the objects of the lists, which are no files of the dataset."""
+    """Rewrite a fragment with labels; returns the keys of the lists, which are not files of the dataset."""
     table = pa.concat_tables(staging.read_fragment(fragment))
     is_list = pc.is_in(table["path"], value_set=pa.array(lists, pa.string()))
     dropped = texts(table["key"].filter(is_list))

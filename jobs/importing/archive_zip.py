@@ -1,4 +1,4 @@
-"""Import of a zip: the directory is read once and split by byte range; each shard reads its span of the archive."""
+"""Import of a zip: read the directory once and split it by byte range; each shard reads its span of the archive."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -105,7 +105,7 @@ def _content(source: ObjectSource, entry: pa.Table, limits: Limits) -> Iterator[
 
 
 def _bounds(entries: pa.Table, max_files: int, max_bytes: int) -> list[int]:
-    """Rows at which shards begin, and the end: a shard closes when it is full of files or of archive bytes."""
+    """Rows at which shards begin, and the end: a shard ends when it has enough files or archive bytes."""
     ends = entries["end_offset"].to_numpy()
     bounds = [0]
     while bounds[-1] < entries.num_rows:

@@ -14,7 +14,7 @@ READ_BYTES = 4 << 20
 
 
 class Copy(NamedTuple):
-    """An object and the key under which its bytes are to lie."""
+    """An object and the key of its copy."""
 
     source_key: str
     target_key: str
@@ -26,15 +26,15 @@ def copy_objects(
 ) -> list[int]:
     """Copy every object; returns the CRC-32 of each, in the order of the copies.
 
-    The manifest needs the CRC, so that every byte has to be read once, whoever copies it. Of a small object the bytes
-    are then at hand, and to put them is one request, as a copy on the server is one, but with many in flight. A large
-    object within one storage is copied there first, which spares sending it, and the copy is read instead of
-    the source: its CRC is that of the stored bytes whatever becomes of the source meanwhile.
+    The manifest needs the CRC, so every byte has to be read once in any case. A small object is then in memory already:
+    to put it is one request, as a copy on the server would be, but with many in flight. A large object within one
+    storage is first copied by the server, which saves sending it, and the copy is read instead of the source: so the CRC
+    is that of the stored bytes, even if the source changes meanwhile.
 
     Raises:
-        ObjectMissing, ObjectChanged: an object is gone, or shorter than it was. One that grew, or has other bytes, is
+        ObjectMissing, ObjectChanged: an object is gone, or shorter than planned. One that grew, or has other bytes, is
             copied as it is: the caller compares tags.
-        StorageError: of the first copy that failed.
+        StorageError: the error of the first failed copy.
     """
     large_from = min(LARGE_BYTES, job.resources.settings.shards.size_bytes)
     by_server = is_same and target.capabilities.server_side_copy and target.capabilities.multipart
@@ -52,7 +52,7 @@ def copy_objects(
 
 
 def _copy_small(job: JobContext, source: Storage, target: Storage, copies: Iterable[Copy]) -> dict[str, int]:
-    """Reads and puts run side by side, each in a window of its storage's own; returns the CRCs by target key."""
+    """Reads and puts run in parallel, each in its own storage's window; returns the CRCs by target key."""
     crcs: dict[str, int] = {}
 
     def contents() -> Iterator[NewObject]:
@@ -68,7 +68,7 @@ def _copy_small(job: JobContext, source: Storage, target: Storage, copies: Itera
 
 
 def _read(source: Storage, copies: list[Copy]) -> Iterator[tuple[Copy, bytes]]:
-    """Every object whole. There is nothing to read of an empty one; that it is still there, the caller sees."""
+    """Every object as a whole. Empty ones are not read; the caller checks that they still exist."""
     filled = [copy for copy in copies if copy.size_bytes]
     ranges = (ByteRange(key=copy.source_key, offset=0, length=copy.size_bytes) for copy in filled)
     yield from zip(filled, source.read_ranges(ranges), strict=True)
@@ -76,7 +76,7 @@ def _read(source: Storage, copies: list[Copy]) -> Iterator[tuple[Copy, bytes]]:
 
 
 def _stream(job: JobContext, source: Storage, target: Storage, copy: Copy) -> int:
-    """Copy a large object in pieces that pass through memory; its CRC."""
+    """Copy a large object in pieces through memory; returns its CRC."""
     crc = 0
 
     def pieces() -> Iterator[bytes]:
@@ -99,19 +99,19 @@ def _crc_of(job: JobContext, storage: Storage, key: str, size_bytes: int) -> int
 
 
 COPY_BYTES = 256 << 20
-"""What a storage copies well within the time in which a shard has to show progress."""
+"""A storage copies this much well within the time in which a shard has to report progress."""
 
 
 def copy_on_server(job: JobContext, storage: Storage, source: str, target: str, size_bytes: int) -> None:
-    """Copy an object of this size, in one call or in parts, with a sign of life for each.
+    """Copy an object of this size, in one call or in parts, with a progress check for each.
 
-    Raises: ObjectMissing; ObjectChanged, it is shorter than it was, or no longer than one call copies and of another size.
+    Raises: ObjectMissing; ObjectChanged if it is shorter than planned, or if one call copied it and the size differs.
     """
     job.check()
     if size_bytes > COPY_BYTES:
         _copy_in_parts(job, storage, source, target, size_bytes)
     elif storage.copy(source, target).size_bytes != size_bytes:
-        raise ObjectChanged("The object has another size than when the import was planned.", key=source)
+        raise ObjectChanged("The object's size changed after the import was planned.", key=source)
     job.check()
 
 
@@ -129,7 +129,7 @@ def _copy_in_parts(job: JobContext, storage: Storage, source: str, target: str, 
 
 
 def _ranges(storage: Storage, key: str, size_bytes: int) -> Iterator[ByteRange]:
-    """The object in as many pieces as an upload may have parts, at most."""
+    """The object's byte ranges, at most as many as an upload may have parts."""
     capabilities = storage.capabilities
     length = max(COPY_BYTES, capabilities.minimum_part_bytes, -(-size_bytes // capabilities.maximum_parts))
     for offset in range(0, size_bytes, length):

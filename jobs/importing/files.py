@@ -1,4 +1,4 @@
-"""The finish of an import of files: the fragments of all shards become one manifest."""
+"""The finish of an import of files: merge the fragments of all shards into one manifest."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -13,9 +13,9 @@ from jobs.importing.staging import ImportStaging
 
 
 def finish_files(job: JobContext, staging: ImportStaging, results: Iterator[dict[str, Any]]) -> Imported:
-    """Merge the fragments into the manifest, and remove objects that are no files of the dataset.
+    """Merge the fragments into the manifest, and remove objects that are not files of the dataset.
 
-    Raises: LabelsInvalid, there are more different labels than a dataset can have.
+    Raises: LabelsInvalid if there are more different labels than a dataset can have.
     """
     fragments: list[str] = []
     warnings: list[str] = []
@@ -36,5 +36,5 @@ def finish_files(job: JobContext, staging: ImportStaging, results: Iterator[dict
 def _check_labels(job: JobContext, totals: ManifestTotals) -> None:
     allowed = job.resources.settings.limits.labels
     if len(totals.labels) > allowed:
-        detail = f"the files have {len(totals.labels)} different labels; a dataset can have {allowed}"
+        detail = f"the files have {len(totals.labels)} different labels; a dataset can have at most {allowed}"
         raise LabelsInvalid("TOO_MANY_LABELS", detail)

@@ -1,4 +1,4 @@
-"""Labels of an import: from a label file among the files, or from the folders."""
+"""Labels of an import, from a label file among the files or from the folders."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from datacenter.formats.registry import reader_for
 
 @dataclass(frozen=True, kw_only=True)
 class Labelled:
-    """Which of the paths are files of the dataset, with their labels; the lists among them are left out."""
+    """The paths that are files of the dataset, with their labels; lists are left out."""
 
     keep: Any
     """A mask over the paths."""
@@ -28,7 +28,7 @@ class Labelled:
 
 
 def find_lists(paths: Any, wanted: str | None) -> tuple[LabelFile | None, list[str]]:
-    """The label file, and the paths that describe files instead of being some. Raises: LabelsInvalid."""
+    """The label file, and the paths of lists, which describe files of the dataset. Raises: LabelsInvalid."""
     label_file = find_label_file(paths, wanted)
     if label_file is None:
         return None, []
@@ -51,7 +51,7 @@ def apply(
     warnings = []
     if join.unknown:
         warnings.append(
-            f"{label_file.path} names {join.unknown} files that are not there, first {join.first_unknown!r}"
+            f"{label_file.path} names {join.unknown} files that do not exist, first {join.first_unknown!r}"
         )
     return Labelled(
         keep=keep, labels=labels, annotations=annotations, label_file=label_file.path, warnings=warnings

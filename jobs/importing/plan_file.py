@@ -1,4 +1,4 @@
-"""The plan file of an import: a row group for each shard, and what the plan learned for the finish."""
+"""The plan file of an import: a row group for each shard, and the plan's findings for the finish."""
 
 from collections.abc import Iterable
 from typing import Any, NamedTuple, Protocol
@@ -15,26 +15,26 @@ LEARNED = b"learned"
 
 
 class Learned(NamedTuple):
-    """What the plan learned of all files together."""
+    """The plan's findings about all files together."""
 
     warnings: list[str]
     label_file: str | None
 
 
 class Group(NamedTuple):
-    """The part of the plan that is one shard's."""
+    """The part of the plan for one shard."""
 
     entries: pa.Table
     first: int
-    """Rows that the groups before it have."""
+    """Number of rows in the groups before it."""
     learned: dict[str, Any]
-    """What the shard's result tells the finish of the plan: the first shard everything, the others nothing."""
+    """The plan's findings to pass to the finish in the shard's result; empty except for the first shard."""
 
 
 def write_plan(
     job: JobContext, staging: ImportStaging, schema: pa.Schema, groups: Iterable[pa.Table], learned: Learned
 ) -> str:
-    """Write a row group for each table; the key under which this attempt's plan lies."""
+    """Write a row group for each table; returns the key of this attempt's plan."""
     key = staging.plan_key_of(job.held.token)
     learned_json = {"warnings": learned.warnings[:MAX_WARNINGS], "label_file": learned.label_file}
     write_rows(staging.storage, key, schema.with_metadata({LEARNED: orjson.dumps(learned_json)}), groups)
@@ -52,9 +52,9 @@ class PlannedGroup(Protocol):
 
 
 def read_group(staging: ImportStaging, spec: PlannedGroup) -> Group:
-    """What the plan says about one shard, by its spec.
+    """The plan's part for the shard with this spec.
 
-    A plan has one shard at least, even without a row group: the first brings to the finish what was learned.
+    A plan has at least one shard, even without a row group: the first shard passes the findings to the finish.
     """
     number = spec.row_group
     with open_rows(staging.storage, spec.plan) as plan:

@@ -1,4 +1,4 @@
-"""Import from a prefix: list it once, apply the rules for names and sizes, and copy its objects side by side."""
+"""Import from a prefix: list it once, apply the rules for names and sizes, and copy its objects in parallel."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ _COLUMNS: dict[str, pa.DataType] = {
     "tag": pa.string(),
 }
 LISTING = pa.schema(_COLUMNS)
-"""`name` is the key after the prefix, `path` what the dataset calls the file: they differ by backslashes at most."""
+"""`name` is the key after the prefix, `path` the file's path in the dataset: they differ by backslashes at most."""
 PLAN = LISTING.append(pa.field("labels", pa.list_(pa.string()))).append(pa.field("annotation", pa.string()))
 
 
@@ -49,14 +49,14 @@ class PrefixGroup:
     plan: str
     row_group: int
     in_folders: int
-    """How many objects lie in the folders that these lie in."""
+    """Number of objects in the folders of these objects."""
 
 
 SPECS = SpecReader[PrefixGroup](PrefixGroup)
 
 
 class PrefixSource:
-    """List, copy side by side, and see that every object still is what was planned."""
+    """List, copy in parallel, and check that every object is still as planned."""
 
     def plan(self, job: JobContext, staging: ImportStaging) -> Plan:
         return _plan(job, staging, limits_of(job))
@@ -74,19 +74,19 @@ class PrefixSource:
 def _plan(job: JobContext, staging: ImportStaging, limits: Limits) -> Plan:
     """List the prefix, find the labels, and write the plan: a row group of the plan file is a shard.
 
-    Holds names, sizes and tags of all objects, about as much as the directory of a zip of so many files.
+    Holds names, sizes and tags of all objects, about as much memory as the directory of a zip with as many files.
 
     Raises:
         ArchiveRejected: as for the names and sizes in an archive.
         NothingToImport: no object has the prefix.
-        ObjectMissing, ObjectChanged: the label file is not what was listed any more.
+        ObjectMissing, ObjectChanged: the label file was removed or changed after the listing.
     """
     place = job.payload["source"]
     source, prefix = job.resources.storages.open(place["storage"]), place["prefix"]
     entries, warnings = _list(job, source, prefix, limits)
     if not entries.num_rows:
         where = f"under {prefix!r} in" if prefix else "in"
-        raise NothingToImport(f"there is no object {where} storage {place['storage']!r}; look at the prefix")
+        raise NothingToImport(f"there is no object {where} storage {place['storage']!r}; check the prefix")
     paths: Any = one_chunk(entries["path"])
     label_file, lists = find_lists(paths, job.payload["label_format"])
     content: Iterator[bytes] = iter(())
@@ -114,7 +114,7 @@ def _plan(job: JobContext, staging: ImportStaging, limits: Limits) -> Plan:
 
 def _list(job: JobContext, source: Storage, prefix: str, limits: Limits) -> tuple[pa.Table, list[str]]:
     """Every file under the prefix, in the order of the keys, and warnings about their names."""
-    ledger = NameCollisions(limits)
+    collisions = NameCollisions(limits)
     batches: list[pa.RecordBatch] = []
     count = size_bytes = 0
     for infos in cut_batches(importable(source, prefix), max_items=LISTED_AT_ONCE):
@@ -123,10 +123,10 @@ def _list(job: JobContext, source: Storage, prefix: str, limits: Limits) -> tupl
         if count > limits.entries:
             raise ArchiveRejected(
                 "TOO_MANY",
-                f"there are more than the {limits.entries} objects that are allowed; split the prefix",
+                f"there are more than {limits.entries} objects, the limit of an import; split the prefix",
             )
         batch = _rows(infos, prefix, limits)
-        ledger.add(cast(pa.StringArray, batch["path"]))
+        collisions.add(cast(pa.StringArray, batch["path"]))
         is_file = pc.invert(_is_directory(batch["path"]))
         batches.append(batch.filter(is_file))
         size_bytes += sum(info.size_bytes for info in infos)
@@ -134,11 +134,11 @@ def _list(job: JobContext, source: Storage, prefix: str, limits: Limits) -> tupl
             raise ArchiveRejected(
                 "TOO_LARGE", f"the files take more than {limits.total_bytes} bytes; split the prefix"
             )
-    return pa.Table.from_batches(batches, LISTING), ledger.check()
+    return pa.Table.from_batches(batches, LISTING), collisions.check()
 
 
 def _rows(infos: list[ObjectInfo], prefix: str, limits: Limits) -> pa.RecordBatch:
-    """The objects with their paths; a directory, which some programs keep as an empty object, ends in `/`."""
+    """The objects with their paths; a directory, which some programs store as an empty object, ends in `/`."""
     infos = [info for info in infos if info.key != prefix or info.size_bytes]
     names = pa.array([info.key[len(prefix) :] for info in infos], pa.string())
     sizes = pa.array([info.size_bytes for info in infos], pa.int64())
@@ -171,7 +171,7 @@ def _content(job: JobContext, source: Storage, planned: PlannedObject) -> Iterat
 
 
 def _bounds(sizes: Any, max_files: int, max_bytes: int) -> list[int]:
-    """Rows at which shards begin, and the end: a shard closes when it is full of files or of bytes."""
+    """Rows at which shards begin, and the end: a shard ends when it has enough files or bytes."""
     ends = np.cumsum(sizes)
     bounds = [0]
     while (start := bounds[-1]) < len(ends):
@@ -182,7 +182,7 @@ def _bounds(sizes: Any, max_files: int, max_bytes: int) -> list[int]:
 
 
 def _in_folders(names: Any, bounds: list[int]) -> list[int]:
-    """For each shard, how many files lie in the folders that its own lie in."""
+    """For each shard, the number of files in the folders of its files."""
     folders = pc.replace_substring_regex(one_chunk(names), r"[^/]*$", "").dictionary_encode()
     numbers = folders.indices.to_numpy()
     files = np.bincount(numbers)
@@ -201,7 +201,7 @@ def _import_group(job: JobContext, staging: ImportStaging, spec: PrefixGroup) ->
     """Copy the objects of one row group of the plan and write their manifest rows as a fragment.
 
     Raises:
-        ObjectMissing, ObjectChanged: an object is not what the plan saw. What was stored of it goes with the undo.
+        ObjectMissing, ObjectChanged: an object is not as planned. The undo removes what was stored of it.
     """
     place, group = job.payload["source"], spec.row_group
     source, prefix = job.resources.storages.open(place["storage"]), place["prefix"]

@@ -1,4 +1,4 @@
-"""Put the members of an archive: small ones many at a time, large ones as streams."""
+"""Store the members of an archive: small ones many at a time, large ones as streams."""
 
 from collections.abc import Callable, Iterable, Iterator
 
@@ -8,15 +8,15 @@ from storage_adapters.object_storage.contract import NewObject, Storage
 from storage_adapters.object_storage.streaming import put_stream
 
 Placed = Callable[[Member], str]
-"""Gives a member the key it is stored under."""
+"""Returns the key for a member."""
 
 
 def put_members(
     job: JobContext, storage: Storage, members: Iterable[Member], place: Placed, *, count_bytes: bool
 ) -> None:
-    """Store every member; progress counts files, and bytes where the members' sizes are what the job counts.
+    """Store every member; progress counts files, and with `count_bytes` the members' bytes.
 
-    Raises: StorageError of the first put that failed; ArchiveRejected as the members do.
+    Raises: StorageError, that of the first failed put; ArchiveRejected, from reading the members.
     """
 
     def small() -> Iterator[NewObject]:
@@ -26,7 +26,7 @@ def put_members(
                 assert member.data is not None
                 yield NewObject(key=key, data=member.data)
             else:
-                put_stream(storage, key, _watched(job, member.chunks, count_bytes))
+                put_stream(storage, key, _reported(job, member.chunks, count_bytes))
                 job.report(files=1)
 
     for outcome in storage.put_many(small()):
@@ -35,7 +35,7 @@ def put_members(
         job.report(files=1, size_bytes=outcome.size_bytes if count_bytes else 0)
 
 
-def _watched(job: JobContext, chunks: Iterable[bytes], count_bytes: bool) -> Iterator[bytes]:
+def _reported(job: JobContext, chunks: Iterable[bytes], count_bytes: bool) -> Iterator[bytes]:
     for chunk in chunks:
         job.report(size_bytes=len(chunk) if count_bytes else 0)
         yield chunk

@@ -1,4 +1,4 @@
-"""The contract of import sources: what an archive, a prefix and a table each do in their own way."""
+"""The contract of import sources, which an archive, a prefix and a table each implement."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from jobs.importing.staging import ImportStaging
 
 @dataclass(frozen=True, kw_only=True)
 class Imported:
-    """What a finish has stored: the manifest's totals, what the job's result says besides, and columns of the dataset."""
+    """The outcome of a finish: the manifest's totals, extra fields of the job's result, and columns of the dataset."""
 
     totals: ManifestTotals
     learned: Mapping[str, Any]
@@ -26,17 +26,17 @@ class ImportSource(Protocol):
         """Split the import into shards."""
 
     def run_shard(self, job: JobContext, staging: ImportStaging, spec: dict[str, Any]) -> dict[str, Any]:
-        """Import one shard; the small result reaches `finish`."""
+        """Import one shard; its small result is passed to `finish`."""
 
     def finish(self, job: JobContext, staging: ImportStaging, results: Iterator[dict[str, Any]]) -> Imported:
-        """Write the manifest from what the shards did, in the order of their numbers."""
+        """Write the manifest from the results of the shards, in the order of their numbers."""
 
     def title(self, source: Mapping[str, Any]) -> str:
-        """What people call the place that the content came from."""
+        """The source as it is shown to people."""
 
 
 def limits_of(job: JobContext) -> Limits:
-    """How much an import may hold, by the settings."""
+    """The limits of an import, from the settings."""
     limits = job.resources.settings.limits
     return Limits(
         entries=limits.entries,

@@ -1,4 +1,4 @@
-"""The objects of a source: which of them an import may take, and whether they are still what was planned."""
+"""The objects of a source: which of them may be imported, and whether they are still as planned."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -15,7 +15,7 @@ from storage_adapters.object_storage.batches import cut_batches, run_batches
 from storage_adapters.object_storage.contract import ObjectInfo, Storage
 
 KEYS_AT_ONCE = 64
-LOOKS_AT_ONCE = 16
+STATS_AT_ONCE = 16
 _LAST = "\U0010ffff"
 """Sorts after every other character."""
 
@@ -30,38 +30,38 @@ class PlannedObject:
 
 
 def importable(storage: Storage, prefix: str, *, start_after: str = "") -> Iterator[ObjectInfo]:
-    """Objects under the prefix, in the order of their keys, without those in areas of ours, which are passed over at
-    once: there may be many more objects in them than in all the rest."""
-    passed = start_after
+    """Objects under the prefix, in the order of their keys, without the service's own areas. Each area is skipped as a
+    whole: it may hold many more objects than all the rest."""
+    position = start_after
     while True:
-        for info in storage.list_objects(prefix, start_after=passed):
+        for info in storage.list_objects(prefix, start_after=position):
             if not is_own(info.key):
                 yield info
                 continue
             area, in_folder, _ = info.key.partition("/")
-            if in_folder and passed < (behind := f"{area}/{_LAST}"):
-                passed = behind
+            if in_folder and position < (end := f"{area}/{_LAST}"):
+                position = end
                 break
         else:
             return
 
 
 def tag_of(info: ObjectInfo) -> str:
-    """What changes whenever the object is replaced: the storage's tag for it, or else the time of its last change."""
+    """A value that changes whenever the object is replaced: the storage's tag, or else the time of its last change."""
     return info.etag or info.modified_at.isoformat()
 
 
 def planned_object(info: ObjectInfo) -> PlannedObject:
-    """The object as a plan writes it down."""
+    """The object as a plan records it."""
     return PlannedObject(info.key, info.size_bytes, tag_of(info))
 
 
 @contextmanager
 def source_unchanged(job: JobContext, storage: Storage, archive: PlannedObject) -> Iterator[None]:
-    """Within the block only the archive that was planned is read; if it was replaced, the block ends in an error.
+    """Guarantee that the block reads the planned archive; if it was replaced, the block ends in an error.
 
-    An archive that is replaced while it is read looks broken. The replacement is the reason that helps, so it is
-    looked for first.
+    An archive that is replaced while it is read looks damaged. The replacement is the more helpful reason, so it is
+    checked first.
 
     Raises: ObjectMissing, ObjectChanged.
     """
@@ -79,12 +79,12 @@ def check_unchanged(
 ) -> None:
     """Compare objects under the prefix, in the order of their keys, with what was planned.
 
-    Called after the objects were read: whatever has the same tag before and after was the same all the while, so
-    one look at many objects is enough. `in_folders` says how many objects lie in the folders that these lie in.
+    Called after the objects were read: an object with the same tag before and after was the same in between, so one
+    check for many objects is enough. `in_folders` is the number of objects in the folders of these objects.
 
     Raises: ObjectMissing, ObjectChanged.
     """
-    found = _look(storage, prefix, [each.key for each in expected], in_folders)
+    found = _current_objects(storage, prefix, [each.key for each in expected], in_folders)
     info = next(found, None)
     for planned in expected:
         key = planned.key
@@ -98,18 +98,18 @@ def check_unchanged(
             raise ObjectChanged("The object was changed after the import was planned.", key=key)
 
 
-def _look(storage: Storage, prefix: str, keys: list[str], in_folders: int) -> Iterator[ObjectInfo]:
-    """The objects as they are now, in the order of the keys; one that is gone is left out, others may lie between.
+def _current_objects(storage: Storage, prefix: str, keys: list[str], in_folders: int) -> Iterator[ObjectInfo]:
+    """The objects as they are now, in the order of the keys; missing ones are left out, others may come between.
 
-    Listed, unless that would read so much more than was asked for that it is cheaper to ask for each object: many
-    shards of one large directory would each read all of it.
+    Listed, unless that would read so much more than needed that a call per object is cheaper: many shards of one large
+    directory would each read all of it.
     """
     capabilities = storage.capabilities
     is_listed = capabilities.seekable_listing or in_folders <= len(keys) * capabilities.listed_per_stat
     if len(keys) > 1 and is_listed:
         return chain(_stat(storage, keys[:1]), importable(storage, prefix, start_after=keys[0]))
     return run_batches(
-        partial(_stat, storage), cut_batches(keys, max_items=KEYS_AT_ONCE), threads=LOOKS_AT_ONCE
+        partial(_stat, storage), cut_batches(keys, max_items=KEYS_AT_ONCE), threads=STATS_AT_ONCE
     )
 
 

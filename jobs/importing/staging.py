@@ -1,4 +1,4 @@
-"""Staging: what an import keeps on the storage between its steps, and where its objects come to lie."""
+"""Staging: the keys of an import, for its files between the steps and for the objects it stores."""
 
 import mimetypes
 import re
@@ -22,10 +22,10 @@ SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,8}$")
 
 @dataclass(frozen=True, kw_only=True)
 class ImportStaging:
-    """The places of one import job. Keys depend on the job and on numbers alone, so a repeated shard meets itself.
+    """The keys of one import job. They depend only on the job and on numbers, so a repeated shard overwrites itself.
 
-    An import that begins anew after it was undone has a place of its own: an undo that wakes up late knows the keys
-    of its own time only.
+    An import that is retried after its undo has another `generation`, and so other keys: a late undo of the first
+    generation cannot remove them.
     """
 
     storage: Storage
@@ -35,52 +35,53 @@ class ImportStaging:
 
     @property
     def unique(self) -> str:
-        """What no other job, and no other beginning of this one, is called."""
+        """A name that no other job, and no other generation of this job, has."""
         return f"{self.job_id[-12:]}-{self.generation}"
 
     @property
     def prefix(self) -> str:
-        """Plan and fragments; swept once the version is published."""
+        """The prefix of plan and fragments; swept once the version is published."""
         return f"{dataset_prefix(self.dataset_id)}staging/{self.unique}/"
 
     @property
     def objects_prefix(self) -> str:
-        """The objects that this import makes, and no others."""
+        """The prefix of the objects that this import makes, and of no others."""
         return objects_prefix(self.dataset_id, self.unique)
 
     @property
     def manifest_key(self) -> str:
-        """Where the manifest of the first version comes to lie."""
+        """The key of the first version's manifest."""
         return manifest_key(self.dataset_id, 1, self.unique)
 
     def plan_key_of(self, attempt: int) -> str:
-        """A plan of its own for each attempt, as two attempts may find different things: shards name the one they
-        follow, and a planner that was given up and wakes up late writes over none that counts."""
+        """The key of an attempt's plan. Each attempt has its own, as two attempts may find different objects: shards
+        name the plan they follow, and a planner that lost its lease and wakes up late overwrites nothing valid."""
         return f"{self.prefix}plan-{attempt:06d}.parquet"
 
     def fragment_key(self, number: int, piece: int = 0) -> str:
         return f"{self.prefix}fragment-{number:06d}-{piece:06d}.parquet"
 
     def object_key(self, number: int, path: str) -> str:
-        """Opaque, so that no name of an archive ever becomes one of the storage's; the suffix is for people."""
+        """Opaque, so that no name from an archive becomes part of a key; the suffix is for people."""
         folder = number // FOLDER_FILES
         return f"{self.objects_prefix}{folder:06d}/{number:09d}{suffix(path)}"
 
     def parts_prefix(self, number: int, attempt: int) -> str:
-        """The parts of a table that one attempt at a partition writes."""
+        """The prefix of the parts of a table that one attempt at a partition writes."""
         return f"{self.objects_prefix}{number:06d}-{attempt:06d}/"
 
     def part_key(self, number: int, attempt: int, piece: int) -> str:
         return f"{self.parts_prefix(number, attempt)}{piece:06d}.parquet"
 
     def write_fragment(self, key: str, rows: pa.Table) -> None:
-        """Write manifest rows, sorted by path, to be merged by the finish: in groups that it can hold of all fragments."""
+        """Write manifest rows, sorted by path, for the finish to merge: in groups so small that it can hold one of each
+        fragment."""
         ordered = rows.sort_by("path")
         starts = range(0, ordered.num_rows, GROUP_ROWS)
         write_rows(self.storage, key, SCHEMA, (ordered.slice(start, GROUP_ROWS) for start in starts))
 
     def read_fragment(self, key: str) -> Iterator[pa.Table]:
-        """The rows of a fragment, a group at a time; its bytes are read at once, as it is small while compressed."""
+        """The rows of a fragment, a group at a time; its bytes are read at once, because they are few when compressed."""
         with pq.ParquetFile(pa.BufferReader(self._read(key))) as file:
             for group in range(file.num_row_groups):
                 yield file.read_row_group(group)
@@ -93,7 +94,7 @@ class ImportStaging:
 def manifest_rows(
     *, paths: Any, sizes: Any, crcs: Any, labels: Any, annotations: Any, keys: Iterable[str]
 ) -> pa.Table:
-    """Manifest rows of files that are whole objects of their own."""
+    """Manifest rows of files that are one object each."""
     names = paths.to_pylist() if hasattr(paths, "to_pylist") else paths
     rows = len(names)
     columns = {
@@ -112,12 +113,12 @@ def manifest_rows(
 
 
 def suffix(path: str) -> str:
-    """The path's file name suffix if it is a plain one, else nothing."""
+    """The path's file name suffix if it is a plain one, else an empty text."""
     found = SUFFIX.search(path)
     return found.group() if found else ""
 
 
 @lru_cache(maxsize=4096)
 def media_type(name_suffix: str) -> str:
-    """The media type that a suffix stands for."""
+    """The media type of a file name suffix."""
     return mimetypes.guess_type(f"file{name_suffix}")[0] or "application/octet-stream"

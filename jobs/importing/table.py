@@ -1,4 +1,4 @@
-"""Import of a table or a query: agree on its columns, cut it, and read its partitions side by side."""
+"""Import of a table or a query: fix its columns, cut it, and read its partitions in parallel."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ class TablePartition:
 
     kind: Literal["table_partition"] = "table_partition"
     plan: str
-    """The key of a Parquet object without rows that has the columns."""
+    """The key of a Parquet object that has the columns and no rows."""
     label_column: str | None
     partition: int
     token: str
@@ -44,7 +44,7 @@ SPECS = SpecReader[TablePartition](TablePartition)
 
 
 class TableSource:
-    """Cut the table, read the pieces side by side; the rows become Parquet objects or pieces of a table of ours."""
+    """Cut the table and read the pieces in parallel; the rows become Parquet objects or pieces of a kept table."""
 
     def plan(self, job: JobContext, staging: ImportStaging) -> Plan:
         return _plan(job, staging)
@@ -71,13 +71,13 @@ def _table_name(source: Mapping[str, Any]) -> TableName:
 
 
 def _plan(job: JobContext, staging: ImportStaging) -> Plan:
-    """Write down the columns, which every shard has to find, and make each partition a shard; a query is one.
+    """Record the columns, which every shard must find again, and make each partition a shard; a query is one shard.
 
-    A table of ours, if the rows go into one, is begun.
+    If the rows go into a kept table, its write is begun.
 
     Raises:
         TableMissing, QueryInvalid, ColumnUnsupported.
-        LabelsInvalid: the label column is none.
+        LabelsInvalid: the label column does not exist or cannot hold labels.
     """
     source = job.payload["source"]
     tables = job.open_tables(source["storage"])
@@ -98,7 +98,7 @@ def _plan(job: JobContext, staging: ImportStaging) -> Plan:
         )
         for partition in _partitions(job, tables, source)
     ]
-    # Only the server knows how many rows and bytes there are; progress counts partitions, and bytes as they come.
+    # Only the server knows how many rows and bytes there are; progress counts partitions, and bytes as they arrive.
     return Plan(
         shards=shards,
         totals=Totals(files=len(shards), size_bytes=None),
@@ -118,13 +118,12 @@ def _partitions(job: JobContext, tables: TableStorage, source: dict[str, Any]) -
 def _import_partition(job: JobContext, staging: ImportStaging, spec: TablePartition) -> dict[str, Any]:
     """Write the rows of one partition as parts of about a shard's bytes, and their manifest rows as a fragment.
 
-    The parts are Parquet objects, or pieces of a table of ours. A table changes while it is read, so a repeated shard
-    need not find the same rows: every attempt has keys of its own, and the finish removes those of attempts that did
-    not count.
+    The parts are Parquet objects, or pieces of a kept table. A table may change while it is read, so a repeated shard
+    may read other rows: every attempt has keys of its own, and the finish removes those of failed attempts.
 
     Raises:
-        TableMissing, TableChanged: it is not what the plan saw. What was stored of it goes with the undo.
-        LabelsInvalid: a value that can be no label.
+        TableMissing, TableChanged: it is not as planned. The undo removes what was stored of it.
+        LabelsInvalid: a value cannot be a label.
     """
     number, token, label_column = spec.partition, job.held.token, spec.label_column
     with open_rows(staging.storage, spec.plan) as plan:
@@ -147,22 +146,22 @@ def _import_partition(job: JobContext, staging: ImportStaging, spec: TablePartit
 def _publish_parts(
     job: JobContext, staging: ImportStaging, results: Iterable[dict[str, Any]]
 ) -> tuple[TableTotals, str | None]:
-    """Write the manifest, and remove the parts or pieces of attempts that did not count.
+    """Write the manifest, and remove the parts or pieces of failed attempts.
 
     Returns the totals and the label column. Raises: LabelsInvalid.
     """
-    # One small result a partition.
-    found = list(results)
+    # One small result per partition.
+    done = list(results)
     totals = TableTotals(max_labels=job.resources.settings.limits.labels)
-    # Partitions come in the order of their numbers, which is that of their parts' paths.
-    rows = chain.from_iterable(staging.read_fragment(key) for result in found for key in result["fragments"])
+    # Partitions come in the order of their numbers, which is the order of their parts' paths.
+    rows = chain.from_iterable(staging.read_fragment(key) for result in done for key in result["fragments"])
     write_counted(staging.storage, staging.manifest_key, regroup(job.checked(rows), GROUP_PARTS), totals)
     table = KeptTable.of_payload(job.payload)
     if table is None:
-        keep_counted(staging, found)
+        keep_counted(staging, done)
     else:
-        publish_table(job, table, found)
-    return totals, found[0]["label_column"]
+        publish_table(job, table, done)
+    return totals, done[0]["label_column"]
 
 
 def _read(job: JobContext, spec: TablePartition, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
@@ -174,5 +173,5 @@ def _read(job: JobContext, spec: TablePartition, schema: pa.Schema) -> Iterator[
         return
     for batch in tables.read_query(source["query"]):
         if not batch.schema.equals(schema):
-            raise TableChanged("The query gives other columns than when the import was planned.")
+            raise TableChanged("The query's columns changed after the import was planned.")
         yield batch

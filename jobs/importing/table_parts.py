@@ -1,4 +1,4 @@
-"""Parts of a table: a shard writes its rows as Parquet objects or as pieces of a table of ours; the finish keeps those that count."""
+"""Parts of a table: shards write rows as Parquet objects or as pieces of a kept table; the finish keeps the valid ones."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -15,7 +15,7 @@ from storage_adapters.table_storage.spool import row_groups
 
 PARQUET = TABLE_FORMATS["parquet"]
 GROUP_BYTES = 32 << 20
-"""Rows are held until they are a row group of so many bytes."""
+"""Rows are buffered until they make a row group of this size."""
 
 
 def write_parts(
@@ -47,18 +47,18 @@ def write_parts(
 
 
 def keep_counted(staging: ImportStaging, results: Iterable[dict[str, Any]]) -> None:
-    """Remove the parts of attempts that did not count."""
+    """Remove the parts of failed attempts."""
     counted = {result["parts"] for result in results}
     stored = (info.key for info in staging.storage.list_objects(staging.objects_prefix))
     remove(staging.storage, [key for key in stored if f"{key.rpartition('/')[0]}/" not in counted])
 
 
 NO_CRC = 0
-"""A piece has no bytes of its own. Whether its rows are those that were imported, its note tells by their number."""
+"""A piece has no bytes of its own. Its rows are checked by their number, which the note of its manifest row has."""
 
 
 def begin_table(job: JobContext, table: KeptTable, schema: pa.Schema) -> None:
-    """Begin the write that every shard adds to; again, it is the same one. Raises: ColumnUnsupported, TableMissing."""
+    """Begin the write that every shard adds to; a second call begins the same one. Raises: ColumnUnsupported, TableMissing."""
     job.open_tables(table.storage).begin_write(table.name, schema, write_id=table.write_id, keep_parts=True)
 
 
@@ -69,7 +69,7 @@ def write_pieces(
     label_column: str | None,
     batches: Iterator[pa.RecordBatch],
 ) -> list[dict[str, Any]]:
-    """Write the rows as pieces of about a shard's bytes, a transaction each. Returns their manifest rows.
+    """Write the rows as pieces of about a shard's bytes, one transaction per piece. Returns their manifest rows.
 
     Raises: LabelsInvalid, ValueUnsupported.
     """
@@ -78,7 +78,7 @@ def write_pieces(
     filled = (batch for batch in batches if batch.num_rows)
     rows: list[dict[str, Any]] = []
     batch = next(filled, None)
-    # The first shard writes a piece though there be no rows, so that the dataset has columns to be exported.
+    # The first shard writes a piece even without rows, so that the dataset has columns to export.
     while batch is not None or not (number or rows):
         count = RowCount(label_column=label_column, max_labels=job.resources.settings.limits.labels)
         piece = _Piece(batch, filled, count, job.resources.settings.shards.size_bytes)
@@ -100,7 +100,7 @@ def write_pieces(
 
 
 def publish_table(job: JobContext, table: KeptTable, results: Iterable[dict[str, Any]]) -> None:
-    """Let the table appear with the pieces that count, and without those of attempts that do not."""
+    """Publish the table with the pieces of successful attempts only."""
     counted = (number for result in results for number in result["pieces"])
     job.open_tables(table.storage).complete_write(table.name, table.write_id, parts=counted)
 
@@ -111,7 +111,7 @@ def piece_numbers(rows: Iterable[dict[str, Any]]) -> list[int]:
 
 
 class _Piece:
-    """The batches of one piece, counted while they are written; the first one that is too much is the `rest`."""
+    """The batches of one piece, counted while they are written; the first batch beyond it is the `rest`."""
 
     def __init__(
         self,
@@ -122,10 +122,10 @@ class _Piece:
     ) -> None:
         self.rest = first
         self.size_bytes = 0
-        self._batches, self._count, self._most_bytes = batches, count, max_bytes
+        self._batches, self._count, self._max_bytes = batches, count, max_bytes
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
-        while self.rest is not None and self.size_bytes < self._most_bytes:
+        while self.rest is not None and self.size_bytes < self._max_bytes:
             batch = self.rest
             self._count.add(batch)
             self.size_bytes += batch.nbytes

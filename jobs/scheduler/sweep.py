@@ -136,14 +136,12 @@ def remove_litter(resources: Resources) -> None:
         due = list(session.scalars(select(Litter).where(Litter.due_at <= now(session)).limit(BATCH)))
     for litter in due:
         try:
-            removed = _remove(resources, litter)
+            gone = _remove(resources, litter)
         except (StorageError, Invalid) as error:
             reason = resources.storages.redact(error.detail)
             log.warning("litter stays", storage=litter.storage, prefix=litter.prefix, reason=reason)
-            removed = False
-        resources.database.run(
-            lambda session, litter=litter, removed=removed: _settle(session, litter, removed)
-        )  # type: ignore[misc]  # the defaults only bind the loop's values
+            gone = False
+        resources.database.run(lambda session, litter=litter, gone=gone: _settle(session, litter, gone))  # type: ignore[misc]  # the defaults only bind the loop's values
 
 
 def _remove(resources: Resources, litter: Litter) -> bool:
@@ -156,8 +154,8 @@ def _remove(resources: Resources, litter: Litter) -> bool:
     return sum(map(len, storage.delete_prefix(litter.prefix))) == 0
 
 
-def _settle(session: Session, litter: Litter, removed: bool) -> None:
-    if removed:
+def _settle(session: Session, litter: Litter, gone: bool) -> None:
+    if gone:
         session.execute(delete(Litter).where(Litter.id == litter.id))
     else:
         later = now(session) + timedelta(minutes=5)
