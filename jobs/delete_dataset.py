@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 
 from sqlalchemy.orm import Session
 
-from datacenter.datasets.deletion import forget
+from datacenter.datasets.deletion import purge
 from datacenter.datasets.manifest import group_bounds, open_rows
 from datacenter.datasets.models import DatasetVersion, dataset_prefix
 from datacenter.datasets.tables.kept import KeptTable
@@ -103,7 +103,7 @@ class DeleteDataset:
         dataset_id = job.payload["dataset_id"]
         return Ending(
             result={"dataset": dataset_id, "leftovers": 0},
-            publish=lambda session: forget(session, dataset_id),
+            publish=lambda session: purge(session, dataset_id),
         )
 
     def undo(self, job: JobContext) -> Ending:

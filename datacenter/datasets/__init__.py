@@ -1,1 +1,1 @@
-"""Datasets: records, manifests, labels, and the use cases on them."""
+"""Datasets: records, manifests, labels, and their use cases."""

@@ -1,4 +1,4 @@
-"""Columns of manifests and member tables, in the types that Arrow's published signatures leave open."""
+"""Columns of manifests and member tables, with the types that Arrow's published signatures leave open."""
 
 from typing import Any, TypeAlias, cast
 
@@ -8,16 +8,16 @@ import pyarrow.compute as pc
 Column: TypeAlias = "pa.ChunkedArray[Any]"
 """A column of a table; quoted because the class takes no parameter when the program runs."""
 Mask: TypeAlias = pa.BooleanArray
-"""Which rows; the compute functions are declared to give this and give it in chunks where a column has them."""
+"""Selects rows. Compute functions are declared to return this type, but return chunks for a chunked column."""
 
 
 def required(name: str, kind: pa.DataType) -> "pa.Field[Any]":
-    """A column in which every row has a value."""
+    """A column with a value in every row."""
     return pa.field(name, kind, nullable=False)
 
 
 def optional(name: str, kind: pa.DataType) -> "pa.Field[Any]":
-    """A column in which rows may lack a value."""
+    """A column whose values may be null."""
     return pa.field(name, kind)
 
 
@@ -33,7 +33,7 @@ def occurrences(texts: "pa.Array[Any] | Column") -> dict[str, int]:
 
 
 def true_count(mask: Mask) -> int:
-    """How many rows a mask lets through."""
+    """How many rows a mask selects."""
     total: Any = pc.sum(cast(Any, mask))
     return cast(int, total.as_py() or 0)
 

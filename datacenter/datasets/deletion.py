@@ -1,4 +1,4 @@
-"""Deletion: the record goes in the request, the files follow; with a grace period it can be taken back."""
+"""Deletion: the request removes the record, a job removes the files; within a grace period it can be undone."""
 
 from datetime import timedelta
 from typing import Any
@@ -31,8 +31,8 @@ def delete(
 ) -> Job:
     """Remove a dataset's record and leave its files to a job that begins after the grace period.
 
-    An import that is still running is cancelled, and the job waits for it, so that nothing is written after
-    the cleaning. The cost does not depend on how many files there are. Raises: NotFound.
+    A running import is cancelled, and the job waits for its end, so that nothing is written after the files were
+    removed. The cost does not depend on the number of files. Raises: NotFound.
     """
     dataset = session.get(Dataset, dataset_id, with_for_update=True)
     if dataset is None or dataset.project_id != project_id:
@@ -72,7 +72,7 @@ def delete(
 
 
 def restore(session: Session, project_id: str, dataset_id: str) -> Dataset:
-    """Bring a deleted dataset back as it was.
+    """Restore a deleted dataset as it was.
 
     Raises: NotFound, Conflict (its files are being removed already), NameTaken.
     """
@@ -91,12 +91,12 @@ def restore(session: Session, project_id: str, dataset_id: str) -> Dataset:
     except IntegrityError as error:
         if not is_duplicate(error):
             raise
-        detail = f"there is a new dataset {dataset.name!r}; rename or delete it, then restore again"
+        detail = f"another dataset is named {dataset.name!r} now; rename or delete it, then restore again"
         raise NameTaken(detail, field="name") from error
     return dataset
 
 
-def forget(session: Session, dataset_id: str) -> None:
+def purge(session: Session, dataset_id: str) -> None:
     """Remove the last rows of a deleted dataset, once its files are gone."""
     for table in (LabelCount, DatasetVersion):
         session.execute(delete_rows(table).where(table.dataset_id == dataset_id))
@@ -104,7 +104,7 @@ def forget(session: Session, dataset_id: str) -> None:
 
 
 def _kept_table(session: Session, dataset: Dataset) -> dict[str, Any]:
-    """The part of the payload that names the table to be dropped: the dataset's, or that of an import which never published one."""
+    """The part of the payload that names the table to drop: the dataset's, or that of an import that did not publish it."""
     if dataset.table_storage is None:
         return {}
     if dataset.table_name is not None:

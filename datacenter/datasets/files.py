@@ -1,4 +1,4 @@
-"""The files of a version: listed, found and read by way of its manifest; no storage is ever listed."""
+"""The files of a version: listed, found and read through its manifest; no storage is ever listed."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,16 +19,16 @@ from storage_adapters.object_storage.contract import ByteRange, Storage
 
 CHUNK_BYTES = 1 << 20
 PAGE_BYTES = 8 << 20
-"""A page ends behind the annotation that makes them so many: one of them may be as long as a line of a label file."""
+"""A page ends after the annotation that reaches this total: one annotation may be as long as a line of a label file."""
 ROWS_AT_ONCE = 64
 SHOWN = ["path", "size_bytes", "crc32", "media_type", "labels", "key", "offset"]
 LAST = "\U0010ffff"
-"""Sorts behind every character that a path can hold."""
+"""Sorts after every character that a path can contain."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class FileEntry:
-    """A file as a listing shows it, and where its bytes lie."""
+    """A file as a listing shows it, and the place of its bytes."""
 
     path: str
     size_bytes: int
@@ -38,12 +38,12 @@ class FileEntry:
     key: str
     offset: int
     annotation: str | None = None
-    """JSON text; a listing has it."""
+    """JSON text; only set in listings."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class FilePage:
-    """Some files in the order of their paths, and whether there are more behind them."""
+    """Some files in the order of their paths, and whether more follow."""
 
     entries: list[FileEntry]
     more: bool
@@ -59,13 +59,13 @@ def list_files(
     after_path: str = "",
     limit: int,
 ) -> FilePage:
-    """At most `limit` files behind `after_path`, fewer if their annotations are long.
+    """At most `limit` files after `after_path`, fewer if their annotations are long.
 
-    Reads only row groups that can hold such paths, and of the annotations little more than it returns.
+    Reads only row groups that can hold such paths, and few more annotations than it returns.
     """
     storage = resources.storages.open(dataset.storage)
     found: list[FileEntry] = []
-    room = PAGE_BYTES
+    bytes_left = PAGE_BYTES
     with open_rows(storage, version.manifest_key) as file:
         for group, (least, greatest) in enumerate(group_bounds(file)):
             if greatest <= after_path or greatest < prefix:
@@ -74,10 +74,10 @@ def list_files(
                 break
             rows = _matching(_numbered(file, group), label, prefix, after_path)
             for entry in _annotated(file, group, rows.slice(0, limit + 1 - len(found))):
-                if len(found) == limit or room <= 0:
+                if len(found) == limit or bytes_left <= 0:
                     return FilePage(entries=found, more=True)
                 found.append(entry)
-                room -= len(entry.annotation or "")
+                bytes_left -= len(entry.annotation or "")
     return FilePage(entries=found, more=False)
 
 
@@ -101,11 +101,11 @@ def read_file(
 
 
 def require_bytes(dataset: Dataset) -> None:
-    """Raises: Conflict, the dataset's parts are rows of a table and have no bytes of their own."""
+    """Raises: Conflict if the dataset's parts are rows of a kept table, which have no bytes of their own."""
     if dataset.table_name is not None:
         raise Conflict(
-            f"the rows of dataset {dataset.name} are kept in a table, so its parts are no files; "
-            "download the dataset, or export it"
+            f"the rows of dataset {dataset.name} are kept in a table, so its parts are not files; "
+            "download or export the dataset"
         )
 
 
@@ -136,13 +136,13 @@ def _numbered(file: pq.ParquetFile, group: int) -> pa.Table:
 def _annotated(file: pq.ParquetFile, group: int, rows: pa.Table) -> Iterator[FileEntry]:
     listed = rows.to_pylist()
     annotations = _annotations(file, group, [row["row"] for row in listed])
-    # Not strict: that would decode the rest of the group, to see that nothing is left.
+    # Not strict: that would decode the rest of the group only to check that nothing is left.
     for row, annotation in zip(listed, annotations, strict=False):
         yield _entry(row, annotation)
 
 
 def _annotations(file: pq.ParquetFile, group: int, wanted: list[int]) -> Iterator[str | None]:
-    """The annotations of some rows of a group, decoded a few rows at a time: together they may be large."""
+    """The annotations of some rows of a group, decoded a few rows at a time, because together they may be large."""
     start = 0
     for batch in file.iter_batches(ROWS_AT_ONCE, row_groups=[group], columns=["annotation"]):
         here = [row - start for row in wanted if start <= row < start + batch.num_rows]

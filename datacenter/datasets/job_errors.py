@@ -1,4 +1,4 @@
-"""The error of a job as clients see it, and whether a retry can mend it."""
+"""The error of a job as clients see it, and whether a retry can succeed."""
 
 from typing import Any, get_args
 
@@ -30,22 +30,22 @@ FOR_GOOD = frozenset(
         ValueUnsupported.code,
     )
 )
-"""Codes of a fault in the source or in the request: the job fails in the same way each time."""
+"""Codes of faults in the source or the request: the job fails in the same way each time."""
 FOR_GOOD_IN_AN_IMPORT = FOR_GOOD | {ObjectMissing.code}
-"""An import lacks an object of its source. Elsewhere the object belongs to a dataset, and can be put back."""
+"""In an import the missing object belongs to the source. Elsewhere it belongs to a dataset, and can be put back."""
 
 
 def is_retryable(kind: JobKind, code: str) -> bool:
-    """Whether a retry of the same job can succeed, maybe only after somebody has mended a storage.
+    """Whether a retry of the same job can succeed, maybe only after an operator has repaired a storage.
 
-    Not the same as `retryable` of an exception, which says whether a worker tries again by itself: a storage that
-    denies access is not tried again, but once it allows access, a retry succeeds.
+    Not the same as `retryable` of an exception, which says whether the worker retries automatically: a storage that
+    denies access is not retried, but once it allows access, a retry of the job succeeds.
     """
     return code not in (FOR_GOOD_IN_AN_IMPORT if kind == JobKind.IMPORT else FOR_GOOD)
 
 
 def error_of(job: Job) -> dict[str, Any] | None:
-    """The error for REST and webhooks. `retryable` follows from the code, so rows of older releases have it, too."""
+    """The error for REST and webhooks. `retryable` is derived from the code, so rows of older releases have it, too."""
     if job.error is None:
         return None
     code = job.error.get("code", "ERROR")

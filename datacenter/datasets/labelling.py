@@ -1,4 +1,4 @@
-"""Labelling: add and remove labels of selected files, which makes a new version."""
+"""Labelling: add and remove labels of selected files, as a new version."""
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -28,7 +28,7 @@ TRIES = 5
 
 @dataclass(frozen=True, kw_only=True)
 class FileSelection:
-    """Which files: those that every given condition fits; without any condition, all."""
+    """The files that match every given condition; without any condition, all files."""
 
     paths: tuple[str, ...] | None = None
     labels: tuple[str, ...] | None = None
@@ -37,10 +37,10 @@ class FileSelection:
 
 @dataclass(kw_only=True)
 class PathMatches:
-    """What a selection has met while the files went by."""
+    """What a selection has matched so far."""
 
     paths: set[str] = field(default_factory=set)
-    """Those of its paths that the dataset has, whatever its other conditions say."""
+    """Those of its paths that the dataset has, whether or not the other conditions match."""
     files: int = 0
 
 
@@ -56,17 +56,17 @@ def relabel(
 ) -> DatasetVersion:
     """Write a new manifest with the changed labels and publish it as the newest version.
 
-    `also` runs in the transaction that publishes. When somebody else publishes first, the change is made again
-    on top of theirs. A selection that no file fits changes nothing: the newest version is returned as it is.
+    `also` runs in the transaction that publishes. If another request publishes first, the change is made again on top
+    of it. If no file matches the selection, nothing changes: the newest version is returned as it is.
 
     Raises: NotFound, DatasetNotReady, Conflict (it is a table), Invalid (a path that the dataset does not have, too many labels),
-        VersionConflict (others were quicker several times, or it took the better part of an hour).
+        VersionConflict (other requests published first several times, or it took the better part of an hour).
     """
     for _ in range(TRIES):
         version = _attempt(resources, project_id, dataset_id, select, add, remove, also)
         if version is not None:
             return version
-    raise VersionConflict("the dataset is being labelled by others at the same time; try again")
+    raise VersionConflict("other requests change the dataset's labels at the same time; try again")
 
 
 def _attempt(
@@ -78,31 +78,31 @@ def _attempt(
     remove: tuple[str, ...],
     also: Callable[[Session, DatasetVersion], None],
 ) -> DatasetVersion | None:
-    """The new version, the newest one when no file was selected, or None when somebody else was quicker."""
+    """The new version; the newest one if no file was selected; None if another request published first."""
     with resources.database.reading() as session:
         dataset, base = find_version(session, project_id, dataset_id)
     if dataset.kind == "table":
         raise Conflict(
-            "the labels of a table are the values of its label column; change them there and import it anew"
+            "the labels of a table are the values of its label column; change them there and import the table again"
         )
     storage = resources.storages.open(dataset.storage)
     folder = manifest_folder(dataset_id, base.version + 1, new_id()[-12:])
     draft = begin_draft(resources.database, dataset.storage, folder)
-    key, met = f"{folder}manifest.parquet", PathMatches()
+    key, matches = f"{folder}manifest.parquet", PathMatches()
 
     def publish(session: Session) -> DatasetVersion | None:
-        if met.files:
+        if matches.files:
             return _publish(session, base, key, totals, draft, also)
         also(session, base)
         return base
 
     try:
-        rows = _changed(read_rows(storage, base.manifest_key), select, add, remove, met)
+        rows = _changed(read_rows(storage, base.manifest_key), select, add, remove, matches)
         totals = write_manifest(storage, key, rows)
-        _check(resources, select, met, totals)
+        _check(resources, select, matches, totals)
         version = resources.database.run(publish)
     except SQLAlchemyError:
-        # The commit may have been done all the same; if it was not, the manifest is still a draft.
+        # The commit may have succeeded all the same; if not, the manifest is still a draft.
         raise
     except BaseException:
         _discard(storage, key)
@@ -113,7 +113,7 @@ def _attempt(
 
 
 def _discard(storage: Storage, key: str) -> None:
-    """Remove a manifest that was not published; what would not go now goes with its draft."""
+    """Remove a manifest that was not published; if that fails now, the sweep removes it with its draft."""
     with suppress(StorageError):
         list(storage.delete([key]))
 
@@ -136,7 +136,7 @@ def _publish(
     draft: str,
     also: Callable[[Session, DatasetVersion], None],
 ) -> DatasetVersion | None:
-    """Publish unless the dataset has moved on; None then."""
+    """Publish, or return None if the dataset has a newer version by now."""
     moment = now(session)
     moved = session.execute(
         update(Dataset)
@@ -165,13 +165,13 @@ def _publish(
     return version
 
 
-def _check(resources: Resources, select: FileSelection, met: PathMatches, totals: ManifestTotals) -> None:
-    missing = set(select.paths or ()) - met.paths
+def _check(resources: Resources, select: FileSelection, matches: PathMatches, totals: ManifestTotals) -> None:
+    missing = set(select.paths or ()) - matches.paths
     if missing:
         raise Invalid(f"select.paths: the dataset has no file {min(missing)!r}", field="select.paths")
-    most = resources.settings.limits.labels
-    if len(totals.labels) > most:
-        raise Invalid(f"add: a dataset can have {most} different labels at most", field="add")
+    max_labels = resources.settings.limits.labels
+    if len(totals.labels) > max_labels:
+        raise Invalid(f"add: a dataset can have at most {max_labels} different labels", field="add")
 
 
 def _changed(
@@ -179,17 +179,17 @@ def _changed(
     select: FileSelection,
     add: tuple[str, ...],
     remove: tuple[str, ...],
-    met: PathMatches,
+    matches: PathMatches,
 ) -> Iterator[pa.Table]:
     wanted = pa.array(select.paths, pa.string()) if select.paths is not None else None
     gone = set(remove)
     for table in tables:
         if wanted is not None:
             named = pc.is_in(table["path"], value_set=wanted)
-            met.paths.update(texts(table["path"].filter(named)))
+            matches.paths.update(texts(table["path"].filter(named)))
         mask = _selected(table, select, wanted)
         chosen = mask.to_pylist()
-        met.files += true_count(mask)
+        matches.files += true_count(mask)
         lists = label_lists(table["labels"])
         for row, labels in enumerate(lists):
             if chosen[row]:
@@ -211,13 +211,13 @@ def _selected(table: pa.Table, select: FileSelection, wanted: pa.StringArray | N
 
 
 LIFETIME = timedelta(hours=1)
-"""For all of it: writing the draft and publishing it."""
+"""The time to write a draft and publish it."""
 MARGIN = timedelta(minutes=10)
-"""A draft that is due so soon may be removed before the commit that publishes it."""
+"""A draft that is due in less time may be removed before the commit that publishes it."""
 
 
 def begin_draft(database: Database, storage: str, prefix: str) -> str:
-    """Commit that everything under `prefix` goes in an hour, whatever becomes of this process; returns the draft's id."""
+    """Commit that everything under `prefix` is removed in an hour, even if this process dies; returns the draft's id."""
     with database.transaction() as session:
         draft = Litter(id=new_id(), storage=storage, prefix=prefix, due_at=now(session) + LIFETIME)
         session.add(draft)
@@ -225,7 +225,7 @@ def begin_draft(database: Database, storage: str, prefix: str) -> str:
 
 
 def keep_draft(session: Session, draft: str) -> bool:
-    """Keep a draft in the transaction that publishes it; False when it took too long and is being removed."""
+    """Keep a draft in the transaction that publishes it; False if it took too long and the draft is due for removal."""
     in_time = (Litter.id == draft, Litter.due_at > now(session) + MARGIN)
     kept = session.execute(delete(Litter).where(*in_time))
     return kept.rowcount == 1  # type: ignore[attr-defined,no-any-return]  # a DELETE's result has it

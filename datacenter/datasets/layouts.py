@@ -1,4 +1,4 @@
-"""Layouts of archives, loaded from their member tables and kept while they are in use."""
+"""Layouts of archives: loaded from their member tables and cached while they are in use."""
 
 import threading
 from collections import OrderedDict
@@ -24,23 +24,23 @@ def load_layout(storage: Storage, archive: Archive) -> ArchiveLayout:
 
 
 class LayoutCache:
-    """The layouts that were used last, so that a range request does not read the member table anew. Safe for threads.
+    """The layouts that were used last, so that a range request does not read the member table again. Thread-safe.
 
-    Each archive is loaded by one thread at a time, and only those that want the same one wait for it: a storage that
-    hangs holds up no download from another.
+    Each archive is loaded by one thread at a time, and only requests for the same archive wait for it: a hung storage
+    cannot block downloads from others.
     """
 
     def __init__(self, max_files: int = 1_500_000) -> None:
-        self._most_files = max_files
+        self._max_files = max_files
         self._layouts: OrderedDict[str, ArchiveLayout] = OrderedDict()
         self._loading: dict[str, Future[ArchiveLayout]] = {}
         self._lock = threading.Lock()
-        """Of the two maps; nothing is read from a storage under it."""
+        """Guards the two maps; no storage is read while it is held."""
 
     def get(self, storage: Storage, archive: Archive) -> ArchiveLayout:
         """The archive's layout, loaded at most once while it is in use.
 
-        What a load fails with comes out at all that wait for it then; the next to ask loads again.
+        If a load fails, all threads that wait for it get its error; the next call loads again.
         """
         with self._lock:
             found = self._layouts.get(archive.id)
@@ -67,7 +67,5 @@ class LayoutCache:
 
     def _keep(self, archive_id: str, layout: ArchiveLayout) -> None:
         self._layouts[archive_id] = layout
-        while (
-            len(self._layouts) > 1 and sum(each.files for each in self._layouts.values()) > self._most_files
-        ):
+        while len(self._layouts) > 1 and sum(each.files for each in self._layouts.values()) > self._max_files:
             self._layouts.popitem(last=False)

@@ -1,4 +1,4 @@
-"""The manifest: the complete list of a version's files, one immutable Parquet object, sorted by path."""
+"""The manifest: the complete list of a version's files, as one immutable Parquet object, sorted by path."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -32,33 +32,33 @@ SCHEMA = pa.schema(
 """`annotation` is JSON text. A file's bytes are `length` bytes of the object `key` from `offset`."""
 ROW_GROUP = 16_384
 VALUES_AT_ONCE = 16
-"""A page of a column ends only between so many values: a reader of long annotations holds a page of them at least."""
+"""A page of a column can end only after a multiple of this: a reader of long annotations holds at least a page of them."""
 MERGED_AT_ONCE = 16
 REPEATING = ["media_type", "labels.list.element", "compression", "storage", "method"]
-"""Columns of few different values, as Parquet names them; a dictionary of paths or keys takes more than they do."""
+"""Columns with few different values, by their Parquet names; for paths or keys a dictionary would be larger than they are."""
 
 _OBJECT = re.compile(r"datasets/(?P<dataset_id>[^/]+)/objects/(?P<unique>[^/]+)/")
 
 
 def manifest_key(dataset_id: str, version: int, unique: str) -> str:
-    """Where a version's manifest lies; `unique` keeps two writers of one version apart."""
+    """The key of a version's manifest; `unique` keeps two writers of one version apart."""
     return f"{dataset_prefix(dataset_id)}manifests/{version:06d}-{unique}.parquet"
 
 
 def manifest_folder(dataset_id: str, version: int, unique: str) -> str:
-    """A place of its own for a manifest that may never be published, so that it can be named as litter."""
+    """The folder of a manifest that may not be published, so that it can be listed as litter."""
     return f"{dataset_prefix(dataset_id)}manifests/{version:06d}-{unique}/"
 
 
 def objects_prefix(dataset_id: str, unique: str) -> str:
-    """Where the objects lie that an import makes; its manifest has the same `unique`."""
+    """The prefix of the objects that an import makes; its manifest has the same `unique`."""
     return f"{dataset_prefix(dataset_id)}objects/{unique}/"
 
 
 def first_manifest_key(object_key: str) -> str | None:
-    """The manifest that was the first to name the object: that of version 1, which the import published that made it.
+    """The first manifest that named the object: that of version 1, published by the import that made the object.
 
-    It is kept as long as the dataset. None for what is no object of a dataset.
+    It is kept as long as the dataset. None if the key is not that of a dataset's object.
     """
     found = _OBJECT.match(object_key)
     return manifest_key(found["dataset_id"], 1, found["unique"]) if found else None
@@ -66,7 +66,7 @@ def first_manifest_key(object_key: str) -> str | None:
 
 @dataclass(kw_only=True)
 class ManifestTotals:
-    """What is counted while a manifest is written."""
+    """Totals, counted while a manifest is written."""
 
     files: int = 0
     size_bytes: int = 0
@@ -81,16 +81,16 @@ class ManifestTotals:
 
 
 def write_rows(storage: Storage, key: str, schema: pa.Schema, rows: Iterable[pa.Table]) -> None:
-    """Write tables as one Parquet object, a row group each; it appears whole or not at all."""
+    """Write tables as one Parquet object, a row group each; it is published as a whole or not at all."""
     with (
         ObjectWriter(storage, key) as sink,
-        # Parquet asks for a file and uses no more of one than an object's writer has.
+        # Parquet's signature wants a file, but it uses only what an ObjectWriter has.
         pq.ParquetWriter(
             cast(IO[bytes], sink),
             schema,
             compression="zstd",
             write_batch_size=VALUES_AT_ONCE,
-            use_dictionary=cast(bool, REPEATING),  # names of columns are as good, whatever its types say
+            use_dictionary=cast(bool, REPEATING),  # column names work too, whatever its types say
         ) as writer,
     ):
         for table in rows:
@@ -118,19 +118,19 @@ def write_counted(storage: Storage, key: str, groups: Iterable[pa.Table], totals
 
 def regroup(rows: Iterable[pa.Table], size: int = ROW_GROUP) -> Iterator[pa.Table]:
     """The same rows in tables of `size` rows each, the last one smaller."""
-    held: list[pa.Table] = []
+    buffered: list[pa.Table] = []
     count = 0
     for table in rows:
-        held.append(table)
+        buffered.append(table)
         count += table.num_rows
         if count >= size:
-            joined = pa.concat_tables(held)
+            joined = pa.concat_tables(buffered)
             full = count - count % size
             for start in range(0, full, size):
                 yield joined.slice(start, size).combine_chunks()
-            held, count = [joined.slice(full)], count - full
+            buffered, count = [joined.slice(full)], count - full
     if count:
-        yield pa.concat_tables(held).combine_chunks()
+        yield pa.concat_tables(buffered).combine_chunks()
 
 
 @contextmanager
@@ -148,10 +148,10 @@ def read_rows(storage: Storage, key: str, columns: list[str] | None = None) -> I
 
 
 def merge_sorted(streams: Iterable[Iterator[pa.Table]], by: str = "path") -> Iterator[pa.Table]:
-    """Merge streams of tables, each sorted by `by`, into one sorted stream; equal values come out side by side.
+    """Merge streams of tables, each sorted by `by`, into one sorted stream; equal values are adjacent.
 
-    Holds about two tables of each stream. Many streams are merged a few at a time: a round looks at every stream
-    of its merge, and there are as many rounds as tables.
+    Holds about two tables of each stream. Many streams are merged a few at a time, because each round reads from every
+    stream of its merge, and there are as many rounds as tables.
     """
     level = list(streams)
     while len(level) > MERGED_AT_ONCE:
@@ -163,8 +163,8 @@ def merge_sorted(streams: Iterable[Iterator[pa.Table]], by: str = "path") -> Ite
 
 
 def _merge(streams: Iterable[Iterator[pa.Table]], by: str) -> Iterator[pa.Table]:
-    """In every round all rows up to the smallest of the streams' last values are complete: they are sorted
-    together and handed on."""
+    """In every round, all rows up to the smallest of the streams' last values are complete: they are sorted
+    together and yielded."""
     heads: list[tuple[pa.Table, Iterator[pa.Table]]] = [
         (table, stream) for stream in streams if (table := _next(stream)) is not None
     ]
@@ -193,6 +193,6 @@ def group_bounds(file: pq.ParquetFile, column: str = "path") -> list[tuple[Any, 
     bounds = []
     for group in range(file.num_row_groups):
         statistics = file.metadata.row_group(group).column(index).statistics
-        assert statistics is not None, "every writer of this package keeps them"
+        assert statistics is not None, "every writer of this package writes them"
         bounds.append((statistics.min, statistics.max))
     return bounds

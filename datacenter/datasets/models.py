@@ -1,4 +1,4 @@
-"""The rows behind datasets: records, versions, label counts, uploads, archives and the links to them. Never files."""
+"""The database rows of datasets: records, versions, label counts, uploads, archives and downloads. Never single files."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -11,7 +11,7 @@ from datacenter.database.engine import Base, UtcDateTime, new_id
 
 
 class DatasetState(StrEnum):
-    """DELETING is shown only for datasets in their grace period, which are not live any more."""
+    """DELETING is shown only for deleted datasets in their grace period."""
 
     IMPORTING = "IMPORTING"
     READY = "READY"
@@ -20,7 +20,7 @@ class DatasetState(StrEnum):
 
 
 class Dataset(Base):
-    """A live dataset. Deleting one removes this row; what is left to clean stands in `DeletedDataset`."""
+    """A live dataset. Deleting it removes this row; a `DeletedDataset` keeps what the cleanup needs."""
 
     __tablename__ = "datasets"
     __table_args__ = (UniqueConstraint("project_id", "name"),)
@@ -33,15 +33,15 @@ class Dataset(Base):
     version: Mapped[int] = mapped_column(default=0)
     """0 until the first version is published."""
     storage: Mapped[str] = mapped_column(String(64))
-    """Of files: where the manifest lies, and the objects unless the rows are kept in a table."""
+    """The storage of the manifest, and of the objects unless the rows are kept in a table."""
     table_storage: Mapped[str | None] = mapped_column(String(64))
-    """The storage of tables that keeps the rows, from the request on; None for whatever is kept as objects."""
+    """The storage of tables that keeps the rows, set by the request; None if the dataset is kept as objects."""
     table_name: Mapped[str | None] = mapped_column(String(160))
-    """The table there as `database.table`, once it is published."""
+    """The kept table as `database.table`, once it is published."""
     files: Mapped[int] = mapped_column(BigInteger, default=0)
     size_bytes: Mapped[int] = mapped_column(BigInteger, default=0)
     row_count: Mapped[int | None] = mapped_column(BigInteger)
-    """Of a table; None for files."""
+    """Rows of a table; None for files."""
     label_column: Mapped[str | None] = mapped_column(String(255))
     """The column of a table whose values are the labels of its rows, if there is one."""
     description: Mapped[str] = mapped_column(Text, default="")
@@ -51,16 +51,16 @@ class Dataset(Base):
 
     @property
     def home(self) -> str:
-        """The storage that people asked for, and where the rows or files are once there is a version.
+        """The requested storage, which holds the rows or files once there is a version.
 
-        A version of objects in spite of a storage of tables was made by a worker that knew of none.
+        If a version has objects in spite of a storage of tables, a worker of an older release made it.
         """
         has_objects = self.version > 0 and self.table_name is None
         return self.storage if has_objects else self.table_storage or self.storage
 
     @property
     def prefix(self) -> str:
-        """Where all objects of the dataset lie, and nothing else."""
+        """The prefix of all objects of the dataset, and of nothing else."""
         return dataset_prefix(self.id)
 
 
@@ -95,7 +95,7 @@ class LabelCount(Base):
 
 
 class DeletedDataset(Base):
-    """What remains of a deleted dataset until its files are gone; restorable until the job begins."""
+    """What remains of a deleted dataset until its files are removed; it can be restored until the job begins."""
 
     __tablename__ = "deleted_datasets"
 
@@ -108,7 +108,7 @@ class DeletedDataset(Base):
 
 
 class Upload(Base):
-    """An upload of an archive: by tus, of which `offset_bytes` have arrived and are kept, or straight to the storage."""
+    """An upload of an archive: by tus, with `offset_bytes` received and stored so far, or directly to the storage."""
 
     __tablename__ = "uploads"
 
@@ -119,24 +119,24 @@ class Upload(Base):
     storage_upload_id: Mapped[str] = mapped_column(String(255))
     filename: Mapped[str] = mapped_column(String(255), default="")
     upload_metadata: Mapped[str] = mapped_column(Text, default="")
-    """As the client gave it, to be given back."""
+    """As the client sent it, to be returned unchanged."""
     size_bytes: Mapped[int] = mapped_column(BigInteger)
     offset_bytes: Mapped[int] = mapped_column(BigInteger, default=0)
     parts: Mapped[list[Any]] = mapped_column(JSON, default=list)
-    """What has arrived by tus; of other uploads the storage knows."""
+    """What was received by tus; for other uploads the storage has the list."""
     part_bytes: Mapped[int | None] = mapped_column(BigInteger)
-    """The size of the parts that the client puts straight to the storage, the last one aside; None: it comes by tus."""
+    """The size of the parts that the client puts directly to the storage, except the last one; None for tus."""
     completed: Mapped[bool] = mapped_column(default=False)
     job_id: Mapped[str | None] = mapped_column(String(36))
     """The import that reads it; such an upload is not swept before the job has ended."""
     claimed_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    """Somebody is writing a piece, and is taken for dead after this time."""
+    """Until then a request may write a piece; afterwards its server counts as dead."""
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
 
 
 class ArchiveState(StrEnum):
-    """A LAID_OUT archive has its exact bytes known and none written; it can be streamed."""
+    """The exact bytes of a LAID_OUT archive are known but not written; it can be streamed."""
 
     PLANNED = "PLANNED"
     LAID_OUT = "LAID_OUT"
@@ -153,7 +153,7 @@ class Archive(Base):
     id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
     project_id: Mapped[str] = mapped_column(String(36))
     fingerprint: Mapped[str] = mapped_column(String(64))
-    """SHA-256 of what is in it and how: datasets with versions, labels, formats."""
+    """SHA-256 of its content and form: datasets with versions, labels, formats."""
     state: Mapped[ArchiveState] = mapped_column(String(16))
     storage: Mapped[str] = mapped_column(String(64))
     request: Mapped[dict[str, Any]] = mapped_column(JSON)
@@ -163,33 +163,33 @@ class Archive(Base):
     size_bytes: Mapped[int] = mapped_column(BigInteger, default=0)
     etag: Mapped[str] = mapped_column(String(64), default="")
     object_name: Mapped[str] = mapped_column(String(128), default="")
-    """Which object under the prefix is the finished archive; each job that builds it has names of its own."""
+    """The finished archive's name under the prefix; each job that builds it uses names of its own."""
     dataset_ids: Mapped[list[str]] = mapped_column(JSON, default=list)
     job_id: Mapped[str] = mapped_column(String(36))
-    """The job that was first to build it; others that want the same archive wait for this one."""
+    """The latest job to write it; the next job that needs the same archive waits for this one."""
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
 
     @property
     def prefix(self) -> str:
-        """Where the archive, its member table and its sidecars lie."""
+        """The prefix of the archive, its member table and its sidecars."""
         return f"archives/{self.id}/"
 
     @property
     def key(self) -> str:
-        """The finished archive, once it is READY."""
+        """The key of the finished archive, once it is READY."""
         return f"{self.prefix}{self.object_name}"
 
     @property
     def members_key(self) -> str:
-        """The member table: a Parquet row per member in archive order."""
+        """The key of the member table: a Parquet row per member in archive order."""
         return f"{self.prefix}members.parquet"
 
 
 class Litter(Base):
-    """Stored bytes that nothing refers to any more from `due_at` on; the sweep removes them, then this row.
+    """Stored bytes that nothing refers to after `due_at`; the sweep removes them, then this row.
 
-    On a storage of tables: a table.
+    On a storage of tables it is a table.
     """
 
     __tablename__ = "litter"
@@ -197,7 +197,7 @@ class Litter(Base):
     id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
     storage: Mapped[str] = mapped_column(String(64))
     prefix: Mapped[str] = mapped_column(String(512))
-    """Ends in `/`; everything under it goes. Of a table it is `database.table`."""
+    """Ends in `/`; everything under it is removed. For a table it is `database.table`."""
     due_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
 
 
@@ -214,7 +214,7 @@ class Export(Base):
 
 
 class Delivery(StrEnum):
-    """`archive` is built on the storage first; `stream` is served from the stored objects as it is read."""
+    """`archive` is built on the storage first; `stream` is made from the stored objects while it is read."""
 
     ARCHIVE = "archive"
     STREAM = "stream"

@@ -1,4 +1,4 @@
-"""Downloads: an archive to be fetched by a link, built first or laid out and served as it is read."""
+"""Downloads: a link to an archive, which is either built first or laid out and served while it is read."""
 
 import base64
 import binascii
@@ -37,7 +37,7 @@ CHUNK_BYTES = 1 << 20
 
 @dataclass(frozen=True, kw_only=True)
 class DownloadRequest:
-    """What a request for a link says."""
+    """A request for a download link."""
 
     delivery: Delivery
     labels: LabelFilter = field(default_factory=LabelFilter)
@@ -78,10 +78,10 @@ def create_for_export(
 ) -> tuple[Download, Job]:
     """Add a download of an export's archive. Raises: NotFound, Gone, Invalid."""
     if request.labels != LabelFilter():
-        raise Invalid("labels: an export is already selected; leave them out", field="labels")
+        raise Invalid("labels: an export has its own selection; leave this field out", field="labels")
     _, archive = exports.find_living(session, project_id, export_id)
     if request.delivery == Delivery.STREAM and archive.request["compression"] != "none":
-        raise Invalid("delivery: a compressed export can only be fetched as archive", field="delivery")
+        raise Invalid("delivery: a compressed export cannot be streamed; use archive", field="delivery")
     return _create(session, resources, project_id, archive, request, options, new_id())
 
 
@@ -102,39 +102,39 @@ def link(resources: Resources, download: Download, archive: Archive, base_url: s
 
 
 def resolve(session: Session, resources: Resources, token: str) -> tuple[Download, Archive]:
-    """What a signed link stands for. Raises: LinkInvalid (altered), Gone (expired, or a stream whose dataset was deleted)."""
+    """The download of a signed link. Raises: LinkInvalid (altered), Gone (expired, or a stream whose dataset was deleted)."""
     download_id, project_id = check_link(resources.settings.web.secret_key, token, now(session))
     download = session.get(Download, download_id)
     if download is None or download.project_id != project_id:
-        raise Gone("the link's download has expired; ask for a new one")
+        raise Gone("the link's download has expired; request a new one")
     return download, _fetchable(session, download)
 
 
 def read(
     resources: Resources, download: Download, archive: Archive, start: int, stop: int
 ) -> Iterator[bytes]:
-    """Bytes `start` to `stop` of the archive, which need not exist yet for `stream`."""
+    """Bytes `start` to `stop` of the archive; for `stream` it need not exist yet."""
     storage = resources.storages.open(archive.storage)
     if archive.state == ArchiveState.READY:
         return storage.read_ranges(
             ByteRange(key=archive.key, offset=at, length=min(CHUNK_BYTES, stop - at))
             for at in range(start, stop, CHUNK_BYTES)
         )
-    return _gathered(ArchiveReader(resources, archive).read(start, stop))
+    return _joined(ArchiveReader(resources, archive).read(start, stop))
 
 
-def _gathered(chunks: Iterator[bytes | memoryview]) -> Iterator[bytes]:
-    """The same bytes in pieces worth sending: an archive of small files is made of two chunks a file."""
-    held: list[bytes | memoryview] = []
+def _joined(chunks: Iterator[bytes | memoryview]) -> Iterator[bytes]:
+    """The same bytes in larger pieces: an archive of small files comes as two small chunks for each file."""
+    buffered: list[bytes | memoryview] = []
     size_bytes = 0
     for chunk in chunks:
-        held.append(chunk)
+        buffered.append(chunk)
         size_bytes += len(chunk)
         if size_bytes >= CHUNK_BYTES:
-            yield b"".join(held)
-            held, size_bytes = [], 0
-    if held:
-        yield b"".join(held)
+            yield b"".join(buffered)
+            buffered, size_bytes = [], 0
+    if buffered:
+        yield b"".join(buffered)
 
 
 def _create(
@@ -190,7 +190,7 @@ def _fetchable(session: Session, download: Download) -> Archive:
     archive = session.get_one(Archive, download.archive_id)
     moment = now(session)
     if download.expires_at <= moment or not is_alive(archive, moment):
-        raise Gone("the download has expired; ask for a new one")
+        raise Gone("the download has expired; request a new one")
     if archive.state == ArchiveState.PLANNED:
         raise Gone("the download is not ready; wait for its job")
     if archive.state == ArchiveState.READY:
@@ -216,17 +216,17 @@ def check_link(secret: SecretStr, token: str, moment: datetime) -> tuple[str, st
     except (binascii.Error, ValueError) as error:
         raise LinkInvalid("the link is damaged; copy it again in full") from error
     if not hmac.compare_digest(signature, _signature(secret, content)):
-        raise LinkInvalid("the link was altered or signed with another key; ask for a new one")
+        raise LinkInvalid("the link was altered or signed with another key; request a new one")
     _, download_id, project_id, expires = orjson.loads(content)
     if datetime.fromtimestamp(expires, UTC) <= moment:
-        raise Gone("the link has expired; ask for a new one")
+        raise Gone("the link has expired; request a new one")
     return download_id, project_id
 
 
 def _signature(secret: SecretStr, content: bytes) -> bytes:
     key = secret.get_secret_value()
     if not key:
-        raise SettingsInvalid("web.secret_key: links need one; set DATACENTER__WEB__SECRET_KEY")
+        raise SettingsInvalid("web.secret_key: required for links; set DATACENTER__WEB__SECRET_KEY")
     return hmac.digest(key.encode(), content, hashlib.sha256)
 
 
@@ -237,5 +237,5 @@ def _encode(data: bytes) -> str:
 def _decode(text: str) -> bytes:
     data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
     if _encode(data) != text:
-        raise ValueError("not the canonical spelling")
+        raise ValueError("not the canonical encoding")
     return data

@@ -1,4 +1,4 @@
-"""Exports: files and labels selected by label across datasets, as one archive."""
+"""Exports: files and labels of several datasets, selected by label, as one archive."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -32,7 +32,7 @@ from datacenter.ledger.states import JobKind
 
 @dataclass(frozen=True, kw_only=True)
 class ExportRequest:
-    """What a request to export says; a dataset without a version means its newest."""
+    """A request to export; a dataset without a version means its newest."""
 
     datasets: tuple[tuple[str, int | None], ...]
     labels: LabelFilter = field(default_factory=LabelFilter)
@@ -44,7 +44,7 @@ class ExportRequest:
 
     @property
     def form(self) -> ArchiveForm:
-        """How the archive is to be written."""
+        """The archive's formats and compression."""
         return ArchiveForm(
             archive=self.archive,
             label_format=self.label_format,
@@ -55,7 +55,8 @@ class ExportRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class Preview:
-    """What an export would hold, see `totals_of`; bytes are those of the stored files, without the archive's own."""
+    """The content of an export before it is made, see `totals_of`; bytes are those of the stored files, without the
+    archive's own."""
 
     files: int
     size_bytes: int
@@ -80,7 +81,7 @@ def preview(resources: Resources, project_id: str, request: ExportRequest) -> Pr
 def create(
     session: Session, resources: Resources, project_id: str, request: ExportRequest, options: JobOptions
 ) -> tuple[Export, Archive, Job]:
-    """Add an export and the job that builds its archive, or waits for the one that builds it already.
+    """Add an export and its job, which builds the archive or waits for another job that is building it.
 
     Raises: NotFound, DatasetNotReady, Invalid.
     """
@@ -117,11 +118,11 @@ def find(session: Session, project_id: str, export_id: str) -> tuple[Export, Arc
 
 
 def find_living(session: Session, project_id: str, export_id: str) -> tuple[Export, Archive]:
-    """An export whose archive can still be fetched, locked so that it stays so. Raises: NotFound, Gone."""
+    """An export whose archive can still be fetched; the archive is locked so that it cannot expire. Raises: NotFound, Gone."""
     export, _ = find(session, project_id, export_id)
     archive = session.get_one(Archive, export.archive_id, with_for_update=True, populate_existing=True)
     if not is_alive(archive, now(session)):
-        raise Gone("the export's archive has expired; make the export again")
+        raise Gone("the export's archive has expired; export again")
     require_datasets(session, archive)
     return export, archive
 
@@ -130,7 +131,7 @@ def require_datasets(session: Session, archive: Archive) -> None:
     """Raises: Gone when a dataset of the archive was deleted."""
     living = select(func.count()).select_from(Dataset).where(Dataset.id.in_(archive.dataset_ids))
     if session.scalar(living) != len(archive.dataset_ids):
-        raise Gone("a dataset of this archive was deleted")
+        raise Gone("a dataset of this archive was deleted; request an archive without it")
 
 
 def list_exports(
@@ -148,11 +149,11 @@ def list_exports(
 def select_versions(
     session: Session, project_id: str, datasets: Sequence[tuple[str, int | None]], labels: LabelFilter
 ) -> Selection:
-    """Pin the versions that are selected from. Raises: NotFound, DatasetNotReady, Invalid."""
+    """The selection, with the current newest version where none is named. Raises: NotFound, DatasetNotReady, Invalid."""
     if not datasets:
         raise Invalid("datasets: name at least one", field="datasets")
     if len({dataset_id for dataset_id, _ in datasets}) != len(datasets):
-        raise Invalid("datasets: each can be named once", field="datasets")
+        raise Invalid("datasets: a dataset is named twice; name each once", field="datasets")
     versions = []
     for dataset_id, wanted in datasets:
         dataset, version = find_version(session, project_id, dataset_id, wanted)
@@ -174,7 +175,7 @@ def select_versions(
 
 @dataclass(kw_only=True)
 class SelectionTotals:
-    """Labels count files, and rows where they are of tables; `rows` is None without any table."""
+    """Labels count files, or rows in tables; `rows` is None without any table."""
 
     files: int = 0
     size_bytes: int = 0
@@ -190,7 +191,7 @@ class SelectionTotals:
 
 
 def totals_of(resources: Resources, selection: Selection) -> SelectionTotals:
-    """What the selection comes to. Of a part that loses rows the bytes are a guess, in proportion to its rows."""
+    """The totals of the selection. For a part of which only some rows are selected, bytes are estimated by its rows."""
     totals = SelectionTotals()
     for version in selection.versions:
         if version.kind == "table":

@@ -1,4 +1,4 @@
-"""The member table: the files of one archive in archive order, from which every byte of it can be made."""
+"""The member table: the files of one archive in archive order, from which every byte of the archive can be made."""
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
@@ -34,10 +34,10 @@ SCHEMA = pa.schema(
         required("offset", pa.int64()),
     ]
 )
-"""A member's stored content is `stored_size` bytes of the object `key` from `offset`; `method` is that of the zip."""
+"""A member's stored content is `stored_size` bytes of the object `key` from `offset`; `method` is zip's compression."""
 STORED = 0
 GROUP_ROWS = 4_096
-"""A worker writes some thousand members of an archive at a time, and reads whole row groups of the table for it."""
+"""A worker writes some thousand members of an archive at a time, and reads whole row groups of the table to do so."""
 SIDECARS = 2
 """The last members of every archive are its labels and its manifest."""
 
@@ -53,7 +53,7 @@ class Piece:
 
 
 class Sidecar:
-    """A list that travels in the archive beside the files: written while the member table is."""
+    """A list that is added to the archive beside the files; written together with the member table."""
 
     def __init__(self, storage: Storage, key: str, filename: str) -> None:
         self._writer = SummedWriter(storage, key)
@@ -81,7 +81,7 @@ class Sidecar:
 def write_members(
     resources: Resources, archive: Archive, selection: Selection, key: str, check: Callable[[], None]
 ) -> None:
-    """Write the member table and the lists that travel with the files; the same selection gives the same bytes.
+    """Write the member table and the sidecars; the same selection gives the same bytes.
 
     `check` is called at every batch and may raise to stop.
     """
@@ -126,9 +126,9 @@ def _members(table: pa.Table) -> pa.Table:
 
 
 class ArchiveReader:
-    """Makes any bytes of an archive from the stored objects, and checks every member's CRC-32 on the way.
+    """Makes any byte range of an archive from the stored objects, and checks every member's CRC-32.
 
-    Raises `ObjectChanged` where an object is not what the manifest says, so that no wrong archive is finished.
+    Raises `ObjectChanged` if an object does not match the manifest, so that no wrong archive is finished.
     """
 
     def __init__(self, resources: Resources, archive: Archive) -> None:
@@ -137,18 +137,18 @@ class ArchiveReader:
         self._storage = resources.storages.open(archive.storage)
         self.layout = resources.layouts.get(self._storage, archive)
         self.pieces: list[Piece] = []
-        """Members of which only a part was read, for whoever has the other parts."""
+        """Members of which only a part was read; the caller combines them with the other parts."""
 
     def read(self, start: int, stop: int) -> Iterator[bytes]:
         """Bytes `start` to `stop` of the archive."""
         with open_rows(self._storage, self._archive.members_key) as file:
             table = MemberRows(file)
             for piece in self.layout.read(start, stop, lambda requests: self._fetch(table, requests)):
-                # Contents are bytes already and are not copied; headers come as views.
+                # Contents are bytes already and are not copied; headers are views.
                 yield bytes(piece)
 
     def _fetch(self, table: "MemberRows", requests: list[Request]) -> Iterator[bytes]:
-        """What the layout asked for. This runs for every file of every archive: a file that comes whole is checked here."""
+        """The bytes that the layout requested. This runs for every file of every archive: whole files are checked here."""
         first = requests[0][0]
         rows = table.rows(first, requests[-1][0] + 1)
         located = ((rows[request[0] - first], request) for request in requests)
@@ -168,9 +168,9 @@ class ArchiveReader:
 
 
 def _add_piece(pieces: list[Piece], row: "MemberRow", request: Request, data: bytes) -> None:
-    """Note the bytes of a member that comes in pieces; pieces that follow one another are joined, a whole is compared.
+    """Record a piece of a member; adjacent pieces are joined, and a complete member is compared with its CRC.
 
-    Noted at once: whoever reads takes no more than it needs, so that nothing behind the last piece is ever run.
+    Recorded before the piece is yielded: the reader takes no more than it needs, so code after the last yield never runs.
     """
     member, start, stop = request
     if row.method != STORED:
@@ -178,7 +178,7 @@ def _add_piece(pieces: list[Piece], row: "MemberRow", request: Request, data: by
     value = 0
     if pieces and (pieces[-1].member, pieces[-1].stop) == (member, start):
         before = pieces.pop()
-        assert before.crc32 is not None, "what was read has one"
+        assert before.crc32 is not None, "a piece that was read has a CRC"
         start, value = before.start, before.crc32
     value = crc32(data, value)
     if (start, stop) != (0, row.stored_size):
@@ -188,7 +188,7 @@ def _add_piece(pieces: list[Piece], row: "MemberRow", request: Request, data: by
 
 
 class MemberRow(NamedTuple):
-    """What it takes to read a member, named like its columns."""
+    """The columns needed to read a member."""
 
     path: str
     crc32: int
@@ -200,7 +200,7 @@ class MemberRow(NamedTuple):
 
 
 class MemberRows:
-    """Rows of a member table by number; holds one row group, cheapest when asked for in order."""
+    """Rows of a member table by number; holds one row group, so reading in order is cheapest."""
 
     def __init__(self, file: Any) -> None:
         self._file = file
@@ -214,7 +214,7 @@ class MemberRows:
         return self.rows(member, member + 1)[0]
 
     def rows(self, first: int, last: int) -> list[MemberRow]:
-        """The rows of members `first` to `last`, that one not included."""
+        """The rows of members `first` to `last` (exclusive)."""
         found: list[MemberRow] = []
         while first < last:
             group = bisect_right(self._starts, first) - 1

@@ -1,4 +1,4 @@
-"""Archives: the same selection of the same versions is one archive, built once and shared until it expires."""
+"""Archive records: the same selection of the same versions is one archive, built once and shared until it expires."""
 
 import hashlib
 from dataclasses import asdict, dataclass, replace
@@ -54,13 +54,13 @@ class ArchiveForm:
                 raise Invalid(f"{field}: {value!r} is not one of {', '.join(values)}", field=field)
         if self.compression == "deflate" and self.archive != "zip":
             raise Invalid(
-                "compression: deflate goes with archive zip; a tar is laid out uncompressed",
+                "compression: a tar cannot be compressed; use none, or archive zip",
                 field="compression",
             )
 
 
 def request_record(selection: Selection, form: ArchiveForm, *, storage: str) -> dict[str, Any]:
-    """All that decides an archive's bytes and place, as JSON; without a table, its format decides nothing."""
+    """Everything that determines an archive's bytes and storage, as JSON; without a table, `table_format` is ignored."""
     has_table = any(version.kind == "table" for version in selection.versions)
     labels = selection.labels
     return {
@@ -79,7 +79,7 @@ def request_record(selection: Selection, form: ArchiveForm, *, storage: str) -> 
 
 
 def _version_record(version: SelectedVersion) -> dict[str, Any]:
-    """Without the fields of a kept table where there is none: what was asked for before there were any is the same."""
+    """Leave out the fields of a kept table if there is none, so that fingerprints from before they existed stay equal."""
     record = asdict(version)
     if version.table_name is None:
         del record["table_storage"], record["table_name"]
@@ -87,15 +87,15 @@ def _version_record(version: SelectedVersion) -> dict[str, Any]:
 
 
 def selection_of(request: dict[str, Any]) -> Selection:
-    """The selection that `request_record` wrote down."""
+    """The selection in a record of `request_record`."""
     labels = {name: tuple(values) for name, values in request["labels"].items()}
     versions = tuple(SelectedVersion(**version) for version in request["versions"])
     return Selection(versions=versions, labels=LabelFilter(**labels))
 
 
 def is_rendered(version: SelectedVersion, request: dict[str, Any]) -> bool:
-    """Whether a version has no objects that go into the archive as they are: a table that is kept in one, or of which
-    rows or another format are asked for."""
+    """Whether a version's parts must be rendered, because no objects can go into the archive as they are: a kept table,
+    or a table of which only some rows or another format is requested."""
     return version.kind == "table" and (
         version.table_name is not None
         or request["table_format"] != "parquet"
@@ -106,7 +106,7 @@ def is_rendered(version: SelectedVersion, request: dict[str, Any]) -> bool:
 def find_or_plan(
     session: Session, project_id: str, request: dict[str, Any], *, name: str, job_id: str, lifetime: timedelta
 ) -> Archive:
-    """The archive of this request; a living one of the same fingerprint is shared, and lives as long as asked for."""
+    """The archive of this request; a living one with the same fingerprint is shared, its lifetime extended if needed."""
     fingerprint = hashlib.sha256(orjson.dumps(request, option=orjson.OPT_SORT_KEYS)).hexdigest()
     moment = now(session)
     alive = (
@@ -139,22 +139,22 @@ def find_or_plan(
 
 
 def wait_for_current_builder(session: Session, archive: Archive, job_id: str) -> list[str]:
-    """Make a job the next writer of an archive; returns the one before, which it has to wait for.
+    """Make a job the next writer of an archive; returns the previous writer, for which it has to wait.
 
-    So only one job at a time writes an archive, and whoever comes later finds it finished. A job that may not begin
-    yet, because it was asked to wait, keeps nobody waiting: it has a key of its own to write to, and steps aside for
-    whoever was quicker. (Where members are made first, deflated or rendered, two would share them, so there it does.)
+    So only one job at a time writes an archive, and later jobs find it finished. A job that may not begin yet, because
+    it waits for a time or another job, does not block the next one: each job writes to a key of its own, and the first
+    to finish wins. (If members are deflated or rendered first, jobs share those objects, so there it does block.)
     """
     before = session.get(Job, archive.job_id)
     archive.job_id = job_id
     if before is None or before.id == job_id or before.state in FINISHED:
         return []
     request = archive.request
-    shares = request["compression"] != "none" or any(
+    shares_members = request["compression"] != "none" or any(
         is_rendered(version, request) for version in selection_of(request).versions
     )
-    waits_itself = not shares and not ledger.has_started(session, before)
-    return [] if waits_itself else [before.id]
+    is_still_waiting = not shares_members and not ledger.has_started(session, before)
+    return [] if is_still_waiting else [before.id]
 
 
 def is_wanted(session: Session, archive: Archive, *, except_job_id: str = "") -> bool:

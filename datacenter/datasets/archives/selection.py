@@ -19,12 +19,12 @@ from datacenter.formats.manifest_lines import MANIFEST_FILENAME
 from datacenter.formats.registry import FORMATS
 
 RESERVED = (*(each.filenames[0] for each in FORMATS.values()), MANIFEST_FILENAME)
-"""Names that the archive's own lists take."""
+"""The names of the archive's own lists."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SelectedVersion:
-    """One version of one dataset that is selected from."""
+    """One version of a dataset in a selection."""
 
     dataset_id: str
     name: str
@@ -35,7 +35,7 @@ class SelectedVersion:
     label_column: str | None = None
     table_storage: str | None = None
     table_name: str | None = None
-    """Of a table whose rows are kept in one: the manifest names pieces of it, no objects."""
+    """The kept table, if the rows are in one: the manifest then names its pieces instead of objects."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,8 +51,8 @@ def selected_rows(
 ) -> Iterator[pa.Table]:
     """Manifest rows of the selection in the order of their archive paths.
 
-    Added columns: `storage`, `dataset`, `version`, and `source_path` where paths were changed. If paths meet,
-    every file goes into its dataset's folder, so that nothing is renamed by half. `check` may raise to stop.
+    Added columns: `storage`, `dataset`, `version`, and `source_path` where paths were changed. If paths collide,
+    every file goes into its dataset's folder, so that either all files are renamed or none. `check` may raise to stop.
     """
     if not collides(resources, selection, check):
         ordered = sorted(selection.versions, key=lambda version: version.name.encode())
@@ -65,7 +65,7 @@ def selected_rows(
 
 
 def collides(resources: Resources, selection: Selection, check: Callable[[], None] = lambda: None) -> bool:
-    """Whether the paths of two datasets meet, or one is a name that the archive needs for its own lists."""
+    """Whether paths of two datasets collide, or a path is a name of the archive's own lists."""
     streams = [
         (
             table.select(["path"])
@@ -73,17 +73,17 @@ def collides(resources: Resources, selection: Selection, check: Callable[[], Non
         )
         for version in selection.versions
     ]
-    # Within one dataset the paths are known to go together.
-    meet = _Meeting() if len(streams) > 1 else None
+    # The paths of one dataset are known not to collide.
+    collisions = _PathCollisions() if len(streams) > 1 else None
     for table in merge_sorted(streams):
         check()
-        if _any_reserved(table) or (meet is not None and meet.found(table)):
+        if _any_reserved(table) or (collisions is not None and collisions.any_in(table)):
             return True
     return False
 
 
 def matching(table: pa.Table, labels: LabelFilter) -> pa.Table:
-    """The rows that a label filter lets through."""
+    """The rows that match a label filter."""
     conditions = [[label] for label in labels.all] + ([list(labels.any)] if labels.any else [])
     masks = [has_label(table["labels"], wanted) for wanted in conditions]
     if labels.none:
@@ -96,7 +96,7 @@ def matching(table: pa.Table, labels: LabelFilter) -> pa.Table:
 def filtered_rows(
     resources: Resources, version: SelectedVersion, labels: LabelFilter, columns: list[str] | None = None
 ) -> Iterator[pa.Table]:
-    """Manifest rows of one version that a label filter lets through."""
+    """Manifest rows of one version that match a label filter."""
     storage = resources.storages.open(version.storage)
     for table in read_rows(storage, version.manifest_key, columns):
         yield matching(table, labels)
@@ -126,34 +126,34 @@ def _any_reserved(table: pa.Table) -> bool:
     return any(pc.any(mask).as_py() for mask in (named, *below))
 
 
-class _Meeting:
-    """Looks in sorted paths for one that occurs twice, or is a file here and a folder there."""
+class _PathCollisions:
+    """Detects in sorted paths one that occurs twice, or is both a file and a folder."""
 
     def __init__(self) -> None:
-        self._begun: list[str] = []
-        """Paths that the present one begins with: in sorted order, all that begin with one follow it at once."""
+        self._starts: list[str] = []
+        """Paths that the current one begins with: in sorted order, all paths with the same start follow it directly."""
 
-    def found(self, table: pa.Table) -> bool:
-        begun = self._begun
+    def any_in(self, table: pa.Table) -> bool:
+        starts = self._starts
         paths = cast(list[str], table["path"].to_pylist())
         for path in paths:
-            while begun and not path.startswith(begun[-1]):
-                begun.pop()
-            if any(path[len(before) : len(before) + 1] in ("", "/") for before in begun):
+            while starts and not path.startswith(starts[-1]):
+                starts.pop()
+            if any(path[len(before) : len(before) + 1] in ("", "/") for before in starts):
                 return True
-            begun.append(path)
+            starts.append(path)
         return False
 
 
 NAME_BYTES = 200
-"""Of the 255 that a file system takes, so that a number can follow."""
+"""File systems allow 255; the rest is for a number that may follow."""
 _SPLITS = re.compile(r"[/\\:]")
 
 
 def folder_names(datasets: Collection[str], reserved: Collection[str]) -> dict[str, str]:
     """A folder for each dataset name: one safe path segment, different from all others on any file system.
 
-    A dataset may be named like a path or like one of the archive's own lists; its folder never is.
+    A dataset may have the name of a path or of one of the archive's own lists; its folder never has.
     """
     taken = {_folded(name) for name in reserved}
     folders = {}
