@@ -1,4 +1,4 @@
-"""Places: which storages may keep what is made here, and what of a storage may be imported."""
+"""Places: which storages may keep datasets and archives, and what may be imported from a storage."""
 
 import re
 import unicodedata
@@ -16,15 +16,15 @@ from storage_adapters.registry import DATABASE_OPTION, holds_tables, keeps_table
 from storage_adapters.table_storage.contract import TableName
 
 OWN_AREAS = frozenset({"archives", "datasets", "uploads"})
-"""First segments of the keys that are written here, in which the data of all projects lies side by side."""
+"""First segments of the keys that this service writes; each area holds the data of all projects."""
 FIRST_WORD = re.compile(r"\s*([A-Za-z]+)")
 QUERY_WORDS = {"SELECT", "WITH"}
-"""What a query begins with, unless a comment or a bracket comes first."""
+"""First words of a query, unless it begins with a comment or a bracket."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetHome:
-    """Where a dataset will be kept: on a storage of files; its rows in a database of a storage of tables, if one was named."""
+    """Where a dataset will be kept: on a storage of files; its rows in a database, if a storage of tables was named."""
 
     storage: str
     table_storage: str | None = None
@@ -32,9 +32,9 @@ class DatasetHome:
 
 
 def home(session: Session, storages: Storages, name: str | None, *, kind: str) -> DatasetHome:
-    """Where a dataset of this kind will be kept, whose request names this storage; the default one if it names none.
+    """Where a dataset of this kind will be kept if its request names this storage; the default storage if None.
 
-    A table may go to a storage of tables; the manifest still lies on the default storage.
+    A table may be kept on a storage of tables; its manifest is still on the default storage.
     The storages cannot be removed before the session's transaction ends. Raises: Invalid.
     """
     if name is None or kind != "table":
@@ -49,37 +49,37 @@ def home(session: Session, storages: Storages, name: str | None, *, kind: str) -
 def _database(name: str, registered: StorageSettings) -> str:
     """The database in which a storage keeps tables. Raises: Invalid."""
     if registered.role == "source":
-        reason = "is only imported from; name another one, or give it the role both"
+        reason = "is only a source of imports; name another one, or give it the role both"
     elif not keeps_tables(registered.kind):
-        reason = f"cannot keep tables, those of kind {registered.kind} are only read; name another one"
+        reason = f"cannot keep tables: kind {registered.kind} is read-only; name another one"
     elif registered.options.get("read_only"):
-        reason = "has the option read_only, so nothing is kept there; name another one"
+        reason = "cannot keep tables: it has the option read_only; name another one"
     elif not registered.options.get(DATABASE_OPTION):
-        reason = f"does not say in which database tables are kept; give it the option {DATABASE_OPTION}"
+        reason = f"has no database to keep tables in; give it the option {DATABASE_OPTION}"
     else:
         return str(registered.options[DATABASE_OPTION])
     raise Invalid(f"storage: {name!r} {reason}", field="storage")
 
 
 def target(session: Session, storages: Storages, name: str | None) -> str:
-    """The storage that will hold what is made; the default one if none is named.
+    """The storage for a new dataset, archive or upload; the default one if none is named.
 
     It cannot be removed before the session's transaction ends. Raises: Invalid.
     """
     chosen = name or storages.default_name
     registered = storages.hold(session, chosen)
     if registered.role == "source":
-        raise Invalid(f"storage: {chosen!r} is only imported from; name another one", field="storage")
+        raise Invalid(f"storage: {chosen!r} is only a source of imports; name another one", field="storage")
     if holds_tables(registered.kind):
         raise Invalid(
-            f"storage: {chosen!r} holds tables; files and archives are kept on a storage of files, name one",
+            f"storage: {chosen!r} holds tables; name a storage of files, where files and archives are kept",
             field="storage",
         )
     return chosen
 
 
 def check_source(session: Session, storages: Storages, name: str, key: str) -> None:
-    """Refuse what is no archive that anybody may import: a storage holds the uploads and files of all projects.
+    """Refuse a key that must not be imported: a storage also holds the uploads and files of all projects.
 
     The storage cannot be removed before the session's transaction ends. Raises: Invalid, naming the field.
     """
@@ -88,10 +88,10 @@ def check_source(session: Session, storages: Storages, name: str, key: str) -> N
 
 
 def source_folder(session: Session, storages: Storages, name: str, prefix: str) -> str:
-    """The prefix whose objects are to be imported, as a folder: with its last `/`, or empty for the whole storage.
+    """The prefix to import, as a folder: with its last `/`, or empty for the whole storage.
 
-    A file's path is what follows it in the key, so it ends where a segment does: `train` means `train/`, never
-    `training/` too. Of a whole storage the areas of ours are left out, see `is_own`.
+    A file's path is the rest of its key, so the prefix ends at a segment: `train` means `train/`, and never also
+    `training/`. From a whole storage the service's own areas are left out, see `is_own`.
 
     Raises: Invalid, naming the field.
     """
@@ -104,9 +104,9 @@ def source_folder(session: Session, storages: Storages, name: str, prefix: str) 
 
 
 def table_source(session: Session, storages: Storages, name: str, table: str) -> TableName:
-    """The table that is to be imported, written `database.table`; whether it is there, the job sees.
+    """The table to import, written `database.table`; the job checks that it exists.
 
-    The first full stop is the one between the two, so that a table's own name may hold others.
+    The first full stop separates the two, so that a table's own name may contain others.
     The storage cannot be removed before the session's transaction ends. Raises: Invalid, naming the field.
     """
     _check_role(session, storages, name, tables=True)
@@ -118,7 +118,7 @@ def table_source(session: Session, storages: Storages, name: str, table: str) ->
 
 
 def query_source(session: Session, storages: Storages, name: str, query: str) -> str:
-    """The query that is to be imported; whether it is one SELECT, the job sees. Raises: Invalid, naming the field.
+    """The query to import; the job checks that it is one SELECT. Raises: Invalid, naming the field.
 
     The storage cannot be removed before the session's transaction ends.
     """
@@ -142,7 +142,7 @@ def _check_role(session: Session, storages: Storages, name: str, *, tables: bool
         raise Invalid(f"source.{error.detail}", field="source.storage") from error
     if registered.role == "platform":
         raise Invalid(
-            f"source.storage: {name!r} is not imported from; its role would have to be source or both",
+            f"source.storage: {name!r} is not a source of imports; give it the role both, or name another one",
             field="source.storage",
         )
     if holds_tables(registered.kind) != tables:
@@ -159,11 +159,13 @@ def _check_key(key: str, *, field: str) -> None:
     except InvalidKey as error:
         raise Invalid(f"{field}: {error.detail}", field=field) from error
     if is_own(key):
-        raise Invalid(f"{field}: keys of this area cannot be imported", field=field)
+        raise Invalid(
+            f"{field}: this area belongs to the service and cannot be imported; name another key", field=field
+        )
 
 
 def is_own(key: str) -> bool:
-    """Whether a key lies in an area of ours or of the storage itself, for the most lenient of file systems.
+    """Whether a key is in an area of this service or of the storage itself, even on the most lenient file system.
 
     Some take `Uploads`, `uploads.` and `uploads\\` for `uploads/`. Hidden areas begin with a full stop.
     """

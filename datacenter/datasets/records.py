@@ -1,4 +1,4 @@
-"""Dataset records: create with an import job, look, change what people wrote about them."""
+"""Dataset records: create them with an import job, find and list them, change their descriptions."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ TABLE_SOURCES = {"table", "query"}
 
 @dataclass(frozen=True, kw_only=True)
 class NewDataset:
-    """What a request to import says; `source` is one of the forms of the REST interface."""
+    """A request to import; `source` is one of the forms of the REST interface."""
 
     name: str
     source: dict[str, Any]
@@ -46,7 +46,7 @@ class NewDataset:
     label_format: str | None = None
     name_encoding: str | None = None
     label_column: str | None = None
-    """Of a table or query; the column `label` if left out, none if empty."""
+    """For a table or query; the column `label` if left out, none if empty."""
     description: str = ""
     tags: tuple[str, ...] = ()
 
@@ -57,7 +57,7 @@ def create(
     """Add a dataset in state IMPORTING and the job that fills it.
 
     Raises:
-        NameTaken, NotFound (the upload), Conflict (the upload is not complete or is taken), Invalid.
+        NameTaken, NotFound (the upload), Conflict (the upload is not complete or has an import already), Invalid.
     """
     kind = "table" if TABLE_SOURCES & new.source.keys() else "files"
     home = _checked_home(session, resources, new, kind)
@@ -100,7 +100,7 @@ def create(
 
 
 def check_new(session: Session, resources: Resources, project_id: str, new: NewDataset) -> None:
-    """Refuse what `create` would refuse of an archive, before anybody uploads it. Raises: NameTaken, Invalid."""
+    """Refuse before the upload of an archive what `create` would refuse after it. Raises: NameTaken, Invalid."""
     _checked_home(session, resources, new, "files")
     same = select(Dataset.id).where(Dataset.project_id == project_id, Dataset.name == new.name)
     if session.scalar(same) is not None:
@@ -108,7 +108,7 @@ def check_new(session: Session, resources: Resources, project_id: str, new: NewD
 
 
 def _checked_home(session: Session, resources: Resources, new: NewDataset, kind: str) -> DatasetHome:
-    """Where the dataset will be kept, once all that is said about it can be. Raises: Invalid."""
+    """Check the request; returns where the dataset will be kept. Raises: Invalid."""
     if new.label_format is not None and new.label_format not in imported_formats():
         known = ", ".join(imported_formats())
         raise Invalid(
@@ -128,43 +128,47 @@ def _kept_table(home: DatasetHome, dataset_id: str, job_id: str) -> dict[str, An
 
 
 def _check_fields(new: NewDataset, kind: str) -> None:
-    """Refuse what says nothing about such a source. Raises: Invalid."""
+    """Refuse fields that do not fit the kind of dataset. Raises: Invalid."""
     misplaced = {
         "table": {"label_format": new.label_format, "name_encoding": new.name_encoding},
         "files": {"label_column": new.label_column},
     }
     for field, value in misplaced[kind].items():
         if value is not None:
-            raise Invalid(f"{field}: a dataset of kind {kind} has none; leave it out", field=field)
+            raise Invalid(f"{field}: not allowed for a dataset of kind {kind}; leave it out", field=field)
 
 
 def _check_encoding(requested: str | None) -> None:
     try:
         legacy_encodings(requested)
-    except (ArchiveRejected, ValueError) as error:  # a text with NUL is refused before it is looked up
+    except (ArchiveRejected, ValueError) as error:  # Python refuses a text with NUL before the lookup
         raise Invalid(
-            "name_encoding: names cannot be read in it; try gb18030, big5 or cp932", field="name_encoding"
+            "name_encoding: unknown or not usable for names; try gb18030, big5 or cp932",
+            field="name_encoding",
         ) from error
 
 
 def _source(
     session: Session, resources: Resources, project_id: str, source: dict[str, Any], job_id: str
 ) -> dict[str, Any]:
-    """Where the content comes from: a completed upload, which from now on belongs to the job, an archive that lies on
-    a storage, the objects under a prefix of one, a table or a query."""
+    """The source for the job's payload: a completed upload, which belongs to the job from now on, an archive on a
+    storage, the objects under a prefix, a table or a query."""
     if "upload" in source:
         upload = session.get(Upload, source["upload"], with_for_update=True)
         if upload is None or upload.project_id != project_id:
             raise NotFound(f"source.upload: there is no upload {source['upload']}", field="source.upload")
         if not upload.completed:
             reason = (
-                f"{upload.offset_bytes} of {upload.size_bytes} bytes have arrived"
+                f"{upload.offset_bytes} of {upload.size_bytes} bytes were received; send the rest"
                 if upload.part_bytes is None
-                else "nobody has asked to complete it"
+                else "it was not completed by a request; complete it first"
             )
-            raise Conflict(f"source.upload: the upload is not complete, {reason}", field="source.upload")
+            raise Conflict(f"source.upload: the upload is not complete: {reason}", field="source.upload")
         if upload.job_id is not None and upload.job_id != job_id:
-            raise Conflict(f"source.upload: job {upload.job_id} imports it already", field="source.upload")
+            raise Conflict(
+                f"source.upload: job {upload.job_id} already imports it; upload the archive again",
+                field="source.upload",
+            )
         upload.job_id = job_id
         return {
             "storage": upload.storage,
@@ -211,7 +215,7 @@ def list_datasets(
         query = query.where(Dataset.id < after_id)
     if tag is None:
         return list(session.scalars(query))
-    # Tags are a short JSON list, which the databases search in different ways: they are looked at here.
+    # Tags are a short JSON list, which the databases search in different ways: they are compared here.
     found: list[Dataset] = []
     for dataset in session.scalars(query.limit(None).execution_options(yield_per=500)):
         if tag in dataset.tags:
@@ -222,7 +226,7 @@ def list_datasets(
 
 
 def find(session: Session, project_id: str, dataset_id: str) -> Dataset:
-    """Raises: NotFound."""
+    """A dataset of the project. Raises: NotFound."""
     dataset = session.get(Dataset, dataset_id)
     if dataset is None or dataset.project_id != project_id:
         raise NotFound(f"there is no dataset {dataset_id}")
@@ -230,7 +234,7 @@ def find(session: Session, project_id: str, dataset_id: str) -> Dataset:
 
 
 def labels_of(session: Session, dataset_ids: Collection[str]) -> dict[str, dict[str, int]]:
-    """Files by label of each dataset's newest version."""
+    """Number of files by label in each dataset's newest version."""
     counts: dict[str, dict[str, int]] = {dataset_id: {} for dataset_id in dataset_ids}
     query = select(LabelCount).where(LabelCount.dataset_id.in_(dataset_ids)).order_by(LabelCount.label)
     for row in session.scalars(query):
@@ -247,7 +251,7 @@ def update(
     description: str | None = None,
     tags: tuple[str, ...] | None = None,
 ) -> Dataset:
-    """Change what people wrote about a dataset; None leaves a field as it is. Raises: NotFound, NameTaken."""
+    """Change a dataset's name, description or tags; None leaves a field as it is. Raises: NotFound, NameTaken."""
     # Locked, so that a delete at the same time comes before it or after it.
     session.get(Dataset, dataset_id, with_for_update=True)
     dataset, moment = find(session, project_id, dataset_id), now(session)
@@ -297,7 +301,7 @@ def _flush_name(session: Session, name: str) -> None:
 
 def _taken(name: str) -> NameTaken:
     return NameTaken(
-        f"name: there is a dataset {name!r} already, maybe one whose import failed; choose another name, or delete it",
+        f"name: a dataset {name!r} already exists, maybe from a failed import; choose another name, or delete it",
         field="name",
     )
 
@@ -313,13 +317,13 @@ def _restorable(session: Session, project_id: str, after_id: str | None, limit: 
 
 
 def to_record(dataset: Dataset) -> dict[str, Any]:
-    """A dataset's row as JSON, to be kept while it can be restored."""
+    """A dataset's row as JSON, stored while the dataset can be restored."""
     columns = Dataset.__table__.columns.keys()
     record = {name: getattr(dataset, name) for name in columns}
     return record | {name: record[name].isoformat() for name in ("created_at", "updated_at")}
 
 
 def from_record(record: dict[str, Any], state: DatasetState) -> Dataset:
-    """The row that `to_record` kept, in another state."""
+    """The row from a record of `to_record`, in another state."""
     times = {name: datetime.fromisoformat(record[name]) for name in ("created_at", "updated_at")}
     return Dataset(**(record | times | {"state": state}))

@@ -1,4 +1,4 @@
-"""What every use case stands on: settings, database, storages, doorbell."""
+"""The resources of every use case: settings, database, storages, doorbell."""
 
 from dataclasses import dataclass, field
 
@@ -13,7 +13,7 @@ from datacenter.storages.opener import Storages
 
 @dataclass(frozen=True, kw_only=True)
 class Resources:
-    """Opened once a process and passed on; nothing of it survives a fork."""
+    """Opened once per process and passed on; must not be used after a fork."""
 
     settings: Settings
     database: Database
@@ -32,7 +32,7 @@ class Resources:
 
 
 def open_resources(settings: Settings) -> Resources:
-    """Open what the settings name; nothing is contacted before it is used."""
+    """Open the resources in the settings; no server is contacted before its first use."""
     database, metrics = Database(settings.database), Metrics()
     return Resources(
         settings=settings,

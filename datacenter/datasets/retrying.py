@@ -1,4 +1,4 @@
-"""Retrying: let an ended job go on, if what it is about is still there."""
+"""Retrying: restart an ended job, if its dataset or archive still exists."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -28,9 +28,9 @@ from datacenter.ledger.states import JobKind
 
 
 def retry(session: Session, resources: Resources, project_id: str, job_id: str) -> Job:
-    """Let a job go on from its checkpoint, or begin it anew.
+    """Continue a job from its checkpoint, or start it again from the beginning.
 
-    Raises: NotFound, JobNotRetryable, Conflict (what the job is about was deleted, restored, or has expired).
+    Raises: NotFound, JobNotRetryable, Conflict (the job's dataset, upload or archive was deleted, restored, or expired).
     """
     job = ledger.find_job(session, project_id, job_id)
     kept = job.checkpoint
@@ -48,26 +48,26 @@ def retry(session: Session, resources: Resources, project_id: str, job_id: str) 
 def _take_source(session: Session, job: Job, kept: bool) -> None:
     """The dataset is IMPORTING again, and the upload belongs to the job again.
 
-    An import that begins anew gets a generation of its own, so that it shares no key with what was undone.
+    An import that starts from the beginning gets a new generation, so that it shares no key with the undone one.
     """
     if not kept:
-        job.payload = _begun_anew(job)
+        job.payload = _restarted_payload(job)
     dataset = session.get(Dataset, job.payload["dataset_id"], with_for_update=True)
     if dataset is None:
-        raise Conflict("the dataset of this job was deleted; import it anew")
+        raise Conflict("the dataset of this job was deleted; import it again")
     dataset.state = DatasetState.IMPORTING
     upload_id = job.payload["source"].get("upload")
     if upload_id is None:
         return
     upload = session.get(Upload, upload_id, with_for_update=True)
     if upload is None:
-        raise Conflict("the upload of this job has expired; upload the archive and import it anew")
+        raise Conflict("the upload of this job has expired; upload the archive and import it again")
     if upload.job_id not in (None, job.id):
-        raise Conflict(f"job {upload.job_id} imports this upload now")
+        raise Conflict(f"job {upload.job_id} imports this upload now; upload the archive and import it again")
     upload.job_id = job.id
 
 
-def _begun_anew(job: Job) -> dict[str, Any]:
+def _restarted_payload(job: Job) -> dict[str, Any]:
     generation = job.payload.get("generation", 0) + 1
     table = KeptTable.of_payload(job.payload)
     if table is None:
@@ -77,14 +77,14 @@ def _begun_anew(job: Job) -> dict[str, Any]:
 
 
 def _check_deleted(session: Session, job: Job) -> None:
-    """A dataset that was restored must not lose its files to the job that was to remove them."""
+    """The job must not remove the files of a restored dataset."""
     deleted = session.get(DeletedDataset, job.payload["dataset_id"], with_for_update=True)
     if deleted is None or deleted.job_id != job.id:
-        raise Conflict("the dataset of this job was restored; delete it anew")
+        raise Conflict("the dataset of this job was restored; delete it again")
 
 
 def _find_archive(session: Session, resources: Resources, job: Job, kept: bool) -> None:
-    """An archive that has expired lies where the sweep removes everything: the job makes it anew in another place."""
+    """The sweep removes everything under an expired archive's prefix, so the job gets a new archive with its own prefix."""
     archive = session.get(Archive, job.payload["archive_id"], with_for_update=True)
     moment = now(session)
     if archive is not None and is_alive(archive, moment):
@@ -95,9 +95,9 @@ def _find_archive(session: Session, resources: Resources, job: Job, kept: bool) 
         raise Conflict("the archive of this job has expired; request it again")
     lifetime = timedelta(seconds=resources.settings.lifetimes.archive_seconds)
     columns = {name: getattr(archive, name) for name in Archive.__table__.columns.keys()}  # noqa: SIM118 - the columns' keys are attribute names
-    anew = {"id": new_id(), "state": ArchiveState.PLANNED, "job_id": job.id, "object_name": ""}
+    reset = {"id": new_id(), "state": ArchiveState.PLANNED, "job_id": job.id, "object_name": ""}
     times = {"created_at": moment, "expires_at": moment + lifetime}
-    successor = Archive(**(columns | anew | times))
+    successor = Archive(**(columns | reset | times))
     session.add(successor)
     for request in (Export, Download):
         session.execute(update(request).where(request.job_id == job.id).values(archive_id=successor.id))

@@ -1,4 +1,4 @@
-"""Objects that are written front to back and whose CRC-32 is wanted for a manifest or an archive."""
+"""A writer of objects that also computes their CRC-32, for a manifest or an archive."""
 
 from datacenter.archives.crc import crc32
 from datacenter.storages.object_file import ObjectWriter
@@ -6,7 +6,7 @@ from storage_adapters.object_storage.contract import Buffer, Storage
 
 
 class SummedWriter(ObjectWriter):
-    """Also knows the CRC-32 of the bytes taken so far."""
+    """Also has the CRC-32 of the bytes written so far."""
 
     def __init__(self, storage: Storage, key: str) -> None:
         super().__init__(storage, key)

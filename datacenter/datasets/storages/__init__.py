@@ -1,1 +1,1 @@
-"""The use cases about storages: register, change and remove them, and look at what they hold."""
+"""The use cases of storages: register, change and remove them, and browse their content."""

@@ -1,4 +1,4 @@
-"""Browsing: one level of a source, as a file manager shows it, in memory that does not grow with its objects."""
+"""Browsing: list one level of a source like a file manager, in memory that does not grow with its objects."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ LAST = "\U0010ffff"
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """An object or table, or a prefix that some share up to its final `/`; of prefixes and tables only the name is known."""
+    """An object, a table, or a common prefix that ends in `/`; prefixes and tables have only a name."""
 
     key: str
     size_bytes: int | None = None
@@ -34,16 +34,16 @@ class Entry:
 def browse(resources: Resources, name: str, prefix: str, *, after: str | None, limit: int) -> list[Entry]:
     """At most `limit` entries whose keys begin with `prefix` and come after the key `after`, by key.
 
-    The service's own areas and hidden ones are left out. Of a storage of tables, databases are prefixes.
+    The service's own areas and hidden ones are left out. On a storage of tables, databases are prefixes.
 
-    Raises: NotFound (no such storage), Conflict (nothing is imported from it), Invalid (the prefix), StorageError.
+    Raises: NotFound (no such storage), Conflict (not a source of imports), Invalid (the prefix), StorageError.
     """
     try:
         registered = resources.storages.describe(name)
     except Invalid as error:
         raise NotFound(f"there is no storage {name}") from error
     if registered.role == "platform":
-        raise Conflict(f"storage {name} is not imported from; its role would have to be source or both")
+        raise Conflict(f"storage {name} is not a source of imports; give it the role both to browse it")
     try:
         check_prefix(prefix)
     except InvalidKey as error:
@@ -52,7 +52,7 @@ def browse(resources: Resources, name: str, prefix: str, *, after: str | None, l
         found = _tables(resources.storages.open_tables(name), prefix)
         return list(islice((entry for entry in found if entry.key > (after or "")), limit))
     if "/" in prefix and is_own(prefix):
-        raise Invalid("prefix: this area is not shown", field="prefix")
+        raise Invalid("prefix: this area is hidden; name another prefix", field="prefix")
     return list(islice(_entries(resources.storages.open(name), prefix, after or ""), limit))
 
 
@@ -69,14 +69,14 @@ def _tables(tables: TableStorage, prefix: str) -> Iterator[Entry]:
             if key.startswith(prefix) and not names_own_table(info.name.table):
                 yield Entry(key=key)
     except TableMissing:
-        return  # a prefix that nothing has is no error
+        return  # an unknown prefix is not an error
 
 
 def _entries(storage: Storage, prefix: str, after: str) -> Iterator[Entry]:
-    """A prefix is jumped over once its first object is seen, whatever else lies under it."""
+    """Objects and prefixes of one level; after the first object of a prefix, the rest of the prefix is skipped."""
     base = len(prefix.rpartition("/")[0]) + 1 if "/" in prefix else 0
     while True:
-        for found in storage.list_objects(prefix, start_after=_behind(after)):
+        for found in storage.list_objects(prefix, start_after=_end_of(after)):
             after, slash, _ = found.key[base:].partition("/")
             after = found.key[:base] + after + slash
             if not is_own(after):
@@ -91,8 +91,8 @@ def _entries(storage: Storage, prefix: str, after: str) -> Iterator[Entry]:
             return
 
 
-def _behind(after: str) -> str:
-    """Of a prefix, a text as long as a key may be that sorts after every key that begins so."""
+def _end_of(after: str) -> str:
+    """For a prefix, a text of at most a key's length that sorts after every key with this prefix."""
     if not after.endswith("/"):
         return after
     return after + LAST * ((KEY_MAX_BYTES - len(after.encode())) // len(LAST.encode()))

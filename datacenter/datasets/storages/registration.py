@@ -1,4 +1,4 @@
-"""Registration: add, change and remove the storages that do not stand in the settings file."""
+"""Registration: add, change and remove storages that are not in the settings file."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -38,7 +38,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, kw_only=True)
 class StorageChange:
-    """What is not None is changed; `options` are all options, in which a secret `***` stays as it was."""
+    """Fields other than None are changed; `options` replaces all options, but a secret `***` stays as it was."""
 
     role: Role | None = None
     url: str | None = None
@@ -50,17 +50,19 @@ def add(
 ) -> T:
     """Register a storage and do `then` in the same transaction.
 
-    The storage is opened once to see that it can be; that, like all that may take long, is before the transaction.
+    The storage is opened once as a check; this, like everything that may take long, is done before the transaction.
 
     Raises: Invalid, StorageNameTaken, StorageFixed.
     """
     if resources.storages.is_fixed(name):
-        raise StorageFixed(f"name: {name!r} stands in the settings file; choose another name")
+        raise StorageFixed(f"name: {name!r} is defined in the settings file; choose another name")
     for option, value in new.options.items():
         if value == REDACTED and is_secret(option):
-            raise Invalid(f"options.{option}: *** is no secret", field=f"options.{option}")
+            raise Invalid(
+                f"options.{option}: *** is a placeholder; give the secret", field=f"options.{option}"
+            )
     new = _checked(resources, new)
-    sealed = _cipher(resources).encrypt(secrets_of(new.options))
+    encrypted = _cipher(resources).encrypt(secrets_of(new.options))
     fixed = _fixed(resources)
 
     def insert(session: Session) -> T:
@@ -71,7 +73,7 @@ def add(
             url=new.url,
             role=new.role,
             options=redacted_options(new.options),
-            secrets=sealed,
+            secrets=encrypted,
             created_at=moment,
             updated_at=moment,
         )
@@ -81,7 +83,7 @@ def add(
         except IntegrityError as error:
             if not is_duplicate(error):
                 raise
-            raise StorageNameTaken(f"name: there is a storage {name!r} already") from error
+            raise StorageNameTaken(f"name: a storage {name!r} already exists; choose another name") from error
         _refuse_nested(session, fixed, name)
         return then(session, row)
 
@@ -95,23 +97,30 @@ def change(
 
     Raises:
         NotFound, Invalid, StorageFixed
-        StorageInUse: a new address under what lies there.
-        Conflict: somebody else changed it meanwhile.
+        StorageInUse: the address cannot change while the storage is in use.
+        Conflict: another request changed it at the same time.
     """
     _refuse_fixed(resources, name, "changed")
     with resources.database.reading() as session:
-        before = registration_of(_found(session.get(RegisteredStorage, name), name))
-    new = _checked(resources, _changed(resources, before, wanted))
-    sealed = _cipher(resources).encrypt(secrets_of(new.options))
+        before = registration_of(_require(session.get(RegisteredStorage, name), name))
+    new = _checked(resources, _merged(resources, before, wanted))
+    encrypted = _cipher(resources).encrypt(secrets_of(new.options))
     fixed = _fixed(resources)
 
     def update(session: Session) -> T:
-        row = _found(session.get(RegisteredStorage, name, with_for_update=True), name)
+        row = _require(session.get(RegisteredStorage, name, with_for_update=True), name)
         if registration_of(row) != before:
-            raise Conflict(f"storage {name} was changed by somebody else at the same time; look at it again")
+            raise Conflict(
+                f"storage {name} was changed by another request at the same time; read it again, then retry"
+            )
         if _address(new) != _address(before.shown):
             refuse_used(session, name, action="moved")
-        row.url, row.role, row.options, row.secrets = new.url, new.role, redacted_options(new.options), sealed
+        row.url, row.role, row.options, row.secrets = (
+            new.url,
+            new.role,
+            redacted_options(new.options),
+            encrypted,
+        )
         row.updated_at = now(session)
         session.flush()
         _refuse_nested(session, fixed, name)
@@ -121,15 +130,15 @@ def change(
 
 
 def remove(session: Session, resources: Resources, name: str) -> None:
-    """Forget a registration; nothing at the storage is touched. Raises: NotFound, StorageFixed, StorageInUse."""
+    """Remove a registration; nothing on the storage is changed. Raises: NotFound, StorageFixed, StorageInUse."""
     _refuse_fixed(resources, name, "removed")
-    row = _found(session.get(RegisteredStorage, name, with_for_update=True), name)
+    row = _require(session.get(RegisteredStorage, name, with_for_update=True), name)
     refuse_used(session, name, action="removed")
     session.delete(row)
 
 
 def rotate(session: Session, resources: Resources) -> int:
-    """Seal every secret with the first of `registration.keys`; running it again does no harm.
+    """Encrypt every secret with the first of `registration.keys`; running it again does no harm.
 
     Returns how many storages have secrets. Raises: ConfigurationInvalid, with nothing changed, naming a storage
     whose key is missing.
@@ -150,17 +159,17 @@ def _cipher(resources: Resources) -> SecretCipher:
 
 def _refuse_fixed(resources: Resources, name: str, action: str) -> None:
     if resources.storages.is_fixed(name):
-        raise StorageFixed(f"storage {name} stands in the settings file; it is {action} there")
+        raise StorageFixed(f"storage {name} is defined in the settings file; it can only be {action} there")
 
 
-def _found(row: RegisteredStorage | None, name: str) -> RegisteredStorage:
+def _require(row: RegisteredStorage | None, name: str) -> RegisteredStorage:
     if row is None:
         raise NotFound(f"there is no storage {name}")
     return row
 
 
 def _checked(resources: Resources, new: StorageSettings) -> StorageSettings:
-    """What will be kept. Raises: Invalid, naming the field; no secret is quoted."""
+    """The storage as it will be stored. Raises: Invalid, naming the field; no secret is quoted."""
     new = new.model_copy(update={"url": resolved(new.url)})
     if new.kind not in kinds():
         known = ", ".join(kinds())
@@ -179,20 +188,20 @@ def _checked(resources: Resources, new: StorageSettings) -> StorageSettings:
 
 
 def _check_tables(new: StorageSettings) -> None:
-    """Refuse a platform of tables that could keep none. Raises: Invalid."""
+    """Refuse a platform storage of tables that cannot keep tables. Raises: Invalid."""
     if not holds_tables(new.kind) or new.role != "platform":
         return
     if not keeps_tables(new.kind):
-        raise Invalid(f"role: tables of kind {new.kind} are only read; use source", field="role")
+        raise Invalid(f"role: kind {new.kind} is read-only; use source", field="role")
     if not new.options.get(DATABASE_OPTION):
         raise Invalid(
-            f"options.{DATABASE_OPTION}: name the database in which tables are kept, or use the role source",
+            f"options.{DATABASE_OPTION}: missing; name the database to keep tables in, or use the role source",
             field=f"options.{DATABASE_OPTION}",
         )
 
 
 def _fixed(resources: Resources) -> dict[str, StorageSettings]:
-    """The storages of the settings file, with the places that their symbolic links lead to now."""
+    """The storages of the settings file, with symbolic links resolved."""
     return {
         name: fixed.model_copy(update={"url": resolved(fixed.url)})
         for name, fixed in resources.settings.storages.items()
@@ -200,38 +209,38 @@ def _fixed(resources: Resources) -> dict[str, StorageSettings]:
 
 
 def _refuse_nested(session: Session, fixed: dict[str, StorageSettings], name: str) -> None:
-    # Locked, so that of two that would lie within one another and are registered at once one sees the other.
+    # Locked, so that of two nested storages that are registered at the same time one sees the other.
     rows = registered_rows(session, locked=True)
     known = {other: registration_of(row).shown for other, row in rows.items()} | fixed
     for pair in find_nested(known, real=os.path.normpath):
         if name in pair:
             other = pair[pair[0] == name]
             raise Invalid(
-                f"url: this place and that of {other!r} lie within one another, and one is a source, one a platform",
+                f"url: this place and that of {other!r} are nested, and one is a source, one a platform; use another place",
                 field="url",
             )
 
 
 def _address(storage: StorageSettings) -> tuple[object, ...]:
-    """What says where a storage is: its URL, the places of its options, and the region that stands for an endpoint."""
+    """A storage's address: its URL, the places in its options, and the region if there is no endpoint."""
     region = None if "endpoint" in storage.options else storage.options.get("region")
     return storage.url, frozenset(places_of(storage.url, storage.options)), region
 
 
-def _changed(resources: Resources, before: Registration, wanted: StorageChange) -> StorageSettings:
-    """The storage as it is wanted, with all of its secrets. Raises: Invalid."""
+def _merged(resources: Resources, before: Registration, wanted: StorageChange) -> StorageSettings:
+    """The storage after the change, with all of its secrets. Raises: Invalid."""
     shown = before.shown
     url = shown.url if wanted.url is None else resolved(wanted.url)
     given = shown.options if wanted.options is None else wanted.options
     kept = [option for option, value in given.items() if is_secret(option) and value == REDACTED]
     places, places_before = set(places_of(url, given)), set(places_of(shown.url, shown.options))
     if kept and places != places_before:
-        # Whoever changes where a storage speaks to must know its secrets: they are sent there.
-        left_out = sorted(field for field, _ in places_before - places)
+        # Secrets are sent to the storage's address, so a client that changes the address must know them.
+        missing = sorted(field for field, _ in places_before - places)
         reason = (
-            f"the options given replace all that were there, and {left_out[0]} is not among them; give it, too"
+            f"the given options replace all existing ones, but {missing[0]} is missing; give it, too"
             if places < places_before
-            else "the storage moves to another place; give its secrets again"
+            else "the storage's address changes; give its secrets again"
         )
         raise Invalid(f"options.{kept[0]}: {reason}", field=f"options.{kept[0]}")
     old: Mapping[str, OptionValue] = {}
@@ -242,16 +251,16 @@ def _changed(resources: Resources, before: Registration, wanted: StorageChange) 
             raise Invalid(f"options.{kept[0]}: {error.detail}", field=f"options.{kept[0]}") from error
     for option in kept:
         if option not in old:
-            raise Invalid(f"options.{option}: there is no such secret to keep", field=f"options.{option}")
+            raise Invalid(f"options.{option}: no secret is stored for it; give it", field=f"options.{option}")
     options = {**given, **{option: old[option] for option in kept}}
     return StorageSettings(kind=shown.kind, url=url, role=wanted.role or shown.role, options=options)
 
 
 def refuse_used(session: Session, name: str, *, action: str) -> None:
-    """Refuse to do `action` to a storage that something still stands on.
+    """Refuse `action` on a storage that is still in use.
 
-    The caller holds the storage's row locked: whoever would put something there holds it, too (`Storages.hold`).
-    Raises: StorageInUse, which says what is there and what would have to go first.
+    The caller has locked the storage's row, as every request that adds something there does (`Storages.hold`).
+    Raises: StorageInUse, which names the use and what to do first.
     """
     for what, cure, column, condition in _uses(name):
         if session.execute(select(column).where(condition).limit(1)).first() is not None:
@@ -265,23 +274,23 @@ def _uses(name: str) -> list[tuple[str, str, InstrumentedAttribute[str], ColumnE
         payload[("source", "storage")].as_string() == name,
     )
     writes = payload[(FIELD, "storage")].as_string() == name
-    # Of a job that failed and can be retried, a table may be half written: it has to be dropped there one day.
+    # A failed job that can be retried may have left a half-written table, which has to be dropped there later.
     open_jobs = or_(Job.state.not_in(FINISHED) & or_(reads, writes), Job.checkpoint & writes)
-    lies = or_(Dataset.storage == name, Dataset.table_storage == name)
+    live = or_(Dataset.storage == name, Dataset.table_storage == name)
     record = DeletedDataset.record
-    lay = or_(record["storage"].as_string() == name, record["table_storage"].as_string() == name)
-    lives = Archive.state != ArchiveState.EXPIRED
-    swept = "wait until the sweep has removed it"
+    deleted = or_(record["storage"].as_string() == name, record["table_storage"].as_string() == name)
+    unexpired = Archive.state != ArchiveState.EXPIRED
+    swept = "wait until the sweep has removed them"
     return [
-        ("datasets lie on it", "delete them first", Dataset.id, lies),
+        ("it holds datasets", "delete them first", Dataset.id, live),
         (
-            "files of deleted datasets lie on it",
+            "it holds files of deleted datasets",
             "wait until their delete jobs have succeeded",
             DeletedDataset.id,
-            lay,
+            deleted,
         ),
-        ("uploads lie on it", "finish them or let them expire", Upload.id, Upload.storage == name),
-        ("archives lie on it", "let them expire", Archive.id, (Archive.storage == name) & lives),
-        ("something that is to be swept lies on it", swept, Litter.id, Litter.storage == name),
-        ("jobs work with it", "wait for them or cancel them", Job.id, open_jobs),
+        ("it holds uploads", "finish them or let them expire", Upload.id, Upload.storage == name),
+        ("it holds archives", "let them expire", Archive.id, (Archive.storage == name) & unexpired),
+        ("it holds leftovers", swept, Litter.id, Litter.storage == name),
+        ("jobs use it", "wait for them or cancel them", Job.id, open_jobs),
     ]

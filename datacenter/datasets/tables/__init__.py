@@ -1,1 +1,1 @@
-"""Datasets that are tables: their parts, their rows by label, and tables that are kept as tables."""
+"""Datasets of rows: their parts, their rows by label, and tables that are kept as tables."""

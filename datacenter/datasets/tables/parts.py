@@ -1,4 +1,4 @@
-"""Parts of a table: the Parquet objects that its manifest names, and what the manifest notes of the rows of each."""
+"""Parts of a table: the Parquet objects that its manifest names, and the manifest's note on the rows of each."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -24,24 +24,24 @@ GROUP_PARTS = 64
 
 @dataclass(frozen=True, kw_only=True)
 class PartNote:
-    """How many rows a part has, and how many of them by label; kept as the annotation of its manifest row."""
+    """The numbers of a part's rows, in total and by label; stored as the annotation of its manifest row."""
 
     rows: int
     labels: Mapping[str, int] = field(default_factory=dict)
 
     def to_text(self) -> str:
-        """As JSON."""
+        """The note as JSON."""
         return orjson.dumps(
             {"rows": self.rows, "labels": dict(self.labels)}, option=orjson.OPT_SORT_KEYS
         ).decode()
 
     @classmethod
     def from_text(cls, text: str) -> "PartNote":
-        """The note that `to_text` wrote."""
+        """The note from the text of `to_text`."""
         return cls(**orjson.loads(text))
 
     def matching(self, wanted: LabelFilter) -> "PartNote":
-        """What is left of the part when only the rows stay that a label filter lets through."""
+        """The note of the part reduced to the rows that match a label filter."""
         counts = [*self.labels.values(), self.rows - sum(self.labels.values())]
         passes = rows_matching(pa.array([*self.labels, None], pa.string()), wanted).to_pylist()
         kept = [count if fits else 0 for count, fits in zip(counts, passes, strict=True)]
@@ -75,7 +75,7 @@ class TableTotals(ManifestTotals):
     rows: int = 0
 
     def add(self, rows: pa.Table) -> None:
-        """Count some parts. Raises: LabelsInvalid, the labels are too many."""
+        """Count some parts. Raises: LabelsInvalid if there are too many labels."""
         parts: list[dict[str, Any]] = rows.select(["size_bytes", "annotation"]).to_pylist()
         for part in parts:
             self.files += 1
@@ -99,7 +99,7 @@ class RowCount:
     labels: dict[str, int] = field(default_factory=dict)
 
     def add(self, rows: pa.Table | pa.RecordBatch) -> None:
-        """Count some rows. Raises: LabelsInvalid, a value that can be no label, or too many of them."""
+        """Count some rows. Raises: LabelsInvalid if a value cannot be a label, or there are too many."""
         self.rows += rows.num_rows
         for label, count in occurrences(labels_of(rows, self.label_column).drop_null()).items():
             if label not in self.labels and (reason := broken_rule(label)):
@@ -108,32 +108,32 @@ class RowCount:
         _check(len(self.labels), self.max_labels)
 
     def note(self) -> PartNote:
-        """What was counted."""
+        """The note of the counted rows."""
         return PartNote(rows=self.rows, labels=self.labels)
 
 
-def _check(labels: int, most: int) -> None:
-    if labels > most:
+def _check(labels: int, max_labels: int) -> None:
+    if labels > max_labels:
         raise LabelsInvalid(
             "TOO_MANY_LABELS",
-            f"the label column has more than the {most} different values that a dataset can have as labels; "
-            "label_column names another one, or none if it is empty",
+            f"the label column has more than {max_labels} different values, the limit of labels in a dataset; "
+            "name another label_column, or an empty text for none",
         )
 
 
 class PartWriter:
-    """One part while it is written."""
+    """Writes one part."""
 
     def __init__(self, sink: SummedWriter, writer: TableWriter, count: RowCount) -> None:
         self._sink, self._writer, self._count = sink, writer, count
 
     @property
     def size_bytes(self) -> int:
-        """Bytes written so far; rows may still be held back."""
+        """Bytes written so far; more rows may be buffered."""
         return self._sink.size_bytes
 
     def write(self, rows: pa.Table) -> None:
-        """Add rows, which become a row group where the format has such. Raises: LabelsInvalid, ColumnNotWritable."""
+        """Add rows, as a row group if the format has row groups. Raises: LabelsInvalid, ColumnNotWritable."""
         self._count.add(rows)
         self._writer.write(rows)
 
@@ -149,9 +149,9 @@ class PartWriter:
 def new_part(
     storage: Storage, key: str, table_format: TableFormat, schema: pa.Schema, count: RowCount
 ) -> Iterator[PartWriter]:
-    """A part to write rows to; its object appears when the block ends well, or not at all.
+    """A part to write rows to; its object is published when the block ends without an error, or not at all.
 
-    Raises: ColumnNotWritable, the format has no form for a column.
+    Raises: ColumnNotWritable if the format cannot hold a column.
     """
     with SummedWriter(storage, key) as sink, closing(table_format.writer(sink, schema)) as writer:
         yield PartWriter(sink, writer, count)

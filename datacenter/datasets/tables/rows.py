@@ -1,4 +1,4 @@
-"""Rows of a table by label: the values of one column label its rows, one label or none each."""
+"""Rows of a table by label: the values of one column are the labels, at most one per row."""
 
 from typing import Any, TypeAlias, cast
 
@@ -10,15 +10,15 @@ from datacenter.datasets.label_filter import LabelFilter
 from datacenter.formats.errors import LabelsInvalid
 
 LABEL_COLUMN = "label"
-"""The column that labels the rows unless another is named."""
+"""The default label column."""
 
 Texts: TypeAlias = "pa.ChunkedArray[pa.StringScalar] | pa.StringArray"
 
 
 def find_label_column(schema: pa.Schema, wanted: str | None) -> str | None:
-    """The column whose values are labels: the wanted one, or `label` if none is named and there is one.
+    """The column whose values are labels: the named one, or `label` if none is named and it exists.
 
-    An empty text asks for none. Raises: LabelsInvalid, also for a column that holds no such values.
+    An empty text means none. Raises: LabelsInvalid, also for a column whose type cannot hold labels.
     """
     name = LABEL_COLUMN if wanted is None and LABEL_COLUMN in schema.names else wanted
     if not name:
@@ -27,7 +27,9 @@ def find_label_column(schema: pa.Schema, wanted: str | None) -> str | None:
         raise LabelsInvalid("BAD_LABELS", "label_column: the table has no such column", name)
     kind = schema.field(name).type
     if not any(fits(kind) for fits in _FITTING):
-        detail = f"label_column: a column of {kind} holds no labels, only text, whole numbers and booleans do"
+        detail = (
+            f"label_column: a column of {kind} cannot hold labels, only text, whole numbers or booleans can"
+        )
         raise LabelsInvalid("BAD_LABELS", f"{detail}; name another one, or an empty text for none", name)
     return name
 
@@ -41,7 +43,7 @@ def labels_of(rows: pa.Table | pa.RecordBatch, label_column: str | None) -> Text
 
 
 def rows_matching(labels: Texts, wanted: LabelFilter) -> Mask:
-    """Which rows a label filter lets through; a row without a label has none of any."""
+    """The rows that match a label filter; a row without a label matches no named label."""
     conditions = [[label] for label in wanted.all] + ([list(wanted.any)] if wanted.any else [])
     mask: Any = pa.array([True] * len(labels), pa.bool_())
     for condition in conditions:

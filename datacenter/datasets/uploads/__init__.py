@@ -1,1 +1,1 @@
-"""Uploads: archives on their way in, by tus through this server or in parts straight to the storage."""
+"""Uploads of archives, by tus through this server or in parts directly to the storage."""

@@ -1,6 +1,6 @@
-"""Multipart uploads: the client puts the parts of an archive straight to the storage, by links, then asks to join them.
+"""Multipart uploads: the client puts the parts of an archive directly to the storage, by links, then completes the upload.
 
-Nothing about single parts is kept here: the plan says which there are, the storage says which it has.
+No single parts are stored in the database: they follow from the plan, and the storage lists the ones it has.
 """
 
 from collections.abc import Iterable, Iterator
@@ -23,7 +23,7 @@ USUAL_PART_BYTES = 16 << 20
 
 @dataclass(frozen=True, kw_only=True)
 class UploadPartPlan:
-    """`size_bytes` cut into parts of `part_bytes`, the last of which is what is left; of nothing there are none."""
+    """`size_bytes` cut into parts of `part_bytes`, the last one smaller; no parts for 0 bytes."""
 
     size_bytes: int
     part_bytes: int
@@ -44,7 +44,7 @@ class UploadPartPlan:
 
 
 def plan_upload_parts(limits: Capabilities, size_bytes: int, part_bytes: int | None) -> UploadPartPlan:
-    """Parts that the storage takes, and so many; of a usual size unless one is asked for. Raises: Invalid."""
+    """Parts within the storage's limits of size and number; of a usual size unless one is requested. Raises: Invalid."""
     fewest = -(-size_bytes // limits.maximum_parts)
     least = max(limits.minimum_part_bytes, fewest, 1)
     if part_bytes is None:
@@ -58,12 +58,12 @@ def plan_upload_parts(limits: Capabilities, size_bytes: int, part_bytes: int | N
     return UploadPartPlan(size_bytes=size_bytes, part_bytes=part_bytes)
 
 
-MAX_RANGES_TOLD = 20
+MAX_RANGES_SHOWN = 20
 
 
 @dataclass(frozen=True, kw_only=True)
 class PartLink:
-    """Where to PUT one part, of exactly its length, until the link expires."""
+    """The URL to PUT one part to, with exactly its length, until the link expires."""
 
     part: Part
     url: str
@@ -77,14 +77,14 @@ def plan(
 
     Raises:
         TooLarge, Invalid
-        NotSupported: the storage signs no links; tus works everywhere.
+        NotSupported: the storage cannot presign URLs; tus works everywhere.
     """
     records.check_size(resources, size_bytes, field="size_bytes")
     name = storage or resources.storages.default_name
     limits = resources.storages.open(name).capabilities
     if not limits.presign:
         raise NotSupported(
-            f"storage {name} takes no parts from clients; upload by tus, POST /api/v1/uploads, which works with every storage"
+            f"storage {name} accepts no parts from clients; upload by tus, POST /api/v1/uploads, which works with every storage"
         )
     return plan_upload_parts(limits, size_bytes, part_bytes)
 
@@ -98,7 +98,7 @@ def begin(
     planned: UploadPartPlan,
     storage: str | None = None,
 ) -> Upload:
-    """Begin an upload by a plan; the storage hears of it with the first link. Raises: Invalid."""
+    """Begin an upload by a plan; it begins at the storage with the first link. Raises: Invalid."""
     return records.add(
         session,
         resources,
@@ -122,7 +122,7 @@ def plan_of(upload: Upload) -> UploadPartPlan:
 
 
 def link(resources: Resources, project_id: str, upload_id: str, number: int) -> PartLink:
-    """A link for one part, as often as it is asked for; the same part again replaces what was sent.
+    """A link for one part; can be requested repeatedly. Sending the same part again replaces it.
 
     Raises:
         NotFound: no such upload, or the plan has no such part.
@@ -134,7 +134,7 @@ def link(resources: Resources, project_id: str, upload_id: str, number: int) -> 
     if not 1 <= number <= planned.count:
         raise NotFound(f"upload {upload_id} has {planned.count} parts; there is no part {number}")
     storage = resources.storages.open(upload.storage)
-    upload = records.opened(resources, storage, upload)
+    upload = records.begun_at_storage(resources, storage, upload)
     lasts = timedelta(seconds=resources.settings.lifetimes.part_link_seconds)
     expires_at = min(moment + lasts, upload.expires_at)
     part = planned.part(number)
@@ -158,13 +158,13 @@ def list_sent(
     try:
         return list(islice(storage.list_parts(upload.key, upload.storage_upload_id, after=after), limit))
     except UploadMissing:
-        # Whoever completed it may have died before it was written down.
+        # The server that completed it may have died before it was recorded.
         complete(resources, project_id, upload_id)
         raise _is_complete(upload_id) from None
 
 
 def complete(resources: Resources, project_id: str, upload_id: str) -> Upload:
-    """Join the parts to the archive; when that was done before, nothing is changed.
+    """Join the parts to the archive; a completed upload is not changed.
 
     Raises:
         NotFound, Gone
@@ -175,19 +175,19 @@ def complete(resources: Resources, project_id: str, upload_id: str) -> Upload:
     if upload.completed:
         return upload
     storage = resources.storages.open(upload.storage)
-    upload = records.opened(resources, storage, upload)
+    upload = records.begun_at_storage(resources, storage, upload)
     planned = plan_of(upload)
     try:
         storage.complete_upload(upload.key, upload.storage_upload_id, planned.parts())
     except UploadInvalid as error:
         raise _incomplete(storage, upload, planned) from error
     except UploadMissing as error:
-        raise Gone(f"the storage has given upload {upload_id} up; begin another one") from error
+        raise Gone(f"the storage no longer has upload {upload_id}; begin a new one") from error
     return resources.database.run(lambda session: records.mark_complete(session, upload.id))
 
 
 def remove(session: Session, project_id: str, upload_id: str) -> None:
-    """Forget an upload; the sweep removes its parts. Raises: NotFound, Gone, Conflict (an import reads it)."""
+    """Remove an upload; the sweep removes its parts. Raises: NotFound, Gone, Conflict (an import reads it)."""
     records.remove(session, project_id, upload_id, multipart=True)
 
 
@@ -207,22 +207,22 @@ def _is_complete(upload_id: str) -> Conflict:
 def _incomplete(storage: Storage, upload: Upload, planned: UploadPartPlan) -> UploadIncomplete:
     sent = {part.number: part.length for part in storage.list_parts(upload.key, upload.storage_upload_id)}
     wanted = (part.number for part in planned.parts() if sent.get(part.number) != part.length)
-    told = ", ".join(_ranges(wanted, most=MAX_RANGES_TOLD))
-    return UploadIncomplete(f"upload {upload.id} cannot be completed yet; send these parts: {told}")
+    shown = ", ".join(_ranges(wanted, max_ranges=MAX_RANGES_SHOWN))
+    return UploadIncomplete(f"upload {upload.id} cannot be completed yet; send these parts: {shown}")
 
 
-def _ranges(numbers: Iterable[int], *, most: int) -> list[str]:
-    """Ascending numbers as `1-3`, `7`; what is beyond the most ranges is `…`."""
+def _ranges(numbers: Iterable[int], *, max_ranges: int) -> list[str]:
+    """Ascending numbers as `1-3`, `7`; further ranges are `…`."""
     ranges: list[list[int]] = []
     for number in numbers:
         if ranges and ranges[-1][-1] == number - 1:
             ranges[-1] = [ranges[-1][0], number]
-        elif len(ranges) == most:
-            return [*map(_told, ranges), "…"]
+        elif len(ranges) == max_ranges:
+            return [*map(_range_text, ranges), "…"]
         else:
             ranges.append([number])
-    return [*map(_told, ranges)]
+    return [*map(_range_text, ranges)]
 
 
-def _told(found: list[int]) -> str:
-    return "-".join(map(str, found))
+def _range_text(ends: list[int]) -> str:
+    return "-".join(map(str, ends))

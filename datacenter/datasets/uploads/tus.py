@@ -1,4 +1,4 @@
-"""Uploads by tus: an archive that arrives here in pieces, each kept as soon as it is answered, until it is complete."""
+"""Uploads by tus: receive an archive in pieces; each is stored before it is acknowledged."""
 
 import threading
 from collections.abc import Callable
@@ -14,19 +14,19 @@ from datacenter.database.engine import now
 from datacenter.datasets.models import Upload
 from datacenter.datasets.resources import Resources
 from datacenter.datasets.uploads import records
-from datacenter.datasets.uploads.buffering import ReceivedBytes, add_piece, forget_tails
-from datacenter.datasets.uploads.records import locked, mark_complete, opened
+from datacenter.datasets.uploads.buffering import ReceivedBytes, add_piece, delete_tails
+from datacenter.datasets.uploads.records import begun_at_storage, locked, mark_complete
 from datacenter.errors import Conflict, Invalid, Locked, TooLarge
 from storage_adapters.errors import UploadMissing
 from storage_adapters.object_storage.contract import Buffer
 
 CLAIM = timedelta(seconds=30)
-"""After so long without a renewal a writer is taken for dead."""
+"""After this time without a renewal, a writer counts as dead."""
 RENEWALS = 3
 
 
 def take_claim(session: Session, upload: Upload) -> None:
-    """Claim the right to write; the row is locked. Raises: Locked: another client holds it."""
+    """Claim the right to write; the caller has locked the row. Raises: Locked if another client has the claim."""
     moment = now(session)
     if upload.claimed_until is not None and upload.claimed_until > moment:
         raise _in_use(upload.id)
@@ -41,7 +41,7 @@ def _in_use(upload_id: str) -> Locked:
 
 
 class UploadClaim:
-    """A claim that was taken. Within its block a thread renews it, so that a slow storage does not end it."""
+    """A claim on an upload. Within its block a thread renews it, so that it does not expire during a slow storage call."""
 
     def __init__(self, resources: Resources, claimed: Upload) -> None:
         self._resources = resources
@@ -51,8 +51,8 @@ class UploadClaim:
         self._thread = threading.Thread(target=self._renew, daemon=True)
 
     @property
-    def mine(self) -> ColumnElement[bool]:
-        """Whether the row still carries this claim; outside of the block. No two claims end at the same moment."""
+    def is_held(self) -> ColumnElement[bool]:
+        """The condition that the row still has this claim; use it outside of the block. No two claims end at the same time."""
         return (Upload.id == self._upload_id) & (Upload.claimed_until == self._until)
 
     def __enter__(self) -> Self:
@@ -64,20 +64,20 @@ class UploadClaim:
         self._thread.join()
 
     def release(self, session: Session) -> None:
-        """Give the claim back, if it is still this one."""
-        session.execute(update(Upload).where(self.mine).values(claimed_until=None))
+        """Release the claim, if the row still has it."""
+        session.execute(update(Upload).where(self.is_held).values(claimed_until=None))
 
     def _renew(self) -> None:
         while not self._done.wait(CLAIM.total_seconds() / RENEWALS):
             try:
                 if not self._resources.database.run(self._move):
-                    return  # somebody else's by now
+                    return  # another client has claimed it by now
             except SQLAlchemyError:
                 continue  # there is time for another try
 
     def _move(self, session: Session) -> bool:
         until = now(session) + CLAIM
-        moved = session.execute(update(Upload).where(self.mine).values(claimed_until=until))
+        moved = session.execute(update(Upload).where(self.is_held).values(claimed_until=until))
         if cast(CursorResult[Any], moved).rowcount == 0:
             return False
         self._until = until
@@ -94,7 +94,7 @@ def begin(
     metadata: str = "",
     storage: str | None = None,
 ) -> Upload:
-    """Begin an upload of exactly `size_bytes`; the storage hears of it with the first byte, or `settle` if there is none.
+    """Begin an upload of exactly `size_bytes`; it begins at the storage with the first byte, or in `settle` if it is empty.
 
     Raises:
         TooLarge, Invalid
@@ -114,7 +114,7 @@ def begin(
 
 
 def find(session: Session, project_id: str, upload_id: str) -> Upload:
-    """Raises: NotFound; Gone when it has expired."""
+    """A tus upload of the project. Raises: NotFound; Gone if it has expired."""
     return records.find(session, project_id, upload_id, multipart=False)
 
 
@@ -123,13 +123,13 @@ def append(
 ) -> Upload:
     """Write `data` at the offset, then move the offset past it; the last byte completes the upload.
 
-    Nothing is written by a call that is refused: whoever writes has claimed the upload before. A crash in
-    between is harmless: the row still has the old offset, and the client sends the bytes again.
+    A refused call writes nothing, because the upload is claimed before any write. A crash in between is harmless: the
+    row still has the old offset, and the client sends the bytes again.
 
     Raises:
         NotFound, Gone
-        Conflict: the upload's offset is another one.
-        Locked: somebody else is writing.
+        Conflict: the upload has another offset.
+        Locked: another client is writing.
         TooLarge: the data would go past the announced size.
     """
     if not len(data):
@@ -141,38 +141,38 @@ def append(
         lambda session: _claim(session, project_id, upload_id, offset_bytes, len(data))
     )
     return settle(
-        resources, _claimed(resources, claimed, lambda claim: _write(resources, claimed, claim, data))
+        resources, _run_claimed(resources, claimed, lambda claim: _write(resources, claimed, claim, data))
     )
 
 
 def check_piece(upload: Upload, offset_bytes: int, length: int) -> None:
-    """Whether a piece may come next. Raises: Conflict (it begins elsewhere), TooLarge."""
+    """Check that a piece may come next. Raises: Conflict (another offset), TooLarge."""
     if upload.offset_bytes != offset_bytes:
-        raise _elsewhere(upload.offset_bytes)
+        raise _wrong_offset(upload.offset_bytes)
     if length > upload.size_bytes - offset_bytes:
-        raise TooLarge(f"the upload was announced with {upload.size_bytes} bytes; this would make more")
+        raise TooLarge(f"this piece exceeds the upload's announced size of {upload.size_bytes} bytes")
 
 
 def settle(resources: Resources, upload: Upload) -> Upload:
-    """Complete an upload whose last byte has arrived, also one whose server died just before it did so.
+    """Complete an upload whose last byte was received, also if a server died just before it did so.
 
-    Raises: Locked: somebody else is at it.
+    Raises: Locked: another request is completing it.
     """
     if upload.completed or upload.offset_bytes < upload.size_bytes:
         return upload
-    claimed = resources.database.run(lambda session: _claim_end(session, upload.id))
+    claimed = resources.database.run(lambda session: _claim_completion(session, upload.id))
     if claimed.completed:
         return claimed
-    return _claimed(resources, claimed, lambda claim: _complete(resources, claimed, claim))
+    return _run_claimed(resources, claimed, lambda claim: _complete(resources, claimed, claim))
 
 
 def remove(session: Session, project_id: str, upload_id: str) -> None:
-    """Forget an upload; the sweep removes its bytes. Raises: NotFound, Gone, Conflict (an import reads it)."""
+    """Remove an upload; the sweep removes its bytes. Raises: NotFound, Gone, Conflict (an import reads it)."""
     records.remove(session, project_id, upload_id, multipart=False)
 
 
 def _claim(session: Session, project_id: str, upload_id: str, offset_bytes: int, length: int) -> Upload:
-    """Keep everybody else from writing until the piece has been written, or the writer is taken for dead."""
+    """Claim the upload, so that no other client writes until the piece is written or the writer counts as dead."""
     locked(session, upload_id)
     upload = find(session, project_id, upload_id)
     check_piece(upload, offset_bytes, length)
@@ -180,15 +180,15 @@ def _claim(session: Session, project_id: str, upload_id: str, offset_bytes: int,
     return upload
 
 
-def _claim_end(session: Session, upload_id: str) -> Upload:
+def _claim_completion(session: Session, upload_id: str) -> Upload:
     upload = locked(session, upload_id)
     if not upload.completed:
         take_claim(session, upload)
     return upload
 
 
-def _claimed(resources: Resources, claimed: Upload, work: Callable[[UploadClaim], Upload]) -> Upload:
-    """Do the work, which gives the claim back; if it fails the claim is given back here, or ends by itself."""
+def _run_claimed(resources: Resources, claimed: Upload, work: Callable[[UploadClaim], Upload]) -> Upload:
+    """Do the work, which releases the claim; if it fails, the claim is released here or expires."""
     claim = UploadClaim(resources, claimed)
     try:
         return work(claim)
@@ -200,31 +200,31 @@ def _claimed(resources: Resources, claimed: Upload, work: Callable[[UploadClaim]
 
 def _write(resources: Resources, upload: Upload, claim: UploadClaim, data: Buffer) -> Upload:
     storage = resources.storages.open(upload.storage)
-    arrived = ReceivedBytes.from_rows(upload.parts)
+    received = ReceivedBytes.from_rows(upload.parts)
     with claim:
-        begun = opened(resources, storage, upload)
-        after = add_piece(storage, begun, arrived, data)
+        begun = begun_at_storage(resources, storage, upload)
+        after = add_piece(storage, begun, received, data)
     advanced = resources.database.run(
         lambda session: _advance(session, upload, claim, after.rows(), len(data))
     )
-    # Only now does nobody need them any more. What is left of them goes with the upload.
-    forget_tails(storage, set(arrived.tails) - set(after.tails))
+    # Needed until the row was advanced. What cannot be deleted now is swept with the upload.
+    delete_tails(storage, set(received.tails) - set(after.tails))
     return advanced
 
 
 def _advance(
     session: Session, upload: Upload, claim: UploadClaim, parts: list[dict[str, Any]], length: int
 ) -> Upload:
-    """Count the piece and give the claim back."""
+    """Count the piece and release the claim."""
     moved = session.execute(
         update(Upload)
-        .where(claim.mine, Upload.offset_bytes == upload.offset_bytes)
+        .where(claim.is_held, Upload.offset_bytes == upload.offset_bytes)
         .values(offset_bytes=upload.offset_bytes + length, parts=parts, claimed_until=None)
     )
     row = locked(session, upload.id)
     if cast(CursorResult[Any], moved).rowcount == 0:
         if row.offset_bytes != upload.offset_bytes:
-            raise _elsewhere(row.offset_bytes)
+            raise _wrong_offset(row.offset_bytes)
         raise _in_use(row.id)
     return row
 
@@ -232,10 +232,10 @@ def _advance(
 def _complete(resources: Resources, upload: Upload, claim: UploadClaim) -> Upload:
     storage = resources.storages.open(upload.storage)
     with claim:
-        upload = opened(resources, storage, upload)
+        upload = begun_at_storage(resources, storage, upload)
         parts = list(ReceivedBytes.from_rows(upload.parts).parts)
         if not parts:
-            # Not every storage publishes an upload without any part. Unknown: it was published, and the answer got lost.
+            # Not every storage publishes an upload without parts. UploadMissing: it was published, but the response was lost.
             with suppress(UploadMissing):
                 parts = [storage.upload_part(upload.key, upload.storage_upload_id, 1, 0, [])]
         storage.complete_upload(upload.key, upload.storage_upload_id, parts)
@@ -247,5 +247,5 @@ def _complete(resources: Resources, upload: Upload, claim: UploadClaim) -> Uploa
     return resources.database.run(mark)
 
 
-def _elsewhere(offset_bytes: int) -> Conflict:
-    return Conflict(f"Upload-Offset: the upload is at {offset_bytes}", field="Upload-Offset")
+def _wrong_offset(offset_bytes: int) -> Conflict:
+    return Conflict(f"Upload-Offset: the upload is at {offset_bytes}; continue there", field="Upload-Offset")

@@ -272,12 +272,12 @@ def test_a_source_that_is_well_again_when_it_is_checked_is_not_called_broken(run
 def test_a_storage_is_removed_and_one_that_is_in_use_is_not(run, server):
     server["DELETE /storages/vault"] = (200, {})
     assert run("storages", "remove", "vault", "--json").json() == {"name": "vault"}
-    server["DELETE /storages/vault"] = (409, {"code": "STORAGE_IN_USE", "detail": "datasets lie on it"})
+    server["DELETE /storages/vault"] = (409, {"code": "STORAGE_IN_USE", "detail": "it holds datasets"})
 
     ended = run("storages", "remove", "vault")
 
     assert ended.code == 2
-    assert "datasets lie on it" in ended.err
+    assert "it holds datasets" in ended.err
 
 
 def test_rotation_seals_with_the_first_key_so_that_the_old_one_can_go(run, tmp_path: Path, monkeypatch):

@@ -77,7 +77,7 @@ def test_a_piece_has_no_bytes_and_the_manifest_has(web, animals: dict[str, Any])
     [
         ("homeless", "the option database"),
         ("read-only", "read_only"),
-        ("reader", "only imported from"),
+        ("reader", "only a source"),
         ("nowhere", "there is none"),
     ],
 )
@@ -121,7 +121,7 @@ def test_a_storage_that_keeps_a_dataset_is_neither_removed_nor_moved(web, animal
     moved = web.client.patch(f"{STORAGES}/keeper", json={"url": "fake://elsewhere"})
 
     assert [answer.json()["code"] for answer in (removed, moved)] == ["STORAGE_IN_USE"] * 2
-    assert "datasets lie on it" in removed.json()["detail"]
+    assert "it holds datasets" in removed.json()["detail"]
 
 
 def test_a_platform_of_tables_says_where_they_are_kept(web) -> None:
@@ -131,7 +131,7 @@ def test_a_platform_of_tables_says_where_they_are_kept(web) -> None:
     assert web.client.delete(f"{STORAGES}/platform").status_code == 204
 
     hive = {"name": "platform", "kind": "hive", "url": "hive://reader@localhost", "role": "platform"}
-    assert "only read" in _refused(web.client.post(STORAGES, json=hive), "role")
+    assert "read-only" in _refused(web.client.post(STORAGES, json=hive), "role")
 
 
 def test_a_check_tries_whether_tables_can_be_kept(web) -> None:

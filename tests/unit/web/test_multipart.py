@@ -240,13 +240,13 @@ def test_a_link_that_is_asked_for_while_the_upload_is_removed_leaves_nothing(
     served_bucket, monkeypatch
 ) -> None:
     upload, bench = begin(served_bucket), served_bucket.bench
-    remember = records._remember
+    remember = records._record_upload_id
 
     def after_removal(session, upload_id: str, storage_upload_id: str) -> Upload:
         multipart.remove(session, bench.project_id, upload_id)
         return remember(session, upload_id, storage_upload_id)
 
-    monkeypatch.setattr(records, "_remember", after_removal)
+    monkeypatch.setattr(records, "_record_upload_id", after_removal)
     with pytest.raises(NotFound):
         multipart.link(bench.resources, bench.project_id, upload["id"], 1)
     assert left(served_bucket, upload) == []
@@ -277,7 +277,7 @@ def test_an_upload_that_is_not_complete_is_not_imported(served_bucket) -> None:
     body = {"name": "too-early", "source": {"upload": upload["id"]}}
     refused = served_bucket.client.post("/api/v1/datasets", json=body)
     assert refused.status_code == 409
-    assert "nobody has asked to complete it" in refused.json()["detail"]
+    assert "it was not completed by a request" in refused.json()["detail"]
 
 
 def test_an_upload_that_is_imported_stays(served_bucket) -> None:

@@ -196,7 +196,7 @@ def test_options_that_leave_an_address_out_are_told_that_they_are_all_options(we
         "options.secret_key",
     )
 
-    assert "replace all that were there, and options.endpoint is not among them" in detail
+    assert "replace all existing ones, but options.endpoint is missing" in detail
 
 
 def test_an_unknown_kind_is_answered_with_the_known_ones(web) -> None:

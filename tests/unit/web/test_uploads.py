@@ -246,7 +246,7 @@ def test_an_expired_upload_is_gone(web) -> None:
 def test_whatever_crashes_every_byte_at_the_storage_lies_under_a_row(web, monkeypatch, storage: str) -> None:
     upload = _begin(web, storage)
     with monkeypatch.context() as patch:
-        patch.setattr(records, "_remember", _die)
+        patch.setattr(records, "_record_upload_id", _die)
         with pytest.raises(_Died):
             _append(web, upload, 0, DATA)
     assert _append(web, upload, 0, DATA[:5]).offset_bytes == 5
@@ -256,14 +256,14 @@ def test_whatever_crashes_every_byte_at_the_storage_lies_under_a_row(web, monkey
 
 def test_of_two_first_pieces_one_begins_the_upload(web, monkeypatch) -> None:
     upload = _begin(web)
-    remember = records._remember
+    remember = records._record_upload_id
 
     def after_another(session, upload_id: str, storage_upload_id: str) -> Upload:
         other = web.resources.storages.open("default").begin_upload(upload.key)
         remember(session, upload_id, other)
         return remember(session, upload_id, storage_upload_id)
 
-    monkeypatch.setattr(records, "_remember", after_another)
+    monkeypatch.setattr(records, "_record_upload_id", after_another)
     assert _append(web, upload, 0, DATA).completed
     assert _stored(web, upload) == DATA
     assert not list(web.resources.storages.open("default").list_uploads(f"uploads/{upload.id}/"))
