@@ -1,4 +1,4 @@
-"""Browsing: for any keys and any page size, what a file manager would show."""
+"""Browsing shows what a file manager would show, for any keys and any page size."""
 
 from uuid import uuid4
 

@@ -1,4 +1,4 @@
-"""Deletion: the record goes at once, the name is free, and until the files go it can all be taken back."""
+"""Deletion: the record goes at once, the name is free, and until the files are removed all of it can be undone."""
 
 from datetime import timedelta
 
@@ -111,7 +111,7 @@ def test_a_name_that_was_taken_meanwhile_must_be_freed_first(bench: Workbench) -
     with pytest.raises(NameTaken):
         restore(bench, dataset.id)
 
-    assert bench.job(job.id).state == "PENDING", "the delete goes on as if nobody had asked"
+    assert bench.job(job.id).state == "PENDING", "the delete continues unchanged"
     with bench.database.transaction() as session:
         records.update(session, bench.project_id, rival.id, name="rival")
     assert restore(bench, dataset.id).name == "contested"
@@ -208,7 +208,7 @@ def _claim(session: Session) -> Claim:
 
 
 def _fail_for_good(session: Session, bench: Bench, held: Claim) -> None:
-    """A failure that a retry may mend, at the last attempt."""
+    """A retryable failure at the last attempt."""
     ledger = bench.settings.ledger.model_copy(update={"attempts": 1})
     details = {"code": "STORAGE_UNAVAILABLE", "message": "away"}
     leases.fail(session, held, ledger, **details, retryable=True, publish=lambda _: None)

@@ -1,4 +1,4 @@
-"""Downloads of what was deleted: none is begun, streams end, and built archives last no longer than their links."""
+"""Downloads of deleted datasets: none is begun, streams end, and built archives last no longer than their links."""
 
 from datetime import datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""Whether a retry can mend a job's error: decided for every code that there is."""
+"""Whether a retry can succeed after a job's error: decided for every code."""
 
 import importlib
 import pkgutil
@@ -40,7 +40,7 @@ MENDED_ELSEWHERE = {
     "STORAGE_FULL",
     "STORAGE_MISCONFIGURED",
     "STORAGE_UNAVAILABLE",
-    # The source changed, or another process was at work: a retry reads and writes anew.
+    # The source changed, or another process was at work: a retry reads and writes again.
     "OBJECT_CHANGED",
     "OBJECT_EXISTS",
     "TABLE_CHANGED",

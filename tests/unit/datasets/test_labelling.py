@@ -1,4 +1,4 @@
-"""Labelling: a new version for each change, nothing lost when several people label at once."""
+"""Labelling: a new version for each change, and nothing is lost when several clients label at once."""
 
 import os
 import signal
@@ -176,7 +176,7 @@ def test_several_people_at_once_all_get_their_change(bench: Workbench) -> None:
         barrier.wait()
         try:
             relabel(bench, dataset, FileSelection(prefix="b"), add=[name])
-        except Exception as error:  # noqa: BLE001 - told by the main thread
+        except Exception as error:  # noqa: BLE001 - reported by the main thread
             faults.append(error)
 
     threads = [threading.Thread(target=label, args=(name,)) for name in ("x", "y", "z")]
@@ -259,7 +259,7 @@ labelling.relabel(
 
 
 def pass_an_hour(bench: Workbench) -> None:
-    """Drafts are due, and the sweep comes by."""
+    """Make drafts due, and run the sweep."""
     with bench.database.transaction() as session:
         session.execute(update(Litter).values(due_at=now(session)))
     sweep_once(bench.resources)

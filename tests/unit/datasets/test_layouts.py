@@ -1,4 +1,4 @@
-"""Layouts: each archive's is loaded once, and a storage that hangs or fails holds up none but its own."""
+"""Layouts: each archive's is loaded once, and a hung or failed storage blocks only its own archives."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -13,11 +13,11 @@ from datacenter.datasets.layouts import LayoutCache
 from storage_adapters.errors import StorageUnavailable
 
 PATIENCE_SECONDS = 30
-"""After which what should come does not come."""
+"""The longest wait for an expected event."""
 
 
 class Loads:
-    """Stands for the storages: what `load_layout` does for each archive, and which were loaded."""
+    """Replaces the storages: what `load_layout` does for each archive, and which archives were loaded."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []
@@ -45,7 +45,7 @@ def loads(monkeypatch: pytest.MonkeyPatch) -> Iterator[Loads]:
 
 @pytest.fixture
 def begin(loads: Loads) -> Iterator[Callable[[str, str], "Future[Any]"]]:
-    """Asks for a layout in a thread of its own."""
+    """Requests a layout in a thread of its own."""
     cache = LayoutCache(max_files=2)
     with ThreadPoolExecutor(4) as threads:
         yield lambda storage, name: threads.submit(cache.get, storage, SimpleNamespace(id=name))  # type: ignore[arg-type]  # stands for both

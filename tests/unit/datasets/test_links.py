@@ -1,4 +1,4 @@
-"""Signed links: whoever holds one may fetch one download until it expires; nothing in it can be altered."""
+"""Signed links: the holder may fetch one download until it expires; nothing in the link can be altered."""
 
 import base64
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""Manifests: what is written is what is read, sorted streams become one, and totals are those of the rows."""
+"""Manifests: rows are read as they were written, sorted streams are merged, and totals match the rows."""
 
 import itertools
 from collections import Counter

@@ -83,7 +83,7 @@ def test_of_many_that_want_one_name_at_once_one_gets_it(bench: Workbench) -> Non
     assert sorted(outcomes) == ["made"] + ["taken"] * 5
     with bench.database.reading() as session:
         owned = [session.get_one(Upload, upload).job_id for upload in uploads]
-    assert len([job_id for job_id in owned if job_id]) == 1, "whoever was refused can use the upload again"
+    assert len([job_id for job_id in owned if job_id]) == 1, "a refused import leaves the upload free"
 
 
 def test_an_upload_is_imported_once(bench: Workbench) -> None:

@@ -1,4 +1,4 @@
-"""Selection: labels decide as set logic says, and paths of several datasets never meet in an archive."""
+"""Selection: labels select as sets do, and paths of several datasets never collide in an archive."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -138,14 +138,14 @@ def test_meeting_is_what_comparing_every_pair_says(bench: Workbench, datasets: l
     selection = select(bench, *made)
 
     every = [(number, path) for number, paths in enumerate(datasets) for path in paths]
-    # Within one dataset an import refuses such paths; here they may meet, too.
-    meet = any(
+    # Within one dataset an import refuses such paths; here they may collide, too.
+    expected = any(
         (one == other or other.startswith(f"{one}/"))
         for number, one in every
         for other_number, other in every
         if (number, one) != (other_number, other)
     )
-    assert collides(bench.resources, selection) == meet
+    assert collides(bench.resources, selection) == expected
     paths = [path.encode() for path in paths_of(bench, selection)]
     assert all(before < after for before, after in pairwise(paths)), "in order, and nothing twice"
 

@@ -25,7 +25,7 @@ class BadSource:
     words: str
 
     def settings(self, endpoint: str) -> StorageSettings:
-        """How it is registered."""
+        """The settings that register it."""
         if self.kind == "webhdfs":
             url = f"{endpoint.replace('http', 'webhdfs')}/data"
             return StorageSettings(kind="webhdfs", url=url, role="source")

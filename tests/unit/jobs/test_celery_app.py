@@ -1,4 +1,4 @@
-"""The Celery side of a worker: a ring makes it look into the queues that it serves, and into no others."""
+"""The Celery side of a worker: a ring makes it serve its own queues, and no others."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -15,7 +15,7 @@ LOOKED_INTO: list[str] = []
 
 
 class Recorder:
-    """Stands where the engine stands, and does no work."""
+    """Replaces the engine, and does no work."""
 
     def __init__(self, *_: object, **__: object) -> None:
         pass

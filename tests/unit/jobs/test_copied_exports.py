@@ -1,4 +1,4 @@
-"""Exports on a storage that copies by itself: large members never pass through a worker, unless they may have changed."""
+"""Exports on a storage with server-side copy: large members never pass through a worker, unless they may have changed."""
 
 import io
 import os
@@ -39,7 +39,7 @@ MAX_READ_OF_ONE = 2 * MINIMUM
 
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
-    """Buckets in memory that want parts of a least size, as S3 does."""
+    """Buckets in memory with a minimum part size, like S3."""
     home = tmp_path_factory.mktemp("bench")
     options = {"minimum_part_bytes": MINIMUM}
     buckets = {

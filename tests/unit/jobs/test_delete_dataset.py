@@ -1,4 +1,4 @@
-"""Delete: what the storage is asked for. A storage that removes a directory as a whole is asked once."""
+"""Delete: the calls to the storage. A storage that removes a directory as a whole is called once."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -60,9 +60,9 @@ def bench(tmp_path: Path) -> Iterator[Workbench]:
 
 
 def deleted(bench: Workbench, dataset: Dataset) -> tuple[Job, Counter[str]]:
-    """The ended job, and which calls the jobs made."""
+    """The ended job, and the calls that the jobs made."""
     storages = Watched(bench.resources.storages)
-    bench.resources = replace(bench.resources, storages=storages)  # type: ignore[arg-type]  # it stands for them
+    bench.resources = replace(bench.resources, storages=storages)  # type: ignore[arg-type]  # a counting replacement
     job = bench.delete(dataset.id)
     bench.work()
     return bench.job(job.id), storages.calls
@@ -128,7 +128,7 @@ def test_what_the_storage_keeps_is_reported_and_a_retry_removes_it(bench: Workbe
 
 
 def move_first_file(bench: Workbench, dataset: Dataset, key: str) -> None:
-    """Let the manifest say that its first file lies under this key."""
+    """Change the manifest so that its first file has this key."""
     storage = bench.resources.storages.open("default")
     with bench.database.reading() as session:
         manifest = find_version(session, bench.project_id, dataset.id)[1].manifest_key

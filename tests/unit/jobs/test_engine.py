@@ -1,4 +1,4 @@
-"""The engine: claims and carries shards of any kind, and whatever a runner raises finds its way into the ledger."""
+"""The engine: claims and runs shards of any kind, and records every error of a runner in the ledger."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -27,7 +27,7 @@ from storage_adapters.errors import StorageUnavailable
 
 @dataclass
 class Scripted:
-    """A runner whose steps do what the test says; remembers what was done."""
+    """A runner whose steps do what the test sets; records the calls."""
 
     kind: ClassVar[JobKind] = JobKind.EXPORT
     shards: int = 2

@@ -1,4 +1,4 @@
-"""From an exception to the job's error: stable codes, no word of ours to a client, and whether another try may help."""
+"""The job's error for each exception: stable codes, no internals for clients, and whether a retry may help."""
 
 import pytest
 from sqlalchemy.exc import OperationalError

@@ -1,4 +1,4 @@
-"""Exports: into how many parts an archive is cut on a storage."""
+"""Exports: the number of parts of an archive on each kind of storage."""
 
 import random
 from pathlib import Path

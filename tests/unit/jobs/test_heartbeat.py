@@ -1,4 +1,4 @@
-"""The heartbeat: keeps a lease while the work goes on, lets go of it when it does not, and hears of a cancel."""
+"""The heartbeat: keeps a lease while there is progress, gives it up otherwise, and notices a cancel."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -29,7 +29,7 @@ def bench(tmp_path: Path) -> Iterator[Workbench]:
 
 
 def leased(bench: Workbench, **settings: float) -> JobContext:
-    """A shard in hand, with a heart that beats quickly."""
+    """A claimed shard with a quick heartbeat."""
     quick = {"heartbeat_seconds": 0.02, "lease_seconds": 30.0, "stall_seconds": 30.0} | settings
     changed = bench.settings.model_copy(update={"ledger": bench.settings.ledger.model_copy(update=quick)})
     resources = replace(bench.resources, settings=changed)

@@ -1,4 +1,4 @@
-"""A dataset that is kept as a table: what is written there, what comes out, and what is left when it ends."""
+"""A dataset that is kept as a table: what is written and read, and what is left when a job ends."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -288,7 +288,7 @@ def _import_of(bench: TableBench, dataset: Dataset) -> str:
 
 
 def _late_piece(bench: TableBench, payload: dict[str, Any], shard: int) -> None:
-    """Another attempt at a shard, which was given up and wakes up late, writes its rows."""
+    """An attempt that lost its lease and wakes up late writes its rows."""
     table = KeptTable.of_payload(payload)
     assert table is not None
     tables = bench.resources.storages.open_tables(KEPT)

@@ -1,4 +1,4 @@
-"""A process is as large as its largest shard, not as all of them after one another."""
+"""A process is as large as its largest shard, not as all of its shards together."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""The programs of one command answer a question for help as `datacenter` does."""
+"""Programs with a single command print their help as `datacenter` does."""
 
 import subprocess
 import sys

@@ -69,7 +69,7 @@ def test_an_object_that_changes_after_the_plan_ends_the_job(
 
 
 def one_at_a_time(bench: Workbench) -> Engine:
-    """An engine that gives up its queue after one shard."""
+    """An engine that stops after one shard."""
     ledger = bench.settings.ledger.model_copy(update={"slice_seconds": 1e-9})
     resources = replace(bench.resources, settings=bench.settings.model_copy(update={"ledger": ledger}))
     return Engine(
@@ -164,7 +164,7 @@ def test_a_failed_import_can_be_retried_and_takes_what_is_there_then(bench: Work
 
 
 class Beset(Engine):
-    """Beside its plan another one is made later, by a planner that was given up and sees one object more."""
+    """A late planner, which lost its lease, writes a second plan with one more object."""
 
     def __init__(self, bench: Workbench, prefix: str) -> None:
         self.__dict__.update(bench.engine().__dict__)

@@ -1,4 +1,4 @@
-"""Import from a prefix: what becomes of the objects, and which of them are refused."""
+"""Import from a prefix: which objects become files, and which are refused."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""Import of an archive at a source key: somebody replaces it meanwhile, or a planner wakes up late."""
+"""Import of an archive at a source key: it is replaced meanwhile, or a planner wakes up late."""
 
 import random
 from collections.abc import Callable, Iterable, Iterator
@@ -38,7 +38,7 @@ def replace_once(
     data: bytes,
     when: Callable[[ByteRange], bool],
 ) -> None:
-    """Put these bytes in the place of the archive before the first read of it that `when` is true for."""
+    """Replace the archive by these bytes before the first read for which `when` is true."""
     waiting = [data]
 
     def watching(read_ranges):

@@ -24,15 +24,15 @@ def environment(place: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    ("option", "code", "told"), [("--help", 0, "Relay missed rings"), ("--nonsense", 2, "No such option")]
+    ("option", "code", "printed"), [("--help", 0, "Relay missed rings"), ("--nonsense", 2, "No such option")]
 )
-def test_help_is_shown_and_an_unknown_option_is_refused(tmp_path, option, code, told):
+def test_help_is_shown_and_an_unknown_option_is_refused(tmp_path, option, code, printed):
     ended = subprocess.run(
         [*COMMAND, option], env=environment(tmp_path), capture_output=True, text=True, timeout=60
     )
 
     assert ended.returncode == code
-    assert told in ended.stdout + ended.stderr
+    assert printed in ended.stdout + ended.stderr
 
 
 def test_it_says_in_its_first_line_that_it_runs_and_ends_with_0_when_told_to_stop(tmp_path):

@@ -1,4 +1,4 @@
-"""Turns of the scheduler: a database that cannot serve is one line in the log, a mistake of ours has its trace."""
+"""Turns of the scheduler: an unavailable database is one line in the log, a bug is logged with its traceback."""
 
 import pytest
 import structlog

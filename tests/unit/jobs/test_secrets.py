@@ -1,4 +1,4 @@
-"""Secrets: whatever words a storage fails with, a job's error and the worker's log quote none."""
+"""Secrets: whatever a storage's error says, the job's error and the worker's log contain no secret."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Tables whose server takes its time: the work goes on while it is waited for, and ends when nobody wants it."""
+"""Tables on a slow server: waiting counts as progress, and ends when the job is cancelled."""
 
 import time
 from collections.abc import Iterator
@@ -33,7 +33,7 @@ def bench(tmp_path: Path) -> Iterator[TableBench]:
 def test_an_import_that_is_cancelled_while_it_waits_ends(
     bench: TableBench, source: dict[str, Any], question: int
 ) -> None:
-    """The plan asks about the columns, then about the partitions of a table; a shard asks for rows."""
+    """The plan requests the columns, then the partitions of a table; a shard requests rows."""
     dataset, job = bench.submit_source(source)
     questions: list[int] = []
 
@@ -51,7 +51,7 @@ def test_an_import_that_is_cancelled_while_it_waits_ends(
 
 
 def test_no_job_waits_for_a_server_without_looking_whether_it_is_wanted(bench: TableBench) -> None:
-    """From a table into one of ours, out of that, and away with it."""
+    """Import from a table into a kept table, export it, and delete it."""
     looks: list[bool] = []
     bench.content.wait = bench.kept.wait = lambda check: looks.append(check is not never_cancelled)
 
@@ -66,7 +66,7 @@ def test_no_job_waits_for_a_server_without_looking_whether_it_is_wanted(bench: T
 
 
 def wait_for_ever(check: Check) -> None:
-    """A minute is for ever to a test. Raises: what the check does."""
+    """Wait for a minute, which no test does to the end. Raises: what the check raises."""
     until = time.monotonic() + A_MINUTE
     while time.monotonic() < until:
         check()

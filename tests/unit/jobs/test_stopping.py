@@ -13,24 +13,24 @@ from jobs.worker.stopping import STUCK_SECONDS, StopFlag, handle_signals
 
 def test_a_child_that_was_forked_before_sees_it() -> None:
     flag = StopFlag()
-    told, tell = os.pipe()
+    read_end, write_end = os.pipe()
     child = os.fork()
     if child == 0:
-        os.read(told, 1)
+        os.read(read_end, 1)
         os._exit(7 if flag.is_raised() else 0)
 
     flag.raise_()
-    os.write(tell, b"x")
+    os.write(write_end, b"x")
 
     _, status = os.waitpid(child, 0)
     assert os.waitstatus_to_exitcode(status) == 7
-    os.close(told)
-    os.close(tell)
+    os.close(read_end)
+    os.close(write_end)
 
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """What time it is."""
+    """The current time."""
     moment = [100.0]
     monkeypatch.setattr("jobs.worker.stopping.time.monotonic", lambda: moment[0])
     return moment
@@ -63,7 +63,7 @@ def test_told_a_second_time_there_is_no_grace_left(clock) -> None:
 
 @pytest.fixture
 def handlers() -> Iterator[None]:
-    """Signals are as they were afterwards."""
+    """Restores the signal handlers afterwards."""
     numbers = (*stopping.END_SIGNALS, signal.SIGALRM)
     before = {number: signal.getsignal(number) for number in numbers}
     yield
@@ -78,14 +78,14 @@ def test_each_signal_raises_the_flag_and_in_the_end_says_that_nobody_may_be_left
 ) -> None:
     monkeypatch.setattr(stopping, "STUCK_SECONDS", 0.05)
     flag, heard = StopFlag(), []
-    handle_signals(flag, on_signal=lambda: heard.append("told"), overdue=lambda: heard.append("overdue"))
+    handle_signals(flag, on_signal=lambda: heard.append("signal"), overdue=lambda: heard.append("overdue"))
 
     os.kill(os.getpid(), number)
 
     end = time.monotonic() + 10
     while "overdue" not in heard and time.monotonic() < end:
         time.sleep(0.01)
-    assert heard == ["told", "overdue"]
+    assert heard == ["signal", "overdue"]
     assert flag.is_raised()
 
 
@@ -93,6 +93,6 @@ def test_who_begins_to_listen_after_it_was_told_hears_of_it(handlers) -> None:
     flag, heard = StopFlag(), []
     flag.raise_()
 
-    handle_signals(flag, on_signal=lambda: heard.append("told"), overdue=lambda: None)
+    handle_signals(flag, on_signal=lambda: heard.append("signal"), overdue=lambda: None)
 
-    assert heard == ["told"]
+    assert heard == ["signal"]

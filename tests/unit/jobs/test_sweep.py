@@ -1,4 +1,4 @@
-"""The sweep: what time or a crash has left is removed, what is alive is not, and nothing depends on how often it runs."""
+"""The sweep: leftovers of crashes and expiry are removed, living data is not, and it can run any number of times."""
 
 import threading
 import time
@@ -176,7 +176,7 @@ def test_an_upload_of_a_failed_import_is_removed_when_its_time_is_over(bench: Be
     dataset, job = bench.submit_import(b"PK this is no archive")
     bench.settle()
     assert bench.job(job.id).state == "FAILURE"
-    assert bench.disk(), "until then it can be imported anew"
+    assert bench.disk(), "until then it can be imported again"
 
     age_uploads(bench)
     bench.sweep()

@@ -48,7 +48,7 @@ def animals(bench: TableBench) -> Dataset:
 
 
 def expected(wanted: LabelFilter) -> list[dict[str, Any]]:
-    """The rows of `ANIMALS` that the filter lets through, by the words of the interface."""
+    """The rows of `ANIMALS` that match the filter, as the interface defines it."""
 
     def fits(label: str | None) -> bool:
         has = {label.strip()} - {""} if label else set()

@@ -1,4 +1,4 @@
-"""Import of a table: what becomes of its rows and labels, and what is refused."""
+"""Import of a table: its rows and labels in the dataset, and what is refused."""
 
 from collections.abc import Iterator
 from pathlib import Path

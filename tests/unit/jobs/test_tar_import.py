@@ -60,13 +60,13 @@ def test_a_worker_that_was_given_up_leaves_the_labels_of_its_successor_alone(
     files = [member(f"{number}.jpg".encode(), b"x") for number in range(4)]
     archive = tar(*files, member(b"labels.csv", labels.encode()))
     new, job = bench.submit_import(archive, filename="data.tar")
-    stands_still, goes_on = threading.Event(), threading.Event()
+    paused, resumed = threading.Event(), threading.Event()
     flush = Recorder._flush
 
     def flush_late(recorder: Recorder) -> None:
         monkeypatch.setattr(Recorder, "_flush", flush)
-        stands_still.set()
-        assert goes_on.wait(30)
+        paused.set()
+        assert resumed.wait(30)
         flush(recorder)
 
     monkeypatch.setattr(Recorder, "_flush", flush_late)
@@ -74,7 +74,7 @@ def test_a_worker_that_was_given_up_leaves_the_labels_of_its_successor_alone(
     bench.resources = replace(bench.resources, settings=bench.settings.model_copy(update={"ledger": beats}))
     late = threading.Thread(target=bench.engine().work, args=("import",))
     late.start()
-    assert stands_still.wait(30)
+    assert paused.wait(30)
     lost = update(Shard).where(Shard.state == ShardState.LEASED)
     with bench.database.transaction() as session:
         session.execute(lost.values(lease_expires_at=now(session) - timedelta(seconds=1)))
@@ -84,7 +84,7 @@ def test_a_worker_that_was_given_up_leaves_the_labels_of_its_successor_alone(
     bench.engine()._process(held)
 
     time.sleep(0.5)  # its heartbeat has noticed by now
-    goes_on.set()
+    resumed.set()
     late.join()
     bench.work()
 

@@ -1,4 +1,4 @@
-"""Webhooks reach whoever was named, and in production nobody within the installation's own network."""
+"""Webhooks are posted to the given URL, but in production not into the installation's own network."""
 
 import json
 import queue
@@ -41,7 +41,7 @@ def hook() -> Iterator[Hook]:
             self.end_headers()
 
         def log_message(self, *_: object) -> None:
-            """Nothing: the tests' output is theirs."""
+            """Print nothing, to keep the tests' output clean."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
@@ -139,9 +139,9 @@ def test_a_certificate_has_to_be_the_hosts(monkeypatch: pytest.MonkeyPatch) -> N
     assert seen[0].extensions["sni_hostname"] == "hook.example"
 
 
-@pytest.mark.parametrize(("environment", "told"), [("development", 1), ("production", 0)])
+@pytest.mark.parametrize(("environment", "posts"), [("development", 1), ("production", 0)])
 def test_the_settings_say_whether_a_webhook_may_stay_within(
-    tmp_path: Path, hook: Hook, environment: str, told: int
+    tmp_path: Path, hook: Hook, environment: str, posts: int
 ) -> None:
     bench = Workbench(tmp_path)
     notify = ({"url": f"http://127.0.0.1:{hook.port}/", "on": ["FAILURE"]},)
@@ -153,12 +153,12 @@ def test_the_settings_say_whether_a_webhook_may_stay_within(
     settings = bench.settings.model_copy(update={"environment": environment})
     notify_once(replace(bench.resources, settings=settings))
 
-    assert hook.heard.qsize() == told
+    assert hook.heard.qsize() == posts
     bench.close()
 
 
 def _resolve(monkeypatch: pytest.MonkeyPatch, addresses: list[str]) -> list[str]:
-    """Let `hook.example` have these addresses; gives the list of names that are asked for."""
+    """Let `hook.example` have these addresses; returns the list of requested names."""
     asked: list[str] = []
     real = socket.getaddrinfo
 
