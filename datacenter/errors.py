@@ -1,4 +1,4 @@
-"""Domain errors: what a use case refuses, without a word of HTTP. The page `docs/errors.md` is made from the classes."""
+"""Domain errors: why a use case refuses a request, independent of HTTP. `docs/errors.md` is generated from the classes."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -6,7 +6,7 @@ from typing import ClassVar
 
 @dataclass(frozen=True, kw_only=True)
 class CodeMeaning:
-    """What a code means that has no class of its own, and what to do; a class says the same by docstring and `cure`."""
+    """The meaning and cure of a code without a class; a class has them as its docstring and `cure`."""
 
     meaning: str
     cure: str
@@ -14,10 +14,10 @@ class CodeMeaning:
 
 
 class DataCentreError(Exception):
-    """A request that cannot be done. `code` is stable; `detail` names the field and the cure.
+    """A request that cannot be fulfilled. `code` is stable; `detail` names the field and the cure.
 
-    A class with a code of its own says by its docstring what the code means, and by `cure` what to do;
-    `retryable` says whether the same may succeed later.
+    In a class with its own code, the docstring is the meaning of the code and `cure` is what to do.
+    `retryable`: the same request may succeed later.
     """
 
     code: ClassVar[str] = "ERROR"
@@ -31,7 +31,7 @@ class DataCentreError(Exception):
 
 
 class SettingsInvalid(DataCentreError):
-    """The settings cannot work; `faults` has a sentence for each fault."""
+    """The settings are wrong; `faults` has a sentence for each fault."""
 
     code = "SETTINGS_INVALID"
     cure = (
@@ -44,17 +44,17 @@ class SettingsInvalid(DataCentreError):
         self.faults = faults
 
     def message(self) -> str:
-        """For people: a sentence if one thing is wrong, else a list."""
+        """For people: one sentence for one fault, else a list."""
         if len(self.faults) == 1:
             return self.detail
-        return "\n  ".join([f"{len(self.faults)} things are wrong with the settings:", *self.faults])
+        return "\n  ".join([f"the settings have {len(self.faults)} faults:", *self.faults])
 
 
 class NotFound(DataCentreError):
-    """There is nothing of this name that the caller may see."""
+    """Nothing with this name or id is visible to the caller."""
 
     code = "NOT_FOUND"
-    cure = "Check the address and the name or id; list what there is."
+    cure = "Check the address and the name or id; list what exists."
 
 
 class Gone(DataCentreError):
@@ -62,7 +62,7 @@ class Gone(DataCentreError):
 
     code = "GONE"
     cure = (
-        "Ask for it anew: another link, download, export or upload. If the download is not ready yet, "
+        "Request a new one: another link, download, export or upload. If the download is not ready yet, "
         "wait for its job."
     )
 
@@ -75,25 +75,25 @@ class Invalid(DataCentreError):
 
 
 class Conflict(DataCentreError):
-    """The request contradicts the present state."""
+    """The request conflicts with the present state."""
 
     code = "CONFLICT"
-    cure = "Read `detail`: it names what stands in the way."
+    cure = "Read `detail`: it names the conflict."
 
 
 class Locked(Conflict):
     """Another request is writing to the upload at this moment."""
 
     code = "LOCKED"
-    cure = "Wait a moment, ask for the offset (HEAD), then go on from there."
+    cure = "Wait a moment, ask for the offset (HEAD), then continue from there."
     retryable = True
 
 
 class UploadIncomplete(Conflict):
-    """Parts of the upload are missing, or not as long as planned."""
+    """Parts of the upload are missing or have the wrong length."""
 
     code = "UPLOAD_INCOMPLETE"
-    cure = "List the parts that have arrived, send the others, complete again."
+    cure = "List the parts that have arrived, send the others, then complete again."
 
 
 class NameTaken(Conflict):
@@ -111,21 +111,21 @@ class StorageNameTaken(Conflict):
 
 
 class StorageFixed(Conflict):
-    """The storage is one of the settings file, which no request changes."""
+    """The storage is defined in the settings file, which no request can change."""
 
     code = "STORAGE_FIXED"
     cure = "Change it in the settings file, or choose another name."
 
 
 class StorageInUse(Conflict):
-    """Data lies on the storage, or a job reads from it."""
+    """The storage holds data, or a job reads from it."""
 
     code = "STORAGE_IN_USE"
-    cure = "Delete what lies there, or wait for the jobs that read it; `detail` names them."
+    cure = "Delete the data, or wait for the jobs; `detail` names them."
 
 
 class VersionConflict(Conflict):
-    """Another request made a newer version meanwhile."""
+    """Another request has made a newer version meanwhile."""
 
     code = "VERSION_CONFLICT"
     cure = "Send the request again."
@@ -133,10 +133,10 @@ class VersionConflict(Conflict):
 
 
 class JobFinished(Conflict):
-    """The job has ended; it cannot be cancelled any more."""
+    """The job has already ended and cannot be cancelled."""
 
     code = "JOB_FINISHED"
-    cure = "Nothing; look at its state."
+    cure = "Nothing to do; check the job's state."
 
 
 class JobNotRetryable(Conflict):
@@ -150,19 +150,19 @@ class DatasetNotReady(Conflict):
     """The dataset is still being imported, or its import failed."""
 
     code = "DATASET_NOT_READY"
-    cure = "Wait for its import; if that failed, retry it, or delete the dataset and import it anew."
+    cure = "Wait for its import; if the import failed, retry it, or delete the dataset and import it again."
 
 
 class KeyInFlight(Conflict):
-    """Another request with this Idempotency-Key is being served."""
+    """Another request with this Idempotency-Key is still in progress."""
 
     code = "IDEMPOTENCY_IN_FLIGHT"
-    cure = "Wait a moment, then send the same request again: it gets the answer of the first."
+    cure = "Wait a moment, then send the same request again: it gets the response of the first."
     retryable = True
 
 
 class KeyReused(DataCentreError):
-    """This Idempotency-Key came with another request before."""
+    """This Idempotency-Key was used for a different request before."""
 
     code = "IDEMPOTENCY_KEY_REUSED"
     cure = "Use a new key for each new request."
@@ -176,10 +176,10 @@ class TooLarge(DataCentreError):
 
 
 class Unauthenticated(DataCentreError):
-    """No token, or one that is not valid."""
+    """The token is missing or invalid."""
 
     code = "UNAUTHENTICATED"
-    cure = "Send `Authorization: Bearer …` with a valid token; `datacenter tokens create` makes one."
+    cure = "Send `Authorization: Bearer …` with a valid token; `datacenter tokens create` creates one."
 
 
 class LinkInvalid(DataCentreError):
@@ -190,14 +190,14 @@ class LinkInvalid(DataCentreError):
 
 
 class NothingToImport(DataCentreError):
-    """There is no object under the prefix to import."""
+    """The prefix has no object to import."""
 
     code = "NOTHING_TO_IMPORT"
-    cure = "Correct the prefix; `datacenter storages browse` shows what is there."
+    cure = "Correct the prefix; `datacenter storages browse` lists the objects."
 
 
 class LeaseLost(DataCentreError):
-    """Another worker holds this shard now; what this one does no longer counts."""
+    """Another worker holds this shard now; the result of this worker is discarded."""
 
     code = "LEASE_LOST"
-    cure = "Nothing; the other worker does the work."
+    cure = "Nothing to do; the other worker does the work."

@@ -1,7 +1,7 @@
-"""Starting: what every program does before it works. It reads its settings and finds its database, or says why not.
+"""Startup: every program reads its settings and connects to its database before it works, or reports why it cannot.
 
-What no waiting cures ends the program with exit code 2: wrong settings, a refused password, a schema that does not
-serve. A database that does not answer yet is waited for, with the reason in the log.
+A permanent fault ends the program with exit code 2: wrong settings, a refused password, an incompatible schema. If the
+database does not answer yet, the program waits and logs the reason.
 """
 
 import os
@@ -26,23 +26,23 @@ from datacenter.observability.tracing import use
 from datacenter.settings.loading import load_settings
 from datacenter.settings.model import CONFIG_VARIABLE, DatabaseSettings, Settings, TracingSettings
 
-LOOK_SECONDS = 1.0
+POLL_SECONDS = 1.0
 log = structlog.get_logger(__name__)
 
 
 class DatabaseSilent(SettingsInvalid):
-    """The database does not answer; it may do so later."""
+    """The database does not answer; it may answer later."""
 
 
 def settings_of(config: Path | None, assignments: list[str] | None) -> Settings:
-    """The settings of a command that was given these options. Raises: SettingsInvalid."""
+    """The settings of a command with these options. Raises: SettingsInvalid."""
     if config is not None:
         os.environ[CONFIG_VARIABLE] = str(config)
     return load_settings(assignments or ())
 
 
 def settings_for(config: Path | None, assignments: list[str] | None) -> Settings:
-    """The same for a program that has logs, which are set up by them. Raises: SettingsInvalid."""
+    """The same for a program that logs: configures the logs, too. Raises: SettingsInvalid."""
     settings = settings_of(config, assignments)
     configure_logs(settings)
     return settings
@@ -65,30 +65,32 @@ def configure_tracing(settings: TracingSettings, process: str) -> None:
     use(OpenTelemetryTracer(settings, process))
 
 
-def find_database(settings: DatabaseSettings, look: Callable[[Database], object] = require_schema) -> None:
-    """Wait until the database answers, for `database.patience_seconds`, and look at it.
+def wait_for_database(
+    settings: DatabaseSettings, check: Callable[[Database], object] = require_schema
+) -> None:
+    """Wait up to `database.patience_seconds` until the database answers, and check it.
 
     Raises:
         DatabaseSilent: it does not answer.
-        SettingsInvalid: it refuses, or its schema does not serve this release.
+        SettingsInvalid: it refuses, or its schema is incompatible with this release.
     """
     database, give_up = Database(settings), time.monotonic() + settings.patience_seconds
     try:
         with _ended_by_sigterm():
-            while not _answers(database, settings, look, is_last=time.monotonic() >= give_up):
-                time.sleep(min(LOOK_SECONDS, settings.patience_seconds))
+            while not _answers(database, settings, check, is_last=time.monotonic() >= give_up):
+                time.sleep(min(POLL_SECONDS, settings.patience_seconds))
     finally:
         database.close()
 
 
 def _answers(
-    database: Database, settings: DatabaseSettings, look: Callable[[Database], object], *, is_last: bool
+    database: Database, settings: DatabaseSettings, check: Callable[[Database], object], *, is_last: bool
 ) -> bool:
     try:
-        look(database)
+        check(database)
     except SQLAlchemyError as error:
         trouble = trouble_of(error, settings.url)
-        # Without its cause: this is an answer for people, and the driver's trace is none.
+        # Without its cause: this message is for people, and the driver's traceback does not help them.
         if not trouble.may_pass:
             raise SettingsInvalid(str(trouble)) from None
         if is_last:
@@ -100,7 +102,7 @@ def _answers(
 
 @contextmanager
 def _ended_by_sigterm() -> Iterator[None]:
-    """End at SIGTERM with 0, also as process 1 of a container, which is deaf to signals that it has no handler for."""
+    """Exit with 0 at SIGTERM, also as process 1 of a container, which ignores signals without a handler."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -116,7 +118,7 @@ def _end(_number: int, _frame: FrameType | None) -> None:
 
 
 def run_command(command: Callable[..., None]) -> None:
-    """Run a program of one command with the arguments of this process. Raises: SystemExit, always."""
+    """Run a program with one command and the arguments of this process. Always raises SystemExit."""
     app = typer.Typer(add_completion=False, context_settings={"help_option_names": ["--help", "-h"]})
     app.command()(command)
     app()

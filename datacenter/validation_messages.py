@@ -1,11 +1,11 @@
-"""Words: what pydantic finds wrong with a value, told to people; the same for settings and for requests."""
+"""Validation messages: pydantic's errors as plain sentences, the same for settings and for requests."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
 Context = Mapping[str, Any]
 Messages = Mapping[str, Callable[[Context], str]]
-"""By pydantic's type of error; what is said follows the name of the value."""
+"""By pydantic's error type; each message follows the name of the value."""
 
 MESSAGES: Messages = {
     "bool_parsing": lambda _: "must be true or false",
@@ -28,10 +28,10 @@ MESSAGES: Messages = {
 }
 
 
-def message_for(kind: str, context: Context, words: Messages, otherwise: str) -> str:
-    """What is wrong in the words of the table, or `otherwise`, which are pydantic's, if it has none for this."""
-    found = words.get(kind)
-    return found(context) if found else otherwise
+def message_for(kind: str, context: Context, messages: Messages, otherwise: str) -> str:
+    """The table's message for this error type, or `otherwise`, pydantic's own, if the table has none."""
+    message = messages.get(kind)
+    return message(context) if message else otherwise
 
 
 def _number(value: float) -> str:
@@ -40,13 +40,13 @@ def _number(value: float) -> str:
 
 
 _OBJECT = "must be a JSON object"
-_TIME = "must be a time with its zone, as 2026-01-31T12:00:00Z"
-_URL = "must be a URL, as https://host/path"
+_TIME = "must be a time with a time zone, like 2026-01-31T12:00:00Z"
+_URL = "must be a URL like https://host/path"
 
 
 def _counted(context: Context, bound: str, noun: str = "") -> str:
     """`255 characters`, `1 item`."""
-    # Of a text that a validator of ours has seen before pydantic does not say that it is one.
+    # If one of our validators ran first, pydantic does not report that the value is text.
     noun = noun or ("item" if context["field_type"] in ("List", "Dictionary") else "character")
     return f"{context[bound]} {noun}{'' if context[bound] == 1 else 's'}"
 
@@ -74,4 +74,4 @@ REQUEST_MESSAGES: Messages = {
     "url_scheme": lambda context: f"must be a URL that begins with {context['expected_schemes']}",
     "url_type": lambda _: _URL,
 }
-"""A type that is not here is told in pydantic's own words."""
+"""For a type that is not here, pydantic's own message is used."""

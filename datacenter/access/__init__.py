@@ -1,1 +1,1 @@
-"""Who may do what: projects and tokens."""
+"""Access: projects and the API tokens that act for them."""

@@ -9,7 +9,7 @@ from datacenter.database.engine import Base, UtcDateTime, new_id
 
 
 class Project(Base):
-    """Everything belongs to one project; nobody sees another's."""
+    """Every dataset and job belongs to one project; other projects cannot see it."""
 
     __tablename__ = "projects"
 
@@ -19,7 +19,7 @@ class Project(Base):
 
 
 class Token(Base):
-    """An API token: only its SHA-256 is kept."""
+    """An API token: only its SHA-256 is stored."""
 
     __tablename__ = "tokens"
 

@@ -1,4 +1,4 @@
-"""API tokens: shown once, kept as a hash, looked up at every request so that a revoked one stops at once."""
+"""API tokens: shown once, stored as a hash, looked up at every request so that a revoked one stops at once."""
 
 import hashlib
 import secrets
@@ -19,7 +19,7 @@ PREFIX = "dc_"
 
 @dataclass(frozen=True, kw_only=True)
 class Caller:
-    """Who asks: a token that acts for one project."""
+    """The authenticated caller: a token that acts for one project."""
 
     project_id: str
     project_name: str
@@ -27,7 +27,7 @@ class Caller:
 
 
 def authenticate(session: Session, secret: str) -> Caller:
-    """Whom a token stands for. The same refusal for an unknown, altered and revoked one.
+    """The caller that a token identifies. The refusal is the same for an unknown, altered or revoked token.
 
     Raises:
         Unauthenticated
@@ -39,13 +39,13 @@ def authenticate(session: Session, secret: str) -> Caller:
     )
     row = session.execute(query).one_or_none()
     if row is None:
-        raise Unauthenticated("the token is not valid")
+        raise Unauthenticated("invalid token")
     token_id, project_id, project_name = row
     return Caller(project_id=project_id, project_name=project_name, token_id=token_id)
 
 
 def create_token(session: Session, project_id: str, name: str) -> tuple[Token, str]:
-    """A new token and its secret, which nobody can read again."""
+    """A new token and its secret, which cannot be read again."""
     secret = PREFIX + secrets.token_urlsafe(32)
     token = Token(project_id=project_id, name=name, sha256=_hash(secret), created_at=now(session))
     session.add(token)
@@ -54,7 +54,7 @@ def create_token(session: Session, project_id: str, name: str) -> tuple[Token, s
 
 
 def is_valid(session: Session, token_id: str) -> bool:
-    """Whether a caller that was authenticated earlier still may go on."""
+    """Whether the token of an earlier authentication is still valid."""
     query = select(Token.id).where(Token.id == token_id, Token.revoked_at.is_(None))
     return session.execute(query).first() is not None
 
@@ -80,7 +80,7 @@ def revoke(session: Session, token_id: str) -> Token:
 
 
 def ensure_project(session: Session, name: str) -> Project:
-    """The project of this name, made if there is none; safe when two processes start at once."""
+    """The project of this name, created if missing; safe when two processes start at once."""
     by_name = select(Project).where(Project.name == name)
     project = session.scalars(by_name).one_or_none()
     if project is None:

@@ -7,7 +7,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from datacenter.database.diagnosis import trouble_of
 from datacenter.database.engine import Database
 from datacenter.errors import Invalid, SettingsInvalid
-from datacenter.ledger.broker_diagnosis import look_for_broker
+from datacenter.ledger.broker_diagnosis import check_broker
 from datacenter.migrations import require_schema
 from datacenter.settings.model import Settings
 from datacenter.settings.sources.layers import SettingFault
@@ -53,7 +53,7 @@ def _database(settings: Settings, database: Database) -> Iterator[SettingFault]:
 
 def _broker(settings: Settings) -> Iterator[SettingFault]:
     try:
-        fault = look_for_broker(settings.broker)
+        fault = check_broker(settings.broker)
     except SettingsInvalid as error:
         fault = error.detail
     if fault is not None:

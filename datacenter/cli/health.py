@@ -96,13 +96,13 @@ def _check_dependencies(settings: "Settings") -> None:
     from datacenter.database.diagnosis import trouble_of
     from datacenter.database.engine import Database
     from datacenter.errors import SettingsInvalid
-    from datacenter.ledger.broker_diagnosis import look_for_broker
+    from datacenter.ledger.broker_diagnosis import check_broker
     from datacenter.migrations import require_schema
 
     database = Database(settings.database)
     try:
         require_schema(database)
-        fault = look_for_broker(settings.broker)
+        fault = check_broker(settings.broker)
     except SQLAlchemyError as error:
         raise Unhealthy(str(trouble_of(error, settings.database.url))) from error
     except SettingsInvalid as error:

@@ -41,12 +41,12 @@ def serve(config: ConfigOption = None, assignments: SetOption = None) -> None:
     import structlog
 
     from datacenter.observability.tracing import tracer
-    from datacenter.startup import configure_tracing, find_database, settings_for
+    from datacenter.startup import configure_tracing, wait_for_database, settings_for
     from datacenter.web.server import serve as run
 
     settings = settings_for(config, assignments)
     configure_tracing(settings.tracing, "web")
-    find_database(settings.database)
+    wait_for_database(settings.database)
     log = structlog.get_logger(__name__)
     run(settings, on_ready=lambda url: log.info("serving", url=url))
     tracer().close()
@@ -72,15 +72,15 @@ def migrate(
     from datacenter.errors import SettingsInvalid
     from datacenter.migrations import migrate as run
     from datacenter.migrations import revision_of
-    from datacenter.startup import DatabaseSilent, find_database, settings_of
+    from datacenter.startup import DatabaseSilent, settings_of, wait_for_database
 
     settings = settings_of(config, assignments).database
     once = settings.model_copy(update={"patience_seconds": 0.0})
     if check:
-        retry_until(lambda: find_database(once), wait or 0, {SettingsInvalid: str})
+        retry_until(lambda: wait_for_database(once), wait or 0, {SettingsInvalid: str})
         typer.echo("the database's schema fits this release")
         return
     patience_seconds = settings.patience_seconds if wait is None else wait
-    retry_until(lambda: find_database(once, look=revision_of), patience_seconds, {DatabaseSilent: str})
+    retry_until(lambda: wait_for_database(once, check=revision_of), patience_seconds, {DatabaseSilent: str})
     with database_errors(settings):
         typer.echo(f"the database has schema {run(settings)}")

@@ -1,1 +1,1 @@
-"""The database: the engine with its short transactions, and what is wrong when it refuses."""
+"""The database: the engine with its short transactions, and the diagnosis of its errors."""

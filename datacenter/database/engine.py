@@ -20,9 +20,9 @@ from datacenter.settings.model import DatabaseSettings
 T = TypeVar("T")
 READ_ONLY = "datacenter_read_only"
 DEADLOCKS = {1205, 1213}
-"""MySQL: lock wait timeout and deadlock. 1205 rolls back the statement only, so the whole transaction is repeated."""
+"""MySQL: lock wait timeout and deadlock. 1205 rolls back only the statement, so the whole transaction is repeated."""
 DUPLICATE = 1062
-"""MySQL: a row with this key exists."""
+"""MySQL: a row with this key already exists."""
 REPEATS = 8
 
 
@@ -47,7 +47,7 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 class database_now(GenericFunction[datetime]):  # noqa: N801 - named like the SQL functions beside it
-    """The database's clock in UTC: the only clock that leases and expiries are measured by."""
+    """The database's clock in UTC: the only clock for leases and expiries."""
 
     type = UtcDateTime()
     inherit_cache = True
@@ -65,40 +65,40 @@ def _mysql_now(element: Any, compiler: Any, **_: Any) -> str:
 
 
 def new_id() -> str:
-    """A UUIDv7: ids sort by the time they were made."""
+    """A UUIDv7: ids sort by creation time."""
     return str(uuid_utils.uuid7())
 
 
 class Database:
-    """Sessions on one engine. Safe for threads; open a new one after a fork."""
+    """Sessions on one engine. Thread-safe; open a new one after a fork."""
 
     def __init__(self, settings: DatabaseSettings) -> None:
         self.engine = _create_engine(settings)
         self.info: dict[str, Any] = {}
-        """Every session carries it as its `info`."""
+        """Passed to every session as its `info`."""
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
         """A session that commits at the end or rolls back; on SQLite it takes the write lock at the start.
 
-        A read that became a write later would fail at once on SQLite in WAL mode, whatever the busy timeout says.
+        Otherwise a read that becomes a write later fails at once on SQLite in WAL mode, regardless of the busy timeout.
         """
         with Session(self.engine, expire_on_commit=False, info=self.info) as session, session.begin():
             yield session
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
-        """A session for reading, without locks.
+        """A read-only session without locks.
 
-        Each statement sees what was committed before it, so two of them may see different states; only on SQLite do
-        all see the state that the first saw.
+        Each statement sees what was committed before it, so two statements may see different states. On SQLite all
+        statements see the state that the first one saw.
         """
         connect = self.engine.connect().execution_options(**{READ_ONLY: True})
         with connect as connection, Session(connection, expire_on_commit=False) as session:
             yield session
 
     def run(self, work: Callable[[Session], T]) -> T:
-        """Run `work` in a transaction, again from the start when the database asks for it (deadlock, lock wait)."""
+        """Run `work` in a transaction; after a deadlock or a lock wait timeout, repeat it from the start."""
         for attempt in range(REPEATS):
             try:
                 with self.transaction() as session:
@@ -120,7 +120,7 @@ def now(session: Session) -> datetime:
 
 
 def is_duplicate(error: DBAPIError) -> bool:
-    """Whether an insert met a row with the same key (an IntegrityError can also be a missing parent)."""
+    """Whether an insert failed on a row with the same key (an IntegrityError can also be a missing parent)."""
     arguments = getattr(error.orig, "args", ())
     return DUPLICATE in arguments or any("UNIQUE constraint" in str(argument) for argument in arguments)
 
@@ -140,7 +140,7 @@ def _create_engine(settings: DatabaseSettings) -> Engine:
         return engine
     return create_engine(
         settings.url,
-        hide_parameters=True,  # errors are logged; parameters may hold secrets
+        hide_parameters=True,  # errors are logged, and parameters may hold secrets
         pool_size=settings.pool_size,
         max_overflow=settings.pool_size,
         pool_pre_ping=True,

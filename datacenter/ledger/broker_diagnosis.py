@@ -20,7 +20,7 @@ REFUSED = {
 ANSWER_SECONDS = 2.0
 
 
-def look_for_broker(settings: BrokerSettings) -> str | None:
+def check_broker(settings: BrokerSettings) -> str | None:
     """Knock once: None if the broker lets us in, a sentence if it does not answer.
 
     Raises:

@@ -18,7 +18,7 @@ from datacenter.ledger.gauges import LedgerCollector
 from datacenter.observability.liveness import Role, SignOfLife, require_life
 from datacenter.observability.metrics import answer_prometheus, register_build_info
 from datacenter.settings.sources.flags import ConfigOption, SetOption
-from datacenter.startup import find_database, run_command, settings_for
+from datacenter.startup import run_command, settings_for, wait_for_database
 from jobs.scheduler.relay import notify_once, relay_once
 from jobs.scheduler.sweep import remove_litter, sweep_once
 
@@ -84,7 +84,7 @@ def schedule(config: ConfigOption = None, assignments: SetOption = None) -> None
         signal.signal(number, lambda *_: stop.set())
     try:
         settings = settings_for(config, assignments)
-        find_database(settings.database)
+        wait_for_database(settings.database)
         resources = open_resources(settings)
         sign = SignOfLife(settings.health, Role.SCHEDULER)
         life = partial(require_life, settings.health, Role.SCHEDULER)

@@ -13,12 +13,12 @@ from celery import Celery
 from celery.exceptions import SecurityWarning
 
 from datacenter.errors import SettingsInvalid
-from datacenter.ledger.broker_diagnosis import look_for_broker
+from datacenter.ledger.broker_diagnosis import check_broker
 from datacenter.ledger.states import JobKind
 from datacenter.observability.liveness import Role, require_life
 from datacenter.settings.model import Settings
 from datacenter.settings.sources.flags import ConfigOption, SetOption
-from datacenter.startup import find_database, settings_for
+from datacenter.startup import settings_for, wait_for_database
 from jobs.worker.celery_app import create_app
 from jobs.worker.process_metrics import serve_worker_metrics
 from jobs.worker.stopping import STOP
@@ -74,8 +74,8 @@ def _start(app: Celery, settings: Settings, wanted: list[str], concurrency: int)
 def _settings(config: Path | None, assignments: list[str] | None) -> Settings:
     try:
         settings = settings_for(config, assignments)
-        find_database(settings.database)
-        silence = look_for_broker(settings.broker)
+        wait_for_database(settings.database)
+        silence = check_broker(settings.broker)
     except SettingsInvalid as error:
         _refuse(error.message())
     if silence is not None:

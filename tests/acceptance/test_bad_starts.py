@@ -123,7 +123,7 @@ REFUSALS = [
         "silent database",
         ALL,
         SILENT_DATABASE,
-        ("database.url: no database answers at 127.0.0.1:", "is it up"),
+        ("database.url: no database answers at 127.0.0.1:", "check that it runs"),
     ),
     (
         "refusing database",
@@ -210,7 +210,7 @@ def test_a_program_that_waits_says_for_what_and_ends_with_0_when_told_to(
     running.send_signal(signal.SIGTERM)
     said += running.communicate(timeout=300)[0]
 
-    assert "is it up, and the address right?" in said
+    assert "check that it runs and that the address is correct" in said
     assert running.returncode == 0, said
     assert "Traceback" not in said
     assert CANARY not in said

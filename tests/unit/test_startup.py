@@ -28,14 +28,14 @@ class Answers:
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(startup, "LOOK_SECONDS", 0.001)
+    monkeypatch.setattr(startup, "POLL_SECONDS", 0.001)
 
 
 def test_a_database_that_comes_up_late_is_waited_for_with_the_reason_in_the_log() -> None:
     answers = Answers(AWAY, (2013, "Lost connection to MySQL server during query"))
 
     with structlog.testing.capture_logs() as logs:
-        startup.find_database(DatabaseSettings(url=URL), look=answers)
+        startup.wait_for_database(DatabaseSettings(url=URL), check=answers)
 
     assert answers.looks == 3
     assert [entry["event"] for entry in logs] == ["waiting for the database"] * 2
@@ -56,7 +56,7 @@ def test_what_waiting_does_not_cure_is_told_at_once(number, words) -> None:
     answers = Answers((number, "the driver's words"))
 
     with pytest.raises(SettingsInvalid, match=words) as refused:
-        startup.find_database(DatabaseSettings(url=URL), look=answers)
+        startup.wait_for_database(DatabaseSettings(url=URL), check=answers)
 
     assert answers.looks == 1
     assert refused.value.detail.startswith("database.url: ")
@@ -66,6 +66,6 @@ def test_patience_has_an_end() -> None:
     answers = Answers(*[AWAY] * 10_000)
 
     with pytest.raises(SettingsInvalid, match="no database answers at"):
-        startup.find_database(DatabaseSettings(url=URL, patience_seconds=0.02), look=answers)
+        startup.wait_for_database(DatabaseSettings(url=URL, patience_seconds=0.02), check=answers)
 
     assert answers.looks > 1

@@ -1,4 +1,4 @@
-"""Trouble of a database: every way in which a server refuses has its cause, and what is a mistake of ours has none."""
+"""Diagnosis of a database: each refusal of a server has its cause; a bug of ours has none."""
 
 import sqlite3
 from collections.abc import Callable
@@ -136,7 +136,7 @@ LONG = "INSERT INTO pets (name) SELECT hex(zeroblob(1000000))"
         (lambda file: raised(file, LONG, "PRAGMA max_page_count=3"), FULL.answer),
         (locked, BUSY.answer),
         (damaged, DAMAGED.answer),
-        (no_database, "the database cannot be opened; the log has what it said"),
+        (no_database, "the database cannot be opened; the log has the details"),
     ],
     ids=["table", "column", "column of an insert", "read-only", "full", "locked", "damaged", "no database"],
 )

@@ -52,10 +52,10 @@ def test_a_database_whose_tables_or_columns_are_gone_says_how_to_make_them(
         (1054, SCHEMA),
         (2006, "the database does not answer; try again"),
         (1205, "the database is busy; try again"),
-        (1290, "the database takes no changes now: it is read-only"),
+        (1290, "the database is read-only at the moment; try again later"),
         (1114, "the database has no space left"),
-        (1142, "the database refuses this server; the log has what it said"),
-        (145, "the database is damaged; the log has what it said"),
+        (1142, "the database refuses this server; the log has the details"),
+        (145, "the database is damaged; the log has the details"),
     ],
 )
 def test_what_a_server_refuses_is_unavailable_in_words_that_tell_nothing_of_it(

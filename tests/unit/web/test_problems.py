@@ -126,7 +126,10 @@ def test_a_refusal_is_in_words_for_people(web, body: dict, reason: str) -> None:
         ({"tags": ["x"] * 101}, "tags: must have at most 100 items"),
         ({"priority": 101}, "priority: must be 100 or less"),
         ({"priority": "x"}, "priority: must be a whole number"),
-        ({"not_before": "2026-01-01"}, "not_before: must be a time with its zone, as 2026-01-31T12:00:00Z"),
+        (
+            {"not_before": "2026-01-01"},
+            "not_before: must be a time with a time zone, like 2026-01-31T12:00:00Z",
+        ),
         ({"notify": [{}]}, "notify.0.url: is missing"),
         ({"notify": [{"url": "http://x", "on": []}]}, "notify.0.on: must have at least 1 item"),
         ({"notify": [{"url": "http://x", "on": ["X"]}]}, "notify.0.on.0: must be 'SUCCESS' or 'FAILURE'"),
