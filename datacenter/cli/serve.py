@@ -41,7 +41,7 @@ def serve(config: ConfigOption = None, assignments: SetOption = None) -> None:
     import structlog
 
     from datacenter.observability.tracing import tracer
-    from datacenter.startup import configure_tracing, wait_for_database, settings_for
+    from datacenter.startup import configure_tracing, settings_for, wait_for_database
     from datacenter.web.server import serve as run
 
     settings = settings_for(config, assignments)

@@ -1,4 +1,4 @@
-"""What is wrong with the broker, in words, and whether waiting may cure it."""
+"""Diagnosis of broker errors: the reason in one sentence, and whether the error may pass with time."""
 
 from typing import Any, cast
 
@@ -13,18 +13,18 @@ from datacenter.settings.model import BrokerSettings
 REFUSED = {
     "AuthenticationError": "the user or the password",
     "AccessRefused": "the user or the password",
-    "NoPermissionError": "the user a right; it has to read, write and publish",
-    "NotAllowed": "the virtual host, which is missing or not this user's",
+    "NoPermissionError": "a command; the user needs the rights to read, write and publish",
+    "NotAllowed": "the virtual host, which is missing or forbidden for this user",
 }
-"""By the name of an error, for which of the brokers' libraries are installed differs: what the broker refuses."""
+"""What the broker refuses, by the error's class name: the installed broker libraries differ."""
 ANSWER_SECONDS = 2.0
 
 
 def check_broker(settings: BrokerSettings) -> str | None:
-    """Knock once: None if the broker lets us in, a sentence if it does not answer.
+    """Connect once: None if the broker accepts us, a sentence if it does not answer.
 
     Raises:
-        SettingsInvalid: it answers and refuses us, which waiting does not cure.
+        SettingsInvalid: the broker answers and refuses us; waiting does not help.
     """
     options = cast("dict[str, Any]", broker_settings(settings)["broker_transport_options"])
     place = maybe_sanitize_url(settings.url)
@@ -40,7 +40,10 @@ def check_broker(settings: BrokerSettings) -> str | None:
                 f"broker.url: the broker at {place} refuses {refused[0]}; correct it"
             ) from None
         reason = str(error).strip().splitlines() or [type(error).__name__]
-        return f"broker.url: the broker does not answer at {place} ({reason[0]}); is it up, and the address right?"
+        return (
+            f"broker.url: the broker does not answer at {place} ({reason[0]}); "
+            "check that it runs and that the address is correct"
+        )
     finally:
         connection.release()
     return None

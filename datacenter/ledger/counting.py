@@ -1,4 +1,4 @@
-"""Counting: what happens to jobs and shards is counted once it is committed, and not at all when it is rolled back."""
+"""Counting: metrics of jobs and shards are counted after the commit, and not at all after a rollback."""
 
 from collections.abc import Callable
 
@@ -14,13 +14,13 @@ Count = Callable[[Metrics], None]
 
 
 def count_in(database: Database, metrics: Metrics) -> None:
-    """Count in these metrics what sessions of this database commit; those of others count nothing."""
+    """Count in these metrics what sessions of this database commit; other sessions count nothing."""
     database.info[_KEY] = metrics
     _begin_at_zero(metrics)
 
 
 def _begin_at_zero(metrics: Metrics) -> None:
-    """A counter that begins with its first event hides that event from whoever asks how much it grew."""
+    """Start each counter at 0: Prometheus' `increase` misses the event that creates a counter."""
     for kind in JobKind:
         for counter in (metrics.jobs_submitted, metrics.shard_retries, metrics.leases_lost):
             counter.labels(kind)

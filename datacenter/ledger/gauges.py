@@ -1,4 +1,4 @@
-"""Gauges: how the ledger stands, read when Prometheus asks, and seldom enough however often it does."""
+"""Gauges: the state of the ledger, read when Prometheus scrapes, but at most every few seconds."""
 
 import threading
 import time
@@ -18,21 +18,21 @@ from datacenter.ledger.states import FINISHED, JobKind, JobState, ShardState
 
 OPEN = tuple(state for state in JobState if state not in FINISHED)
 QUEUES = tuple(kind.value for kind in JobKind)
-LOOK_SECONDS = 5.0
+REFRESH_SECONDS = 5.0
 log = structlog.get_logger(__name__)
 
 
 class LedgerCollector(Collector):
-    """Exported by one process only: what it tells is a fact, and would be added up by whoever sums over processes.
+    """Exported by one process only: the values are global, so a sum over processes would count them twice.
 
-    While the database is away it tells nothing, rather than what was true before.
+    While the database is away it exports nothing instead of old values.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._lock = threading.Lock()
-        self._told: list[GaugeMetricFamily] = []
-        self._look_at = float("-inf")
+        self._families: list[GaugeMetricFamily] = []
+        self._refresh_at = float("-inf")
 
     def describe(self) -> Iterator[GaugeMetricFamily]:
         """Nothing in advance: registering must not need a database."""
@@ -41,13 +41,13 @@ class LedgerCollector(Collector):
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """One family after the other."""
         with self._lock:
-            if time.monotonic() >= self._look_at:
-                self._told = self._look()
-                self._look_at = time.monotonic() + LOOK_SECONDS
-            told = self._told
-        yield from told
+            if time.monotonic() >= self._refresh_at:
+                self._families = self._measure()
+                self._refresh_at = time.monotonic() + REFRESH_SECONDS
+            families = self._families
+        yield from families
 
-    def _look(self) -> list[GaugeMetricFamily]:
+    def _measure(self) -> list[GaugeMetricFamily]:
         try:
             with self._database.reading() as session:
                 return [_jobs(session), *_queues(session), _oldest(session), _outbox(session)]
@@ -57,7 +57,7 @@ class LedgerCollector(Collector):
 
 
 def _jobs(session: Session) -> GaugeMetricFamily:
-    """Along the index of states, which the many jobs that have ended are not in the way of."""
+    """Uses the index of states, so the many finished jobs cost nothing."""
     family = GaugeMetricFamily("datacenter_jobs", "Jobs that have not ended.", labels=("kind", "state"))
     by_state = select(Job.kind, Job.state, func.count()).where(Job.state.in_(OPEN))
     counts = {
@@ -83,7 +83,7 @@ def _queues(session: Session) -> Iterator[GaugeMetricFamily]:
 
 
 def _oldest(session: Session) -> GaugeMetricFamily:
-    """From open jobs to their shards: there are far fewer jobs than shards."""
+    """Starts from open jobs, not from shards: there are far fewer jobs."""
     family = GaugeMetricFamily(
         "datacenter_queue_oldest_age_seconds",
         "How long the oldest job with a shard that waits for a worker has been due.",

@@ -1,4 +1,4 @@
-"""Idempotency keys: the answer to a POST is kept in the transaction that made its change, for whoever sends it again."""
+"""Idempotency keys: the response to a POST is stored in the transaction of its change, and sent again to a repeat."""
 
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -13,14 +13,14 @@ from datacenter.errors import KeyInFlight, KeyReused
 from datacenter.ledger.models import IdempotencyKey
 
 IN_FLIGHT = 0
-"""The status of a key whose request has no answer yet."""
+"""The status of a key whose request has no response yet."""
 ABANDONED_AFTER = timedelta(minutes=15)
-"""A key whose process died before it answered may be used again after this time."""
+"""After this time a key is free again if its process died before it responded."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class KeyedRequest:
-    """A request that came with an Idempotency-Key; `sha256` covers everything that decides its answer."""
+    """A request with an Idempotency-Key; `sha256` covers everything that determines its response."""
 
     project_id: str
     key: str
@@ -28,22 +28,22 @@ class KeyedRequest:
 
 
 @dataclass(frozen=True, kw_only=True)
-class KeptResponse:
-    """What a request was answered."""
+class StoredResponse:
+    """The response to an earlier request."""
 
     status: int
     body: Any
     headers: dict[str, str] = field(default_factory=dict)
 
 
-def claim(session: Session, request: KeyedRequest) -> KeptResponse | None:
-    """Take the key for this request, or return the answer that was given under it before.
+def claim(session: Session, request: KeyedRequest) -> StoredResponse | None:
+    """Claim the key for this request, or return the response that is stored under it.
 
-    Of two transactions that claim one key at once the second waits for the first to end. A rollback frees the key.
+    If two transactions claim one key at once, the second waits for the first to end. A rollback frees the key.
 
     Raises:
-        KeyReused: the key came with another request.
-        KeyInFlight: the request is being served in several transactions, and the last one is yet to come.
+        KeyReused: the key was used for a different request.
+        KeyInFlight: the request takes several transactions, and the last one is not committed yet.
     """
     time = now(session)
     row = session.get(IdempotencyKey, (request.project_id, request.key))
@@ -57,9 +57,11 @@ def claim(session: Session, request: KeyedRequest) -> KeptResponse | None:
             # MySQL shows only now what another transaction committed meanwhile.
             row = session.get_one(IdempotencyKey, (request.project_id, request.key))
     if row.request_sha256 != request.sha256:
-        raise KeyReused("Idempotency-Key: it came with another request before", field="Idempotency-Key")
+        raise KeyReused(
+            "Idempotency-Key: it was used for a different request; use a new key", field="Idempotency-Key"
+        )
     if row.status != IN_FLIGHT:
-        return KeptResponse(status=row.status, body=row.body, headers=row.headers)
+        return StoredResponse(status=row.status, body=row.body, headers=row.headers)
     if row.created_at > time - ABANDONED_AFTER:
         raise _in_flight()
     taken_over = session.execute(
@@ -73,13 +75,13 @@ def claim(session: Session, request: KeyedRequest) -> KeptResponse | None:
         .values(created_at=time)
     )
     if cast(CursorResult[Any], taken_over).rowcount == 0:
-        # Somebody else saw the same abandoned key and was first.
+        # Another process took over the same abandoned key first.
         raise _in_flight()
     return None
 
 
-def keep(session: Session, request: KeyedRequest, answer: KeptResponse) -> None:
-    """Keep the answer with the change that it reports; both are committed or neither."""
+def keep(session: Session, request: KeyedRequest, answer: StoredResponse) -> None:
+    """Store the response together with its change; both are committed or neither."""
     session.execute(
         update(IdempotencyKey)
         .where(IdempotencyKey.project_id == request.project_id, IdempotencyKey.key == request.key)
@@ -99,7 +101,10 @@ def release(session: Session, request: KeyedRequest) -> None:
 
 
 def _in_flight() -> KeyInFlight:
-    return KeyInFlight("Idempotency-Key: its request is being served", field="Idempotency-Key")
+    return KeyInFlight(
+        "Idempotency-Key: its first request is still in progress; try again in a moment",
+        field="Idempotency-Key",
+    )
 
 
 def _row(request: KeyedRequest) -> dict[str, Any]:

@@ -1,6 +1,6 @@
-"""The ledger as a worker sees it: claim a shard, keep it alive, and say how it ended.
+"""The worker's side of the ledger: claim a shard, extend its lease, and commit its result.
 
-Every call but `claim` is fenced by the lease's token: whoever was replaced meanwhile gets `LeaseLost` and
+Every call except `claim` is fenced by the lease's token: a worker that was replaced meanwhile gets `LeaseLost` and
 changes nothing.
 """
 
@@ -34,13 +34,13 @@ from datacenter.settings.model import LedgerSettings
 
 INSERT_ROWS = 1_000
 FRESH = {"populate_existing": True}
-"""A row that is read with a lock is read anew, though this session may have seen it before."""
+"""A row that is read with a lock is read again, even if this session has read it before."""
 Publish = Callable[[Session], None]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
-    """A leased shard, with what a runner needs to know of its job."""
+    """A leased shard, with what a runner needs to know about its job."""
 
     shard_id: int
     token: int
@@ -53,31 +53,31 @@ class Claim:
     spec: dict[str, Any]
     payload: dict[str, Any]
     attempts: int
-    """Attempts of this shard that failed before."""
+    """Earlier attempts of this shard that failed."""
     origin: RequestOrigin | None = None
-    """The request that set the job going."""
+    """The request that started the job."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ShardPlan:
-    """One shard as a plan describes it; `spec` is small: ids, keys and ranges, never data."""
+    """One planned shard; `spec` is small: ids, keys and ranges, never data."""
 
     spec: dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Totals:
-    """What a job will have done when it is done."""
+    """The size of a job's whole work."""
 
     files: int | None
     size_bytes: int | None
-    """None where only the end of the work will tell."""
+    """None if it is unknown until the work ends."""
 
 
 def claim(session: Session, queue: str, owner: str, lease: timedelta) -> Claim | None:
-    """Lease the next due shard of a queue; None when there is none. One step down the index `shards_by_claim`.
+    """Lease the next due shard of a queue; None when there is none. Reads one entry of the index `shards_by_claim`.
 
-    A shard that was left claimable in a job that has ended is dropped on the way: it must not stop its queue.
+    A claimable shard of a job that has ended is dropped: it must not block its queue.
     """
     due = (
         select(Shard)
@@ -122,7 +122,7 @@ def claim(session: Session, queue: str, owner: str, lease: timedelta) -> Claim |
 def extend(session: Session, held: Claim, lease: timedelta, *, files: int, size_bytes: int) -> bool:
     """Extend a lease and report progress; True when the worker should stop (the job was cancelled or has failed).
 
-    Progress is a high-water mark: an attempt that begins again never takes it back. Raises: LeaseLost.
+    Progress is a high-water mark: a new attempt never lowers it. Raises: LeaseLost.
     """
     shard = _fenced(session, held)
     shard.lease_expires_at = now(session) + lease
@@ -134,10 +134,10 @@ def extend(session: Session, held: Claim, lease: timedelta, *, files: int, size_
 def complete_plan(
     session: Session, held: Claim, plans: Iterable[ShardPlan], totals: Totals, phase: str
 ) -> None:
-    """Commit a job's shards and totals; a plan without shards goes straight to its finish. Raises: LeaseLost."""
+    """Commit a job's shards and totals; a plan without shards is followed by the finish. Raises: LeaseLost."""
     shard, job = _fenced(session, held), _locked(session, held)
     shard.state = ShardState.DONE
-    if _heading_for_its_end(session, job):
+    if _is_terminating(session, job):
         return
     job.files_total, job.bytes_total, job.phase = totals.files, totals.size_bytes, phase
     count = _insert(session, job, plans, first=1)
@@ -151,11 +151,11 @@ def complete_plan(
 def complete_shard(
     session: Session, held: Claim, result: dict[str, Any], *, files: int, size_bytes: int
 ) -> None:
-    """Commit a shard's result; with the last one of its job the finish is committed too. Raises: LeaseLost."""
+    """Commit a shard's result; the last shard of a job also commits its finish step. Raises: LeaseLost."""
     shard, job = _fenced(session, held), _locked(session, held)
     shard.state, shard.result = ShardState.DONE, result
     _progress(session, shard, files, size_bytes)
-    if _heading_for_its_end(session, job):
+    if _is_terminating(session, job):
         return
     job.open_shards -= 1
     if job.open_shards == 0:
@@ -163,10 +163,10 @@ def complete_shard(
 
 
 def complete_wave(session: Session, held: Claim, plans: Iterable[ShardPlan]) -> None:
-    """Commit further shards that a finish has asked for; it runs again after the last of them. Raises: LeaseLost."""
+    """Commit further shards that a finish step requests; the finish runs again after the last one. Raises: LeaseLost."""
     shard, job = _fenced(session, held), _locked(session, held)
     shard.state = ShardState.DONE
-    if _heading_for_its_end(session, job):
+    if _is_terminating(session, job):
         return
     done = (Shard.job_id == job.id, Shard.step == Step.RUN)
     first = (session.scalar(select(func.max(Shard.number)).where(*done)) or 0) + 1
@@ -175,10 +175,10 @@ def complete_wave(session: Session, held: Claim, plans: Iterable[ShardPlan]) -> 
 
 
 def complete_finish(session: Session, held: Claim, result: dict[str, Any], publish: Publish) -> None:
-    """Publish what the job made and end it in SUCCESS, in one transaction. Raises: LeaseLost."""
+    """Publish the job's result and end the job in SUCCESS, in one transaction. Raises: LeaseLost."""
     shard, job = _fenced(session, held), _locked(session, held)
     shard.state = ShardState.DONE
-    if _heading_for_its_end(session, job):
+    if _is_terminating(session, job):
         return
     publish(session)
     job.result, job.error = result, None
@@ -198,7 +198,7 @@ def complete_undo(session: Session, held: Claim, result: dict[str, Any] | None, 
 
 
 def drop(session: Session, held: Claim) -> None:
-    """Give up a shard of a job that is heading for its end. Raises: LeaseLost."""
+    """Give up a shard of a job that is being terminated. Raises: LeaseLost."""
     shard, job = _fenced(session, held), _locked(session, held)
     shard.state = ShardState.WAITING if job.checkpoint else ShardState.DROPPED
     session.flush()
@@ -206,9 +206,9 @@ def drop(session: Session, held: Claim) -> None:
 
 
 def hand_back(session: Session, held: Claim) -> None:
-    """Return a shard unharmed, to the front of its queue, and ring for it. Raises: LeaseLost."""
+    """Return a shard to the front of its queue without counting an attempt, and ring for it. Raises: LeaseLost."""
     shard, job = _fenced(session, held), _locked(session, held)
-    if _heading_for_its_end(session, job, shard):
+    if _is_terminating(session, job, shard):
         return
     make_ready(session, shard, in_line=False)
     add_ring(session, job, 1)
@@ -225,9 +225,9 @@ def fail(
     retryable: bool,
     publish: Publish,
 ) -> None:
-    """Record a failed attempt: again later with backoff, or for good. Raises: LeaseLost.
+    """Record a failed attempt: the shard is retried with backoff, or fails for good. Raises: LeaseLost.
 
-    `publish` runs when the job ends by this without an undo step of its own.
+    `publish` runs if this ends the job without an undo step.
     """
     shard, job = _fenced(session, held), _locked(session, held)
     count_failure(session, shard, job, settings, error_record(code, message, entry), retryable, publish)
@@ -242,7 +242,7 @@ def count_failure(
     retryable: bool,
     publish: Publish,
 ) -> None:
-    """The one place that decides whether an attempt is followed by another."""
+    """The only place that decides whether a failed attempt is retried."""
     shard.attempts += 1
     shard.error = error
     job.attempts = max(job.attempts, shard.attempts)
@@ -266,13 +266,13 @@ def count_failure(
 
 
 def count_retry(session: Session, job: Job) -> None:
-    """An attempt will be followed by another."""
+    """Count a failed attempt that will be retried."""
     kind = job.kind
     count(session, lambda metrics: metrics.shard_retries.labels(kind).inc())
 
 
 def backoff(settings: LedgerSettings, attempts: int) -> timedelta:
-    """Exponential, with full jitter over its upper half, so that many failed shards do not come back together."""
+    """Exponential, with full jitter over the upper half, so that many failed shards do not return at the same time."""
     ceiling = min(settings.backoff_ceiling_seconds, settings.backoff_seconds * 2 ** (attempts - 1))
     return timedelta(seconds=random.uniform(ceiling / 2, ceiling))
 
@@ -318,7 +318,7 @@ def _insert(session: Session, job: Job, plans: Iterable[ShardPlan], first: int) 
     return count
 
 
-def _heading_for_its_end(session: Session, job: Job, shard: Shard | None = None) -> bool:
+def _is_terminating(session: Session, job: Job, shard: Shard | None = None) -> bool:
     if job.outcome is None or (shard is not None and shard.step == Step.UNDO):
         return False
     if shard is not None:

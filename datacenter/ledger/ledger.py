@@ -1,4 +1,4 @@
-"""The ledger as a client's request sees it: enqueue, look, cancel, retry."""
+"""The client's side of the ledger: enqueue, find, cancel and retry jobs."""
 
 from collections.abc import Collection, Iterable
 from typing import Any
@@ -36,15 +36,15 @@ def enqueue(
     after_any_end: Collection[str] = (),
     job_id: str | None = None,
 ) -> Job:
-    """Add a job with its plan shard and its ring to the caller's transaction; nothing of it exists before the commit.
+    """Add a job with its plan shard and its ring to the caller's transaction; nothing is visible before the commit.
 
-    `after_any_end` names jobs to wait for whatever becomes of them; `options.after` names jobs that must succeed.
+    The job waits for the jobs in `after_any_end` to end in any state; those in `options.after` must succeed.
 
     Raises:
-        Invalid: a job in `options.after` is not one of this project.
+        Invalid: a job in `options.after` does not exist in this project.
     """
     waits_for = dict.fromkeys(options.after, True) | dict.fromkeys(after_any_end, False)
-    # Locked until the commit: a job that ended meanwhile would not see that another has begun to wait for it.
+    # Locked until the commit: a job that ends meanwhile would not see that a new job waits for it.
     awaited = select(Job).where(Job.id.in_(waits_for)).order_by(Job.id).with_for_update()
     known = {job.id for job in session.scalars(awaited) if job.project_id == project_id} if waits_for else ()
     missing = set(options.after).difference(known)
@@ -114,7 +114,7 @@ def list_jobs(
     before_id: str | None = None,
     limit: int,
 ) -> list[Job]:
-    """The project's jobs, newest first, beginning after `before_id`."""
+    """The project's jobs, newest first, older than `before_id`."""
     query = select(Job).where(Job.project_id == project_id).order_by(Job.id.desc()).limit(limit)
     if kind is not None:
         query = query.where(Job.kind == kind)
@@ -128,19 +128,19 @@ def list_jobs(
 
 
 def dataset_ids_of(session: Session, job_ids: Collection[str]) -> dict[str, list[str]]:
-    """The datasets that each job is about."""
-    found: dict[str, list[str]] = {job_id: [] for job_id in job_ids}
+    """The datasets of each job."""
+    by_job: dict[str, list[str]] = {job_id: [] for job_id in job_ids}
     for row in session.scalars(select(JobDataset).where(JobDataset.job_id.in_(job_ids))):
-        found[row.job_id].append(row.dataset_id)
-    return found
+        by_job[row.job_id].append(row.dataset_id)
+    return by_job
 
 
 def after_ids_of(session: Session, job_ids: Collection[str]) -> dict[str, list[str]]:
     """The jobs that each job waits for."""
-    found: dict[str, list[str]] = {job_id: [] for job_id in job_ids}
+    by_job: dict[str, list[str]] = {job_id: [] for job_id in job_ids}
     for row in session.scalars(select(JobDependency).where(JobDependency.job_id.in_(job_ids))):
-        found[row.job_id].append(row.after_id)
-    return found
+        by_job[row.job_id].append(row.after_id)
+    return by_job
 
 
 def request_cancel(session: Session, project_id: str, job_id: str) -> Job:
@@ -151,9 +151,9 @@ def request_cancel(session: Session, project_id: str, job_id: str) -> Job:
 
 
 def cancel(session: Session, job: Job) -> None:
-    """Ask a job to stop: what is not claimed never will be, what is running stops within a batch and is undone.
+    """Cancel a job: unclaimed shards are never claimed, running shards stop within a batch, and their work is undone.
 
-    Nothing is kept for a retry, also where the job is failing already. Asking again changes nothing. The caller has
+    Nothing is kept for a retry, even if the job is already failing. A second cancel changes nothing. The caller has
     locked the row. Raises: JobFinished.
     """
     if job.state in FINISHED:
@@ -162,13 +162,13 @@ def cancel(session: Session, job: Job) -> None:
         return
     job.cancel_requested_at = now(session)
     if job.outcome == JobState.FAILURE and job.checkpoint:
-        # It is failing and waits for its leased shards; no retry will need what it has made.
+        # The job is failing and waits for its leased shards; no retry will need its results.
         job.outcome, job.error, job.checkpoint = JobState.REVOKED, None, False
     begin_termination(session, job, JobState.REVOKED, None, checkpoint=False)
 
 
 def has_started(session: Session, job: Job) -> bool:
-    """Whether a worker has begun with a job, or may at any moment: it waits for no time and no other job."""
+    """Whether a worker has started a job or may start it at any moment: the job waits for no time and no other job."""
     ready = select(Shard.id).where(
         Shard.job_id == job.id, Shard.state.in_((ShardState.READY, ShardState.LEASED))
     )
@@ -176,9 +176,9 @@ def has_started(session: Session, job: Job) -> bool:
 
 
 def withdraw(session: Session, job: Job) -> bool:
-    """Revoke a job of which no worker has ever begun anything; False when it is too late.
+    """Revoke a job that no worker has ever started; False when it is too late.
 
-    One that was cancelled, or has failed, before anything was begun counts as withdrawn.
+    A job that was cancelled or failed before its start counts as withdrawn.
     """
     shards = session.scalars(select(Shard).where(Shard.job_id == job.id).with_for_update()).all()
     if job.started_at is not None or any(shard.token and shard.step != Step.UNDO for shard in shards):
@@ -191,7 +191,7 @@ def withdraw(session: Session, job: Job) -> bool:
 
 
 def retry(session: Session, project_id: str, job_id: str) -> Job:
-    """Let a failed or revoked job go on: from its last checkpoint if its work was kept, else from the start.
+    """Resume a failed or revoked job: from its last checkpoint if its work was kept, else from the start.
 
     Raises: NotFound, JobNotRetryable.
     """
@@ -199,13 +199,13 @@ def retry(session: Session, project_id: str, job_id: str) -> Job:
     if job.state not in (JobState.FAILURE, JobState.REVOKED):
         raise JobNotRetryable(f"job {job_id} is {job.state}; only FAILURE and REVOKED can be retried")
     if job.open_shards:
-        raise JobNotRetryable(f"what job {job_id} had made is being removed just now; try again in a minute")
+        raise JobNotRetryable(f"the clean-up of job {job_id} is still running; try again in a minute")
     move(job, JobState.PENDING)
-    kept, job.checkpoint = job.checkpoint, False
+    has_checkpoint, job.checkpoint = job.checkpoint, False
     job.outcome = job.error = job.result = job.finished_at = job.cancel_requested_at = job.not_before = None
     job.phase = "waiting"
     job.origin = origin_of_job(job.id, job.kind) or job.origin
-    if kept:
+    if has_checkpoint:
         _resume(session, job)
     else:
         session.execute(delete(Shard).where(Shard.job_id == job.id))
@@ -227,7 +227,7 @@ def _resume(session: Session, job: Job) -> None:
 
 
 def _locked(session: Session, project_id: str, job_id: str) -> Job:
-    # Read anew with the lock, though this session may have seen it before.
+    # Read again with the lock, even if this session has read it before.
     query = select(Job).where(Job.id == job_id).with_for_update().execution_options(populate_existing=True)
     job = session.scalars(query).first()
     if job is None or job.project_id != project_id:

@@ -10,7 +10,7 @@ from datacenter.database.engine import Base, UtcDateTime, new_id
 from datacenter.ledger.states import JobKind, JobState, ShardState, Step
 
 RowId = BigInteger().with_variant(Integer, "sqlite")
-"""SQLite counts rows up by itself only for a column of type INTEGER."""
+"""SQLite assigns ids automatically only in a column of type INTEGER."""
 
 
 class Job(Base):
@@ -37,17 +37,17 @@ class Job(Base):
     bytes_done: Mapped[int] = mapped_column(BigInteger, default=0)
     bytes_total: Mapped[int | None] = mapped_column(BigInteger)
     attempts: Mapped[int] = mapped_column(default=0)
-    """The most attempts that any one of its shards has needed."""
+    """The largest number of attempts of any of its shards."""
     open_shards: Mapped[int] = mapped_column(default=0)
     """Shards of the present step that are not done."""
     checkpoint: Mapped[bool] = mapped_column(default=False)
-    """After FAILURE: the shards that are done still count, and `retry` goes on from them."""
+    """After FAILURE: finished shards still count, and `retry` continues from them."""
     outcome: Mapped[JobState | None] = mapped_column(String(16))
-    """Where the job is heading once its leased shards have stopped: FAILURE or REVOKED."""
+    """The state in which the job will end once its leased shards have stopped: FAILURE or REVOKED."""
     error: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     result: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     origin: Mapped[dict[str, str] | None] = mapped_column(JSON)
-    """The request that set it going, see `datacenter/observability/context.py`."""
+    """The request that started the job, see `datacenter/observability/context.py`."""
     cancel_requested_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -55,7 +55,7 @@ class Job(Base):
 
 
 class JobDataset(Base):
-    """Which datasets a job is about."""
+    """The datasets of a job."""
 
     __tablename__ = "job_datasets"
 
@@ -73,7 +73,7 @@ class JobDependency(Base):
     job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
     after_id: Mapped[str] = mapped_column(String(36), primary_key=True, index=True)
     needs_success: Mapped[bool] = mapped_column(default=True)
-    """Whether the waiting job fails when the other one does not succeed."""
+    """Whether the waiting job fails if the other job does not succeed."""
 
 
 class Shard(Base):
@@ -86,7 +86,7 @@ class Shard(Base):
         Index("shards_by_lease", "state", "lease_expires_at"),
         Index("shards_by_due", "state", "not_before"),
         Index("shards_by_job", "job_id", "step", "number", unique=True),
-        # SQLite would give the id of a removed shard to a new one, and with it whoever still holds the old lease.
+        # Otherwise SQLite could reuse the id of a removed shard, and an old lease would match the new shard.
         {"sqlite_autoincrement": True},
     )
 
@@ -98,15 +98,15 @@ class Shard(Base):
     number: Mapped[int]
     state: Mapped[ShardState] = mapped_column(String(16))
     precedence: Mapped[int]
-    """Minus the job's priority: smaller is served first."""
+    """The negative of the job's priority: smaller is served first."""
     rank: Mapped[int] = mapped_column(BigInteger)
-    """The place in the queue, given so that the projects take turns; see `ledger/moves.py`."""
+    """The position in the queue, chosen so that projects take turns; see `ledger/moves.py`."""
     not_before: Mapped[datetime | None] = mapped_column(UtcDateTime)
     spec: Mapped[dict[str, Any]] = mapped_column(JSON)
     result: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     attempts: Mapped[int] = mapped_column(default=0)
     token: Mapped[int] = mapped_column(default=0)
-    """Grows with each lease; whoever holds an old one holds nothing."""
+    """Grows with each lease; an old token is worthless."""
     owner: Mapped[str | None] = mapped_column(String(128))
     lease_expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     files_done: Mapped[int] = mapped_column(BigInteger, default=0)
@@ -115,10 +115,10 @@ class Shard(Base):
 
 
 class OutboxMessage(Base):
-    """A message that was committed with the change it speaks of, and is not sent yet."""
+    """A message that was committed together with its change and is not sent yet."""
 
     __tablename__ = "outbox"
-    # SQLite would give the id of a sent message to a new one, which whoever sends the old one, too, would then remove.
+    # Otherwise SQLite could reuse the id of a sent message, and a second sender of the old one would remove the new one.
     __table_args__ = ({"sqlite_autoincrement": True},)
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True, autoincrement=True)
@@ -132,7 +132,7 @@ class OutboxMessage(Base):
 
 
 class IdempotencyKey(Base):
-    """The answer that was given to a POST, for whoever sends it again."""
+    """The stored response to a POST, sent again when the client repeats the request."""
 
     __tablename__ = "idempotency_keys"
 

@@ -1,4 +1,4 @@
-"""How jobs and shards move: the rules that every writer of the ledger shares."""
+"""Moves of jobs and shards between states: the rules that all writers of the ledger share."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,13 +12,13 @@ from datacenter.ledger.models import Job, JobDependency, OutboxMessage, Shard
 from datacenter.ledger.states import FINISHED, MOVES, JobState, ShardState, Step
 
 RELAY_GRACE = timedelta(seconds=1)
-"""The relay leaves a fresh message to whoever committed it."""
+"""The relay leaves a new message to the process that committed it."""
 MAX_RINGS = 32
-"""Rings for one job's shards; workers that hear one go on claiming by themselves."""
+"""Rings for one job's shards; a worker that gets a ring claims shard after shard."""
 
 
 def move(job: Job, state: JobState) -> None:
-    """Change a job's state; an impossible move is a fault of ours."""
+    """Change a job's state; an impossible move is a bug of ours."""
     if state != job.state and state not in MOVES[job.state]:
         raise AssertionError(f"job {job.id} cannot go from {job.state} to {state}")
     job.state = state
@@ -30,7 +30,7 @@ def error_record(code: str, message: str, entry: str | None = None) -> dict[str,
 
 
 def add_step(session: Session, job: Job, step: Step, *, in_line: bool = False) -> None:
-    """Add the single shard of a plan, finish or undo step, at the front of its queue or in line, and ring for it."""
+    """Add the single shard of a plan, finish or undo step, at the front of its queue or in line, and ring."""
     number = session.scalar(
         select(func.count()).select_from(Shard).where(Shard.job_id == job.id, Shard.step == step)
     )
@@ -55,7 +55,7 @@ def add_step(session: Session, job: Job, step: Step, *, in_line: bool = False) -
 
 
 def add_ring(session: Session, job: Job, times: int) -> None:
-    """Commit a ring for the job's queue together with the change that makes it needed."""
+    """Add rings for the job's queue to the transaction that makes them necessary."""
     session.add(
         OutboxMessage(
             kind="ring",
@@ -68,7 +68,7 @@ def add_ring(session: Session, job: Job, times: int) -> None:
 
 
 def make_ready(session: Session, shard: Shard, *, in_line: bool) -> None:
-    """Let a shard be claimed: behind its project's others, or before everybody's when it comes back."""
+    """Make a shard claimable: in line behind its project's other shards, or at the front of the queue."""
     place = (
         next_rank(session, shard.queue, shard.precedence, shard.project_id)
         if in_line
@@ -80,20 +80,20 @@ def make_ready(session: Session, shard: Shard, *, in_line: bool) -> None:
 def begin_termination(
     session: Session, job: Job, outcome: JobState, error: dict[str, Any] | None, *, checkpoint: bool
 ) -> None:
-    """Begin the end of a job that will not succeed: nothing more is claimed, what is leased stops at its next check."""
+    """Begin to end a job that will not succeed: no shard is claimed any more, leased shards stop at their next check."""
     if job.state in FINISHED or job.outcome is not None:
         return
     job.outcome, job.checkpoint = outcome, checkpoint
     job.error = error
     idle = (ShardState.READY, ShardState.WAITING)
     unclaimed = (Shard.job_id == job.id, Shard.state.in_(idle))
-    keep = ShardState.WAITING if checkpoint else ShardState.DROPPED
-    session.execute(update(Shard).where(*unclaimed).values(state=keep, not_before=None))
+    new_state = ShardState.WAITING if checkpoint else ShardState.DROPPED
+    session.execute(update(Shard).where(*unclaimed).values(state=new_state, not_before=None))
     finish_termination(session, job)
 
 
 def finish_termination(session: Session, job: Job) -> None:
-    """Once nothing of the job is leased, clean up after it; or end it at once when its work is kept for a retry."""
+    """Once no shard of the job is leased, undo its work, or end it at once if its work is kept for a retry."""
     leased = (
         select(func.count())
         .select_from(Shard)
@@ -111,13 +111,13 @@ def finish_termination(session: Session, job: Job) -> None:
 
 
 def end(session: Session, job: Job, state: JobState) -> None:
-    """Finish a job, tell whoever asked to be told, and let the jobs that waited for it go on."""
+    """Finish a job, queue its webhooks, and release the jobs that wait for it."""
     if job.state == JobState.PENDING and state == JobState.SUCCESS:
         raise AssertionError("a job that was never claimed cannot succeed")
     if job.state == JobState.RETRY and state == JobState.SUCCESS:
         move(job, JobState.STARTED)
     if job.state in FINISHED:
-        # Its work was kept for a retry that never came, and is gone now; everybody has been told long ago.
+        # Its work was kept for a retry that never came, and is removed now; the webhooks were sent long ago.
         job.open_shards = 0
         return
     move(job, state)
@@ -144,8 +144,8 @@ def _count_end(session: Session, job: Job, seconds: float) -> None:
 
 
 def settle_dependencies(session: Session, job_id: str) -> None:
-    """Let a waiting job begin when all it waits for has ended; end it when something it needs did not succeed."""
-    # Locked, so that of two predecessors that end at once the second sees the first as ended.
+    """Release a waiting job when all its predecessors have ended; end it if one that must succeed did not."""
+    # Locked: if two predecessors end at the same time, the second sees that the first has ended.
     job = session.get(Job, job_id, populate_existing=True, with_for_update=True)
     if job is None or job.state != JobState.PENDING or job.outcome is not None:
         return
@@ -157,7 +157,7 @@ def settle_dependencies(session: Session, job_id: str) -> None:
     ).all()
     for after_id, state, needs_success in rows:
         if needs_success and state in FINISHED and state != JobState.SUCCESS:
-            detail = f"job {after_id}, which this one waited for, ended in {state}"
+            detail = f"this job needed the success of job {after_id}, which ended in {state}"
             begin_termination(
                 session, job, JobState.FAILURE, error_record("DEPENDENCY_FAILED", detail), checkpoint=False
             )
@@ -184,18 +184,18 @@ def release(session: Session, job: Job, moment: datetime) -> None:
 
 
 def front_rank(session: Session, queue: str, precedence: int) -> int:
-    """The rank before all others: the place of work that comes back or that its whole job waits for."""
-    least = _least(session, queue, precedence)
-    return least - 1 if least is not None else 0
+    """The rank before all others: for returned shards, and for shards that block their whole job."""
+    lowest = _lowest_rank(session, queue, precedence)
+    return lowest - 1 if lowest is not None else 0
 
 
 def next_rank(session: Session, queue: str, precedence: int, project_id: str) -> int:
     """The rank for the project's next shard; further shards count up from it."""
     ready = (Shard.queue == queue, Shard.state == ShardState.READY, Shard.precedence == precedence)
     last = session.scalar(select(func.max(Shard.rank)).where(*ready, Shard.project_id == project_id))
-    return last + 1 if last is not None else _least(session, queue, precedence) or 0
+    return last + 1 if last is not None else _lowest_rank(session, queue, precedence) or 0
 
 
-def _least(session: Session, queue: str, precedence: int) -> int | None:
+def _lowest_rank(session: Session, queue: str, precedence: int) -> int | None:
     ready = (Shard.queue == queue, Shard.state == ShardState.READY, Shard.precedence == precedence)
     return session.scalar(select(func.min(Shard.rank)).where(*ready))

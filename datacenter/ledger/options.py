@@ -1,4 +1,4 @@
-"""What any request that starts a job may ask for besides."""
+"""Job options: what every request that starts a job may add."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,7 +7,7 @@ from typing import Any
 
 @dataclass(frozen=True, kw_only=True)
 class JobOptions:
-    """When a job may begin, after which others, whom it tells, and how urgent it is."""
+    """When a job may begin, after which other jobs, its webhooks, and its priority."""
 
     not_before: datetime | None = None
     after: tuple[str, ...] = ()

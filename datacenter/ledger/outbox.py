@@ -1,4 +1,4 @@
-"""The outbox: what was committed with a change is sent after it, by whoever committed it or else by the relay."""
+"""The outbox: messages are committed with a change and sent after it, by the same process or else by the relay."""
 
 from datetime import timedelta
 
@@ -16,7 +16,7 @@ log = structlog.get_logger(__name__)
 
 
 def ring_committed(database: Database, doorbell: Doorbell, job_id: str) -> None:
-    """Ring for what a job's committed changes asked for; never raises: what fails here, the relay repeats."""
+    """Send a job's committed rings. Never raises: the relay repeats what fails here."""
     try:
         with database.reading() as session:
             rings = list(
@@ -25,15 +25,15 @@ def ring_committed(database: Database, doorbell: Doorbell, job_id: str) -> None:
                 )
             )
         _send(database, doorbell, rings)
-    except Exception as error:  # noqa: BLE001 - the change is committed; no fault of a ring may undo the answer
+    except Exception as error:  # noqa: BLE001 - the change is committed; a failed ring must not fail the request
         log.warning("ring left to the relay", job_id=job_id, reason=str(error))
 
 
 def relay(database: Database, doorbell: Doorbell) -> int:
-    """Send rings that nobody sent; returns how many messages went out.
+    """Send overdue rings; returns the number of messages sent.
 
     Raises:
-        BrokerUnavailable: the messages stay and are tried again.
+        BrokerUnavailable: the messages stay in the outbox and are tried again.
     """
     with database.reading() as session:
         due = select(OutboxMessage).where(OutboxMessage.kind == "ring", OutboxMessage.due_at <= now(session))
@@ -47,10 +47,10 @@ def _send(database: Database, doorbell: Doorbell, rings: list[OutboxMessage]) ->
         for _ in range(int(message.payload.get("times", 1))):
             doorbell.ring(message.queue, message.job_id)
     if rings:
-        database.run(lambda session: _forget(session, rings))
+        database.run(lambda session: _delete_sent(session, rings))
 
 
-def _forget(session: Session, rings: list[OutboxMessage]) -> None:
+def _delete_sent(session: Session, rings: list[OutboxMessage]) -> None:
     session.execute(delete(OutboxMessage).where(OutboxMessage.id.in_([ring.id for ring in rings])))
     rung = {ring.job_id for ring in rings}
     waiting = (Job.id.in_(rung), Job.state == JobState.PENDING)
@@ -58,6 +58,6 @@ def _forget(session: Session, rings: list[OutboxMessage]) -> None:
 
 
 def postpone(message: OutboxMessage, session: Session) -> None:
-    """Try a message again later, with growing pauses."""
+    """Schedule the next attempt of a message, with growing pauses."""
     message.attempts += 1
     message.due_at = now(session) + timedelta(seconds=min(300, 2**message.attempts))

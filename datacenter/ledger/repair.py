@@ -1,4 +1,4 @@
-"""The periodic repair of the ledger: due work is made claimable, expired leases are taken back."""
+"""The periodic repair of the ledger: due shards become claimable, expired leases are reclaimed."""
 
 from collections.abc import Callable
 
@@ -15,11 +15,11 @@ from datacenter.settings.model import LedgerSettings
 
 Ended = Callable[[Session, Job, Step], None]
 BATCH = 200
-"""Rows that one transaction repairs; the caller repeats until less than that is left."""
+"""Rows that one transaction repairs; the caller repeats until fewer are left."""
 
 
 def release_due(session: Session) -> int:
-    """Make waiting shards claimable whose time has come, and ring for them; returns how many."""
+    """Make waiting shards claimable when they are due, and ring for them; returns their number."""
     due = (
         select(Shard)
         .where(Shard.state == ShardState.WAITING, Shard.not_before <= now(session))
@@ -29,7 +29,7 @@ def release_due(session: Session) -> int:
     )
     shards = session.scalars(due).all()
     for shard in shards:
-        # A step of its own holds up its whole job; shards of a run are many, and would hold up everybody else.
+        # A plan, finish or undo shard blocks its whole job, so it goes first; run shards are many and would block others.
         make_ready(session, shard, in_line=shard.step == Step.RUN or shard.attempts == 0)
         session.flush()
         add_ring(session, session.get_one(Job, shard.job_id), 1)
@@ -37,9 +37,9 @@ def release_due(session: Session) -> int:
 
 
 def reclaim_expired(session: Session, settings: LedgerSettings, ended: Ended) -> int:
-    """Take shards back whose worker has gone silent; that counts as an attempt. Returns how many.
+    """Reclaim shards of workers that went silent; this counts as an attempt. Returns their number.
 
-    `ended` is called for a job that ends by this without an undo step of its own, with the step that was lost.
+    `ended` is called for a job that ends here without an undo step, with the step that was lost.
     """
     expired = (
         select(Shard)
@@ -63,11 +63,11 @@ def queues_with_work(session: Session) -> dict[str, int]:
 
 
 def _count_lost(session: Session, shard: Shard, job: Job, settings: LedgerSettings, ended: Ended) -> None:
-    """The first time at once by somebody else; from then on like any failed attempt, for this may be the shard's fault."""
+    """The first loss is retried at once; a later one counts as a failed attempt, for the shard may be the cause."""
     kind = job.kind
     count(session, lambda metrics: metrics.leases_lost.labels(kind).inc())
-    going_on = job.outcome is None or shard.step == Step.UNDO
-    if going_on and shard.attempts == 0 and settings.attempts > 1:
+    is_wanted = job.outcome is None or shard.step == Step.UNDO
+    if is_wanted and shard.attempts == 0 and settings.attempts > 1:
         shard.attempts = 1
         job.attempts = max(job.attempts, shard.attempts)
         make_ready(session, shard, in_line=False)
@@ -75,7 +75,7 @@ def _count_lost(session: Session, shard: Shard, job: Job, settings: LedgerSettin
         count_retry(session, job)
         add_ring(session, job, 1)
         return
-    # Nobody knows which it was, and a storage that stood still may move again: what is done is kept for a retry.
+    # The cause is unknown, and a stalled storage may recover: finished work is kept for a retry.
     detail = (
         f"worker {shard.owner} went silent in attempt {shard.attempts + 1} of {settings.attempts}: "
         "it was killed, probably out of memory, or it waited too long for a storage"

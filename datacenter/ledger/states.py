@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class JobKind(StrEnum):
-    """What a job does; each kind has a queue of its own name."""
+    """What a job does; each kind has a queue of the same name."""
 
     IMPORT = "import"
     EXPORT = "export"
@@ -13,12 +13,12 @@ class JobKind(StrEnum):
 
 
 class JobState(StrEnum):
-    """As a client sees a job; the field's own names."""
+    """The state of a job as clients see it; the names are Celery's."""
 
     PENDING = "PENDING"
-    """Committed; waits for its time, for other jobs, or to be rung for."""
+    """Committed; waits for its time, for other jobs, or for its ring."""
     RECEIVED = "RECEIVED"
-    """The broker has rung for it."""
+    """The broker has its ring."""
     STARTED = "STARTED"
     RETRY = "RETRY"
     """A shard failed and waits for its next attempt."""
@@ -41,7 +41,7 @@ MOVES: dict[JobState, frozenset[JobState]] = {
 
 
 class Step(StrEnum):
-    """Where a shard stands in plan → shards → finish; `undo` removes what a job that will not succeed has made."""
+    """The step of a shard in plan → shards → finish; `undo` removes the results of a job that will not succeed."""
 
     PLAN = "plan"
     RUN = "run"
@@ -57,4 +57,4 @@ class ShardState(StrEnum):
     DONE = "DONE"
     FAILED = "FAILED"
     DROPPED = "DROPPED"
-    """Its job was cancelled or failed before this shard was done."""
+    """The job was cancelled or failed before this shard was done."""

@@ -1,4 +1,4 @@
-"""The database schema, step by step (Alembic), and whether a database has it."""
+"""Migrations: change the database schema step by step (Alembic), and check that a database has it."""
 
 import functools
 import logging
@@ -17,21 +17,21 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 VERSION_TABLE = table("alembic_version", column("version_num"))
-"""Where Alembic writes down how far it came."""
+"""Alembic's record of the present revision."""
 
-# At INFO every look at the schema would say "Context impl SQLiteImpl."; nobody needs to know.
+# At INFO every schema check would log "Context impl SQLiteImpl.", which is noise.
 logging.getLogger("alembic.runtime.migration").setLevel(logging.WARNING)
 
 
 def migrate(settings: DatabaseSettings) -> str:
-    """Bring the database to the schema of this release; returns its revision. Running it again changes nothing.
+    """Migrate the database to the schema of this release; returns its revision. Running it again changes nothing.
 
-    A newer schema that still serves this release stays as it is: so does a database when a release is taken back.
+    A newer schema that is compatible with this release stays unchanged, so a release can be rolled back.
 
     Raises:
-        SettingsInvalid: the schema is too new, or none of the data centre's.
+        SettingsInvalid: the schema is too new, or it is not the data centre's.
     """
-    # Imported here, because every process looks at the schema when it starts, and a tenth of that would be Alembic.
+    # Imported here: every process checks the schema at its start, and Alembic would take a tenth of that time.
     from alembic import command
 
     database = Database(settings)
@@ -51,21 +51,21 @@ def migrate(settings: DatabaseSettings) -> str:
 
 
 def require_schema(database: Database) -> None:
-    """Raises: SettingsInvalid when the database's schema does not serve this release; `datacenter/migrations/compatibility.py` has the rule.
+    """Raises: SettingsInvalid when the schema is incompatible with this release; `datacenter/migrations/compatibility.py` has the rule.
 
-    It only looks: a file of SQLite that is not there is not made by it.
+    Read-only: a missing SQLite file is not created.
     """
     missing = _missing_file(database)
     if missing is not None:
         raise SettingsInvalid(
-            f"there is no database at {missing}; run `datacenter migrate`, or name settings by {CONFIG_VARIABLE}"
+            f"there is no database at {missing}; run `datacenter migrate`, or set {CONFIG_VARIABLE} to a settings file"
         )
     _require(revision_of(database))
 
 
 def revision_of(database: Database) -> str | None:
     """The revision of the database's schema; None while it has none."""
-    with database.reading() as session:  # on SQLite a look takes no lock
+    with database.reading() as session:  # on SQLite reading takes no lock
         if not inspect(session.connection()).has_table(VERSION_TABLE.name):
             return None
         return session.scalar(select(VERSION_TABLE.c.version_num))
@@ -73,7 +73,7 @@ def revision_of(database: Database) -> str | None:
 
 @functools.cache
 def known_revisions() -> tuple[str, ...]:
-    """The revisions of this release, oldest first: those that the files beside this one are named after."""
+    """The revisions of this release, oldest first, from the names of the files in `versions`."""
     names = (entry.name for entry in files(__name__).joinpath("versions").iterdir())
     return tuple(sorted(found.group() for found in map(REVISION.match, names) if found is not None))
 

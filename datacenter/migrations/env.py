@@ -1,4 +1,4 @@
-"""Alembic's entry: runs on the connection that `migrate` hands it."""
+"""Alembic's entry point: runs on the connection that `migrate` passes."""
 
 from alembic import context
 
@@ -10,7 +10,7 @@ from datacenter.migrations import resumable as _resumable
 from datacenter.storages import rows as _storages
 
 IMPLEMENTATIONS = (_resumable.ResumableMySQL, _resumable.ResumableMariaDB)
-"""Known to Alembic by being defined."""
+"""Alembic registers these classes when they are defined."""
 TABLES = (_access.Project, _datasets.Dataset, _ledger.Job, _storages.RegisteredStorage)
 
 context.configure(

@@ -1,7 +1,7 @@
-"""Resumable: a migration that died between two statements is run again, and passes over what it had made.
+"""Resumable migrations: one that died between two statements runs again and skips what it has already made.
 
-MySQL ends a transaction with each change of the schema, so that a revision of several statements may be there in part: a
-pod that is drained in the middle must not leave a database that no other one can finish. SQLite takes all of it back.
+MySQL commits at each change of the schema, so a revision of several statements may be applied in part: a pod that is
+drained in the middle must not leave a database that no other pod can finish. SQLite rolls the whole revision back.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -13,29 +13,29 @@ from sqlalchemy import Column, Connection, Index, Inspector, Table, inspect
 
 
 class _Resumable(DefaultImpl):
-    """What there is under a name was made by this revision: no two revisions give one name."""
+    """An existing name was made by this revision: no two revisions use the same name."""
 
     def create_table(self, table: Table, **options: Any) -> None:
-        if not self._is_there(lambda looked: looked.has_table(table.name)):
+        if not self._exists(lambda inspector: inspector.has_table(table.name)):
             super().create_table(table, **options)
 
     def create_index(self, index: Index, **options: Any) -> None:
         assert index.table is not None
         name = index.table.name
-        if not self._is_there(lambda looked: index.name in _names(looked.get_indexes(name))):
+        if not self._exists(lambda inspector: index.name in _names(inspector.get_indexes(name))):
             super().create_index(index, **options)
 
     def add_column(self, table_name: str, column: Column[Any], **options: Any) -> None:
-        if not self._is_there(lambda looked: column.name in _names(looked.get_columns(table_name))):
+        if not self._exists(lambda inspector: column.name in _names(inspector.get_columns(table_name))):
             super().add_column(table_name, column, **options)
 
-    def _is_there(self, look: Callable[[Inspector], bool]) -> bool:
-        """What a look at the database as it is now says; without one, when statements are only collected, nothing is there."""
-        return isinstance(self.connection, Connection) and look(inspect(self.connection))
+    def _exists(self, check: Callable[[Inspector], bool]) -> bool:
+        """Check the database as it is now. False without a connection, when Alembic only prints the statements."""
+        return isinstance(self.connection, Connection) and check(inspect(self.connection))
 
 
 class ResumableMySQL(_Resumable, MySQLImpl):
-    """Alembic takes the last class that names a dialect."""
+    """Alembic uses the last class that names a dialect."""
 
     __dialect__ = "mysql"
 
@@ -46,5 +46,5 @@ class ResumableMariaDB(_Resumable, MariaDBImpl):
     __dialect__ = "mariadb"
 
 
-def _names(found: Iterable[Mapping[str, Any]]) -> set[str]:
-    return {each["name"] for each in found}
+def _names(items: Iterable[Mapping[str, Any]]) -> set[str]:
+    return {item["name"] for item in items}

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from datacenter.access.tokens import Caller
 from datacenter.datasets.resources import Resources
 from datacenter.ledger import idempotency
-from datacenter.ledger.idempotency import KeptResponse, KeyedRequest
+from datacenter.ledger.idempotency import KeyedRequest, StoredResponse
 from datacenter.ledger.models import Job
 from datacenter.ledger.outbox import ring_committed
 
@@ -80,10 +80,10 @@ class CallOutcome:
     location: str | None = None
     job_id: str | None = None
 
-    def answer(self) -> KeptResponse:
+    def answer(self) -> StoredResponse:
         """The response as it is stored under an Idempotency-Key."""
         body = self.body.model_dump(mode="json") if self.body else None
-        return KeptResponse(
+        return StoredResponse(
             status=self.status, body=body, headers={"Location": self.location} if self.location else {}
         )
 
@@ -129,7 +129,7 @@ class Change(Call):
     def commit(self, change: Callable[[Session], CallOutcome]) -> Response:
         """Run `change` in one transaction with its Idempotency-Key; ring after the commit. A replay changes nothing."""
 
-        def work(session: Session) -> CallOutcome | KeptResponse:
+        def work(session: Session) -> CallOutcome | StoredResponse:
             if self.keyed and (earlier := idempotency.claim(session, self.keyed)):
                 return earlier
             outcome = change(session)
@@ -158,7 +158,7 @@ class Change(Call):
             session.flush()
             idempotency.keep(session, self.keyed, outcome.answer())
 
-    def _respond(self, result: CallOutcome | KeptResponse) -> Response:
+    def _respond(self, result: CallOutcome | StoredResponse) -> Response:
         answer = result.answer() if isinstance(result, CallOutcome) else result
         response = (
             Response(status_code=answer.status, headers=answer.headers)

@@ -1,4 +1,4 @@
-"""Which schemas serve a release: its own, and newer ones that took away nothing it needs."""
+"""Which schemas a release works with: its own, and newer ones that are compatible with it."""
 
 from importlib.resources import files
 from pathlib import Path
@@ -33,7 +33,7 @@ def test_its_own_schema_and_a_newer_one_that_still_has_what_it_needs_serve(found
         ),
         ("0004", "0004, which is too new"),
         ("0003_since_0001", "0003_since_0001, which is too new"),
-        ("ae1027a6acf", "ae1027a6acf, which is none of the data centre's; name a database of its own"),
+        ("ae1027a6acf", "ae1027a6acf, which is not the data centre's; use a separate database"),
     ],
 )
 def test_any_other_schema_is_refused_with_what_to_do(found: str | None, told: str) -> None:

@@ -11,7 +11,7 @@ from datacenter.database.engine import now
 from datacenter.datasets.models import Dataset
 from datacenter.errors import KeyInFlight, KeyReused
 from datacenter.ledger import idempotency
-from datacenter.ledger.idempotency import KeptResponse, KeyedRequest
+from datacenter.ledger.idempotency import KeyedRequest, StoredResponse
 from datacenter.ledger.models import IdempotencyKey, Job
 
 DATASETS = "/api/v1/datasets"
@@ -147,7 +147,7 @@ def test_an_abandoned_key_is_taken_over_by_one_of_two_that_saw_it(web) -> None:
 
 def test_an_answer_is_kept_and_cannot_be_released(web) -> None:
     request = _request(web, "kept")
-    answer = KeptResponse(status=200, body={"a": [1]}, headers={"Location": "/x"})
+    answer = StoredResponse(status=200, body={"a": [1]}, headers={"Location": "/x"})
     run = web.resources.database.run
 
     def serve(session) -> None:
