@@ -25,8 +25,8 @@ KIND_BY_FIELD: Mapping[str, str] = {
     "prefix": "delete_prefix",
     "manifest": "delete_rows",
 }
-"""Release 0.1.0 wrote specs without a kind, and its jobs may still run while workers are replaced. Each kind of shard has
-one of these fields; the first field found decides."""
+"""Release 0.1.0 wrote specs without a kind, and its jobs may be under way while workers are replaced. The first of these
+fields that a spec has tells its kind. The order matters: a tar has `archive`, too."""
 
 
 SpecT = TypeVar("SpecT")

@@ -26,16 +26,18 @@ def load_layout(storage: Storage, archive: Archive) -> ArchiveLayout:
 class LayoutCache:
     """The layouts that were used last, so that a range request does not read the member table again. Thread-safe.
 
-    Each archive is loaded by one thread at a time, and only requests for the same archive wait for it: a hung storage
-    cannot block downloads from others.
+    Of each storage one archive is loaded at a time, so loads that run side by side are as many as there are storages, and a
+    hung storage cannot block downloads from others.
     """
 
     def __init__(self, max_files: int = 1_500_000) -> None:
         self._max_files = max_files
         self._layouts: OrderedDict[str, ArchiveLayout] = OrderedDict()
         self._loading: dict[str, Future[ArchiveLayout]] = {}
+        self._turns: dict[str, threading.Lock] = {}
+        """One for each storage, by its registered name."""
         self._lock = threading.Lock()
-        """Guards the two maps; no storage is read while it is held."""
+        """Guards the maps; no storage is read while it is held."""
 
     def get(self, storage: Storage, archive: Archive) -> ArchiveLayout:
         """The archive's layout, loaded at most once while it is in use.
@@ -50,10 +52,12 @@ class LayoutCache:
             running = self._loading.get(archive.id)
             if running is None:
                 own = self._loading[archive.id] = Future()
+                turn = self._turns.setdefault(archive.storage, threading.Lock())
         if running is not None:
             return running.result()
         try:
-            layout = load_layout(storage, archive)
+            with turn:
+                layout = load_layout(storage, archive)
         except BaseException as error:
             with self._lock:
                 del self._loading[archive.id]

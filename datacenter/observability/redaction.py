@@ -11,6 +11,10 @@ MIN_SECRET_CHARACTERS = 4
 """A shorter secret would be found by chance in any sentence, and its places would tell more than it does."""
 
 
+_LOGIN = re.compile(r"(?P<before>://[^:/?#@]*:)(?P<password>[^@]*)@")
+"""Drivers and brokers also accept passwords with `/`, `?`, `#` and `[`, at which the standard library's parser ends the login."""
+
+
 class Redactor:
     """Replaces secrets in text, as they are and as JSON writes them; more can be added while a process runs."""
 
@@ -37,26 +41,21 @@ class Redactor:
 
 
 def redacted_url(url: str) -> str:
-    """The URL without its password, and without what follows a question mark, which may hold keys."""
+    """The URL without its passwords, and without what follows a question mark, which may hold keys."""
+    redacted = _LOGIN.sub(rf"\g<before>{REDACTED}@", url)
     try:
-        parts = urlsplit(url)
+        parts = urlsplit(redacted)
     except ValueError:
         return REDACTED
-    login, at, place = parts.netloc.rpartition("@")
-    user, colon, _ = login.partition(":")
-    if not parts.query and not (at and colon):
-        return url  # as it was written: put together again, `nas:///mnt` would lose two slashes
-    netloc = f"{user}:{REDACTED}@{place}" if at and colon else parts.netloc
-    return urlunsplit(parts._replace(netloc=netloc, query=REDACTED if parts.query else ""))
+    if not parts.query:
+        return redacted  # as it was written: put together again, `nas:///mnt` would lose two slashes
+    return urlunsplit(parts._replace(query=REDACTED))
 
 
 def passwords_in(url: str) -> list[str]:
-    """The password of a URL, as it is written and decoded; nothing if there is none or the text is no URL."""
-    try:
-        password = urlsplit(url).password
-    except ValueError:
-        return []
-    return [password, unquote(password)] if password else []
+    """The passwords of a URL, as they are written and decoded; nothing if there is none or the text is no URL."""
+    found = [match["password"] for match in _LOGIN.finditer(url)]
+    return [form for password in found if password for form in (password, unquote(password))]
 
 
 def _as_json(text: str) -> str:

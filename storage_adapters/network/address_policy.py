@@ -128,14 +128,15 @@ def _embedded(address: IPv6Address) -> Iterator[IPv4Address]:
 def _of_own_nat64(bits: int) -> Iterator[IPv4Address]:
     """Every address that may be meant, for only the gateway knows how long its prefix is.
 
-    Source: RFC 6052, 2.2: behind 48, 56, 64 or 96 bits; bits 64 to 71 are skipped, and what follows is zero.
+    Source: RFC 6052, 2.2: behind 48, 56, 64 or 96 bits; bits 64 to 71 are skipped. What follows should be
+    zero, but a gateway may not look at it.
     """
     without_skipped = bits >> 64 << 64 | (bits & (1 << 56) - 1) << 8
     for length in (48, 56, 64):
         behind = 128 - length - 32
         meant = _ipv4(without_skipped >> behind)
         # One of 0.0.0.0/8 is reached by no gateway, and would be read out of most addresses with another prefix.
-        if int(meant) >> 24 and not without_skipped & (1 << behind) - 1:
+        if int(meant) >> 24:
             yield meant
     if bits & 0xFFFFFFFF:
         yield _ipv4(bits)

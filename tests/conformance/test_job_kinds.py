@@ -41,13 +41,13 @@ def test_a_second_run_makes_the_same(scenario: Scenario, expected: Any) -> None:
 
 
 class Forgetful(Engine):
-    """A worker that dies at its first attempt at every shard, after the work and before it can report it."""
+    """A worker that dies at its first attempt at every shard, after the work and before the commit."""
 
     def _process(self, held: Any) -> None:
         if held.token > 1:
             super()._process(held)
             return
-        self._do(JobContext(held=held, resources=self._resources, stopping=lambda: False))
+        self._run_step(JobContext(held=held, resources=self._resources, stopping=lambda: False))
 
 
 def test_every_step_done_twice_makes_the_same(scenario: Scenario, expected: Any) -> None:

@@ -77,7 +77,11 @@ ACCEPTANCE: Mapping[str, Sequence[str]] = {
 """The rounds of each file. Without a round it runs in `make test` alone, with those of its tests that are not marked `real`."""
 
 ONLY: Mapping[tuple[str, str], Sequence[str]] = {
-    (RABBITMQ, "test_health.py"): ("test_a_process_that_runs_is_well",),
+    (RABBITMQ, "test_health.py"): (
+        "test_a_process_that_runs_is_well",
+        "test_a_loop_that_stands_still_is_noticed",
+        "test_a_shard_that_lasts_longer_than_a_loop_may_be_silent_is_no_death",
+    ),
     (REDIS, "test_health.py"): ("test_a_process_that_runs_is_well",),
     (REDIS, "test_killed_workers.py"): (
         "test_an_import_whose_worker_is_killed_makes_the_same_dataset",

@@ -24,9 +24,21 @@ class Loads:
         self.hangs = threading.Event()
         self.reached = threading.Event()
         self.failures: dict[str, Exception] = {}
+        self.counting = threading.Lock()
+        self.running = self.most_running = 0
 
     def __call__(self, storage: str, archive: Any) -> Any:
         self.asked.append(archive.id)
+        with self.counting:
+            self.running += 1
+            self.most_running = max(self.most_running, self.running)
+        try:
+            return self._load(storage, archive)
+        finally:
+            with self.counting:
+                self.running -= 1
+
+    def _load(self, storage: str, archive: Any) -> Any:
         if storage == "hung":
             self.reached.set()
             assert self.hangs.wait(PATIENCE_SECONDS)
@@ -48,7 +60,9 @@ def begin(loads: Loads) -> Iterator[Callable[[str, str], "Future[Any]"]]:
     """Requests a layout in a thread of its own."""
     cache = LayoutCache(max_files=2)
     with ThreadPoolExecutor(4) as threads:
-        yield lambda storage, name: threads.submit(cache.get, storage, SimpleNamespace(id=name))  # type: ignore[arg-type]  # stands for both
+        yield lambda storage, name: threads.submit(
+            cache.get, storage, SimpleNamespace(id=name, storage=storage)
+        )  # type: ignore[arg-type]  # stands for both
         loads.hangs.set()
 
 
@@ -63,6 +77,17 @@ def test_a_storage_that_hangs_holds_up_no_layout_of_another(loads, begin) -> Non
     loads.hangs.set()
     assert slow.result(PATIENCE_SECONDS).name == "slow"
     assert loads.asked == ["slow", "quick"]
+
+
+def test_of_one_storage_one_archive_is_loaded_at_a_time_so_that_memory_is_bounded(loads, begin) -> None:
+    first = begin("hung", "a")
+    assert loads.reached.wait(PATIENCE_SECONDS)
+    others = [begin("hung", name) for name in ("b", "c")]
+
+    loads.hangs.set()
+
+    assert {each.result(PATIENCE_SECONDS).name for each in (first, *others)} == {"a", "b", "c"}
+    assert loads.most_running == 1
 
 
 def test_those_who_want_one_archive_at_the_same_time_share_one_load(loads, begin) -> None:

@@ -170,8 +170,8 @@ class Beset(Engine):
         self.__dict__.update(bench.engine().__dict__)
         self._bench, self._key = bench, f"{prefix}a-late.png"
 
-    def _do(self, context: JobContext) -> Any:
-        ended = super()._do(context)
+    def _run_step(self, context: JobContext) -> Any:
+        ended = super()._run_step(context)
         if context.held.step == Step.PLAN:
             change(self._bench, "inbox", self._key, b"late")
             given_up = replace(context.held, token=context.held.token - 1)

@@ -84,6 +84,7 @@ EMBEDDED = {
     "64:ff9b:1::/48 behind 48 bits": ("64:ff9b:1:{0:x}:{4:x}:{5:x}::", PRIVATE),
     "64:ff9b:1::/48 behind 56 bits": ("64:ff9b:1:ab{6:02x}:{7:x}:{8:x}::", PRIVATE),
     "64:ff9b:1::/48 behind 64 bits": ("64:ff9b:1:abcd:{6:x}:{9:x}:{10:x}:0", PRIVATE),
+    "64:ff9b:1::/48 behind 64 bits, with a suffix": ("64:ff9b:1:abcd:{6:x}:{9:x}:{10:x}:1", PRIVATE),
 }
 WITHIN = {
     "127.0.0.1": MACHINE,
@@ -152,7 +153,7 @@ def test_what_stands_beside_the_special_ranges_is_public(address: str) -> None:
 def test_an_ipv4_address_within_an_ipv6_one_counts_where_it_is_nearer(form: str, ipv4: str) -> None:
     pattern, farthest = EMBEDDED[form]
     # With a prefix whose length is not known, one of 0.0.0.0/8 could be read out of most addresses.
-    guessed = form.endswith(("48 bits", "56 bits", "64 bits")) and ipv4.startswith("0.")
+    guessed = any(behind in form for behind in ("48 bits", "56 bits", "64 bits")) and ipv4.startswith("0.")
 
     assert scope_of(embed(pattern, ipv4)) is (farthest if guessed else min(farthest, WITHIN[ipv4]))
 
