@@ -1,4 +1,4 @@
-"""`python -m benchmarks` is what `make bench` runs."""
+"""`python -m benchmarks`, which `make bench` runs."""
 
 from benchmarks.run import main
 

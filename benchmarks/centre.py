@@ -1,4 +1,4 @@
-"""The data centre that is measured: an embedded one, its client, and what its jobs cost."""
+"""The measured data centre: an embedded one, its client, and the cost of its jobs."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -18,11 +18,11 @@ from datacenter.client import Client, Dataset, Job, LabelFilter
 T = TypeVar("T")
 QUIET_SECONDS = 1.0
 IDLE_LOAD = 0.1
-"""Processor seconds a second of a data centre that has nothing to do: its scheduler looks about once a second."""
+"""Processor seconds a second of an idle data centre: its scheduler polls about once a second."""
 
 
 class JobFailed(Exception):
-    """A job of the benchmark did not succeed, so there is nothing to measure."""
+    """A job of the benchmark failed, so there is nothing to measure."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +33,7 @@ class Centre:
     client: Client
 
     def upload(self, archive: Path) -> tuple[str, Cost]:
-        """Send an archive; the upload's id."""
+        """Send an archive; the upload's id and the cost."""
         return self.measured(lambda: self.client.uploads.send(archive))
 
     def import_upload(self, name: str, upload: str) -> tuple[Dataset, Cost]:
@@ -41,7 +41,7 @@ class Centre:
         return self._import(name, {"upload": upload})
 
     def import_key(self, name: str, storage: str, key: str) -> tuple[Dataset, Cost]:
-        """From POST to SUCCESS, of an archive that lies on a storage."""
+        """From POST to SUCCESS, of an archive on a storage."""
         return self._import(name, {"storage": storage, "key": key})
 
     def import_archive(self, name: str, archive: Path) -> Dataset:
@@ -53,7 +53,7 @@ class Centre:
         return self._job(lambda: self.client.exports.create([dataset.id], labels=labels))[1]
 
     def download(self, dataset: Dataset, labels: LabelFilter, delivery: str) -> tuple[str, Cost]:
-        """The link, and what it took from POST to SUCCESS."""
+        """The link, and the cost from POST to SUCCESS."""
 
         def send() -> tuple[Job, Job]:
             job = self.client.downloads.of_dataset(dataset.id, labels=labels, delivery=delivery)
@@ -63,7 +63,7 @@ class Centre:
         return self.client.downloads.of_job(self.client.jobs.get(job.id)).url or "", cost
 
     def delete(self, dataset: Dataset) -> tuple[float, Cost]:
-        """The seconds that the request took, and the cost until every file was gone."""
+        """The seconds of the request, and the cost until every file was removed."""
 
         def send() -> tuple[float, Job]:
             began = time.perf_counter()
@@ -73,13 +73,13 @@ class Centre:
         return self._job(send)
 
     def measured(self, work: Callable[[], T]) -> tuple[T, Cost]:
-        """What some work with this data centre gives, and costs."""
+        """The result of some work with this data centre, and its cost."""
         with self._meter() as meter:
-            found = work()
-        return found, meter.cost()
+            result = work()
+        return result, meter.cost()
 
-    def settle(self) -> None:
-        """Wait until nothing is done any more: what is swept up after a job must not slow the next measurement."""
+    def wait_until_idle(self) -> None:
+        """Wait until all processes are idle: work after the end of a job must not slow the next measurement."""
         while True:
             before = processes.cpu_seconds(self.running)
             time.sleep(QUIET_SECONDS)
@@ -96,7 +96,7 @@ class Centre:
             job = self.client.jobs.wait(job)
         if not job.succeeded or job.finished_at is None:
             raise JobFailed(f"{job.kind} ended in {job.state}: {job.error}")
-        # The ledger's own time: the event that tells of it comes up to half a second later.
+        # The ledger's own time: its event arrives up to half a second later.
         return sent, meter.cost(until=job.finished_at.timestamp())
 
     @contextmanager
@@ -107,7 +107,7 @@ class Centre:
 
 
 class Meter:
-    """Clocks of the wall, of this process and of the data centre's processes."""
+    """Wall time, and processor time of this process and of the data centre's processes."""
 
     def __init__(self, measured: Running) -> None:
         self._measured = measured
@@ -134,12 +134,12 @@ class Meter:
 def started(home: Path, **storages: Mapping[str, Any]) -> Iterator[Centre]:
     """A data centre with its storage in `home`; `storages` adds to its settings, or changes those of `default`."""
     if storages:
-        _settle_storages(Home.at(home), storages)
+        _configure_storages(Home.at(home), storages)
     with running(home) as up, up.client() as client:
         yield Centre(running=up, client=client)
 
 
-def _settle_storages(home: Home, storages: Mapping[str, Mapping[str, Any]]) -> None:
+def _configure_storages(home: Home, storages: Mapping[str, Mapping[str, Any]]) -> None:
     home.prepare()
     settings = yaml.safe_load(home.config.read_text())
     for name, storage in storages.items():

@@ -1,4 +1,4 @@
-"""DELETE: how long the request takes for one file and for many, and how long it takes until the files are gone."""
+"""DELETE: the time of the request for one file and for many, and the time until the files are removed."""
 
 import time
 from statistics import median
@@ -14,9 +14,9 @@ MAX_RATIO = 1.2
 
 
 def measure(shop: Workshop) -> Findings:
-    """The requests first, with a grace period so that each dataset can be restored and deleted again."""
+    """Requests first, with a grace period, so that each dataset can be restored and deleted again; then the removal."""
     many, one = shop.dataset, shop.single
-    shop.between()
+    shop.settle()
     seconds: dict[str, list[float]] = {one.id: [], many.id: []}
     for _ in range(REQUESTS):
         for dataset in (one, many):
@@ -55,7 +55,7 @@ def _removal(shop: Workshop) -> Row:
     def remove(number: int) -> Cost:
         return peers.run(["rm", "-rf", trees[number]], cwd=shop.root)
 
-    deletes, removals = in_turn(min(len(datasets), len(trees), shop.rounds), shop.between, delete, remove)
+    deletes, removals = in_turn(min(len(datasets), len(trees), shop.rounds), shop.settle, delete, remove)
     shop.datasets.clear()
     shop.trees.clear()
     what = f"removal of {shop.files:,} files, from DELETE to SUCCESS"

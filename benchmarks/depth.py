@@ -1,4 +1,4 @@
-"""A long queue: what one claim costs with 100 and with 100,000 shards in it, and what memory the ledger and the scheduler take."""
+"""A long queue: the cost of one claim with 100 and with 100,000 shards in it, and the memory of ledger and scheduler."""
 
 import resource
 import time
@@ -42,17 +42,17 @@ class Costs:
 
 
 def rows(shop: Workshop) -> Iterator[Row]:
-    """On SQLite with a scheduler beside, and on MariaDB where it is installed."""
+    """On SQLite with a running scheduler, and on MariaDB if it is installed."""
     yield from _on_sqlite(shop)
     try:
         with servers.started(MariadbServer) as url:
             yield _on_mariadb(url)
-    except servers.NotHere as reason:
+    except servers.NotInstalled as reason:
         yield Row(what="a claim on MariaDB", ours="not measured", peer_name=str(reason))
 
 
 def _on_sqlite(shop: Workshop) -> Iterator[Row]:
-    """A data centre whose worker has ended: everything is queued and nobody does it."""
+    """A data centre without a worker: all jobs stay queued."""
     with (
         running(shop.root / "queued") as up,
         without_its_own_worker(up.processes()["worker"]),
@@ -91,7 +91,7 @@ def _on_mariadb(url: str) -> Row:
 
 
 def _claims(name: str, shallow: Database, deep: Database) -> Row:
-    """Claims in turn, each handed back, so that both queues stay as long as they are."""
+    """Claims in turn, each handed back, so that both queues keep their length."""
     found: dict[Database, list[tuple[float, float]]] = {shallow: [], deep: []}
     before = _peak_mib()
     for _ in range(CLAIMS):
@@ -116,7 +116,7 @@ def _claims(name: str, shallow: Database, deep: Database) -> Row:
 
 
 def _filled(url: str, jobs: int, shards: int) -> Database:
-    """A ledger with so many shards of one job ready, and so many jobs queued behind it."""
+    """A ledger with one job that has `shards` shards ready, and `jobs` more jobs queued."""
     settings = DatabaseSettings(url=url)
     migrate(settings)
     database = Database(settings)

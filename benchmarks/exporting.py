@@ -1,10 +1,10 @@
-"""Export by label to one zip, from POST to SUCCESS, beside the programs that people zip an unpacked tree with."""
+"""Export by label to one zip, from POST to SUCCESS, beside the usual programs that zip an unpacked tree."""
 
 from collections.abc import Callable, Mapping, Sequence
 
 from benchmarks import material, peers
 from benchmarks.measured import Cost, Findings, Row, compare, in_turn, typical
-from benchmarks.processes import forget_peaks, peaks_mib
+from benchmarks.processes import peaks_mib, reset_peaks
 from benchmarks.workshop import Workshop
 from datacenter.client import LabelFilter
 
@@ -14,25 +14,27 @@ ZIPPERS: Mapping[str, Sequence[str]] = {
     "bsdtar --format zip, store": ["bsdtar", "--format", "zip", "--options", "zip:compression=store", "-cf"],
     "7z a -tzip -mx0": ["7z", "a", "-tzip", "-mx0", "-bso0", "-bsp0"],
 }
-"""Programs that store a tree in a zip, the archive and the tree come behind; by the name that the table shows."""
+"""Commands that store a tree in a zip, without their last arguments (archive and tree), by the name in the table."""
 
 
 def every_label(unlike: str) -> LabelFilter:
-    """A selection of all files that is no other selection's, so that no archive built before is given again."""
+    """All files, by a selection that differs from all others, so that no existing archive is reused."""
     return LabelFilter(any=tuple(material.labels()), none=(unlike,))
 
 
 def measure(shop: Workshop) -> Findings:
-    """Members stored, by all; every file is selected by its label. The goal is held against `zip -0`."""
+    """All programs store the members; every file is selected by its label. The goal is relative to `zip -0`."""
     dataset = shop.dataset
-    here = [name for name, command in ZIPPERS.items() if peers.is_here(command[0])]
+    installed = [name for name, command in ZIPPERS.items() if peers.is_installed(command[0])]
 
     def export(number: int) -> Cost:
         return shop.centre.export(dataset, every_label(f"export {number}"))
 
-    forget_peaks(shop.centre.running)
-    exports, *others = in_turn(shop.rounds, shop.between, export, *(_zipping(shop, name) for name in here))
-    zipped = dict(zip(here, others, strict=True))
+    reset_peaks(shop.centre.running)
+    exports, *others = in_turn(
+        shop.rounds, shop.settle, export, *(_zipping(shop, name) for name in installed)
+    )
+    zipped = dict(zip(installed, others, strict=True))
     what = f"export of {shop.files:,} files by label"
     rows = [
         compare(
@@ -60,7 +62,7 @@ def _zipping(shop: Workshop, name: str) -> Callable[[int], Cost]:
 
 
 def _best(what: str, exports: Sequence[Cost], zipped: Mapping[str, Sequence[Cost]]) -> list[Row]:
-    """The row beside the fastest of the programs that are here, if there are several."""
+    """The row beside the fastest of the installed programs, if there are several."""
     if len(zipped) < 2:
         return []
     best = min(zipped, key=lambda name: typical(zipped[name]).seconds)

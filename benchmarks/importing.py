@@ -5,14 +5,14 @@ from pathlib import Path
 from benchmarks import peers
 from benchmarks.centre import Centre, started
 from benchmarks.measured import Cost, Findings, Row, compare, in_turn
-from benchmarks.processes import forget_peaks, peaks_mib
+from benchmarks.processes import peaks_mib, reset_peaks
 from benchmarks.workshop import Workshop
 from datacenter.client import Dataset
 
 
 def measure(shop: Workshop) -> Findings:
-    """Both in their defaults, which leave it to the system when bytes reach the disk; then both waiting for the disk."""
-    forget_peaks(shop.centre.running)
+    """Both with their defaults, which do not wait for the disk; then both with all bytes on the disk."""
+    reset_peaks(shop.centre.running)
     rows = _rows(shop, shop.centre, shop.datasets, "", [])
     peaks = peaks_mib(shop.centre.running)
     with started(shop.root / "durable", default={"options": {"durable": True}}) as centre:
@@ -26,7 +26,7 @@ def _rows(shop: Workshop, centre: Centre, made: list[Dataset], how: str, then: l
     def import_it(number: int) -> Cost:
         upload, cost = centre.upload(shop.archive)
         uploads.append(cost)
-        shop.between()
+        shop.settle()
         dataset, cost = centre.import_upload(f"import {number}", upload)
         made.append(dataset)
         return cost
@@ -40,7 +40,7 @@ def _rows(shop: Workshop, centre: Centre, made: list[Dataset], how: str, then: l
         return peers.run(["cp", shop.archive, shop.root / f"copy {number}{how}"], cwd=shop.root)
 
     imports, copies, *unzips = in_turn(
-        shop.rounds, shop.between, import_it, copy, *([unzip] if peers.is_here("unzip") else [])
+        shop.rounds, shop.settle, import_it, copy, *([unzip] if peers.is_installed("unzip") else [])
     )
     name = " ".join(["unzip -q", *(["&&", *then] if then else [])])
     what = f"import of {shop.files:,} files{how}"

@@ -1,4 +1,4 @@
-"""What the figures were measured on: no names, no paths."""
+"""The machine that the figures are from, without names and paths."""
 
 import os
 import platform

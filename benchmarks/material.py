@@ -1,7 +1,7 @@
-"""The archives that are measured: the same bytes on every machine.
+"""The archives of the benchmarks: the same bytes on every machine.
 
-`python -m benchmarks.material small|tiny|even|long FILE COUNT` makes one. The benchmark does that in a process of its own: a
-writer of a million entries is large, and what starts other programs should be small, or its size is counted as theirs.
+`python -m benchmarks.material small|tiny|even|long FILE COUNT` makes one. The benchmark runs this in a separate process: a
+writer of a million entries is large, and a large process that starts programs would add its size to theirs.
 """
 
 import random
@@ -34,13 +34,13 @@ EVEN_BYTES = 4 << 10
 
 
 def small_files(path: Path, files: int) -> Path:
-    """A zip of files of 4 to 20 KiB in folders that are their labels: one half pictures, stored as they do not
-    shrink, one half annotations, deflated."""
+    """A zip of files of 4 to 20 KiB in folders that are their labels: one half pictures, stored because
+    they do not compress, one half annotations, deflated."""
     return _make("small", path, files)
 
 
 def tiny_files(path: Path, files: int) -> Path:
-    """A zip of files of 20 to 60 bytes, stored: what counts is their number."""
+    """A zip of files of 20 to 60 bytes, stored; only their number matters."""
     return _make("tiny", path, files)
 
 
@@ -99,7 +99,7 @@ def _make(kind: str, path: Path, count: int) -> Path:
 def main() -> None:
     """Make the archive that the command line names."""
     kind, path, count = sys.argv[1:]
-    # A writer that is not ours, so that ours is not measured on what it likes best.
+    # Not our own writer, so that the archives are not in the form that suits our reader best.
     with zipfile.ZipFile(path, "w") as archive:
         if kind == "long":
             _write_long(archive, int(count))

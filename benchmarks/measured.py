@@ -1,4 +1,4 @@
-"""What one measurement says, and how several of them become one."""
+"""Measurements: costs, their medians, and rows that compare two sides."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -8,7 +8,7 @@ from statistics import median
 
 @dataclass(frozen=True, kw_only=True)
 class Cost:
-    """The price of one operation. Wall time is what counts; processor time says how much the machine had to do."""
+    """The cost of one operation. Wall time decides; processor time shows the load on the machine."""
 
     seconds: float
     client_cpu_seconds: float = 0.0
@@ -16,7 +16,7 @@ class Cost:
     """All processes of the data centre, broker included; for a peer its own process and its children."""
 
     def __add__(self, other: "Cost") -> "Cost":
-        """The price of one after the other."""
+        """The cost of both, one after the other."""
         return Cost(
             seconds=self.seconds + other.seconds,
             client_cpu_seconds=self.client_cpu_seconds + other.client_cpu_seconds,
@@ -25,7 +25,7 @@ class Cost:
 
     @property
     def cpu_seconds(self) -> float:
-        """Processor time of everybody on the near side."""
+        """Processor time of client and server."""
         return self.client_cpu_seconds + self.server_cpu_seconds
 
 
@@ -38,47 +38,47 @@ class Row:
     peer: str = "–"
     peer_name: str = ""
     ratio: float | None = None
-    """How many times faster we are, or what `goal` says it is; None when there was no peer."""
+    """How many times faster ours is, or as `goal` defines it; None without a peer."""
     goal: str = ""
     met: bool | None = None
     our_cpu: str = ""
     peer_cpu: str = ""
 
     def with_goal(self, goal: str, *, met: bool) -> "Row":
-        """The same row with a goal that is no ratio."""
+        """The same row with a goal that is not a ratio."""
         return replace(self, goal=goal, met=met)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Findings:
-    """What one scenario leaves: rows, and the largest memory of each process while it ran."""
+    """The results of one scenario: rows, and the largest memory of each process while it ran."""
 
     rows: Sequence[Row]
     peaks_mib: dict[str, dict[str, float]] = field(default_factory=dict)
-    """By what was done and by process."""
+    """By operation and by process."""
 
 
 def in_turn(rounds: int, before: Callable[[], None], *works: Callable[[int], Cost]) -> list[list[Cost]]:
-    """Do every work once a round, so that what slows the machine down slows all of them; costs by work.
+    """Run every work once a round, so that a slow machine slows all of them; costs by work.
 
-    `before` runs before each. A work is told the number of its round.
+    `before` runs before each. A work gets the number of its round.
     """
-    found: list[list[Cost]] = [[] for _ in works]
+    results: list[list[Cost]] = [[] for _ in works]
     for number in range(rounds):
-        for work, costs in zip(works, found, strict=True):
+        for work, costs in zip(works, results, strict=True):
             before()
             costs.append(work(number))
-    return found
+    return results
 
 
 def timed(work: Callable[[int], object]) -> Callable[[int], Cost]:
-    """The work of this process as one that tells its cost; what it returns is let go afterwards."""
+    """The work of this process as a function that returns its cost; the result is freed after the measurement."""
 
     def run(number: int) -> Cost:
         began, busy = time.perf_counter(), time.process_time()
-        found = work(number)
+        result = work(number)
         cost = Cost(seconds=time.perf_counter() - began, client_cpu_seconds=time.process_time() - busy)
-        del found
+        del result
         return cost
 
     return run
@@ -102,7 +102,7 @@ def compare(
     least_ratio: float | None = None,
     show: Callable[[float], str] | None = None,
 ) -> Row:
-    """A row of wall times; `least_ratio` is the goal, `show` writes seconds in another way than as seconds."""
+    """A row of wall times; `least_ratio` is the goal, `show` formats the seconds in another way."""
     write = show or (lambda seconds: f"{seconds:.2f} s")
     mine = typical(ours)
     our_cpu = f"{mine.client_cpu_seconds:.1f} + {mine.server_cpu_seconds:.1f}"

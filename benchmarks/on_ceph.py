@@ -1,6 +1,6 @@
-"""Import, export and delete of many small files on Ceph, beside s5cmd and the programs it needs on either side.
+"""Import, export and delete of many small files on Ceph, beside s5cmd and the programs it needs before and after.
 
-COS is measured on the same gateway, which understands its form of addresses: what it says is what the adapter costs.
+COS is measured on the same gateway, which understands its form of addresses: the result is the cost of the adapter.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,17 +14,17 @@ from benchmarks.centre import Centre, started
 from benchmarks.exporting import every_label
 from benchmarks.gateway import OTHERS, Gateway
 from benchmarks.measured import Cost, Findings, Row, compare, in_turn, typical
-from benchmarks.processes import forget_peaks, peaks_mib
+from benchmarks.processes import peaks_mib, reset_peaks
 from benchmarks.workshop import Workshop
 from datacenter.client import Dataset
 
 FILES = 10_000
-"""Fewer if the other scenarios are told to take fewer."""
+"""Fewer if the arguments limit the other scenarios to fewer."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """Both sides: our data centre on one bucket, the peers with another and with directories."""
+    """Both sides: our data centre on one bucket, the peers on another and in directories."""
 
     shop: Workshop
     ceph: Gateway
@@ -33,34 +33,34 @@ class Stage:
     files: int
     named: str
     place: Path
-    """Where the peers' files go."""
+    """The directory of the peers' files."""
     has_goals: bool
-    """They are Ceph's."""
+    """Only Ceph has goals."""
     datasets: list[Dataset] = field(default_factory=list)
 
     def in_turn(self, *works: Callable[[int], Cost]) -> list[list[Cost]]:
-        """The costs of each, as often as there are rounds."""
-        return in_turn(self.shop.rounds, self.centre.settle, *works)
+        """The costs of each work, one for each round."""
+        return in_turn(self.shop.rounds, self.centre.wait_until_idle, *works)
 
     def peers(self, where: str, *commands: Sequence[str | Path]) -> Cost:
-        """Run the commands in a directory that is made for them, or was by an earlier run."""
+        """Run the commands in a directory, which is made if it does not exist."""
         directory = self.place / where
         directory.mkdir(parents=True, exist_ok=True)
         return peers.run(*commands, cwd=directory, environment=self.ceph.environment())
 
 
 def measure(shop: Workshop) -> Findings:
-    """Ceph. Raises: NotHere: no server, or not the peers."""
+    """Ceph. Raises: NotInstalled: the server or a peer is missing."""
     return _measure(shop, "ceph", "Ceph")
 
 
 def measure_cos(shop: Workshop) -> Findings:
-    """COS's adapter. Raises: NotHere: no server, or not the peers."""
+    """COS's adapter. Raises: NotInstalled: the server or a peer is missing."""
     return _measure(shop, "cos", "COS's addresses on Ceph")
 
 
 def _measure(shop: Workshop, kind: str, named: str) -> Findings:
-    """One leaves to the next what it made."""
+    """Import, export and delete, in this order: each uses the result of the one before."""
     gateway.check_peers()
     files = min(FILES, shop.files)
     archive = material.even_files(shop.root / "even.zip", files)
@@ -81,14 +81,14 @@ def _measure(shop: Workshop, kind: str, named: str) -> Findings:
             has_goals=kind == "ceph",
         )
         for verb, measured in {"import": _import, "export": _export, "delete": _delete}.items():
-            forget_peaks(centre.running)
+            reset_peaks(centre.running)
             rows.append(measured(stage))
             peaks[f"{verb}, {named}"] = peaks_mib(centre.running)
     return Findings(rows=rows, peaks_mib=peaks)
 
 
 def _import(stage: Stage) -> Row:
-    """Both begin with a zip on the local disk, so ours is its upload, too."""
+    """Both begin with a zip on the local disk, so ours includes the upload."""
 
     def ours(number: int) -> Cost:
         upload, sent = stage.centre.upload(stage.archive)
@@ -156,5 +156,5 @@ def _delete(stage: Stage) -> Row:
 
 
 def _objects(number: int) -> str:
-    """Where the peers put the files of a round."""
+    """The prefix of the peers' files of a round."""
     return f"s3://{OTHERS}/{number}/"

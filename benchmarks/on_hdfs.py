@@ -1,4 +1,4 @@
-"""One long file to HDFS and back by our storage, beside the bare client of hdfs-native that is under it."""
+"""One long file to HDFS and back by our storage, beside hdfs-native alone, the client that our storage uses."""
 
 import os
 from collections.abc import Callable
@@ -13,13 +13,13 @@ from storage_adapters.object_storage.streaming import put_stream, read_stream
 from storage_adapters.registry import open_storage
 
 MIB = 512
-"""Less if the other long file is told to be shorter."""
+"""Less if the arguments make the other long file shorter."""
 CHUNK_BYTES = 1 << 20
 LEAST_RATIO = 0.8
 
 
 def measure(shop: Workshop) -> Findings:
-    """Both send and take 1 MiB at a time, in this process. Raises: NotHere: no server."""
+    """Both send and take 1 MiB at a time, in this process. Raises: NotInstalled: the server is missing."""
     os.environ["HADOOP_USER_NAME"] = SUPERUSER  # hdfs-native has one user for a process
     chunk = os.urandom(CHUNK_BYTES)
     count = min(MIB, shop.long_mib)

@@ -16,7 +16,7 @@ from storage_adapters.registry import open_tables
 from storage_adapters.table_storage.contract import WHOLE_TABLE, TableName, TableStorage
 
 ROWS = 1_000_000
-"""Fewer if the other scenarios are told to take fewer."""
+"""Fewer if the arguments limit the other scenarios to fewer."""
 LEAST_RATIO = 1.0
 DATABASE, TABLE = "default", "photos"
 CREATE = f"""
@@ -32,7 +32,7 @@ FROM range({{rows}})
 
 
 def measure(shop: Workshop) -> Findings:
-    """All read the whole table into memory; impyla makes lists of Python's values of it. Raises: NotHere: no server."""
+    """All read the whole table into memory, impyla as lists of Python values. Raises: NotInstalled: the server is missing."""
     rows = min(ROWS, shop.million)
     with servers.started(HiveServer) as urls:
         url, _, web = urls.split()
@@ -52,27 +52,27 @@ def measure(shop: Workshop) -> Findings:
 
         works = (from_server, pushed_down, theirs)
         for work in works:
-            work(0)  # a server of Java's is slow at what it does for the first time
+            work(0)  # warm up: a server in Java is slow at the first time
         *ours, peer = in_turn(shop.rounds, lambda: None, *map(timed, works))
     return Findings(
         rows=[
             compare(
                 f"Hive's protocol: {rows:,} rows into Arrow, {way}",
-                ours=found,
+                ours=costs,
                 peer=peer,
                 peer_name="impyla fetchcolumnar",
                 least_ratio=LEAST_RATIO,
             )
-            for way, found in zip(("from the server", "pushed down"), ours, strict=True)
+            for way, costs in zip(("from the server", "pushed down"), ours, strict=True)
         ]
     )
 
 
 def _read(tables: TableStorage, rows: int) -> pa.Table:
     table = TableName(database=DATABASE, table=TABLE)
-    found = pa.Table.from_batches(tables.read_partition(table, WHOLE_TABLE))
-    assert found.num_rows == rows
-    return found
+    result = pa.Table.from_batches(tables.read_partition(table, WHOLE_TABLE))
+    assert result.num_rows == rows
+    return result
 
 
 def _fetch(url: str, rows: int) -> list[Any]:

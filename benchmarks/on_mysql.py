@@ -1,6 +1,6 @@
-"""A table of MariaDB into Arrow, beside ConnectorX by one connection, and by four, as it can.
+"""A table of MariaDB into Arrow, beside ConnectorX with one connection and with four.
 
-Ours is one connection of one process: an import reads the pieces of a table in as many processes as there are workers.
+Ours is one connection of one process; an import reads the pieces of a table in as many processes as there are workers.
 """
 
 import importlib.util
@@ -19,9 +19,9 @@ from storage_adapters.registry import open_tables
 from storage_adapters.table_storage.contract import WHOLE_TABLE, TableName, TableStorage
 
 ROWS = 1_000_000
-"""Fewer if the other scenarios are told to take fewer."""
+"""Fewer if the arguments limit the other scenarios to fewer."""
 CONNECTIONS = (1, 4)
-"""Of the peer's."""
+"""The numbers of connections of the peer."""
 LEAST_RATIO = 0.8
 TABLE = """
 CREATE TABLE photos (
@@ -43,9 +43,9 @@ FROM seq_1_to_{rows}
 
 
 def measure(shop: Workshop) -> Findings:
-    """Both read the whole table into memory. Raises: NotHere: no server, or no ConnectorX."""
+    """Both read the whole table into memory. Raises: NotInstalled: the server or ConnectorX is missing."""
     if importlib.util.find_spec("connectorx") is None:
-        raise servers.NotHere("connectorx is not installed")
+        raise servers.NotInstalled("connectorx is not installed")
     rows = min(ROWS, shop.million)
     with servers.started(MariadbServer) as url:
         parts = urlsplit(url)
@@ -53,11 +53,11 @@ def measure(shop: Workshop) -> Findings:
         _make_table(url, rows)
         tables = open_tables("mysql", f"mysql://{parts.netloc}", {})
         table = TableName(database=database, table="photos")
-        found = [
+        results = [
             _row(shop, rows, tables, table, f"mysql://{parts.netloc}/{database}", connections)
             for connections in CONNECTIONS
         ]
-    return Findings(rows=found)
+    return Findings(rows=results)
 
 
 def _make_table(url: str, rows: int) -> None:
@@ -88,8 +88,8 @@ def _row(
 
     def theirs() -> pa.Table:
         query = f"SELECT * FROM {table.table}"
-        found: pa.Table = connectorx.read_sql(url, query, return_type="arrow", **split)
-        return found
+        result: pa.Table = connectorx.read_sql(url, query, return_type="arrow", **split)
+        return result
 
     reads, others = in_turn(shop.rounds, lambda: None, timed(_whole(ours, rows)), timed(_whole(theirs, rows)))
     return compare(
@@ -103,8 +103,8 @@ def _row(
 
 def _whole(read: Callable[[], pa.Table], rows: int) -> Callable[[int], pa.Table]:
     def run(_round: int) -> pa.Table:
-        found = read()
-        assert found.num_rows == rows
-        return found
+        result = read()
+        assert result.num_rows == rows
+        return result
 
     return run

@@ -11,7 +11,7 @@ from pathlib import Path
 from benchmarks.measured import Cost
 
 
-def is_here(program: str) -> bool:
+def is_installed(program: str) -> bool:
     """Whether the program is installed."""
     return shutil.which(program) is not None
 

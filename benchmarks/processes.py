@@ -1,4 +1,4 @@
-"""What the processes of a data centre cost, read from /proc: processor time and the largest memory so far."""
+"""The cost of a data centre's processes, read from /proc: processor time and the largest memory so far."""
 
 import os
 from collections.abc import Iterable
@@ -30,17 +30,17 @@ def cpu_seconds(running: Running) -> float:
 
 
 def cpu_seconds_of(pids: Iterable[int]) -> float:
-    """The same of these processes."""
+    """Processor time of these processes so far."""
     total = 0
     for pid in pids:
-        with suppress(OSError):  # a worker's child that was just replaced
+        with suppress(OSError):  # a child of the worker that was just replaced
             fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
             total += int(fields[11]) + int(fields[12])
     return total / TICKS
 
 
 def peaks_mib(running: Running) -> dict[str, float]:
-    """The largest resident size of each process since `forget_peaks`, in MiB."""
+    """The largest resident size of each process since `reset_peaks`, in MiB."""
     found = {}
     for name, pid in by_name(running).items():
         with suppress(OSError):
@@ -49,13 +49,13 @@ def peaks_mib(running: Running) -> dict[str, float]:
 
 
 def peak_mib_of(pid: int) -> float:
-    """The same of one process. Raises: OSError when it is gone."""
+    """The same for one process. Raises: OSError when it has ended."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM:"))
 
 
-def forget_peaks(running: Running) -> None:
-    """Begin anew with the largest sizes."""
+def reset_peaks(running: Running) -> None:
+    """Reset the largest sizes."""
     for pid in by_name(running).values():
         with suppress(OSError):
             Path(f"/proc/{pid}/clear_refs").write_text(RESET_PEAK)

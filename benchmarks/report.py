@@ -1,4 +1,4 @@
-"""The page of the documentation that the figures stand in, between two marks."""
+"""Write the figures into their page of the documentation, between two marks."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -13,7 +13,7 @@ BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 def write(
     command: str, machine: Sequence[str], rows: Sequence[Row], peaks: Mapping[str, Mapping[str, float]]
 ) -> None:
-    """Put the figures of this run in the place of the last one's."""
+    """Replace the figures of the last run."""
     text = PAGE.read_text()
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)

@@ -25,7 +25,7 @@ from benchmarks import (
 )
 from benchmarks.machine import facts
 from benchmarks.measured import Findings, Row
-from benchmarks.servers import NotHere
+from benchmarks.servers import NotInstalled
 from benchmarks.table import print_peaks, print_rows
 from benchmarks.workshop import Workshop, opened
 
@@ -44,77 +44,79 @@ SCENARIOS: Mapping[str, Callable[[Workshop], Findings]] = {
     "hdfs": on_hdfs.measure,
     "scale": scaling.measure,
 }
-"""In the order in which they are measured: up to `delete`, one leaves to the next what it made.
+"""In the order of measurement: up to `delete`, each uses the results of those before.
 
-Those that need a server start one of their own.
+Scenarios that need a server start a private one.
 """
 
 
-USUAL: Mapping[str, int] = {"files": 100_000, "million": 1_000_000, "long-mib": 5 * 1024, "rounds": 3}
+DEFAULTS: Mapping[str, int] = {"files": 100_000, "million": 1_000_000, "long-mib": 5 * 1024, "rounds": 3}
 
 
 def main() -> None:
-    """Measure what was asked for."""
-    asked = _arguments()
+    """Measure the scenarios that the arguments name."""
+    arguments = _arguments()
     console = Console(highlight=False, width=None if Console().is_terminal else 200)
     machine = facts()
     console.print(*machine, sep="\n")
     rows: list[Row] = []
     peaks: dict[str, dict[str, float]] = {}
     with (
-        tempfile.TemporaryDirectory(prefix="datacenter-bench-", dir=asked.directory) as directory,
+        tempfile.TemporaryDirectory(prefix="datacenter-bench-", dir=arguments.directory) as directory,
         opened(
             Path(directory),
-            files=asked.files,
-            million=asked.million,
-            long_mib=asked.long_mib,
-            rounds=asked.rounds,
+            files=arguments.files,
+            million=arguments.million,
+            long_mib=arguments.long_mib,
+            rounds=arguments.rounds,
         ) as shop,
     ):
-        for name in asked.only:
+        for name in arguments.only:
             began = time.perf_counter()
             try:
-                found = SCENARIOS[name](shop)
-            except NotHere as reason:
-                found = Findings(rows=[Row(what=name, ours="not measured", peer_name=str(reason))])
-            rows += found.rows
-            peaks |= found.peaks_mib
-            print_rows(console, found.rows)
+                findings = SCENARIOS[name](shop)
+            except NotInstalled as reason:
+                findings = Findings(rows=[Row(what=name, ours="not measured", peer_name=str(reason))])
+            rows += findings.rows
+            peaks |= findings.peaks_mib
+            print_rows(console, findings.rows)
             console.print(f"measured {name} in {time.perf_counter() - began:.0f} s", style="dim")
-        console.print("removing what was made", style="dim")
+        console.print("removing the temporary directory", style="dim")
     print_rows(console, rows)
     if peaks:
         print_peaks(console, peaks)
-    if set(asked.only) == set(SCENARIOS):
-        report.write(_command(asked), machine, rows, peaks)
+    if set(arguments.only) == set(SCENARIOS):
+        report.write(_command(arguments), machine, rows, peaks)
 
 
-def _command(asked: argparse.Namespace) -> str:
-    """What to type to get these figures again; where it was measured is nobody's business."""
-    given = {name: getattr(asked, name.replace("-", "_")) for name in USUAL}
-    arguments = " ".join(f"--{name} {value}" for name, value in given.items() if value != USUAL[name])
-    return f'make bench ARGS="{arguments}"' if arguments else "make bench"
+def _command(arguments: argparse.Namespace) -> str:
+    """The command that gives these figures again, without the directory."""
+    given = {name: getattr(arguments, name.replace("-", "_")) for name in DEFAULTS}
+    options = " ".join(f"--{name} {value}" for name, value in given.items() if value != DEFAULTS[name])
+    return f'make bench ARGS="{options}"' if options else "make bench"
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
-        description="Measure side by side; a run of everything writes docs/benchmarks.md anew.",
+        description="Measure side by side with other programs; a run of all scenarios updates docs/benchmarks.md.",
     )
     parser.add_argument("--only", type=_names, default=list(SCENARIOS), help=", ".join(SCENARIOS))
     parser.add_argument(
-        "--files", type=int, default=USUAL["files"], help="files in the archive (%(default)s)"
+        "--files", type=int, default=DEFAULTS["files"], help="files in the archive (%(default)s)"
     )
     parser.add_argument(
-        "--million", type=int, default=USUAL["million"], help="files in the large archive (%(default)s)"
+        "--million", type=int, default=DEFAULTS["million"], help="files in the large archive (%(default)s)"
     )
     parser.add_argument(
-        "--long-mib", type=int, default=USUAL["long-mib"], help="MiB of the long file (%(default)s)"
+        "--long-mib", type=int, default=DEFAULTS["long-mib"], help="MiB of the long file (%(default)s)"
     )
     parser.add_argument(
-        "--rounds", type=int, default=USUAL["rounds"], help="how often each is measured (%(default)s)"
+        "--rounds", type=int, default=DEFAULTS["rounds"], help="measurements of each scenario (%(default)s)"
     )
-    parser.add_argument("--directory", type=Path, help="on the file system to be measured (temporary)")
+    parser.add_argument(
+        "--directory", type=Path, help="a directory on the file system to measure (default: a temporary one)"
+    )
     return parser.parse_args()
 
 
@@ -122,7 +124,9 @@ def _names(text: str) -> list[str]:
     names = [name.strip() for name in text.split(",") if name.strip()]
     unknown = sorted(set(names) - set(SCENARIOS))
     if unknown:
-        raise argparse.ArgumentTypeError(f"{', '.join(unknown)}: use {', '.join(SCENARIOS)}")
+        raise argparse.ArgumentTypeError(
+            f"there is no scenario {', '.join(unknown)}; use {', '.join(SCENARIOS)}"
+        )
     return names
 
 

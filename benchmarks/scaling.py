@@ -1,6 +1,6 @@
-"""More workers: the same import, export and delete by 1, 2 and 8 of them, on a storage that answers as slowly as a far one.
+"""More workers: the same import, export and delete by 1, 2 and 8 of them, on a storage as slow as a remote one.
 
-The storage is a directory that lets every file wait, so that a worker is hardly ever busy: what is measured is how well the
+The storage is a directory with a delay for every file, so that a worker is hardly ever busy: this measures how well the
 ledger keeps many workers at work, not how many cores this machine has.
 """
 
@@ -36,15 +36,15 @@ SETTINGS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """One job by so many workers."""
+    """One job by a number of workers."""
 
     seconds: float
     busy: float
-    """Of a core, by each worker."""
+    """The share of a core that each worker used."""
 
 
 def measure(shop: Workshop) -> Findings:
-    """The jobs by more and more workers; then the ledger's own costs with a long queue."""
+    """The jobs by 1, 2 and 8 workers; then the cost of the ledger with a long queue."""
     archive = material.even_files(shop.root / "even.zip", FILES)
     with ExitStack() as stack:
         up = stack.enter_context(running(shop.root / "scaled", settings=SETTINGS))
@@ -58,20 +58,20 @@ def measure(shop: Workshop) -> Findings:
 def _runs(
     client: Client, archive: Path, environment: Mapping[str, str], logs: Path, count: int
 ) -> dict[str, Run]:
-    """Each kind of job by so many workers."""
+    """Each kind of job by `count` workers."""
     with _workers(environment, logs, count) as pids:
         upload = client.uploads.send(archive)
         dataset, job = client.datasets.create(f"by {count}", {"upload": upload})
-        found = {"import": _run(client, pids, lambda: job)}
+        runs = {"import": _run(client, pids, lambda: job)}
         labels = every_label(f"by {count}")
-        found["export"] = _run(client, pids, lambda: client.exports.create([dataset.id], labels=labels)[1])
-        found["delete"] = _run(client, pids, lambda: client.datasets.delete(dataset.id))
-    return found
+        runs["export"] = _run(client, pids, lambda: client.exports.create([dataset.id], labels=labels)[1])
+        runs["delete"] = _run(client, pids, lambda: client.datasets.delete(dataset.id))
+    return runs
 
 
 @contextmanager
 def _workers(environment: Mapping[str, str], logs: Path, count: int) -> Iterator[list[int]]:
-    """The process ids of so many workers' children."""
+    """The process ids of the children of `count` workers."""
     with ExitStack() as stack:
         pods = []
         for number in range(count):

@@ -1,4 +1,4 @@
-"""From the request to the moment a worker begins with it."""
+"""The time from the request to the start of its job by a worker."""
 
 import time
 from statistics import median, quantiles
@@ -12,9 +12,9 @@ MEDIAN_SECONDS = 0.1
 
 
 def measure(shop: Workshop) -> Findings:
-    """Small exports one after the other, each when the one before has ended; both times are of the same clock."""
+    """Small exports, each after the end of the one before; both times are from the same clock."""
     single = shop.single
-    shop.between()
+    shop.settle()
     waits = [_wait(shop, single.id, number) for number in range(JOBS)]
     middle, late = median(waits), quantiles(waits, n=20)[-1]
     row = Row(

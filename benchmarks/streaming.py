@@ -1,10 +1,10 @@
-"""A link by `stream`, which is there before the archive is, beside a link to an archive that is built first."""
+"""A link by `stream`, which exists before the archive, beside a link to an archive that is built first."""
 
 import httpx
 
 from benchmarks.exporting import every_label
 from benchmarks.measured import Cost, Findings, Row, compare, in_turn, typical
-from benchmarks.processes import forget_peaks, peaks_mib
+from benchmarks.processes import peaks_mib, reset_peaks
 from benchmarks.workshop import Workshop
 
 LINK_SECONDS = 1.0
@@ -12,23 +12,23 @@ READ_BYTES = 1 << 20
 
 
 def measure(shop: Workshop) -> Findings:
-    """Each round asks for a selection that nobody asked for before: the first time is what counts."""
+    """Each round requests a new selection, so that no existing archive is reused."""
     dataset = shop.dataset
     fetched: dict[str, list[Cost]] = {"stream": [], "archive": []}
     sizes: list[int] = []
 
     def link(delivery: str, number: int) -> Cost:
         url, cost = shop.centre.download(dataset, every_label(f"{delivery} {number}"), delivery)
-        shop.between()
+        shop.settle()
         size, took = shop.centre.measured(lambda: fetch(url))
         sizes.append(size)
         fetched[delivery].append(took)
         return cost
 
-    forget_peaks(shop.centre.running)
+    reset_peaks(shop.centre.running)
     streams, archives = in_turn(
         shop.rounds,
-        shop.between,
+        shop.settle,
         lambda number: link("stream", number),
         lambda number: link("archive", number),
     )
@@ -36,10 +36,10 @@ def measure(shop: Workshop) -> Findings:
     rows = [
         _link_row(shop.files, streams, archives),
         compare(
-            f"fetching what the link names, {size / 2**20:,.0f} MiB",
+            f"download from the link, {size / 2**20:,.0f} MiB",
             ours=fetched["stream"],
             peer=fetched["archive"],
-            peer_name="the archive, built",
+            peer_name="the built archive",
             show=lambda seconds: f"{size / 2**20 / seconds:,.0f} MiB/s",
         ),
     ]
@@ -54,7 +54,7 @@ def _link_row(files: int, streams: list[Cost], archives: list[Cost]) -> Row:
 
 
 def fetch(url: str) -> int:
-    """Read all that a link names and forget it; the bytes."""
+    """Read the whole archive of a link, without keeping it; the number of bytes."""
     with httpx.stream("GET", url, trust_env=False, timeout=60) as response:
         response.raise_for_status()
         return sum(len(chunk) for chunk in response.iter_raw(READ_BYTES))

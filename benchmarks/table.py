@@ -1,4 +1,4 @@
-"""The findings as tables: for a terminal and for the documentation."""
+"""The results as tables, for a terminal and for the documentation."""
 
 from collections.abc import Iterator, Mapping, Sequence
 

@@ -1,4 +1,4 @@
-"""The workshop: one directory with the material, the unpacked trees and the data centre, each made when first needed."""
+"""The workshop: one directory with the test archives, unpacked trees and the data centre, each made at first use."""
 
 import os
 import shutil
@@ -15,10 +15,10 @@ from datacenter.client import Dataset
 
 @dataclass(kw_only=True)
 class Workshop:
-    """What the scenarios share. All of it lies in one directory, so that everybody works on one file system.
+    """What the scenarios share. All of it is in one directory, so that both sides work on one file system.
 
-    Nothing is removed before the removal is measured: for minutes after many files were removed, ext4 makes new
-    ones several times slower, which would be charged to whoever comes next.
+    Nothing is removed before the removal is measured: for minutes after the removal of many files, ext4 makes new
+    ones several times slower, which would count against the next scenario.
     """
 
     root: Path
@@ -27,9 +27,9 @@ class Workshop:
     long_mib: int
     rounds: int
     datasets: list[Dataset] = field(default_factory=list)
-    """The small files, once for every import of them."""
+    """The small files, one dataset for each import."""
     trees: list[Path] = field(default_factory=list)
-    """The small files, once for every time they were unpacked."""
+    """The small files, one tree for each time they were unpacked."""
     _stack: ExitStack = field(default_factory=ExitStack)
 
     @cached_property
@@ -63,9 +63,9 @@ class Workshop:
         """A dataset of one file."""
         return self.centre.import_archive("one file", material.small_files(self.root / "one.zip", 1))
 
-    def between(self) -> None:
-        """Between two measurements: everything at rest, nothing on its way to the disk."""
-        self.centre.settle()
+    def settle(self) -> None:
+        """Between two measurements: wait until the data centre is idle, and write all buffers to the disk."""
+        self.centre.wait_until_idle()
         os.sync()
 
     def empty_directory(self, name: str) -> Path:

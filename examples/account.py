@@ -1,4 +1,4 @@
-"""The account that the demonstration gives while it runs: a line a step, with its time."""
+"""The printed report of the demonstration: one line a step, with its time."""
 
 import time
 from collections.abc import Iterator
@@ -11,20 +11,20 @@ TIME_CELLS = 9
 
 
 class Account:
-    """Prints what was done and how long it took."""
+    """Prints each step and its time."""
 
     def __init__(self) -> None:
         self._console = Console(highlight=False)
         self._began = time.perf_counter()
 
     def title(self, text: str) -> None:
-        """Begin."""
+        """Print the first line."""
         self._console.print(Text(text, style="bold"))
         self._console.print()
 
     @contextmanager
     def step(self, what: str) -> Iterator["Step"]:
-        """A step; its line is printed when it has succeeded, its findings below it."""
+        """A step; its line is printed after it has succeeded, its results below."""
         step = Step()
         began = time.perf_counter()
         yield step
@@ -36,11 +36,11 @@ class Account:
             self._console.print(Text(" " * (TIME_CELLS + 4) + line, style="dim"), soft_wrap=True)
 
     def failed(self, reason: str) -> None:
-        """End with what is wrong."""
+        """Print the failure."""
         self._console.print(Text.assemble(("✗ ", "bold red"), reason), soft_wrap=True)
 
     def end(self, text: str) -> None:
-        """End well."""
+        """Print the last line, after success."""
         self._console.print()
         self._console.print(
             Text(f"{text} ({time.perf_counter() - self._began:.1f} s in all)", style="bold"), soft_wrap=True
@@ -48,11 +48,11 @@ class Account:
 
 
 class Step:
-    """What was found in a step."""
+    """The results of a step."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
 
-    def found(self, line: str) -> None:
-        """Add a line to the account."""
+    def result(self, line: str) -> None:
+        """Add a line to the report."""
         self.lines.append(line)

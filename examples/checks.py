@@ -1,4 +1,4 @@
-"""What the demonstration holds against its source, byte for byte; the first difference ends it."""
+"""The checks of the demonstration: byte for byte against the source; the first difference ends it."""
 
 import io
 import json
@@ -14,17 +14,17 @@ from datacenter.client import Client, Dataset
 
 
 class Mismatch(Exception):
-    """Something is not as it must be."""
+    """A check failed."""
 
 
-def require(holds: bool, what: str) -> None:
-    """Raises: Mismatch, saying what was expected, unless it holds."""
+def require(holds: bool, failure: str) -> None:
+    """Raises: Mismatch with the text of the failure, unless it holds."""
     if not holds:
-        raise Mismatch(what)
+        raise Mismatch(failure)
 
 
 def stored_bytes_match(client: Client, dataset: Dataset, source: Source, storage: Path) -> int:
-    """Every file of the manifest lies on the storage with the source's bytes and label; the number of files."""
+    """Check that every file of the manifest is on the storage with the source's bytes and label; the number of files."""
     manifest = pq.read_table(io.BytesIO(b"".join(client.datasets.manifest(dataset.id)))).to_pylist()
     require(
         [row["path"] for row in manifest] == sorted(source.files),
@@ -41,7 +41,7 @@ def stored_bytes_match(client: Client, dataset: Dataset, source: Source, storage
 
 
 def archive_matches(path: Path, expected: Mapping[str, bytes]) -> int:
-    """The archive opens, holds these files with these bytes, and its `manifest.jsonl` says the same; the number of files."""
+    """Check that the archive has these files with these bytes, and that `manifest.jsonl` agrees; the number of files."""
     with zipfile.ZipFile(path) as archive:
         require(archive.testzip() is None, f"{path.name} has a broken member")
         rows = [json.loads(line) for line in archive.read("manifest.jsonl").splitlines()]
@@ -60,7 +60,9 @@ def archive_matches(path: Path, expected: Mapping[str, bytes]) -> int:
 
 
 def nothing_left_of(datasets: Iterable[Dataset], storage: Path) -> None:
-    """No file whose key belongs to one of the datasets."""
+    """Check that no file of these datasets is left."""
     for dataset in datasets:
         left = [path for path in (storage / "datasets" / dataset.id).rglob("*") if path.is_file()]
-        require(not left, f"{len(left)} files of {dataset.name} are still on the storage, {left[:1]}")
+        require(
+            not left, f"{len(left)} files of {dataset.name} are still on the storage, for example {left[:1]}"
+        )

@@ -22,11 +22,11 @@ KEPT_SECONDS = 5
 
 
 class Interrupted(Exception):
-    """The demonstration pulls the plug on a transfer."""
+    """The demonstration breaks a transfer on purpose."""
 
 
 class Demonstration:
-    """One data centre, its user, and the user's files in `desk`."""
+    """All steps on one data centre; the user's files are in `desk`."""
 
     def __init__(self, account: Account, up: Running, client: Client, desk: Path) -> None:
         self._account = account
@@ -36,10 +36,10 @@ class Demonstration:
         self._storage = up.home.root / "storage"
 
     def run(self, first: Source, second: Source) -> None:
-        """The whole story. Raises: Mismatch."""
+        """Run all steps. Raises: Mismatch."""
         digits = self._import_resuming(first)
         three = self._import_by_command(second)
-        self._look(first, second)
+        self._list(first, second)
         self._export(first, second, digits, three)
         self._download(first, digits)
         self._delete(digits, three)
@@ -55,7 +55,7 @@ class Demonstration:
                 kept = self._kept(upload)
             else:
                 raise Mismatch("the upload did not break")
-            step.found(
+            step.result(
                 f"the server kept {kept:,} of {source.archive.stat().st_size:,} bytes; the rest followed from there"
             )
             self._client.uploads.resume(upload, source.archive)
@@ -67,16 +67,16 @@ class Demonstration:
         return dataset
 
     def _kept(self, upload: str) -> int:
-        """The offset once the server has noticed that the connection is gone."""
+        """The offset, after the server has noticed the broken connection."""
         end = time.monotonic() + KEPT_SECONDS
         while not (kept := self._client.uploads.offset(upload)):
-            require(time.monotonic() < end, "the server kept nothing of a broken upload")
+            require(time.monotonic() < end, "the server has nothing of the broken upload")
             time.sleep(0.05)
         return kept
 
     def _import_by_command(self, source: Source) -> Dataset:
         with self._account.step(
-            f"imported {len(source.files):,} of them again under Chinese names, by the command line"
+            f"imported {len(source.files):,} of them again with Chinese names, by the command line"
         ) as step:
             self._command("datasets", "import", source.name, str(source.archive))
             dataset = self._client.datasets.find(source.name)
@@ -86,9 +86,9 @@ class Demonstration:
     def _check(self, dataset: Dataset, source: Source, step: Step) -> None:
         require(dataset.labels == source.labels(), f"{dataset.name} has other labels: {dataset.labels}")
         files = stored_bytes_match(self._client, dataset, source, self._storage)
-        step.found(f"all {files:,} files lie on the storage with the source's bytes, CRC-32 and labels")
+        step.result(f"all {files:,} files are on the storage with the source's bytes, CRC-32 and labels")
 
-    def _look(self, first: Source, second: Source) -> None:
+    def _list(self, first: Source, second: Source) -> None:
         with self._account.step("listed both datasets and the files of one") as step:
             listed = {item["name"]: item for item in json.loads(self._command("datasets", "list", "--json"))}
             require(listed.keys() == {first.name, second.name}, f"the list shows {sorted(listed)}")
@@ -100,7 +100,7 @@ class Demonstration:
             path = files[0]["path"]
             image = b"".join(self._client.datasets.read_file(listed[second.name]["id"], path))
             require(image == second.files[path], f"{path} reads back with other bytes")
-            step.found(f"{len(files)} files have label 7; {path} reads back byte for byte")
+            step.result(f"{len(files)} files have label 7; {path} reads back byte for byte")
 
     def _export(self, first: Source, second: Source, digits: Dataset, three: Dataset) -> None:
         expected = first.only(EXPORTED) | second.only(EXPORTED)
@@ -113,8 +113,8 @@ class Demonstration:
             target = self._desk / "threes and sevens.zip"
             self._command("export", digits.name, three.name, *options, "-o", str(target))
             files = archive_matches(target, expected)
-            step.found(
-                f"{files:,} files as the preview said, each with the source's bytes; {target.stat().st_size:,} bytes"
+            step.result(
+                f"{files:,} files, as in the preview, each with the source's bytes; {target.stat().st_size:,} bytes"
             )
 
     def _download(self, source: Source, dataset: Dataset) -> None:
@@ -133,15 +133,15 @@ class Demonstration:
                 begun = streamed.with_name("streamed.zip.part").stat().st_size
             else:
                 raise Mismatch("the download did not break")
-            asked: list[int] = []
+            progress: list[int] = []
             self._client.downloads.fetch(
-                link.url or "", streamed, on_progress=lambda done, _: asked.append(done)
+                link.url or "", streamed, on_progress=lambda done, _: progress.append(done)
             )
-            require(min(asked) > begun > 0, "the second transfer began at the beginning")
-            step.found(f"resumed at byte {begun:,} of {streamed.stat().st_size:,}")
+            require(min(progress) > begun > 0, "the second transfer started over")
+            step.result(f"resumed at byte {begun:,} of {streamed.stat().st_size:,}")
             digests = {hashlib.sha256(path.read_bytes()).hexdigest() for path in (built, streamed)}
             require(len(digests) == 1, "the two deliveries differ")
-            step.found(f"both deliveries are the same bytes, SHA-256 {digests.pop()[:16]}…")
+            step.result(f"both deliveries have the same bytes, SHA-256 {digests.pop()[:16]}…")
 
     def _delete(self, *datasets: Dataset) -> None:
         with self._account.step("deleted both datasets") as step:
@@ -154,10 +154,10 @@ class Demonstration:
                 else:
                     raise Mismatch(f"{dataset.name} is still there")
             nothing_left_of(datasets, self._storage)
-            step.found("both are 404, and no object of theirs is left on the storage")
+            step.result("both are 404, and none of their objects is left on the storage")
 
     def _command(self, *arguments: str) -> str:
-        """What `datacenter …` prints. Raises: Mismatch when it fails."""
+        """The output of `datacenter …`. Raises: Mismatch when it fails."""
         command = [sys.executable, "-m", "datacenter.cli", *arguments]
         done = subprocess.run(
             command, env=self._up.environment(), capture_output=True, text=True, check=False
@@ -175,7 +175,7 @@ def _break_half_way(done: int, total: int | None) -> None:
 
 
 def main() -> int:
-    """0 when every check held."""
+    """0 if every check passed."""
     account = Account()
     account.title("datacenter: the 1,797 handwritten digits, all the way through")
     try:
@@ -183,20 +183,20 @@ def main() -> int:
             desk = Path(directory)
             first, second = make_sources(desk)
             with ExitStack() as stack:
-                with account.step("started a data centre of its own") as step:
+                with account.step("started a private data centre") as step:
                     up = stack.enter_context(running(desk / "home"))
                     client = stack.enter_context(up.client())
-                    step.found(f"{', '.join(up.processes())}: a process each; REST at {up.url}")
+                    step.result(f"processes: {', '.join(up.processes())}; REST at {up.url}")
                 Demonstration(account, up, client, desk).run(first, second)
                 with account.step("stopped it") as step:
                     stack.close()
                     require(left_running(up.home) == [], "processes are still running")
-                    step.found("no process is left")
+                    step.result("no process is left")
         require(not desk.exists(), f"{desk} is still there")
     except (Mismatch, CommandFailed, ClientError) as error:
         account.failed(str(error))
         return 1
-    account.end("every check held, and nothing is left")
+    account.end("every check passed, and nothing is left behind")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""What the demonstration imports, and what it must therefore find again: every file's bytes and label, from the source."""
+"""The archives that the demonstration imports, with the expected bytes and label of every file."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +32,7 @@ class Source:
 
 
 def make_sources(directory: Path) -> tuple[Source, Source]:
-    """All digits; and three of the ten under Chinese names."""
+    """All digits; and three of the ten with Chinese names."""
     return _make(directory, "digits", FIRST_NAME, None), _make(
         directory, "three-digits", SECOND_NAME, SECOND_LABELS
     )

@@ -14,7 +14,7 @@ BEGIN, END = "<!-- values: begin -->", "<!-- values: end -->"
 
 
 def readme_text() -> str:
-    """The README with the table made anew."""
+    """The README with a new table."""
     before, rest = TARGET.read_text(encoding="utf-8").split(BEGIN)
     after = rest.split(END)[1]
     rows = ["| value | default | |", "| --- | --- | --- |", *_rows(VALUES.read_text(encoding="utf-8"))]
@@ -32,7 +32,7 @@ def _rows(text: str) -> Iterator[str]:
 
 
 def _values(node: yaml.Node | None, prefix: str = "") -> Iterator[tuple[str, yaml.Node, yaml.Node]]:
-    """Every key, outer ones first; what stands in one line in braces is one value."""
+    """Every key, outer ones first; a mapping in braces on one line is one value."""
     assert isinstance(node, yaml.MappingNode), "values are a mapping"
     for key, value in node.value:
         path = f"{prefix}{key.value}" if "." not in key.value else f"{prefix}[{key.value}]"
@@ -46,7 +46,7 @@ def _plain(node: yaml.Node) -> object:
 
 
 def _comment_above(lines: list[str], line: int, column: int) -> str:
-    """The comment that touches the key, at the key's own indentation; a blank line ends it."""
+    """The comment directly above the key, at the same indentation, up to a blank line."""
     start = line
     mark = f"{' ' * column}#"
     while start and lines[start - 1].startswith(mark):

@@ -1,4 +1,4 @@
-"""values.schema.json of the chart: values.schema.yaml, and under `config` what the settings class takes."""
+"""Write the chart's values.schema.json: values.schema.yaml, with the schema of the settings class under `config`."""
 
 import json
 from collections.abc import Iterator
@@ -21,18 +21,18 @@ JOINED = frozenset(
         *("extraEnv", "extraVolumeMounts", "livenessProbe", "nas", "readinessProbe"),
     )
 )
-"""What is empty by itself and still has to be there, because templates join it with something else."""
+"""Values that are empty by default and still required, because templates join them with others."""
 
 
 def schema_text() -> str:
     """The whole of values.schema.json."""
     source = yaml.safe_load(SOURCE.read_text(encoding="utf-8"))["schema"]
-    schema = _demanding(source, yaml.safe_load(VALUES.read_text(encoding="utf-8")))
-    # Of draft 7, which Helm 3 reads, too; it knows `$defs` by no name of its own.
+    schema = _with_required(source, yaml.safe_load(VALUES.read_text(encoding="utf-8")))
+    # In the form of draft 7, which Helm 3 reads, too: it has `definitions`, not `$defs`.
     settings = _plain(Settings.model_json_schema(ref_template="#/definitions/{model}"))
     parts = settings.pop("$defs")
     for section in (value["$ref"] for value in settings["properties"].values() if "$ref" in value):
-        # A section of which every line is a comment is null.
+        # A section with only comments is null.
         parts[section.rpartition("/")[2]]["type"] = ["object", "null"]
     schema["properties"]["secretSettings"]["propertyNames"] = {"pattern": f"^({'|'.join(_names())})$"}
     schema["definitions"] = {
@@ -43,26 +43,26 @@ def schema_text() -> str:
     return json.dumps(schema, indent=1, ensure_ascii=False) + "\n"
 
 
-def _demanding(part: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
-    """The same part, which misses what has a default and was set to null, unless its type may be null.
+def _with_required(part: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
+    """The same part, which requires every key that has a default, unless its type may be null.
 
-    Helm takes such a key away before the schema sees it, and templates look into what should be there. An empty default
-    is no more than nothing, and a key whose lines are all comments is null: of these only `JOINED` are missed.
+    Helm removes a key that is set to null before the schema sees it, and the templates would then fail. Keys with an
+    empty default, or with only comments (null), are not required, except those in `JOINED`.
     """
     properties: dict[str, Any] = part.get("properties", {})
-    demanded = {
+    with_default = {
         name: default
         for name, default in defaults.items()
         if name in properties and (name in JOINED or default not in ("", [], {}))
     }
-    if not demanded:
+    if not with_default:
         return part
     within = {
-        name: _demanding(properties[name], default)
-        for name, default in demanded.items()
+        name: _with_required(properties[name], default)
+        for name, default in with_default.items()
         if isinstance(default, dict)
     }
-    required = [name for name in demanded if "null" not in properties[name].get("type", ())]
+    required = [name for name in with_default if "null" not in properties[name].get("type", ())]
     return {**part, "properties": {**properties, **within}, "required": required}
 
 
@@ -75,14 +75,14 @@ def _names() -> Iterator[str]:
 
 
 def _plain(part: dict[str, Any]) -> dict[str, Any]:
-    """Without what says nothing about right and wrong; a setting may have one of these names, and stays."""
-    said = {
+    """The part without keys that do not validate anything; a setting with such a name stays."""
+    kept = {
         key: value for key, value in part.items() if key not in ("title", "default", "format", "writeOnly")
     }
     for inner in ("properties", "$defs"):
-        if inner in said:
-            said[inner] = {name: _plain(value) for name, value in said[inner].items()}
-    return said
+        if inner in kept:
+            kept[inner] = {name: _plain(value) for name, value in kept[inner].items()}
+    return kept
 
 
 if __name__ == "__main__":

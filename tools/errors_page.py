@@ -1,4 +1,4 @@
-"""Write docs/errors.md from the code: every error code, its status, whether the same may succeed again, its meaning and the cure.
+"""Write docs/errors.md from the code: every error code, its status, whether a retry may succeed, its meaning and the cure.
 
 python tools/errors_page.py            write it
 python tools/errors_page.py --check    exit 1 if it is out of date
@@ -21,7 +21,7 @@ from storage_adapters.errors import StorageError
 
 PAGE = Path(__file__).parents[1] / "docs" / "errors.md"
 ELSEWHERE = (BrokerUnavailable, LeftoversRemain, NoSignOfLife)
-"""Error classes outside of the modules of errors: imported here, so that they are among the subclasses."""
+"""Error classes outside of the error modules: imported here, so that they are among the subclasses."""
 BEGIN = """\
 # Errors
 
@@ -32,10 +32,10 @@ people and may. A job that fails has `error` with `code`, `message` and, where t
 value that is wrong. The command line prints both and, with `--json`, gives both to programs; the Python client raises
 `Problem` with `code`, `status` and `detail`.
 
-**Again** says whether the same may succeed later although nothing was changed. A job is then retried automatically, up to
+**Again** says whether a retry may succeed without any change. The workers then retry the job, up to
 `ledger.attempts` attempts, before it ends in FAILURE; its work is kept, and `POST /api/v1/jobs/{id}/retry` or
-`datacenter jobs retry` continues from there. *No* means: first do what the last column says. The `retryable` of a job's `error` says more:
-whether a retry can succeed, perhaps after a storage was repaired. It is false if the source or the request is at fault.
+`datacenter jobs retry` continues from there. *No* means: first do what the last column says. The `retryable` of a job's `error` is
+wider: whether a retry can succeed at all, for example after a storage was repaired. It is false if the source or the request is wrong.
 """
 
 
@@ -57,7 +57,7 @@ def page() -> str:
     web = [row_of(code, meaning, status) for code, (status, meaning) in WEB_CODES.items()]
     parts = [
         BEGIN,
-        section("Requests", "Answers of REST; some are errors of jobs, too.", [*requests, *web]),
+        section("Requests", "Answers of REST; some are also errors of jobs.", [*requests, *web]),
         section(
             "Storages",
             "Answers of REST with the status given, and errors of jobs. The answer names the storage in `storage`.",
@@ -65,7 +65,7 @@ def page() -> str:
         ),
         section(
             "Archives",
-            "Errors of imports: the archive, or the folder, breaks a rule, and no dataset is made of it.",
+            "Errors of imports: the archive or the folder breaks a rule, and no dataset is made.",
             named(ARCHIVE_CODES.items()),
         ),
         section("Labels", "Errors of imports: the labels cannot be used.", named(LABELS_CODES.items())),
@@ -79,18 +79,18 @@ def page() -> str:
 
 
 def rows_of(root: type[DataCentreError] | type[StorageError]) -> Iterator[Row]:
-    """A row for each code of a class and its subclasses; a code that several have shares a row.
+    """A row for each code of a class and its subclasses; classes with the same code share a row.
 
-    Raises: ValueError when a class does not say what to do.
+    Raises: ValueError, a class has no `cure`.
     """
-    found: dict[str, list[type[DataCentreError] | type[StorageError]]] = {}
+    by_code: dict[str, list[type[DataCentreError] | type[StorageError]]] = {}
     for kind in family(root):
         if "code" in vars(kind) and kind is not DataCentreError:
-            found.setdefault(kind.code, []).append(kind)
-    for code, kinds in found.items():
+            by_code.setdefault(kind.code, []).append(kind)
+    for code, kinds in by_code.items():
         for kind in kinds:
             if not vars(kind).get("cure"):
-                raise ValueError(f"{kind.__name__} has a code and does not say by `cure` what to do")
+                raise ValueError(f"{kind.__name__} has a code but no `cure`; say there what to do")
         yield Row(
             code=code,
             meaning=" ".join(first_paragraph(kind) for kind in kinds),
@@ -101,37 +101,37 @@ def rows_of(root: type[DataCentreError] | type[StorageError]) -> Iterator[Row]:
 
 
 def family(root: type[Exception]) -> Iterator[type[Exception]]:
-    """A class and all that come of it, each once."""
+    """A class and all its subclasses."""
     yield root
     for kind in root.__subclasses__():
         yield from family(kind)
 
 
 def status_in_rest(kind: type[Exception]) -> int | None:
-    """The status that requests are answered with; None for what is no request's fault and is raised by programs."""
+    """The status of the answer; None for errors of programs, which no request gets."""
     nearest = next(each for each in kind.__mro__ if each in STATUS)
     return None if nearest is DataCentreError else STATUS[nearest]
 
 
 def first_paragraph(kind: type[Exception]) -> str:
-    """What the class says it means."""
+    """The meaning: the first paragraph of the class's docstring."""
     return " ".join((kind.__doc__ or "").strip().split("\n\n")[0].split()).split(" `code` is stable")[0]
 
 
 def named(codes: Iterable[tuple[str, CodeMeaning]]) -> list[Row]:
-    """Rows of codes that no class has."""
+    """Rows of codes without a class."""
     return [row_of(code, meaning) for code, meaning in codes]
 
 
 def row_of(code: str, meaning: CodeMeaning, status: int | None = None) -> Row:
-    """A row of a code that no class has."""
+    """A row of a code without a class."""
     return Row(
         code=code, meaning=meaning.meaning, cure=meaning.cure, retryable=meaning.retryable, status=status
     )
 
 
 def section(title: str, about: str, rows: Iterable[Row]) -> str:
-    """A table, by status and code; without a column for the status where nothing has one."""
+    """A table, by status and code; without a status column if no row has a status."""
     ordered = sorted(rows, key=lambda row: (row.status or 0, row.code))
     has_status = any(row.status for row in ordered)
     heads = ["code", *(["status"] if has_status else []), "again", "what it means", "what to do"]
@@ -144,13 +144,13 @@ def section(title: str, about: str, rows: Iterable[Row]) -> str:
 
 
 def main() -> int:
-    """Write the page, or compare it."""
+    """Write the page, or with `--check` compare it."""
     if "--check" not in sys.argv:
         PAGE.write_text(page(), encoding="utf-8")
         return 0
     if PAGE.exists() and PAGE.read_text(encoding="utf-8") == page():
         return 0
-    print("docs/errors.md is out of date; make errors-page", file=sys.stderr)
+    print("docs/errors.md is out of date; run make errors-page", file=sys.stderr)
     return 1
 
 

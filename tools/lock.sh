@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Write the lock files anew from pyproject.toml: every dependency at its newest fitting version, with hashes.
+# Write new lock files from pyproject.toml: every dependency at its newest suitable version, with hashes.
 #
-# They hold no address of an index, so that they work wherever packages come from.
+# They hold no address of an index, so that they work with any source of packages.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 command -v uv >/dev/null || {
-  echo "lock: uv is needed for this one target: pip install uv" >&2
+  echo "lock: this target needs uv: pip install uv" >&2
   exit 1
 }
 compile() { # SOURCE… --output-file LOCK
@@ -19,6 +19,6 @@ compile pyproject.toml --all-extras --upgrade --output-file requirements.lock
 compile pyproject.toml --extra embedded --extra tracing --constraint requirements.lock --output-file requirements-image.lock
 compile --group image-build --constraint requirements.lock --output-file requirements-build.lock
 if grep -nE '://' requirements*.lock; then
-  echo "lock: an address got into a lock file" >&2
+  echo "lock: a lock file holds an address of an index; remove it" >&2
   exit 1
 fi

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Write dist/datacenter.cdx.json: what the image holds besides Python and Debian, as a CycloneDX bill of materials.
 #
-# It is read off a real installation of requirements-image.lock, so that it has licences and who needs whom;
-# the tool checks it against CycloneDX's schema before it writes it.
+# It is made from a real installation of requirements-image.lock, so that it has licences and dependencies;
+# the tool checks it against the schema of CycloneDX before it writes it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

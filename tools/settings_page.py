@@ -38,11 +38,11 @@ Mappings are joined key by key. A list or a whole mapping is JSON in a flag or a
 there.
 
 **Secrets** come from a variable or from a file: `DATACENTER__WEB__SECRET_KEY__FILE=/run/secrets/key` sets
-`web.secret_key` to what the file holds, without the end of its last line. It works for every key,
+`web.secret_key` to the content of the file, without the last line end. It works for every key,
 `DATACENTER__STORAGES__LAKE__OPTIONS__SECRET_KEY__FILE` too. A file that is missing, empty or not text is rejected, and so is
-a key that is given both ways.
+a key that is set in both ways.
 
-**Before anything starts**, `datacenter config check FILE` prints everything that is wrong and exits with 2;
+**Before a start**, `datacenter config check FILE` prints all mistakes and exits with 2;
 `--connect` also tries the database, its schema, the broker and each storage. `datacenter config show FILE` shows every value and
 where it comes from, with `***` for secrets.
 
@@ -60,10 +60,10 @@ web.secret_key: production needs a secret of 32 characters or more; set DATACENT
 | a setting; a password or a name that the database refuses; a schema that does not serve this release | exits with 2 | exits with 2 | exits with 2 | exits with 2 |
 | the database does not answer at the start | waits for `database.patience_seconds`, then exits with 2 | as `serve` | as `serve` | as `serve` |
 | it stops answering later | runs, is not ready, answers 503 | fails | runs, takes no work | runs, tries again |
-| the broker does not answer | runs and accepts jobs; they start once it is back | does not need it | waits for it, however long | runs, rings once it is back |
+| the broker does not answer | runs and accepts jobs; they start when it is back | does not need it | waits for it without limit | runs, rings when it is back |
 | the broker refuses the password | as above | does not need it | exits with 2 at the start | as above |
 
-The reason is in one sentence on standard error, or in the log while it waits.
+The reason is printed in one sentence on standard error, or in the log while the program waits.
 """
 UNITS = {
     "_bytes": (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)),
@@ -84,7 +84,7 @@ def page() -> str:
 
 
 def sections_of(field: FieldInfo) -> Iterator[tuple[type[BaseModel], tuple[str, ...]]]:
-    """The section that a field is, and what stands between its name and the section's keys."""
+    """The section of a field, and the path between the field's name and the section's keys."""
     shape = field.annotation
     if isinstance(shape, type) and issubclass(shape, BaseModel):
         yield shape, ()
@@ -104,7 +104,7 @@ def table(fields: list[tuple[str, FieldInfo]], before: tuple[str, ...]) -> str:
 
 def kind(field: FieldInfo) -> str:
     """The type for people, with its bounds."""
-    bounds = [text for found in field.metadata for text in bound(found)]
+    bounds = [text for constraint in field.metadata for text in bound(constraint)]
     return ", ".join([words_of(field.annotation), *bounds])
 
 
@@ -122,9 +122,9 @@ def words_of(shape: Any) -> str:
     return WORDS[shape]
 
 
-def bound(found: Any) -> Iterator[str]:
+def bound(constraint: Any) -> Iterator[str]:
     """A bound of a number."""
-    match found:
+    match constraint:
         case Gt(gt=value):
             yield f"more than {value:,}"
         case Ge(ge=value):
@@ -136,7 +136,7 @@ def bound(found: Any) -> Iterator[str]:
 
 
 def default(name: str, field: FieldInfo) -> str:
-    """The default as a file would say it."""
+    """The default as it is written in a file."""
     value = field.get_default(call_default_factory=True)
     if value is PydanticUndefined:
         return "*required*"
@@ -144,7 +144,7 @@ def default(name: str, field: FieldInfo) -> str:
         value = value.get_secret_value()
     if value in (None, "", (), {}):
         return "*empty*"
-    # Not %g: a number is shown as a file would hold it.
+    # Not %g: a number is shown as it is written in a file.
     return (
         f"`{int(value) if isinstance(value, float) and value.is_integer() else value}`{people(name, value)}"
     )
@@ -160,20 +160,20 @@ def people(name: str, value: Any) -> str:
 
 
 def meaning(field: FieldInfo) -> str:
-    """The docstring under the field, on one line. Raises: ValueError when there is none."""
+    """The docstring under the field, on one line. Raises: ValueError, there is none."""
     if not field.description:
         raise ValueError(f"a setting has no docstring: {field!r}")
     return " ".join(field.description.split()).replace("|", "\\|")
 
 
 def main() -> int:
-    """Write the page, or compare it."""
+    """Write the page, or with `--check` compare it."""
     if "--check" not in sys.argv:
         PAGE.write_text(page(), encoding="utf-8")
         return 0
     if PAGE.exists() and PAGE.read_text(encoding="utf-8") == page():
         return 0
-    print("docs/settings.md is out of date; make settings-page", file=sys.stderr)
+    print("docs/settings.md is out of date; run make settings-page", file=sys.stderr)
     return 1
 
 

@@ -16,7 +16,7 @@ python=
 for candidate in ${PYTHON:-python3 python3.11 python3.12 python3.13}; do
   if suitable "$candidate"; then python=$candidate && break; fi
 done
-[ -n "$python" ] || fail "Python 3.11 or newer is needed; \`${PYTHON:-python3}\` is $("${PYTHON:-python3}" --version 2>&1 || true). Name another with PYTHON=…"
+[ -n "$python" ] || fail "Python 3.11 or newer is needed; \`${PYTHON:-python3}\` is $("${PYTHON:-python3}" --version 2>&1 || true). Set PYTHON=… to another one"
 
 if ! [ -x .venv/bin/python ] || ! suitable .venv/bin/python || ! .venv/bin/python -m pip --version >/dev/null 2>&1; then
   echo "setup: virtual environment in .venv"
@@ -34,8 +34,8 @@ fi
 
 pip() { .venv/bin/python -m pip --disable-pip-version-check --no-input "$@"; }
 
-echo "setup: pinned dependencies; the first time this takes some minutes and says nothing until it is done"
-# Run as root pip would warn that it is; here it only ever writes into .venv.
+echo "setup: pinned dependencies; the first time this takes some minutes, without output"
+# As root pip would print a warning; here it writes only into .venv.
 export PIP_ROOT_USER_ACTION=ignore
 pip install -q --require-hashes -r requirements.lock
 pip install -q --no-deps --no-build-isolation -e .

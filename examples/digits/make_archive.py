@@ -14,7 +14,7 @@ SIDE = 8
 SCALE = 4
 WHITE = 16
 OLDEST = (1980, 1, 1, 0, 0, 0)
-"""The earliest time a zip can name: a fixed one keeps the archive the same."""
+"""The earliest time in a zip; a fixed time keeps the archive the same."""
 
 
 def digits() -> Iterator[tuple[int, str, bytes]]:
@@ -56,7 +56,7 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
 
 
 def _stored(data: bytes) -> bytes:
-    """A zlib stream without compression: builds of zlib differ in what they make of the same input (RFC 1950, 1951)."""
+    """A zlib stream without compression: builds of zlib compress the same input differently (RFC 1950, 1951)."""
     block = struct.pack("<BHH", 1, len(data), len(data) ^ 0xFFFF) + data
     return b"\x78\x01" + block + struct.pack(">I", zlib.adler32(data))
 
