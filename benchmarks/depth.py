@@ -92,14 +92,14 @@ def _on_mariadb(url: str) -> Row:
 
 def _claims(name: str, shallow: Database, deep: Database) -> Row:
     """Claims in turn, each handed back, so that both queues keep their length."""
-    found: dict[Database, list[tuple[float, float]]] = {shallow: [], deep: []}
+    results: dict[Database, list[tuple[float, float]]] = {shallow: [], deep: []}
     before = _peak_mib()
     for _ in range(CLAIMS):
-        for database, costs in found.items():
+        for database, costs in results.items():
             costs.append(_claim(database))
     grown = _peak_mib() - before
-    few, many = (_typical(costs) for costs in found.values())
-    for database in found:
+    few, many = (_typical(costs) for costs in results.values())
+    for database in results:
         database.close()
     ratio = many.milliseconds / few.milliseconds
     return Row(

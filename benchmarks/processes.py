@@ -14,14 +14,14 @@ RESET_PEAK = "5"
 
 def by_name(running: Running) -> dict[str, int]:
     """Process ids; the worker's children, which do the work, as `worker 1`, `worker 2` and so on."""
-    found: dict[str, int] = {}
+    pids: dict[str, int] = {}
     for name, pid in running.processes().items():
         if name == "worker":
-            found["worker, parent"] = pid
-            found |= {f"worker {number}": child for number, child in enumerate(_children(pid), 1)}
+            pids["worker, parent"] = pid
+            pids |= {f"worker {number}": child for number, child in enumerate(_children(pid), 1)}
         else:
-            found[name] = pid
-    return found
+            pids[name] = pid
+    return pids
 
 
 def cpu_seconds(running: Running) -> float:
@@ -41,11 +41,11 @@ def cpu_seconds_of(pids: Iterable[int]) -> float:
 
 def peaks_mib(running: Running) -> dict[str, float]:
     """The largest resident size of each process since `reset_peaks`, in MiB."""
-    found = {}
+    sizes = {}
     for name, pid in by_name(running).items():
         with suppress(OSError):
-            found[name] = peak_mib_of(pid)
-    return found
+            sizes[name] = peak_mib_of(pid)
+    return sizes
 
 
 def peak_mib_of(pid: int) -> float:

@@ -40,8 +40,8 @@ def print_peaks(console: Console, peaks: Mapping[str, Mapping[str, float]]) -> N
     table.add_column("while")
     for name in names:
         table.add_column(name, justify="right")
-    for scenario, found in peaks.items():
-        table.add_row(scenario, *(_mib(found.get(name)) for name in names))
+    for scenario, sizes in peaks.items():
+        table.add_row(scenario, *(_mib(sizes.get(name)) for name in names))
     console.print(table)
 
 
@@ -58,8 +58,8 @@ def markdown_peaks(peaks: Mapping[str, Mapping[str, float]]) -> Iterator[str]:
     names = _names(peaks)
     yield _line(("largest resident memory in MiB while", *names))
     yield _line(("---", *("---:" for _ in names)))
-    for scenario, found in peaks.items():
-        yield _line((scenario, *(_mib(found.get(name)) for name in names)))
+    for scenario, sizes in peaks.items():
+        yield _line((scenario, *(_mib(sizes.get(name)) for name in names)))
 
 
 def _cells(row: Row) -> list[str]:
@@ -69,7 +69,7 @@ def _cells(row: Row) -> list[str]:
 
 
 def _names(peaks: Mapping[str, Mapping[str, float]]) -> list[str]:
-    return list(dict.fromkeys(name for found in peaks.values() for name in found))
+    return list(dict.fromkeys(name for sizes in peaks.values() for name in sizes))
 
 
 def _mib(size: float | None) -> str:

@@ -34,8 +34,8 @@ value that is wrong. The command line prints both and, with `--json`, gives both
 
 **Again** says whether a retry may succeed without any change. The workers then retry the job, up to
 `ledger.attempts` attempts, before it ends in FAILURE; its work is kept, and `POST /api/v1/jobs/{id}/retry` or
-`datacenter jobs retry` continues from there. *No* means: first do what the last column says. The `retryable` of a job's `error` is
-wider: whether a retry can succeed at all, for example after a storage was repaired. It is false if the source or the request is wrong.
+`datacenter jobs retry` continues from there. *No* means: first do what the last column says. The `retryable` of a job's `error` says
+whether a retry can succeed at all, for example after a storage was repaired; it is false if the source or the request is wrong.
 """
 
 

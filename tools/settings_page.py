@@ -42,7 +42,7 @@ there.
 `DATACENTER__STORAGES__LAKE__OPTIONS__SECRET_KEY__FILE` too. A file that is missing, empty or not text is rejected, and so is
 a key that is set in both ways.
 
-**Before a start**, `datacenter config check FILE` prints all mistakes and exits with 2;
+**Before a start**, `datacenter config check FILE` prints everything that is wrong and exits with 2;
 `--connect` also tries the database, its schema, the broker and each storage. `datacenter config show FILE` shows every value and
 where it comes from, with `***` for secrets.
 

@@ -29,7 +29,7 @@ ARCHIVE_CODES: Mapping[ArchiveCode, CodeMeaning] = {
         cure="Pack the files with relative names.",
     ),
     "BAD_NAME": CodeMeaning(
-        meaning="A name is empty, too long, too deep, holds a control character, or differs from the entry's second name.",
+        meaning="A name is empty, too long, too deep, holds a control character, or an entry has two different names.",
         cure="Rename the file, then pack again.",
     ),
     "UNSUPPORTED_TYPE": CodeMeaning(

@@ -34,9 +34,9 @@ class LabelJoin:
 
     def apply(self, paths: pa.StringArray) -> tuple[StringLists, pa.StringArray]:
         """Labels and annotations of these files; no file may be in two batches."""
-        found = pc.index_in(self._paths, value_set=paths)
-        hit = found.is_valid().to_numpy(zero_copy_only=False)
-        owner = found.drop_null().to_numpy()
+        owners = pc.index_in(self._paths, value_set=paths)
+        hit = owners.is_valid().to_numpy(zero_copy_only=False)
+        owner = owners.drop_null().to_numpy()
         # Stable, so that rows of one file stay in the order of the label file.
         order = np.argsort(owner, kind="stable")
         owner, rows = owner[order], row_numbers(self._rows[hit][order])

@@ -47,10 +47,10 @@ def find_label_file(paths: pa.StringArray, wanted: str | None) -> LabelFile | No
 def _names(wanted: str | None) -> Iterator[tuple[str, str]]:
     """File names with their format, best first; `labels.*` of any format before `metadata.*`."""
     formats = FORMATS if wanted is None else {wanted: label_format(wanted)}
-    found = [
+    ranked = [
         (rank, name, known) for known, entry in formats.items() for rank, name in enumerate(entry.filenames)
     ]
-    return ((name, known) for _, name, known in sorted(found, key=lambda each: each[0]))
+    return ((name, known) for _, name, known in sorted(ranked, key=lambda each: each[0]))
 
 
 def _single_top_folder(paths: pa.StringArray) -> str | None:

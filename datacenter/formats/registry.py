@@ -57,7 +57,7 @@ class LabelFormat:
     """A format that keeps labels in a file of their own."""
 
     filenames: Sequence[str]
-    """Where an import looks for it, best first; an export writes the first."""
+    """The names that an import searches for, best first; an export writes the first."""
     reader: str
     """A `LabelReader`, as `module:function`."""
     writer: str

@@ -35,22 +35,22 @@ def read_pax(data: bytes) -> PaxOverrides:
     Raises:
         ArchiveRejected: BAD_ARCHIVE, or UNSUPPORTED_TYPE for a sparse file.
     """
-    found: dict[bytes, bytes] = {}
+    records: dict[bytes, bytes] = {}
     position = 0
     while position < len(data):
         keyword, value, position = _record(data, position)
         if keyword.startswith(b"GNU.sparse."):
             raise ArchiveRejected("UNSUPPORTED_TYPE", "a file is stored sparsely; pack it as a regular file")
         if keyword in (b"path", b"size", b"hdrcharset"):
-            if keyword in found:
+            if keyword in records:
                 raise _bad("has one keyword twice")
-            found[keyword] = value
+            records[keyword] = value
     if not data:
         raise _bad("is empty")
     return PaxOverrides(
-        path=found.get(b"path"),
-        is_binary=found.get(b"hdrcharset") == b"BINARY",
-        size_bytes=_size(found.get(b"size")),
+        path=records.get(b"path"),
+        is_binary=records.get(b"hdrcharset") == b"BINARY",
+        size_bytes=_size(records.get(b"size")),
     )
 
 
@@ -124,8 +124,8 @@ class TarReader(Iterator[Member]):
         collisions = NameCollisions(self._limits)
         names: list[str] = []
         entries = 0
-        while (found := self._next_entry(is_first=entries == 0)) is not None:
-            path, size, is_directory = found
+        while (entry := self._next_entry(is_first=entries == 0)) is not None:
+            path, size, is_directory = entry
             entries += 1
             if entries > self._limits.entries:
                 raise ArchiveRejected(

@@ -29,7 +29,7 @@ def extra_field(extra: bytes, kind: int) -> bytes | None:
     Raises:
         ArchiveRejected: ZIP_AMBIGUOUS, the field is there twice, or the fields do not fill the space exactly.
     """
-    found: bytes | None = None
+    content: bytes | None = None
     position = 0
     while position + 4 <= len(extra):
         field_kind, size = struct.unpack_from("<HH", extra, position)
@@ -39,13 +39,13 @@ def extra_field(extra: bytes, kind: int) -> bytes | None:
                 "ZIP_AMBIGUOUS", "an extra field reaches beyond its entry; pack the archive again"
             )
         if field_kind == kind:
-            if found is not None:
+            if content is not None:
                 raise ArchiveRejected(
                     "ZIP_AMBIGUOUS", "an entry has one extra field twice; pack the archive again"
                 )
-            found = extra[position + 4 : stop]
+            content = extra[position + 4 : stop]
         position = stop
-    return found
+    return content
 
 
 def zip64_values(extra: bytes, needs: Zip64Needs) -> tuple[int, int, int]:

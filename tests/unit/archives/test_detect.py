@@ -1,4 +1,4 @@
-"""The content decides what an archive is, not its name."""
+"""The content decides the format of an archive, not its name."""
 
 import gzip
 

@@ -1,4 +1,4 @@
-"""What is said about a refusal can be printed, sent and pickled."""
+"""The error of a rejected archive can be printed, sent and pickled."""
 
 import pickle
 

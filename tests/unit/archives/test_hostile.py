@@ -1,4 +1,4 @@
-"""Every hostile archive of the table ends as the table says."""
+"""Every hostile archive in the table has the result that the table names."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""What every layout promises: known length, any range, the same bytes, readable by others."""
+"""The promises of every layout: known length, any range, the same bytes, readable by other programs."""
 
 import io
 import random

@@ -33,7 +33,7 @@ source = Source(open(sys.argv[1], "rb"))
 index = read_zip_index(source, Limits())
 span = index.entries.slice(500_000, 20_000)
 members = sum(1 for _ in read_zip_span(source, span, Limits()))
-# The process's own peak: getrusage would count what its parent held before the exec.
+# The process's own peak: getrusage would include the memory of its parent before the exec.
 peak_kib = int(re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[1])
 print(json.dumps([index.files, members, peak_kib / 1024]))
 """

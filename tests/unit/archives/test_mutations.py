@@ -1,4 +1,4 @@
-"""Damaged archives are refused or read, and nothing else can happen: no crash, no endless loop."""
+"""Damaged archives are rejected or read, without a crash or an endless loop."""
 
 import contextlib
 import gzip

@@ -1,4 +1,4 @@
-"""Whether names can stand beside one another, against a model that compares every pair."""
+"""Collisions of names, against a model that compares every pair."""
 
 from collections import Counter
 

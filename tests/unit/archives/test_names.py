@@ -1,4 +1,4 @@
-"""Which names are let through and how they are written down."""
+"""The names that are accepted, and their normal form."""
 
 import pyarrow as pa
 import pytest

@@ -1,4 +1,4 @@
-"""Parts of an archive around the contents that a storage copies: every limit of S3 holds, and a copy is content only."""
+"""Parts of an archive around the contents that a storage copies: within every limit of S3, and a copy is content only."""
 
 import pyarrow as pa
 import pytest
@@ -27,7 +27,7 @@ def of_sizes(kind: Kind, sizes: list[int]) -> MemberLayout:
 
 
 def check_plan(layout: MemberLayout, parts: list[ArchivePartPlan], minimum: int, maximum: int) -> None:
-    """Every byte once, in order, within the limits; what is copied is nothing but the content of one member."""
+    """Every byte once, in order, within the limits; a copied part is only content of one member."""
     assert [part.number for part in parts] == list(range(1, len(parts) + 1))
     assert len(parts) <= maximum
     assert [part.start for part in parts] == [0, *(part.stop for part in parts[:-1])]
@@ -43,7 +43,7 @@ def check_plan(layout: MemberLayout, parts: list[ArchivePartPlan], minimum: int,
 @kinds
 @pytest.mark.parametrize("files", [700, 1500, 2100, 9999])
 def test_parts_of_many_small_members_are_of_much_the_same_size(kind: Kind, files: int) -> None:
-    """Workers write them side by side, so the largest part is how long an export takes."""
+    """Workers write the parts at the same time, so the largest part decides the time of an export."""
     layout = of_sizes(kind, [4096] * files)
 
     parts = layout.parts(target_bytes=3 * MIB, minimum_bytes=MIB, maximum_parts=MAX_PARTS)

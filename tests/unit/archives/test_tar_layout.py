@@ -1,4 +1,4 @@
-"""What is particular to tar: names and sizes that ustar cannot say, padding, programs of others."""
+"""Special to tar: names and sizes that ustar cannot hold, padding, other programs."""
 
 import io
 import shutil

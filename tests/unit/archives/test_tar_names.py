@@ -1,4 +1,4 @@
-"""The names of a tar: one encoding for all, whichever name comes first."""
+"""The names of a tar: one encoding for all, in any order of names."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A tar is read in one pass, whoever wrote it and however its bytes arrive."""
+"""A tar is read in one pass, from any writer and in chunks of any size."""
 
 import gzip
 import io

@@ -1,4 +1,4 @@
-"""What is particular to zip: zip64 in all its corners, deflated members, programs of others."""
+"""Special to zip: every case of zip64, deflated members, other programs."""
 
 import io
 import shutil

@@ -1,4 +1,4 @@
-"""A span is read once, in large reads, and nothing leaves it unverified."""
+"""A span is read once, in large reads, and every byte is verified."""
 
 import io
 import random

@@ -18,7 +18,7 @@ def pauses() -> list[float]:
 
 @pytest.fixture
 def client_of(pauses: list[float]) -> Iterator[Callable[[Handler], Client]]:
-    """Makes clients of a function that answers requests."""
+    """Makes clients whose server is the given function."""
     clients: list[Client] = []
 
     def make(handler: Handler) -> Client:

@@ -1,4 +1,4 @@
-"""Calls: the token, repeats while the server is away, problems, pages."""
+"""Calls: the token, repeats while the server is unavailable, problems, pages."""
 
 import httpx
 import pytest
@@ -65,17 +65,17 @@ def test_a_busy_server_is_asked_again_after_the_time_it_names(client_of, pauses,
     assert pauses == [7]
 
 
-@pytest.mark.parametrize(("status", "asked"), [(502, 1), (503, 4)])
-def test_what_a_storage_refuses_for_good_is_not_asked_again(client_of, pauses, status, asked):
+@pytest.mark.parametrize(("status", "requests"), [(502, 1), (503, 4)])
+def test_what_a_storage_refuses_for_good_is_not_asked_again(client_of, pauses, status, requests):
     seen = []
 
     def handler(request: httpx.Request) -> httpx.Response:
         seen.append(request)
         return httpx.Response(status, json={"code": "STORAGE_ERROR", "storage": "lake"})
 
-    with pytest.raises(Problem) as told:
+    with pytest.raises(Problem) as caught:
         client_of(handler).jobs.get("j1")
-    assert (told.value.storage, len(seen)) == ("lake", asked)
+    assert (caught.value.storage, len(seen)) == ("lake", requests)
 
     seen.clear()
     with pytest.raises(Problem):

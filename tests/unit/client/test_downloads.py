@@ -1,4 +1,4 @@
-"""Downloads: a file appears whole or not at all, and a broken transfer goes on from where it was."""
+"""Downloads: a file appears whole or not at all, and a broken transfer continues from its last byte."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +14,7 @@ URL = "http://elsewhere/d/token"
 
 
 class FileServer:
-    """Serves one file with ranges; breaks the connection after as many bytes as `breaks` says, request by request."""
+    """Serves one file with ranges; breaks the connection of each request after the number of bytes in `breaks`."""
 
     def __init__(self, breaks: list[int] | None = None, *, etag: str | None = '"one"') -> None:
         self.content = CONTENT
@@ -24,11 +24,11 @@ class FileServer:
         self.tokens: list[str | None] = []
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
-        asked = request.headers.get("Range")
-        self.ranges.append(asked)
+        wanted = request.headers.get("Range")
+        self.ranges.append(wanted)
         self.tokens.append(request.headers.get("Authorization"))
-        start = int(asked.removeprefix("bytes=").rstrip("-")) if asked else 0
-        if asked and request.headers.get("If-Range") != self.etag:
+        start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted else 0
+        if wanted and request.headers.get("If-Range") != self.etag:
             start = 0
         size = len(self.content)
         if start >= size:

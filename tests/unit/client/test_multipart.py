@@ -1,4 +1,4 @@
-"""Uploads in parts: large files go past the server where its storage lets them, and by tus where it does not."""
+"""Uploads in parts: large files go straight to the storage if it allows this, and by tus if not."""
 
 import json
 import re
@@ -85,7 +85,7 @@ class Servers:
 
     @property
     def content(self) -> bytes:
-        """What was joined."""
+        """The joined file."""
         assert self.completed
         return b"".join(self.parts[number] for number in sorted(self.parts))
 

@@ -1,4 +1,4 @@
-"""Watching a job: by events, by polling where they fail, to its end."""
+"""Watching a job until its end: by events, or by polling if they fail."""
 
 import json
 from typing import Any

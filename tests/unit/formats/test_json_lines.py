@@ -1,4 +1,4 @@
-"""JSON lines made of whole columns are those that are made one by one."""
+"""JSON lines of whole columns are the same as lines written one by one."""
 
 import orjson
 import pyarrow as pa

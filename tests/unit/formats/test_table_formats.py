@@ -1,4 +1,4 @@
-"""Tables as Parquet, CSV and JSON lines: what other readers find in them."""
+"""Tables as Parquet, CSV and JSON lines: what other programs read from them."""
 
 import csv
 import io
@@ -46,7 +46,7 @@ def test_any_text_is_read_as_it_was(texts: list[str | None], more: list[str | No
 
     assert json_rows(written("jsonl", first, second)) == rows
     assert pq.read_table(io.BytesIO(written("parquet", first, second))).to_pylist() == rows
-    if not any("\0" in (text or "") for text in texts + more):  # which Python's reader does not take
+    if not any("\0" in (text or "") for text in texts + more):  # Python's reader rejects NUL
         assert csv_rows(written("csv", first, second)) == [
             ["n", "t"],
             *([str(row["n"]), row["t"] or ""] for row in rows),

@@ -137,6 +137,6 @@ def test_writing_takes_a_few_microseconds_a_row() -> None:
     middle = time.process_time()
     writer_for("jsonl").rows(whole.select(["path", "labels", "annotation"]))
     ended = time.process_time()
-    # About 2 and 1 µs on an idle machine; the bound only notices an order of magnitude.
+    # About 2 and 1 µs on an idle machine; the bound only catches an order of magnitude.
     assert (middle - began) / 50_000 < 10e-6
     assert (ended - middle) / 50_000 < 10e-6
