@@ -30,7 +30,7 @@ def plan_archive_parts(
     """
     if target_bytes < max(1, minimum_bytes) or maximum_parts < 1:
         raise ValueError(
-            f"cannot cut into at most {maximum_parts} parts of {target_bytes} bytes, {minimum_bytes} at least"
+            f"cannot make parts of {target_bytes} bytes: {minimum_bytes} bytes at least, {maximum_parts} parts at most"
         )
     target = max(target_bytes, -(-size_bytes // maximum_parts))
     while True:

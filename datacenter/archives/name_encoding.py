@@ -68,7 +68,7 @@ def legacy_encodings(requested: str | None) -> tuple[str, ...]:
     The requested encoding comes before any guess: GBK can be UTF-8 by chance, and most Big5 reads as (wrong) GB18030.
 
     Raises:
-        ArchiveRejected: BAD_ENCODING, the requested encoding is unknown.
+        ArchiveRejected: BAD_ENCODING, the requested encoding is not supported.
     """
     if requested is None:
         return _GUESSES
@@ -78,7 +78,7 @@ def legacy_encodings(requested: str | None) -> tuple[str, ...]:
         name = ""
     if name not in LEGACY_ENCODINGS:
         raise ArchiveRejected(
-            "BAD_ENCODING", f"name_encoding {requested[:40]!r} is unknown; try gb18030, big5 or cp932"
+            "BAD_ENCODING", f"name_encoding {requested[:40]!r} is not supported; try gb18030, big5 or cp932"
         )
     return (name, *(guess for guess in _GUESSES if guess != name))
 

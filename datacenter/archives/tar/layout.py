@@ -29,7 +29,7 @@ def padded(sizes: Ints) -> Ints:
 
 
 def ustar_blocks(*, sizes: Ints, names: npt.NDArray[np.uint8], name_bytes: Ints) -> npt.NDArray[np.uint8]:
-    """One header block a member; a name too long or not ASCII is cut, for readers without pax."""
+    """One header block a member; for readers without pax, long names are cut and bytes beyond ASCII become `_`."""
     blocks = np.tile(_template(b"0"), (len(sizes), 1))
     place = np.arange(len(names)) - np.repeat(np.cumsum(name_bytes) - name_bytes, name_bytes)
     fits = place < USTAR_NAME_BYTES

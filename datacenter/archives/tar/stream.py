@@ -1,4 +1,4 @@
-"""Read a tar in one pass: every regular file with its bytes, all else is rejected."""
+"""Read a tar in one pass: every regular file with its bytes; links, devices and the like are rejected."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
