@@ -82,7 +82,7 @@ def _workers(environment: Mapping[str, str], logs: Path, count: int) -> Iterator
             pod.until_working()
         yield [child for pod in pods for child in pod.children()]
         for pod in pods:
-            pod.tell()
+            pod.send_signal()
         for pod in pods:
             pod.exit_code()
 
