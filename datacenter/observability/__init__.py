@@ -1,1 +1,1 @@
-"""Observability: logs, metrics, traces, the request that code runs for, and signs of life."""
+"""Observability: logs, metrics, traces, request context, and signs of life."""

@@ -1,8 +1,8 @@
-"""Origin: which request this code runs for, so that what it says and starts can be followed across processes.
+"""Request context: the id of the request that code runs for, so that logs and jobs can be followed across processes.
 
-A request's id is bound to the context of whoever serves it, stands in the row of every job that the request starts,
-and is bound again by the worker that holds a shard of the job. It travels with the row and not with the ring, which
-may be lost. Where traces are on, the trace goes the same way.
+The web layer binds a request's id to its context and stores it in the row of every job that the request starts. A
+worker that holds a shard of the job binds it again. The id travels in the row and not with the ring, which may be lost.
+If tracing is on, the trace travels the same way.
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,7 +18,7 @@ RequestOrigin = dict[str, str]
 
 @contextmanager
 def serving(request_id: str, *, method: str, parent: str | None) -> Iterator[Span]:
-    """Bind a request to everything that is logged and started within; `parent` is the traceparent it came with."""
+    """Bind a request to all logs and jobs within; `parent` is the request's own traceparent."""
     attributes = {"http.request.method": method, "datacenter.request.id": request_id}
     with (
         tracer().span(method, Kind.SERVER, attributes, parent) as span,
@@ -28,18 +28,18 @@ def serving(request_id: str, *, method: str, parent: str | None) -> Iterator[Spa
 
 
 def origin_of_job(job_id: str, kind: str) -> RequestOrigin | None:
-    """What a job's row keeps of whoever sets it going here; None where no request does."""
+    """The origin for the row of a job that is started here; None outside of a request."""
     request_id = get_contextvars().get(REQUEST_ID)
     with tracer().span(f"submit {kind}", Kind.PRODUCER, {"datacenter.job.id": job_id}, None):
-        found = {REQUEST_ID: request_id, TRACEPARENT: tracer().traceparent()}
-    return {name: value for name, value in found.items() if value} or None
+        origin = {REQUEST_ID: request_id, TRACEPARENT: tracer().traceparent()}
+    return {name: value for name, value in origin.items() if value} or None
 
 
 @contextmanager
 def working(
     origin: Mapping[str, str] | None, *, job_id: str, kind: str, step: str, shard: int
 ) -> Iterator[Span]:
-    """Bind a job's shard, and the request that the job comes from, to everything that is logged and called within."""
+    """Bind a job's shard, and the request that started the job, to all logs and calls within."""
     origin = origin or {}
     request = {REQUEST_ID: origin[REQUEST_ID]} if REQUEST_ID in origin else {}
     attributes: Attributes = {

@@ -1,7 +1,7 @@
-"""Liveness: a sign of life that a process' loop gives every few seconds, and how long ago it gave the last one.
+"""Liveness: a process' loop gives a sign of life every few seconds; the age of the last sign shows whether it hangs.
 
-The sign is a file, so that whoever asks needs nothing of the process but its directory. What counts is the time
-written in it, of a clock that nobody sets and that all processes of a machine share.
+The sign is a file, so a probe needs only the directory of the process. The time is written in the file, from the
+monotonic clock, which cannot be set and which all processes of a machine share.
 """
 
 import time
@@ -15,15 +15,15 @@ from datacenter.settings.model import HealthSettings
 
 log = structlog.get_logger(__name__)
 SIGNS = 6
-"""Given within `stale_seconds`, so that a few may be late."""
+"""Signs within `stale_seconds`, so that a few may be late."""
 MAX_PAUSE_SECONDS = 10.0
 
 
 class NoSignOfLife(DataCentreError):
-    """The loop has given no sign of life, or none for too long."""
+    """The loop has given no sign of life yet, or its last one is too old."""
 
     code = "NO_SIGN_OF_LIFE"
-    cure = "Restart the process; its log says what it was doing."
+    cure = "Restart the process; its log shows what it was doing."
 
 
 class Role(StrEnum):
@@ -34,32 +34,32 @@ class Role(StrEnum):
 
 
 class SignOfLife:
-    """The sign of one process; does nothing where no directory is set."""
+    """The sign of one process; does nothing if no directory is set."""
 
     def __init__(self, settings: HealthSettings, role: Role) -> None:
-        """Raises: SettingsInvalid, when nothing can be written to the directory."""
+        """Raises: SettingsInvalid, when the directory is not writable."""
         self._file = _file(settings, role)
         self.pause_seconds = min(MAX_PAUSE_SECONDS, settings.stale_seconds / SIGNS)
         if self._file is None:
             return
         try:
             self._file.parent.mkdir(parents=True, exist_ok=True)
-            self._file.unlink(missing_ok=True)  # of a process that was here before
+            self._file.unlink(missing_ok=True)  # from an earlier process
             self._write(self._file)
         except OSError as error:
             raise SettingsInvalid(
-                f"health.directory: nothing can be written to {settings.directory}: {error.strerror}"
+                f"health.directory: cannot write to {settings.directory}: {error.strerror}"
             ) from error
 
     def give(self) -> None:
-        """Say that the loop goes round. Called by the loop itself: a thread would go on when the loop hangs."""
+        """Report that the loop runs. Called by the loop itself: a thread would still report while the loop hangs."""
         if self._file is None:
             return
         try:
             self._write(self._file)
         except OSError as error:
-            # A full disk is told by the sign that is missing; it must not end the loop.
-            log.warning("no sign of life could be given", file=str(self._file), reason=error.strerror)
+            # The missing sign reports a full disk; the error must not end the loop.
+            log.warning("the sign of life could not be written", file=str(self._file), reason=error.strerror)
 
     def _write(self, file: Path) -> None:
         fresh = file.with_name(f"{file.name}.new")
@@ -81,7 +81,7 @@ def require_life(settings: HealthSettings, role: Role) -> float:
     except (OSError, ValueError) as error:
         raise NoSignOfLife(f"the sign of life {file} cannot be read: {type(error).__name__}") from error
     if age < 0:
-        raise NoSignOfLife(f"the sign of life {file} is from before this machine was started")
+        raise NoSignOfLife(f"the sign of life {file} is older than the last boot of this machine")
     if age > settings.stale_seconds:
         raise NoSignOfLife(
             f"the loop of the {role} has given no sign of life for {age:.0f} s; health.stale_seconds is "

@@ -1,7 +1,7 @@
-"""Logs: one line an event, JSON in production, on standard error, and no secret in any of them.
+"""Logs: one line an event, JSON in production, on standard error, without secrets.
 
-Everybody's lines go the same way: ours, uvicorn's, Celery's, SQLAlchemy's, warnings, and exceptions that nobody caught.
-What is bound to the context, the ids of request, job and shard, stands in every line.
+All lines have the same format: ours, uvicorn's, Celery's, SQLAlchemy's, warnings, and uncaught exceptions.
+Each line has the ids that are bound to the context: request, job and shard.
 """
 
 import logging
@@ -24,12 +24,12 @@ _redactor = Redactor()
 
 
 def redact_in_logs(secrets: Iterable[object]) -> None:
-    """No line that this process logs from now on holds one of these secrets."""
+    """Redact these secrets in all further log lines of this process."""
     _redactor.add(secrets)
 
 
 def configure_logs(settings: Settings) -> None:
-    """Set up structlog and the standard library's loggers alike for this process."""
+    """Configure structlog and the standard library's loggers of this process in the same way."""
     redact_in_logs(_secrets_of(settings))
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -51,7 +51,7 @@ def configure_logs(settings: Settings) -> None:
             foreign_pre_chain=shared,
         )
     )
-    # For a line that cannot be written, logging would print what is being handled, without redaction.
+    # If a line cannot be written, logging would print the current exception without redaction.
     logging.raiseExceptions = False
     root = logging.getLogger()
     root.handlers[:] = [handler]
@@ -74,22 +74,24 @@ def _renderer(settings: Settings) -> structlog.typing.Processor:
 
 
 def _secrets_of(settings: Settings) -> set[str]:
-    """Those that are in the settings; whoever opens a storage adds the storage's."""
-    given = {settings.web.secret_key.get_secret_value()}
-    given |= {key.get_secret_value() for key in settings.registration.keys}
+    """The secrets in the settings; a storage's secrets are added when it is opened."""
+    secrets = {settings.web.secret_key.get_secret_value()}
+    secrets |= {key.get_secret_value() for key in settings.registration.keys}
     for url in (settings.database.url, settings.broker.url):
-        given |= set(passwords_in(url))
-    return given
+        secrets |= set(passwords_in(url))
+    return secrets
 
 
 def _log_uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     if issubclass(kind, KeyboardInterrupt):
         sys.__excepthook__(kind, error, trace)
         return
-    log.critical("the process ends by an error", exc_info=(kind, error, trace))
+    log.critical("uncaught exception: the process ends", exc_info=(kind, error, trace))
 
 
 def _log_uncaught_in_thread(args: threading.ExceptHookArgs) -> None:
     if args.exc_value is not None and not issubclass(args.exc_type, SystemExit):
-        told = (args.exc_type, args.exc_value, args.exc_traceback)
-        log.error("a thread ends by an error", thread=args.thread and args.thread.name, exc_info=told)
+        error = (args.exc_type, args.exc_value, args.exc_traceback)
+        log.error(
+            "uncaught exception: a thread ends", thread=args.thread and args.thread.name, exc_info=error
+        )

@@ -1,7 +1,7 @@
-"""Metrics: all that a process counts while it works, in one table, and how Prometheus is answered.
+"""Metrics: all metrics of a process in one table, and the server that Prometheus scrapes.
 
-Each process counts what it did itself. No label holds an id, a path, or anything else without an end. What the
-metrics mean is in docs/metrics.md.
+Each process counts its own work. No label holds an id, a path, or any other value without a bound. `docs/metrics.md`
+explains the metrics.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from wsgiref.simple_server import WSGIServer
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-disable_created_metrics()  # type: ignore[no-untyped-call]  # a series for each series, which nobody asks for
+disable_created_metrics()  # type: ignore[no-untyped-call]  # they would double the number of series, and nothing uses them
 REQUEST_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60)
 CALL_SECONDS = (0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 30, 60, 300)
 SHARD_SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900, 3600)
@@ -39,20 +39,20 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        # Jobs: counted by whoever commits the change.
+        # Jobs: counted by the process that commits the change.
         self.jobs_submitted = self._counter("datacenter_jobs_submitted", "Jobs that were committed.", "kind")
         self.jobs_finished = self._counter("datacenter_jobs_finished", "Jobs that ended.", "kind", "state")
         self.job_seconds = self._histogram(
             "datacenter_job_duration_seconds", "From a job's submission to its end.", JOB_SECONDS, "kind"
         )
         self.shard_retries = self._counter(
-            "datacenter_shard_retries", "Attempts of shards that will be followed by another.", "kind"
+            "datacenter_shard_retries", "Failed attempts of shards that are retried.", "kind"
         )
         self.leases_lost = self._counter("datacenter_leases_lost", "Leases that ran out.", "kind")
-        # Storages: counted by whoever calls them.
+        # Storages: counted by the process that calls them.
         self.storage_seconds = self._histogram(
             "datacenter_storage_call_duration_seconds",
-            "Time in which the caller of a storage waited for it.",
+            "Time that the caller of a storage waited for it.",
             CALL_SECONDS,
             "storage",
             "operation",
@@ -76,7 +76,7 @@ class Metrics:
         )
         self.request_seconds = self._histogram(
             "datacenter_http_request_duration_seconds",
-            "From a request to the last byte of its answer.",
+            "From a request to the last byte of its response.",
             REQUEST_SECONDS,
             "method",
             "route",
@@ -126,7 +126,7 @@ class ConstantCollector(Collector):
 
 
 def register_build_info(registry: CollectorRegistry, component: str) -> None:
-    """Let a registry say which program of which release it speaks for."""
+    """Add the program and its release to a registry."""
     try:
         release = version("datacenter")
     except PackageNotFoundError:
@@ -137,14 +137,14 @@ def register_build_info(registry: CollectorRegistry, component: str) -> None:
     registry.register(about)
 
 
-def answer_prometheus(
+def serve_metrics_and_health(
     settings: MetricsSettings, registry: CollectorRegistry, require_life: Callable[[], object]
 ) -> None:
-    """Serve `/metrics`, and on `/healthz` whether the loop lives, until the process ends; nothing where no port is set.
+    """Serve `/metrics` and `/healthz` (the loop's liveness) until the process ends; do nothing if no port is set.
 
-    `require_life` raises a DataCentreError when it does not. Threads answer, which a loop that hangs holds up in nothing.
+    `require_life` raises a DataCentreError when the loop hangs. Served from threads, so a hung loop cannot block it.
 
-    Raises: SettingsInvalid, when the port cannot be listened at.
+    Raises: SettingsInvalid, when the port cannot be opened.
     """
     if not settings.port:
         return
@@ -153,14 +153,14 @@ def answer_prometheus(
 
 
 def serve_metrics(registry: CollectorRegistry, host: str, port: int, *, key: str) -> "WSGIServer":
-    """Serve `/metrics` in threads until the server is shut down; `key` is the setting that the port comes from.
+    """Serve `/metrics` in threads until the server is shut down; `key` is the setting of the port.
 
-    Raises: SettingsInvalid, when the port cannot be listened at.
+    Raises: SettingsInvalid, when the port cannot be opened.
     """
     try:
         server, _ = start_http_server(port, host, registry)
     except OSError as error:
-        raise SettingsInvalid(f"{key}: {host}:{port} cannot be listened at: {error.strerror}") from error
+        raise SettingsInvalid(f"{key}: cannot listen on {host}:{port}: {error.strerror}") from error
     return server
 
 
@@ -168,7 +168,7 @@ def _with_life(metrics: "WSGIApplication", require_life: Callable[[], object]) -
     def answer(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         if environ["PATH_INFO"] != "/healthz":
             return metrics(environ, start_response)
-        status, sentence = "200 OK", "it lives"
+        status, sentence = "200 OK", "alive"
         try:
             require_life()
         except DataCentreError as error:

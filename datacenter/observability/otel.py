@@ -1,4 +1,4 @@
-"""OpenTelemetry: spans that are sent by OTLP over HTTP. Imported only where tracing is on; see `tracing.py`."""
+"""OpenTelemetry: sends spans by OTLP over HTTP. Imported only if tracing is on; see `tracing.py`."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,12 +11,12 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.sampling import ParentBasedTraceIdRatio
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from datacenter.observability.tracing import Attributes, Kind, Nothing, Span
+from datacenter.observability.tracing import Attributes, Kind, NoTracing, Span
 from datacenter.settings.model import TracingSettings
 
 W3C = TraceContextTextMapPropagator()
 TRACEPARENT = "traceparent"
-NOTHING = Nothing()
+NOTHING = NoTracing()
 
 
 class OpenTelemetrySpan:
@@ -38,7 +38,7 @@ class OpenTelemetrySpan:
 
 
 class OpenTelemetryTracer:
-    """Sends in batches from a thread of its own; a collector that is away costs spans and nothing else."""
+    """Sends in batches from its own thread; if the collector is away, spans are lost and nothing else happens."""
 
     def __init__(self, settings: TracingSettings, process: str) -> None:
         about = Resource.create({"service.name": f"datacenter-{process}", "service.namespace": "datacenter"})
@@ -52,17 +52,17 @@ class OpenTelemetryTracer:
     @contextmanager
     def span(self, name: str, kind: Kind, attributes: Attributes, parent: str | None) -> Iterator[Span]:
         within = W3C.extract({TRACEPARENT: parent}) if parent else None
-        made = self._tracer.start_span(name, within, trace.SpanKind[kind], attributes)
-        token = context.attach(trace.set_span_in_context(made))
+        started = self._tracer.start_span(name, within, trace.SpanKind[kind], attributes)
+        token = context.attach(trace.set_span_in_context(started))
         failure: str | None = None
         try:
-            yield OpenTelemetrySpan(made)
+            yield OpenTelemetrySpan(started)
         except BaseException as error:
             failure = getattr(error, "code", None) or type(error).__name__
             raise
         finally:
             context.detach(token)
-            OpenTelemetrySpan(made).end(failure if isinstance(failure, str) else None)
+            OpenTelemetrySpan(started).end(failure if isinstance(failure, str) else None)
 
     def begin(self, name: str, attributes: Attributes) -> Span:
         if not trace.get_current_span().get_span_context().is_valid:

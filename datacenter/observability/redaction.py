@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 REDACTED = "***"
 MIN_SECRET_CHARACTERS = 4
-"""A shorter secret would be found by chance in any sentence, and its places would tell more than it does."""
+"""A shorter secret occurs in ordinary sentences by chance, and each `***` there would reveal it."""
 
 
 _LOGIN = re.compile(r"(?P<before>://[^:/?#@]*:)(?P<password>[^@]*)@")
@@ -16,7 +16,7 @@ _LOGIN = re.compile(r"(?P<before>://[^:/?#@]*:)(?P<password>[^@]*)@")
 
 
 class Redactor:
-    """Replaces secrets in text, as they are and as JSON writes them; more can be added while a process runs."""
+    """Replaces secrets in text, both plain and escaped as in JSON; more can be added at any time."""
 
     def __init__(self, secrets: Iterable[object] = ()) -> None:
         self._secrets: frozenset[str] = frozenset()

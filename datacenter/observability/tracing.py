@@ -1,6 +1,6 @@
-"""Tracing: spans from a request through its jobs to the calls of storages; without an endpoint nothing, at no cost.
+"""Tracing: spans from a request through its jobs to the storage calls; without an endpoint it is off and costs nothing.
 
-A trace goes on in the row of a job, not in the ring, which may be lost: each shard is a child of the span that
+The trace travels in the row of a job, not in the ring, which may be lost: each shard is a child of the span that
 committed the job.
 """
 
@@ -13,7 +13,7 @@ Attributes = Mapping[str, str | int]
 
 
 class Kind(StrEnum):
-    """What a span stands for, in OpenTelemetry's words."""
+    """The kind of a span, as OpenTelemetry names it."""
 
     SERVER = "SERVER"
     PRODUCER = "PRODUCER"
@@ -25,10 +25,10 @@ class Span(Protocol):
     """A piece of work with a beginning and an end."""
 
     def set_attributes(self, attributes: Attributes, *, name: str | None = None) -> None:
-        """Add what is known only now."""
+        """Add attributes that are known only now."""
 
     def end(self, failure: str | None = None) -> None:
-        """It is over; `failure` is a code or the name of a class, never a message, which may hold secrets."""
+        """End the span; `failure` is a code or a class name, never a message, which may hold secrets."""
 
 
 class Tracer(Protocol):
@@ -37,23 +37,23 @@ class Tracer(Protocol):
     def span(
         self, name: str, kind: Kind, attributes: Attributes, parent: str | None
     ) -> AbstractContextManager[Span]:
-        """A span to whose children what happens within belongs; `parent` is a traceparent of another process."""
+        """The current span for the code within; `parent` is a traceparent of another process."""
 
     def begin(self, name: str, attributes: Attributes) -> Span:
-        """A span of a call that goes on beside others; a child of what happens now, and nothing where that is nothing."""
+        """A span of a call that runs beside others: a child of the current span, or no span if there is none."""
 
     def traceparent(self) -> str | None:
-        """The present span, as another process can go on with it."""
+        """The current span, in the form in which another process can continue it."""
 
     def trace_id(self) -> str | None:
-        """The present trace, as logs name it."""
+        """The current trace, as logs name it."""
 
     def close(self) -> None:
-        """Send what is not sent yet."""
+        """Send the spans that are not sent yet."""
 
 
-class Nothing:
-    """A span, and the tracer of whoever wants none."""
+class NoTracing:
+    """Both a span and a tracer that do nothing."""
 
     def set_attributes(self, attributes: Attributes, *, name: str | None = None) -> None:
         return
@@ -78,7 +78,7 @@ class Nothing:
         return
 
 
-_tracer: Tracer = Nothing()
+_tracer: Tracer = NoTracing()
 
 
 def tracer() -> Tracer:

@@ -1,4 +1,4 @@
-"""Allowed places: where a storage that is registered by request may lie, so that no caller makes us look anywhere."""
+"""Allowed places: where storages that are registered by request may be, so that a caller cannot make us contact any host."""
 
 import os
 import re
@@ -16,14 +16,14 @@ PORTS = {"http": 80, "https": 443}
 PLACE_OPTION = re.compile(
     r"(?:^|_)(?:endpoint|hosts|url|uri|address|servers?|proxy|staging|namenodes?|datanodes?)$", re.IGNORECASE
 )
-"""Options that name a place even where they are written without a scheme."""
+"""Options that name a place, even without a scheme."""
 URL_OPTION = re.compile(r"^(?:host|port)$", re.IGNORECASE)
-"""Options that would lead elsewhere than the URL says."""
+"""Options that would override the place in the URL."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """A place as it is compared: a local path has no host, an address without a scheme has the scheme ``."""
+    """A place in comparable form: a local path has no host, an address without a scheme has an empty one."""
 
     scheme: str
     host: str = ""
@@ -32,11 +32,11 @@ class Place:
 
     @property
     def is_near(self) -> bool:
-        """Whether it says itself that it is on this machine or its link; a name may lead there without saying so."""
+        """Whether the address itself is on this machine or its link; a name may still resolve to such an address."""
         return self.host == "localhost" or is_near(self.host)
 
     def holds(self, other: "Place") -> bool:
-        """Whether the other place is this one or lies below it."""
+        """Whether the other place is this one or is below it."""
         if self.host != other.host or other.scheme not in (self.scheme, ""):
             return False
         port = other.port or PORTS.get(self.scheme)
@@ -44,29 +44,29 @@ class Place:
 
 
 def resolved(url: str) -> str:
-    """The URL as it is kept: a local path without `..` and symbolic links, so that it stays what was allowed."""
+    """The URL as it is stored: a local path has no `..` and no symbolic links, so that it stays the allowed one."""
     path = url.removeprefix("nas://")
     return f"nas://{os.path.realpath(path)}" if path.startswith("/") else url
 
 
 def places_of(url: str, options: Options) -> Iterator[tuple[str, Place]]:
-    """Every place that a storage would speak to, with the field that names it.
+    """Every place that a storage would contact, with the field that names it.
 
     Raises:
-        Invalid: an address that is not one, or one that carries a password, a query or a step upwards.
+        Invalid: an invalid address, or one with a password, a query or `..`.
     """
     yield "url", _place(url, "url")
     for name, value in options.items():
         field = f"options.{name}"
         if URL_OPTION.search(name):
             raise Invalid(f"{field}: write it into the URL, scheme://host:port", field=field)
-        for each in _addresses_in(str(value)):
-            if "://" in each or (each and isinstance(value, str) and PLACE_OPTION.search(name)):
-                yield field, _place(each, field)
+        for address in _addresses_in(str(value)):
+            if "://" in address or (address and isinstance(value, str) and PLACE_OPTION.search(name)):
+                yield field, _place(address, field)
 
 
 def check_allowed(settings: Settings, url: str, options: Options) -> None:
-    """Refuse a place that the settings do not allow. Nothing is contacted.
+    """Refuse places that the settings do not allow. Contacts no server.
 
     Raises:
         Invalid: naming the field and the entry that is missing under `registration.allow`.
@@ -76,16 +76,15 @@ def check_allowed(settings: Settings, url: str, options: Options) -> None:
     for field, place in places_of(url, options):
         if not anywhere and not any(entry.holds(place) for entry in entries):
             raise Invalid(
-                f"{field}: this place may not be registered; whoever runs the server can list it "
-                "under registration.allow",
+                f"{field}: this place is not allowed; the operator can add it to registration.allow",
                 field=field,
             )
 
 
 def check_far(settings: Settings, url: str, options: Options) -> None:
-    """In production, refuse a name that leads to this machine or its link unless that very address is listed.
+    """In production, refuse a name that resolves to this machine or its link, unless exactly this address is listed.
 
-    Names are looked up, which can take seconds. Raises: Invalid.
+    Resolves names, which can take seconds. Raises: Invalid.
     """
     if settings.environment != "production":
         return
@@ -94,21 +93,22 @@ def check_far(settings: Settings, url: str, options: Options) -> None:
         near = place.host and any(map(is_near, addresses_of(place.host)))
         if near and not (place.host in listed and place.is_near):
             raise Invalid(
-                f"{field}: {place.host} is an address of the server itself or its link", field=field
+                f"{field}: {place.host} is an address of the server itself or its link; use another host",
+                field=field,
             )
 
 
 def reach_of(settings: Settings, url: str, options: Options) -> Reach:
-    """How far a storage that was registered by request may lead, whatever its names lead to by now."""
+    """Which addresses a storage that was registered by request may reach, even if its names resolve differently now."""
     if settings.environment == "development" and not settings.registration.allow:
         return Reach.ANY
-    # Whatever is near here was listed as such, see `check_far`.
+    # A near place was listed as such, see `check_far`.
     near = any(place.is_near for _, place in places_of(url, options))
     return Reach.NAMED if near or settings.environment == "development" else Reach.FAR
 
 
 def _addresses_in(value: str) -> list[str]:
-    """The addresses of a list like `nn1:8020,nn2:8020`; a URL or a path is one, commas and all."""
+    """The addresses of a list like `nn1:8020,nn2:8020`; a URL or a path is one address, including its commas."""
     first, *_ = pieces = [piece.strip() for piece in value.split(",")]
     return [value.strip()] if "://" in first or first.startswith("/") else pieces
 
@@ -122,17 +122,17 @@ def _place(url: str, field: str) -> Place:
         parts = urlsplit(url if "://" in url else f"//{url}")
         host, port = (parts.hostname or "").rstrip("."), parts.port
     except ValueError:
-        raise Invalid(f"{field}: it is not an address", field=field) from None
+        raise Invalid(f"{field}: it is not a valid address", field=field) from None
     if parts.password is not None:
         raise Invalid(
-            f"{field}: a URL is shown to everybody; give the password as an option, which is kept encrypted",
+            f"{field}: a URL is visible to every user; give the password as an option, which is stored encrypted",
             field=field,
         )
     if parts.query or parts.fragment:
-        raise Invalid(f"{field}: leave out what follows ? or #; give it as options", field=field)
+        raise Invalid(f"{field}: it must not contain ? or #; use options instead", field=field)
     segments = tuple(filter(None, unquote(parts.path).replace("\\", "/").split("/")))
     if {".", ".."} & set(segments) or not host or "\\" in parts.netloc:
-        raise Invalid(f"{field}: it is not an address of the form scheme://host/path", field=field)
+        raise Invalid(f"{field}: it must be an address of the form scheme://host/path", field=field)
     scheme = parts.scheme.lower()
     return Place(scheme=scheme, host=host, port=port or PORTS.get(scheme), segments=segments)
 
@@ -142,10 +142,10 @@ FILE_OPTION = re.compile(r"(?:^|_)(?:file|dir|directory|path|ca|certificate)$|^t
 
 
 def check_files(settings: Settings, options: Options) -> None:
-    """Refuse a file outside of the directories that the settings list. No file is opened.
+    """Refuse files outside of the directories that the settings list. Opens no file.
 
     Raises:
-        Invalid: naming the option and the entry that is missing; the file's name is not quoted.
+        Invalid: naming the option and the missing entry; the file's name is not quoted.
     """
     listed = settings.registration.files
     if settings.environment == "development" and not listed:
@@ -154,14 +154,13 @@ def check_files(settings: Settings, options: Options) -> None:
     for name, value in options.items():
         if FILE_OPTION.search(name) and value != "" and not _is_within(str(value), directories):
             raise Invalid(
-                f"options.{name}: this file may not be named; whoever runs the server can list its directory "
-                "under registration.files",
+                f"options.{name}: this file is not allowed; the operator can add its directory to registration.files",
                 field=f"options.{name}",
             )
 
 
 def _is_within(file: str, directories: list[str]) -> bool:
-    """Whether a file lies in one of the directories, once symbolic links and `..` are resolved."""
+    """Whether a file is in one of the directories, after symbolic links and `..` are resolved."""
     if not os.path.isabs(file) or "\0" in file:
         return False
     real = os.path.realpath(file)

@@ -1,4 +1,4 @@
-"""Checking: whether a storage does what it is registered for, told in words and within a deadline."""
+"""Checking: tests a storage within a deadline and reports the result in one sentence."""
 
 import threading
 from collections import Counter
@@ -24,36 +24,40 @@ T = TypeVar("T")
 
 
 class Deadline:
-    """Calls to storages that end within a time. One that never answers costs so many threads and no more."""
+    """Calls to storages with a time limit. A storage that never answers blocks at most `max_waiting` threads."""
 
-    def __init__(self, seconds: float = DEADLINE_SECONDS, most_waiting: int = MAX_WAITING) -> None:
+    def __init__(self, seconds: float = DEADLINE_SECONDS, max_waiting: int = MAX_WAITING) -> None:
         self._seconds = seconds
-        self._most_waiting = most_waiting
+        self._max_waiting = max_waiting
         self._waiting: Counter[str] = Counter()
         self._lock = threading.Lock()
 
     def within(self, storage: str, call: Callable[[], T]) -> T:
-        """What the call returns or raises. Raises: StorageUnavailable, if it takes longer."""
+        """The call's result or error. Raises: StorageUnavailable, if it takes longer."""
         answer: Future[T] = Future()
         with naming(storage):
             self._begin(storage, call, answer)
             try:
                 return answer.result(self._seconds)
             except NoAnswer:
-                raise StorageUnavailable(f"no answer within {self._seconds:g} s; is it reachable?") from None
+                raise StorageUnavailable(
+                    f"no answer within {self._seconds:g} s; check that the storage is reachable"
+                ) from None
 
     def _begin(self, storage: str, call: Callable[[], T], answer: "Future[T]") -> None:
         with self._lock:
-            if self._waiting[storage] >= self._most_waiting:
-                raise StorageUnavailable(f"{self._most_waiting} calls wait for an answer of it already")
+            if self._waiting[storage] >= self._max_waiting:
+                raise StorageUnavailable(
+                    f"{self._max_waiting} calls to this storage are already waiting; try again later"
+                )
             self._waiting[storage] += 1
-        # Not joined, for a call into a file system that is away may never return.
+        # Not joined: a call into a file system that is away may never return.
         threading.Thread(target=self._run, args=(storage, call, answer), daemon=True).start()
 
     def _run(self, storage: str, call: Callable[[], T], answer: "Future[T]") -> None:
         try:
             answer.set_result(call())
-        except BaseException as error:  # noqa: BLE001 - raised again where it is waited for
+        except BaseException as error:  # noqa: BLE001 - raised again in the waiting thread
             answer.set_exception(error)
         finally:
             with self._lock:
@@ -63,7 +67,7 @@ class Deadline:
 
 
 class Checker:
-    """Checks storages, each by one thread at a time, so that one that never answers costs one thread and no more."""
+    """Checks storages, each in one thread at a time, so a storage that never answers blocks only one thread."""
 
     def __init__(self, storages: Storages, deadline_seconds: float = DEADLINE_SECONDS) -> None:
         self._storages = storages
@@ -72,49 +76,52 @@ class Checker:
         self._lock = threading.Lock()
 
     def check(self, name: str) -> Health:
-        """What is wrong, in a sentence that a person can act on and that quotes no secret.
+        """The storage's health, with a sentence that says what to do and quotes no secret.
 
-        Whoever asks while a check is running is given the answer of that one. Raises: Invalid.
+        A caller that asks during a running check gets the result of that check. Raises: Invalid.
         """
         self._storages.describe(name)
         with self._lock:
             answer = self._running.get(name)
             if answer is None:
                 answer = self._running[name] = Future()
-                # Not joined, for a call into a file system that is away may never return.
+                # Not joined: a call into a file system that is away may never return.
                 threading.Thread(target=self._run, args=(name, answer), daemon=True).start()
         try:
-            found = answer.result(self._deadline_seconds)
+            health = answer.result(self._deadline_seconds)
         except NoAnswer:
-            return Health(ok=False, detail=f"no answer within {self._deadline_seconds:g} s; is it reachable?")
-        return Health(ok=found.ok, detail=self._storages.redact(found.detail))
+            return Health(
+                ok=False,
+                detail=f"no answer within {self._deadline_seconds:g} s; check that the storage is reachable",
+            )
+        return Health(ok=health.ok, detail=self._storages.redact(health.detail))
 
     def _run(self, name: str, answer: "Future[Health]") -> None:
         try:
-            found = self._look(name)
+            health = self._probe(name)
         except (StorageError, Invalid) as error:
-            found = Health(ok=False, detail=error.detail)
-        except Exception as error:  # noqa: BLE001 - an adapter's mistake is an answer, too; its words may hold secrets
-            found = Health(ok=False, detail=f"the adapter failed with {type(error).__name__}")
+            health = Health(ok=False, detail=error.detail)
+        except Exception as error:  # noqa: BLE001 - a bug of an adapter is a result, too; its message may hold secrets
+            health = Health(ok=False, detail=f"the adapter failed with {type(error).__name__}")
         finally:
             with self._lock:
                 del self._running[name]
-        answer.set_result(found)
+        answer.set_result(health)
 
-    def _look(self, name: str) -> Health:
+    def _probe(self, name: str) -> Health:
         registered = self._storages.describe(name)
         if holds_tables(registered.kind):
             tables, database = self._storages.open_tables(name), registered.options.get(DATABASE_OPTION)
-            found = tables.check()
-            keeps = registered.role != "source" and database and found.ok
-            return _make_none(tables, str(database), found) if keeps else found
-        # A source is never written to: it is often somebody else's, and read-only.
+            health = tables.check()
+            keeps = registered.role != "source" and database and health.ok
+            return _check_writes(tables, str(database), health) if keeps else health
+        # A source is never written to: it often belongs to others and is read-only.
         return self._storages.open(name).check(writes=registered.role != "source")
 
 
-def _make_none(tables: TableStorage, database: str, found: Health) -> Health:
-    """Begin a table and forget it: that says whether there is the database, and whether tables may be made and dropped."""
+def _check_writes(tables: TableStorage, database: str, health: Health) -> Health:
+    """Begin to write a table and abort: checks that the database exists and that tables may be created and dropped."""
     table = TableName(database=database, table="datacenter_check")
     write_id = tables.begin_write(table, pa.schema([("id", pa.int64())]), keep_parts=True)
     tables.abort_write(table, write_id)
-    return Health(ok=True, detail=f"{found.detail.rstrip('.')}; tables can be kept in {database}")
+    return Health(ok=True, detail=f"{health.detail.rstrip('.')}; tables can be kept in {database}")

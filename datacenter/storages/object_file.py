@@ -1,4 +1,4 @@
-"""Objects as files: for libraries that read at random, and for writers that do not know the size beforehand."""
+"""Objects as files: for libraries with random access, and for writers that do not know the size in advance."""
 
 import io
 from collections.abc import Iterator
@@ -12,24 +12,24 @@ PART_BYTES = 8 << 20
 
 
 class ObjectSource:
-    """An object that can be read at an offset; the source of an archive."""
+    """An object that can be read at any offset; the source of an archive."""
 
     def __init__(self, storage: Storage, key: str) -> None:
         self._storage = storage
         self._key = key
         self.info = storage.stat(key)
-        """The object as it was when it was opened: who reads for long compares it with what stands there later."""
+        """The object when it was opened: a long read compares it with the object at the end."""
         self.size_bytes = self.info.size_bytes
 
     def read(self, offset: int, length: int) -> bytes:
-        """The bytes from `offset`, fewer only at the object's end."""
+        """`length` bytes from `offset`, fewer only at the object's end."""
         length = min(length, self.size_bytes - offset)
         if length <= 0:
             return b""
         return b"".join(self._storage.read_ranges([ByteRange(key=self._key, offset=offset, length=length)]))
 
     def stream(self, chunk_bytes: int = READ_BYTES) -> Iterator[bytes]:
-        """The whole object in order, fetched ahead."""
+        """The whole object in order, prefetched."""
         return self._storage.read_ranges(
             ByteRange(key=self._key, offset=start, length=min(chunk_bytes, self.size_bytes - start))
             for start in range(0, self.size_bytes, chunk_bytes)
@@ -69,14 +69,14 @@ class ObjectReader(io.RawIOBase):
 
 
 class ObjectWriter:
-    """An object that is written front to back; it appears whole when closed, or not at all."""
+    """An object that is written sequentially; it appears whole when closed, or not at all."""
 
     def __init__(self, storage: Storage, key: str) -> None:
         self._storage = storage
         self._key = key
         self._part_bytes = max(PART_BYTES, storage.capabilities.minimum_part_bytes)
         self._pieces: list[bytes] = []
-        self._gathered = 0
+        self._buffered_bytes = 0
         self._parts: list[Part] = []
         self._upload_id: str | None = None
         self.closed = False
@@ -94,21 +94,21 @@ class ObjectWriter:
             self.abort()
 
     def write(self, data: Buffer) -> int:
-        """Take bytes; a part goes to the storage whenever one is full."""
+        """Buffer bytes; each full part is sent to the storage."""
         piece = bytes(data)
         self._pieces.append(piece)
-        self._gathered += len(piece)
+        self._buffered_bytes += len(piece)
         self.size_bytes += len(piece)
-        if self._gathered >= self._part_bytes:
+        if self._buffered_bytes >= self._part_bytes:
             self._send()
         return len(piece)
 
     def tell(self) -> int:
-        """Bytes taken so far."""
+        """Bytes written so far."""
         return self.size_bytes
 
     def flush(self) -> None:
-        """Nothing: an object has no half."""
+        """Does nothing: an object is never published in part."""
 
     def close(self) -> None:
         """Publish the object. Raises: StorageError."""
@@ -133,7 +133,7 @@ class ObjectWriter:
         self._storage.complete_upload(self._key, self._upload_id, self._parts)
 
     def abort(self) -> None:
-        """Leave nothing behind."""
+        """Discard everything that was written."""
         if not self.closed and self._upload_id is not None:
             self._storage.abort_upload(self._key, self._upload_id)
         self.closed = True
@@ -141,9 +141,9 @@ class ObjectWriter:
     def _send(self) -> None:
         if self._upload_id is None:
             self._upload_id = self._storage.begin_upload(self._key)
-        offset = self.size_bytes - self._gathered
+        offset = self.size_bytes - self._buffered_bytes
         number = len(self._parts) + 1
         self._parts.append(
             self._storage.upload_part(self._key, self._upload_id, number, offset, self._pieces)
         )
-        self._pieces, self._gathered = [], 0
+        self._pieces, self._buffered_bytes = [], 0

@@ -1,11 +1,11 @@
-"""Observed: registered storages whose calls are counted, timed and traced, and whose errors name the storage.
+"""Observed storages: registered storages whose calls are counted, timed and traced, and whose errors name the storage.
 
-What is timed is how long the caller waits for the storage. A call that streams is waited for piece by piece: the
-time in which its caller works on a piece is not the storage's, nor is the time in which the caller makes what it
-hands over, such as the chunks of a part that come from another storage.
+The measured time is how long the caller waits for the storage. A streaming call is timed piece by piece: the time in
+which the caller processes a piece does not count, nor does the time in which the caller produces its input, such as
+the chunks of a part that come from another storage.
 
-The errors that an adapter raises, and those within the outcomes that it yields, have the registered name as their
-`storage`, unless they came from another storage through this one.
+Errors that an adapter raises, and errors in the outcomes that it yields, have the registered name as their `storage`,
+unless they came from another storage through this one.
 """
 
 import time
@@ -36,13 +36,13 @@ from storage_adapters.object_storage.contract import (
 from storage_adapters.table_storage.contract import Partition, TableInfo, TableName, TableStorage
 
 COUNTED_BYTES = 8 << 20
-"""Counted together, for most pieces are small."""
+"""Bytes are counted in batches of this size, because most pieces are small."""
 
 T = TypeVar("T")
 
 
 class ObservedStorage:
-    """A storage of objects; see the contract for what each method promises."""
+    """An observed object storage; the contract documents the methods."""
 
     def __init__(self, adapter: Storage, name: str, metrics: Metrics) -> None:
         self.capabilities = adapter.capabilities
@@ -129,7 +129,7 @@ class ObservedStorage:
 
 
 class ObservedTableStorage:
-    """A storage of tables; see the contract for what each method promises."""
+    """An observed table storage; the contract documents the methods."""
 
     def __init__(self, adapter: TableStorage, name: str, metrics: Metrics) -> None:
         self.capabilities = adapter.capabilities
@@ -143,7 +143,7 @@ class ObservedTableStorage:
         return self._adapter.fs
 
     def watched(self, check: Check) -> "ObservedTableStorage":
-        """The watched storage is observed, too; watching it is no call."""
+        """The watched storage is observed, too; `watched` itself is not counted as a call."""
         return ObservedTableStorage(self._adapter.watched(check), self._name, self._metrics)
 
     def check(self) -> Health:
@@ -220,7 +220,7 @@ class ObservedTableStorage:
 
 @contextmanager
 def naming(name: str) -> Iterator[None]:
-    """Storage errors that are raised within have the name as their `storage` unless they have one."""
+    """Set the name as `storage` of storage errors that are raised within, unless they have one."""
     try:
         yield
     except StorageError as error:
@@ -229,7 +229,7 @@ def naming(name: str) -> Iterator[None]:
 
 
 class _Call:
-    """One call, from its beginning to the end of what it yields."""
+    """One call, until it returns or its stream ends."""
 
     def __init__(self, storage: str, operation: str, metrics: Metrics) -> None:
         self._storage = storage
@@ -241,7 +241,7 @@ class _Call:
         self._span = tracer().begin(operation, {"datacenter.storage.name": storage})
 
     def answer(self, work: Callable[[], T], see: Callable[[T], None] | None = None) -> T:
-        """What the storage answers, shown to `see`; the call ends here."""
+        """The storage's answer, passed to `see`; the call ends here."""
         try:
             answer = self._wait_for(work)
             if see is not None:
@@ -251,7 +251,7 @@ class _Call:
             self._end()
 
     def stream(self, work: Callable[[], Iterator[T]], see: Callable[[T], None] | None = None) -> Iterator[T]:
-        """What the storage yields, each shown to `see`; the call ends with the last, or where its caller leaves it."""
+        """The storage's stream, each piece passed to `see`; the call ends with the last piece or when the caller stops."""
         try:
             pieces = self._wait_for(work)
         except BaseException:
@@ -260,7 +260,7 @@ class _Call:
         return self._each(pieces, see)
 
     def handed(self, items: Iterable[T]) -> Iterable[T]:
-        """What the caller hands over; making it is the caller's time, in which the storage waits."""
+        """The caller's input; the time to produce it is not counted as the storage's."""
         return self._made(items) if isinstance(items, Iterator) else items
 
     def see_data(self, data: bytes) -> None:
@@ -276,7 +276,7 @@ class _Call:
             self._count_bytes()
 
     def see_put(self, outcome: PutOutcome) -> None:
-        """An object that was written, or not."""
+        """An object that was written or failed."""
         if outcome.error is not None:
             self._fail(outcome.error)
             return
@@ -289,12 +289,12 @@ class _Call:
         self._written_bytes += part.length
 
     def see_delete(self, outcome: DeleteOutcome) -> None:
-        """An object that was deleted, or not."""
+        """An object that was deleted or failed."""
         if outcome.error is not None:
             self._fail(outcome.error)
 
     def see_deletes(self, outcomes: list[DeleteOutcome]) -> None:
-        """Objects that could not be deleted."""
+        """A batch of objects that were deleted or failed."""
         for outcome in outcomes:
             self.see_delete(outcome)
 
@@ -309,7 +309,7 @@ class _Call:
             self._seconds += time.perf_counter() - began
 
     def _each(self, pieces: Iterator[T], see: Callable[[T], None] | None) -> Iterator[T]:
-        # Not through `_wait_for`: for small pieces a call more for each would be felt.
+        # Without `_wait_for`: one more call for each small piece would be noticeable.
         clock = time.perf_counter
         began = clock()
         try:
@@ -327,7 +327,7 @@ class _Call:
             raise
         finally:
             if isinstance(pieces, Generator):
-                pieces.close()  # a stream that is left early lets its server go now
+                pieces.close()  # if the caller stops early, the server is released now
             self._end()
 
     def _made(self, items: Iterator[T]) -> Iterator[T]:
@@ -343,14 +343,14 @@ class _Call:
 
     def _fail(self, error: StorageError) -> None:
         error.storage = error.storage or self._storage
-        # One that came from another storage, through what was handed over, was counted there.
+        # An error of another storage, through the caller's input, was counted there.
         if error.storage == self._storage:
             self._failure = error.code
             self._metrics.storage_errors.labels(self._storage, self._operation, error.code).inc()
 
     def _end(self) -> None:
         self._count_bytes()
-        # A storage that takes what it is handed in threads of its own waits for it beside its caller.
+        # Negative if the storage consumes its input in its own threads, while the caller waits, too.
         seconds = max(0.0, self._seconds)
         self._metrics.storage_seconds.labels(self._storage, self._operation).observe(seconds)
         self._span.set_attributes({"datacenter.storage.waited_us": int(seconds * 1e6)})

@@ -1,4 +1,4 @@
-"""The registered storages, of the settings file and of the database, opened by name and kept open."""
+"""The opener: opens storages of the settings file and of the database by name, and keeps them open."""
 
 import logging
 import threading
@@ -29,9 +29,9 @@ from storage_adapters.table_storage.contract import TableStorage
 
 
 def open_adapter(registered: StorageSettings, options: Mapping[str, OptionValue]) -> Storage | TableStorage:
-    """The storage with these options, which hold its secrets.
+    """The storage with these options, which include its secrets.
 
-    Of a source nothing is ever made: a directory that is not there is mistyped, or not mounted, and its check says so.
+    A missing directory of a source is never created: it is mistyped or not mounted, and the check reports it.
 
     Raises: ConfigurationInvalid.
     """
@@ -59,22 +59,22 @@ def _tables(registered: StorageSettings, options: Mapping[str, OptionValue]) -> 
     return open_tables(registered.kind, registered.url, options)
 
 
-LOOK_SECONDS = 2.0
-"""A storage that was changed or removed elsewhere is used as it was for at most so long; a new one is seen at once."""
+REFRESH_SECONDS = 2.0
+"""After a change or removal elsewhere, the old storage is used at most this long; a new one is seen at once."""
 
 log = logging.getLogger(__name__)
 
 
 class Storages:
-    """Opens each storage once a process. Safe for threads; make a new one after a fork.
+    """Opens each storage once a process. Thread-safe; make a new one after a fork.
 
-    The names of the settings file win: a registration of the same name is not seen. To open a storage of the file
-    costs no query ever; for others the table is read again after `LOOK_SECONDS`, and what has changed is opened anew.
-    While the database is away, what was known last holds.
+    The settings file wins over a registration of the same name. Storages of the file never cost a query; for others
+    the table is read again after `REFRESH_SECONDS`, and changed ones are reopened. While the database is away, the last
+    known registrations are used.
     """
 
     def __init__(self, settings: Settings, database: Database, metrics: Metrics | None = None) -> None:
-        """Calls of the storages are counted in `metrics`; without any, nobody reads the counts."""
+        """Storage calls are counted in `metrics`; by default in a registry that is not exported."""
         self._metrics = metrics or Metrics()
         self._settings = settings
         self._database = database
@@ -83,33 +83,33 @@ class Storages:
         self._file = {name: Registration(shown=shown) for name, shown in settings.storages.items()}
         self._rows: dict[str, Registration] = {}
         self._redactor = Redactor()
-        """With the secrets of every storage that was opened: an error of an old instance may quote an old one."""
-        self._look_at = float("-inf")
-        self._asked = 0
+        """Has the secrets of every storage that was ever opened: an old instance may quote an old secret in an error."""
+        self._refresh_at = float("-inf")
+        self._reloads = 0
         self._opening: dict[str, threading.Lock] = {}
         self._lock = threading.Lock()
-        self._looking = threading.Lock()
+        self._refreshing = threading.Lock()
 
     @property
     def default_name(self) -> str:
-        """Where datasets go when a request names no storage."""
+        """The storage of datasets whose request names no storage."""
         return self._settings.default_storage
 
     def names(self) -> list[str]:
         """All registered names, sorted."""
-        self._look()
+        self._refresh()
         return sorted(self._file.keys() | self._rows.keys())
 
     def is_fixed(self, name: str) -> bool:
-        """Whether the storage stands in the settings file."""
+        """Whether the storage is defined in the settings file."""
         return name in self._file
 
     def describe(self, name: str) -> StorageSettings:
-        """How a storage was registered; secrets of a registration read `***`. Raises: Invalid."""
+        """A storage's registration; its secrets are shown as `***`. Raises: Invalid."""
         return self._find(name).shown
 
     def hold(self, session: Session, name: str) -> StorageSettings:
-        """The same as `describe`, and the storage cannot be removed before this session's transaction ends.
+        """Like `describe`, and locks the storage: it cannot be removed before this session's transaction ends.
 
         Raises: Invalid
         """
@@ -122,56 +122,56 @@ class Storages:
         return registration_of(row).shown
 
     def open(self, name: str) -> Storage:
-        """The storage of this name. Raises: Invalid when it is not registered or holds tables, ConfigurationInvalid."""
-        kept = None if holds_tables(self.describe(name).kind) else self._kept(name)
-        if not isinstance(kept, ObservedStorage):
+        """The object storage with this name. Raises: Invalid when it is not registered or holds tables, ConfigurationInvalid."""
+        opened = None if holds_tables(self.describe(name).kind) else self._opened(name)
+        if not isinstance(opened, ObservedStorage):
             raise Invalid(f"storage: {name!r} holds tables, not files; name another one", field="storage")
-        return kept
+        return opened
 
     def open_tables(self, name: str) -> TableStorage:
-        """The storage of tables of this name. Raises: Invalid when it is not registered or holds files, ConfigurationInvalid."""
-        kept = self._kept(name) if holds_tables(self.describe(name).kind) else None
-        if not isinstance(kept, ObservedTableStorage):
+        """The table storage with this name. Raises: Invalid when it is not registered or holds files, ConfigurationInvalid."""
+        opened = self._opened(name) if holds_tables(self.describe(name).kind) else None
+        if not isinstance(opened, ObservedTableStorage):
             raise Invalid(f"storage: {name!r} holds files, not tables; name another one", field="storage")
-        return kept
+        return opened
 
-    def _kept(self, name: str) -> ObservedStorage | ObservedTableStorage:
-        found = self._find(name)
-        kept = self._open.get(name)
-        if kept is not None and kept[0] is found:
-            return kept[1]
-        # One lock a name: a file system that is away holds up nobody who asks for another storage.
+    def _opened(self, name: str) -> ObservedStorage | ObservedTableStorage:
+        registration = self._find(name)
+        cached = self._open.get(name)
+        if cached is not None and cached[0] is registration:
+            return cached[1]
+        # One lock a name: a file system that is away does not block callers of other storages.
         with naming(name), self._opening.setdefault(name, threading.Lock()):
-            kept = self._open.get(name)
-            if kept is None or kept[0] != found:
-                kept = (found, self._opened(name, found))
-            self._open[name] = (found, kept[1])
-            return kept[1]
+            cached = self._open.get(name)
+            if cached is None or cached[0] != registration:
+                cached = (registration, self._open_anew(name, registration))
+            self._open[name] = (registration, cached[1])
+            return cached[1]
 
     def redact(self, text: str) -> str:
-        """A sentence of an adapter without the secrets of any storage that this process has opened."""
+        """An adapter's message without the secrets of any storage that this process has opened."""
         return self._redactor.redact(text)
 
     def reload(self) -> None:
-        """See at once what this process has just committed."""
+        """Read the table at the next use; called after this process has committed a change."""
         with self._lock:
-            self._asked += 1
-            self._look_at = float("-inf")
+            self._reloads += 1
+            self._refresh_at = float("-inf")
 
-    def _opened(self, name: str, found: Registration) -> ObservedStorage | ObservedTableStorage:
-        shown = found.shown
+    def _open_anew(self, name: str, registration: Registration) -> ObservedStorage | ObservedTableStorage:
+        shown = registration.shown
         options = dict(shown.options)
         if name not in self._file:
             try:
-                # Again at each opening: an entry taken from the list, or a link laid since, counts from then on.
+                # Checked at each opening: the list or a symbolic link may have changed since the registration.
                 check_allowed(self._settings, shown.url, shown.options)
-                options |= self._cipher.decrypt(found.secrets)
+                options |= self._cipher.decrypt(registration.secrets)
                 check_files(self._settings, options)
             except Invalid as error:
                 raise ConfigurationInvalid(error.detail) from error
             reach = reach_of(self._settings, shown.url, shown.options)
             if has_reach(shown.kind) and reach != Reach.ANY:
-                options["reach"] = reach.value  # whatever whoever registered it asked for
+                options["reach"] = reach.value  # overrides the registered value
         urls = (shown.url, *map(str, options.values()))
         secrets = {
             *map(str, secrets_of(options).values()),
@@ -182,17 +182,17 @@ class Storages:
         try:
             return open_observed(name, shown, options, self._metrics)
         except ConfigurationInvalid as error:
-            # Without its cause: the sentence goes into logs and jobs.
+            # Without its cause: the message goes into logs and jobs, and the cause is not redacted.
             raise ConfigurationInvalid(self.redact(error.detail)) from None
 
     def _find(self, name: str) -> Registration:
-        found = self._file.get(name)
-        if found is not None:
-            return found
-        self._look()
+        fixed = self._file.get(name)
+        if fixed is not None:
+            return fixed
+        self._refresh()
         if name not in self._rows:
             self.reload()  # it may have been registered a moment ago
-            self._look()
+            self._refresh()
         try:
             return self._rows[name]
         except KeyError:
@@ -202,21 +202,21 @@ class Storages:
         known = ", ".join(sorted(self._file.keys() | self._rows.keys())) or "none"
         return Invalid(f"storage: there is none named {name!r}; registered are: {known}", field="storage")
 
-    def _look(self) -> None:
-        """Read the table if that is due; one thread does, the others take what is known unless nothing is."""
-        if time.monotonic() < self._look_at:
+    def _refresh(self) -> None:
+        """Read the table if that is due. One thread reads it; the others use the last rows, or wait if a reload is pending."""
+        if time.monotonic() < self._refresh_at:
             return
-        unknown = self._look_at == float("-inf")
-        if not self._looking.acquire(blocking=unknown):
+        unknown = self._refresh_at == float("-inf")
+        if not self._refreshing.acquire(blocking=unknown):
             return
         try:
-            if time.monotonic() >= self._look_at:
+            if time.monotonic() >= self._refresh_at:
                 self._read()
         finally:
-            self._looking.release()
+            self._refreshing.release()
 
     def _read(self) -> None:
-        began, asked = time.monotonic(), self._asked
+        began, reloads = time.monotonic(), self._reloads
         try:
             with self._database.reading() as session:
                 rows = {name: registration_of(row) for name, row in registered_rows(session).items()}
@@ -225,12 +225,14 @@ class Storages:
                 raise
             log.warning("the registered storages could not be read: %s", type(error).__name__)
             rows = self._rows
-        # What has not changed stays the same object, by which `open` recognises it.
+        # An unchanged registration stays the same object: `_opened` compares by identity.
         self._rows = {
-            name: self._rows[name] if self._rows.get(name) == found else found for name, found in rows.items()
+            name: self._rows[name] if self._rows.get(name) == row else row for name, row in rows.items()
         }
         for name in self._open.keys() - self._rows.keys() - self._file.keys():
             self._open.pop(name, None)
         with self._lock:
-            if self._asked == asked:  # else a change was committed that this reading may have missed
-                self._look_at = began + LOOK_SECONDS
+            if (
+                self._reloads == reloads
+            ):  # else this read may have missed a change that was committed meanwhile
+                self._refresh_at = began + REFRESH_SECONDS

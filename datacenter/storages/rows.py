@@ -21,24 +21,24 @@ class RegisteredStorage(Base):
     url: Mapped[str] = mapped_column(String(1024))
     role: Mapped[Role] = mapped_column(String(16))
     options: Mapped[dict[str, Any]] = mapped_column(JSON)
-    """Secret ones are there with the value `***`, so that they can be shown without any key."""
+    """Secret options have the value `***`, so that the options can be shown without a key."""
     secrets: Mapped[str | None] = mapped_column(Text)
-    """The secret options as JSON in one Fernet token; None when there are none."""
+    """The secret options as JSON in one Fernet token; None if there are none."""
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Registration:
-    """How a storage was registered: `shown` has `***` for its secrets, which are kept encrypted beside it."""
+    """A storage's registration: `shown` has `***` for its secrets, which are stored encrypted in `secrets`."""
 
     shown: StorageSettings
     secrets: str | None = None
 
 
 def registration_of(row: RegisteredStorage) -> Registration:
-    """What a row says."""
-    # A row holds what was checked when it was written; to check it again would be dear in the loops of the jobs.
+    """The registration in a row."""
+    # A row was validated when it was written; validating it again would be expensive in the loops of the jobs.
     shown = StorageSettings.model_construct(
         kind=row.kind, url=row.url, role=row.role, options=dict(row.options)
     )
@@ -46,6 +46,6 @@ def registration_of(row: RegisteredStorage) -> Registration:
 
 
 def registered_rows(session: Session, *, locked: bool = False) -> dict[str, RegisteredStorage]:
-    """Every row by name; locked, nobody registers or changes another one before this transaction ends."""
+    """All rows by name; `locked` blocks other registrations and changes until this transaction ends."""
     query = select(RegisteredStorage).order_by(RegisteredStorage.name)
     return {row.name: row for row in session.scalars(query.with_for_update() if locked else query)}

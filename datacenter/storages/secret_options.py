@@ -1,4 +1,4 @@
-"""Secret options: which options of a storage are secrets, and the options as people may read them."""
+"""Secret options: which options of a storage are secrets, and their redaction."""
 
 import re
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from storage_adapters.options import OptionValue
 
 Options = Mapping[str, OptionValue]
 SECRET_OPTION = re.compile(r"secret|passw|token|credential|key$|_key_|sign|auth", re.IGNORECASE)
-"""Rather one option too many is hidden than one too few."""
+"""It is better to redact one option too many than one too few."""
 
 
 def is_secret(option: str) -> bool:
@@ -22,7 +22,7 @@ def secrets_of(options: Options) -> dict[str, OptionValue]:
 
 
 def redacted_options(options: Options) -> dict[str, OptionValue]:
-    """The options with `***` in place of every secret, also of one in a URL, as a proxy's may have."""
+    """The options with `***` in place of every secret, including secrets in a URL, such as a proxy's password."""
     return {
         name: REDACTED if is_secret(name) else redacted_url(value) if isinstance(value, str) else value
         for name, value in options.items()

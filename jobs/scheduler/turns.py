@@ -16,7 +16,7 @@ from datacenter.datasets.resources import Resources, open_resources
 from datacenter.errors import SettingsInvalid
 from datacenter.ledger.gauges import LedgerCollector
 from datacenter.observability.liveness import Role, SignOfLife, require_life
-from datacenter.observability.metrics import answer_prometheus, register_build_info
+from datacenter.observability.metrics import register_build_info, serve_metrics_and_health
 from datacenter.settings.sources.flags import ConfigOption, SetOption
 from datacenter.startup import run_command, settings_for, wait_for_database
 from jobs.scheduler.relay import notify_once, relay_once
@@ -88,7 +88,7 @@ def schedule(config: ConfigOption = None, assignments: SetOption = None) -> None
         resources = open_resources(settings)
         sign = SignOfLife(settings.health, Role.SCHEDULER)
         life = partial(require_life, settings.health, Role.SCHEDULER)
-        answer_prometheus(settings.metrics, _metrics_registry(resources), life)
+        serve_metrics_and_health(settings.metrics, _metrics_registry(resources), life)
     except SettingsInvalid as error:
         print(f"datacenter-scheduler: {error.message()}", file=sys.stderr)
         raise SystemExit(2) from error

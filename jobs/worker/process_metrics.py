@@ -19,8 +19,8 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from datacenter.observability.metrics import (
     ConstantCollector,
     Metrics,
-    answer_prometheus,
     register_build_info,
+    serve_metrics_and_health,
 )
 from datacenter.settings.model import MetricsSettings
 from jobs.engine.measuring import begin_measuring
@@ -55,7 +55,7 @@ def serve_worker_metrics(
     registry.register(about)
     worker_process_init.connect(_begin, weak=False)
     try:
-        answer_prometheus(settings, registry, require_life)
+        serve_metrics_and_health(settings, registry, require_life)
         yield
     finally:
         if os.getpid() == parent:

@@ -159,7 +159,7 @@ REFUSALS = [
         "a port for metrics that is taken",
         ("serve",),
         {"DATACENTER__WEB__METRICS_PORT": "{taken}"},
-        ("web.metrics_port: 127.0.0.1:{taken} cannot be listened at: Address already in use",),
+        ("web.metrics_port: cannot listen on 127.0.0.1:{taken}: Address already in use",),
     ),
     (
         "refusing broker",

@@ -108,7 +108,7 @@ def test_a_process_says_over_http_that_it_lives_and_when_its_loop_has_been_silen
     # Until the loop replaces it; then it is looked at again.
     watch.until(lambda: _old(sign) and httpx.get(page, trust_env=False).status_code == 503, "nobody noticed")
 
-    assert (alive.status_code, alive.text) == (200, "it lives\n")
+    assert (alive.status_code, alive.text) == (200, "alive\n")
     watch.until(lambda: float(sign.read_text()) > written, "the loop gave no sign any more")
 
 

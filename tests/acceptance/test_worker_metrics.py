@@ -177,5 +177,5 @@ def test_a_port_that_is_taken_is_refused_in_words(centre):
         command = [sys.executable, "-m", module]
         ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
         assert ended.returncode == 2, ended.stderr
-        assert f"metrics.port: 127.0.0.1:{PORT} cannot be listened at" in ended.stderr
+        assert f"metrics.port: cannot listen on 127.0.0.1:{PORT}" in ended.stderr
         assert "Traceback" not in ended.stderr

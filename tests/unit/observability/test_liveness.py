@@ -11,7 +11,7 @@ from support.servers.scraping import free_ports
 
 from datacenter.errors import SettingsInvalid
 from datacenter.observability.liveness import NoSignOfLife, Role, SignOfLife, require_life
-from datacenter.observability.metrics import answer_prometheus, register_build_info
+from datacenter.observability.metrics import register_build_info, serve_metrics_and_health
 from datacenter.settings.model import HealthSettings, MetricsSettings
 
 
@@ -49,7 +49,7 @@ def test_a_clock_that_is_set_makes_no_sign_old(settings):
 
 @pytest.mark.parametrize(
     ("written", "told"),
-    [("1.0\n", "no sign of life for"), ("1e12\n", "before this machine was started"), ("", "cannot be read")],
+    [("1.0\n", "no sign of life for"), ("1e12\n", "older than the last boot"), ("", "cannot be read")],
 )
 def test_what_is_no_sign_of_this_process_is_told(settings, written, told):
     SignOfLife(settings, Role.WORKER).give()
@@ -76,7 +76,9 @@ def test_a_directory_that_cannot_be_written_to_is_refused(tmp_path):
 def test_whoever_is_scraped_tells_whether_its_loop_lives(settings):
     port, registry = free_ports(), CollectorRegistry()
     register_build_info(registry, "worker")
-    answer_prometheus(MetricsSettings(port=port), registry, partial(require_life, settings, Role.WORKER))
+    serve_metrics_and_health(
+        MetricsSettings(port=port), registry, partial(require_life, settings, Role.WORKER)
+    )
 
     def asked(page: str) -> httpx.Response:
         return httpx.get(f"http://127.0.0.1:{port}{page}", trust_env=False)
@@ -84,7 +86,7 @@ def test_whoever_is_scraped_tells_whether_its_loop_lives(settings):
     assert (asked("/healthz").status_code, asked("/metrics").status_code) == (503, 200)
     assert "the worker has given no sign of life yet" in asked("/healthz").text
     SignOfLife(settings, Role.WORKER)
-    assert (asked("/healthz").status_code, asked("/healthz").text) == (200, "it lives\n")
+    assert (asked("/healthz").status_code, asked("/healthz").text) == (200, "alive\n")
     Path(settings.directory, "worker").write_text("1.0\n")
     assert asked("/healthz").status_code == 503
     assert "datacenter_build_info" in asked("/metrics").text

@@ -20,7 +20,7 @@ def test_what_a_call_returns_or_raises_in_time_is_passed_on() -> None:
 
 def test_a_storage_that_does_not_answer_is_told_and_holds_so_many_threads_and_no_more() -> None:
     let_go = threading.Event()
-    deadline = Deadline(seconds=0.05, most_waiting=2)
+    deadline = Deadline(seconds=0.05, max_waiting=2)
     before = threading.active_count()
 
     told = []

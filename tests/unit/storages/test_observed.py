@@ -15,7 +15,7 @@ from support.tables.fake_tables import FakeTables, fake_storage, register_fake_t
 from datacenter.database.engine import Base, Database
 from datacenter.observability import tracing
 from datacenter.observability.metrics import Metrics
-from datacenter.observability.tracing import Nothing
+from datacenter.observability.tracing import NoTracing
 from datacenter.settings.model import Settings
 from datacenter.storages.observed import ObservedStorage, ObservedTableStorage
 from datacenter.storages.opener import Storages
@@ -89,7 +89,7 @@ def streams(method: Callable[..., Any]) -> bool:
     return get_origin(get_type_hints(method)["return"]) is Iterator
 
 
-class Spans(Nothing):
+class Spans(NoTracing):
     """A tracer that remembers what was begun, and how it ended."""
 
     def __init__(self) -> None:
@@ -98,7 +98,7 @@ class Spans(Nothing):
     def begin(self, name: str, attributes: Mapping[str, str | int]) -> Any:
         spans = self
 
-        class Begun(Nothing):
+        class Begun(NoTracing):
             def end(self, failure: str | None = None) -> None:
                 spans.ended.append((f"{attributes['datacenter.storage.name']}.{name}", failure))
 

@@ -54,7 +54,7 @@ def _change(centre: Resources, name: str, **fields: object) -> None:
 
 
 def _within_seconds(holds: Callable[[], bool]) -> None:
-    end = time.monotonic() + 2 * opener.LOOK_SECONDS
+    end = time.monotonic() + 2 * opener.REFRESH_SECONDS
     while not holds():
         assert time.monotonic() < end
         time.sleep(0.05)
@@ -80,7 +80,7 @@ def test_another_process_sees_a_registration_a_change_and_a_removal(centre) -> N
 
 
 def test_an_instance_is_kept_open_until_its_row_changes(centre, monkeypatch) -> None:
-    monkeypatch.setattr(opener, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(opener, "REFRESH_SECONDS", 0.0)
     _add(centre, "kept")
     _add(centre, "other")
     opened = GuardedStorage.opened
@@ -106,7 +106,7 @@ def test_opening_in_a_loop_costs_no_query(centre) -> None:
         centre.storages.open("looped")
     seconds = time.perf_counter() - began
 
-    assert len(queries) <= 2 * (1 + seconds / opener.LOOK_SECONDS)
+    assert len(queries) <= 2 * (1 + seconds / opener.REFRESH_SECONDS)
     assert seconds / 20_000 < 100e-6  # measured: half a microsecond
 
 

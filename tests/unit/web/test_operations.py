@@ -105,7 +105,9 @@ def test_a_taken_port_for_metrics_is_refused_by_its_name(web, serving_on) -> Non
         settings = web.resources.settings
         own = settings.model_copy(update={"web": settings.web.model_copy(update={"metrics_port": port})})
 
-        with pytest.raises(SettingsInvalid, match=rf"^web\.metrics_port: 127\.0\.0\.1:{port} cannot be"):
+        with pytest.raises(
+            SettingsInvalid, match=rf"^web\.metrics_port: cannot listen on 127\.0\.0\.1:{port}"
+        ):
             build_server(own, replace(web.resources, settings=own)).run()
 
 
