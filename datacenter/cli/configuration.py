@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="Check and show the settings.")
 FileArgument = Annotated[
-    Path | None, typer.Argument(metavar="FILE", help="The settings file, instead of DATACENTER_CONFIG's.")
+    Path | None, typer.Argument(metavar="FILE", help="The settings file, instead of the one in DATACENTER_CONFIG.")
 ]
 ConnectOption = Annotated[
     bool, typer.Option("--connect", help="Also test the database, its schema, the broker and each storage.")

@@ -3,6 +3,7 @@
 import codecs
 import csv
 import io
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -12,13 +13,16 @@ import orjson
 import pyarrow as pa
 
 from datacenter.formats.arrow_types import list_lengths, string_lists, strings
-from datacenter.formats.cells import guarded, joined_labels, split_labels, unguarded
 from datacenter.formats.errors import LabelsInvalid
-from datacenter.formats.label_rules import LabelVocabulary
-from datacenter.formats.label_table import ANNOTATION_NAME, LABEL_NAMES, PATH_NAMES, LabelTableBuilder
-from datacenter.formats.limits import DEFAULT_LIMITS, LabelLimits
+from datacenter.formats.label_rules import DEFAULT_LIMITS, LabelLimits, LabelVocabulary, safe_reference
+from datacenter.formats.label_table import (
+    ANNOTATION_NAME,
+    LABEL_NAMES,
+    LABEL_SEPARATORS,
+    PATH_NAMES,
+    LabelTableBuilder,
+)
 from datacenter.formats.lines import bounded, byte_lines
-from datacenter.formats.references import safe_reference
 
 WINDOW_BYTES = 8 << 20
 """The text that decides the encoding, from the first line that is not ASCII. Short GB18030 texts can be valid UTF-8
@@ -229,3 +233,40 @@ def annotation_texts(batch: pa.RecordBatch) -> list[str | None]:
 def embedded(text: str | None) -> orjson.Fragment | None:
     """JSON text that goes into a line as it is."""
     return None if text is None else orjson.Fragment(text)
+
+
+# A spreadsheet must not read a cell as a formula. A cell that begins with `=`, `+`, `-`, `@`, TAB or CR is written with
+# a `'` before it. One that begins with such a sign after one or more `'` gets one more, so that reading, which removes
+# one, gives exactly the original cell. Cells that begin with `'` without such a sign are not changed in either direction.
+_FORMULA = re.compile(r"'*[=+\-@\t\r]")
+_GUARDED = re.compile(r"'+[=+\-@\t\r]")
+
+
+def guarded(cell: str) -> str:
+    """The cell as it is written."""
+    return "'" + cell if _FORMULA.match(cell) else cell
+
+
+def unguarded(cell: str) -> str:
+    """The cell before `guarded`."""
+    return cell[1:] if cell[:1] == "'" and _GUARDED.match(cell) else cell
+
+
+def joined_labels(labels: list[str]) -> str:
+    """Labels in one cell: `cat|dog`, or a JSON array if a label holds a separator."""
+    cell = "|".join(labels)
+    if cell.startswith("[") or any(LABEL_SEPARATORS.search(label) for label in labels):
+        return orjson.dumps(labels).decode()
+    return cell
+
+
+def split_labels(cell: str) -> Iterable[str]:
+    """The labels of a cell: a JSON array of strings, or texts between `|` or `;`, without empty ones."""
+    if cell.startswith("["):
+        try:
+            value = orjson.loads(cell)
+        except orjson.JSONDecodeError:
+            value = None
+        if isinstance(value, list) and all(isinstance(label, str) for label in value):
+            return value
+    return [part for part in LABEL_SEPARATORS.split(cell) if part.strip()]

@@ -9,11 +9,9 @@ import pyarrow as pa
 from datacenter.formats.arrow_types import string_lists, strings
 from datacenter.formats.errors import LabelsInvalid
 from datacenter.formats.json_lines import as_bytes, joined, quoted, quoted_lists
-from datacenter.formats.label_rules import LabelVocabulary
+from datacenter.formats.label_rules import DEFAULT_LIMITS, LabelLimits, LabelVocabulary, safe_reference
 from datacenter.formats.label_table import ANNOTATION_NAME, LABEL_NAMES, PATH_NAMES, LabelTableBuilder
-from datacenter.formats.limits import DEFAULT_LIMITS, LabelLimits
 from datacenter.formats.lines import bounded, byte_lines
-from datacenter.formats.references import safe_reference
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 

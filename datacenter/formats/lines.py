@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from datacenter.formats.errors import LabelsInvalid
-from datacenter.formats.limits import LabelLimits
+from datacenter.formats.label_rules import LabelLimits
 
 
 def bounded(chunks: Iterable[bytes], limits: LabelLimits) -> Iterator[bytes]:

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
 
 from datacenter.formats.errors import LabelsInvalid
-from datacenter.formats.limits import LabelLimits
+from datacenter.formats.label_rules import LabelLimits
 
 if TYPE_CHECKING:
     import pyarrow as pa

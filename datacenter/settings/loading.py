@@ -1,4 +1,4 @@
-"""Loading: the settings out of file, variables and flags, or everything that is wrong with them at once."""
+"""Loading: the settings from file, variables and flags, or all their faults at once."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from datacenter.errors import SettingsInvalid
 from datacenter.settings.model import CONFIG_VARIABLE, Settings
-from datacenter.settings.rules import UNSAFE
+from datacenter.settings.rules import RULES
 from datacenter.settings.sources.faults import faults_of
 from datacenter.settings.sources.file import read_file
 from datacenter.settings.sources.flags import read_flags
@@ -19,17 +19,17 @@ from datacenter.settings.sources.variables import read_variables
 
 
 def read_layers(assignments: Sequence[str] = (), **overrides: Any) -> Layers:
-    """What the file that `DATACENTER_CONFIG` names, the variables and the flags say, each stronger than the one before."""
+    """The layers of the file in `DATACENTER_CONFIG`, the variables and the flags; later ones override earlier ones."""
     path = os.environ.get(CONFIG_VARIABLE)
     file = [read_file(Path(path), Settings, f"--config or {CONFIG_VARIABLE}")] if path else []
     return Layers([*file, read_variables(os.environ, Settings), read_flags(assignments, overrides, Settings)])
 
 
 def load_settings(assignments: Sequence[str] = (), **overrides: Any) -> Settings:
-    """Read the settings; `assignments` are what `--set` was given.
+    """Read the settings; `assignments` are the values of `--set`.
 
     Raises:
-        SettingsInvalid: naming every wrong key and what is expected; no value is quoted, it may be a secret.
+        SettingsInvalid: names every wrong key and what is expected; values are never quoted, they may be secrets.
     """
     found = check_settings(read_layers(assignments, **overrides))
     if isinstance(found, Settings):
@@ -38,33 +38,31 @@ def load_settings(assignments: Sequence[str] = (), **overrides: Any) -> Settings
 
 
 def check_settings(layers: Layers) -> Settings | list[SettingFault]:
-    """The settings, or everything that is wrong with them."""
+    """The settings, or all their faults."""
     faults, values = list(layers.faults()), layers.merged()
     dropped: list[str] = []
     try:
         settings = Settings(**values)
     except ValidationError as error:
         faults += faults_of(error, layers, Settings)
-        # The rest is looked at as well, so that one look tells everything.
+        # The rest is checked as well, so that one run reports every fault.
         settings, dropped = _rest_of(values, faults)
     wrong = [*(fault.key for fault in faults), *dropped]
-    for keys, unsafe in UNSAFE:
-        looked_at = [key.format(settings=settings) for key in keys]
-        if not any(_touches(one, key) for one in wrong for key in looked_at):
-            found = (
-                fault for fault in unsafe(settings) if not any(_touches(one, fault.key) for one in wrong)
-            )
+    for keys, rule in RULES:
+        read_keys = [key.format(settings=settings) for key in keys]
+        if not any(_touches(one, key) for one in wrong for key in read_keys):
+            found = (fault for fault in rule(settings) if not any(_touches(one, fault.key) for one in wrong))
             faults += (replace(fault, place=_place(fault.key, layers)) for fault in found)
     return faults or settings
 
 
 def _place(key: str, layers: Layers) -> str:
-    """Where the value was said; nowhere, if it is missing or the default."""
+    """Where the value was set; empty if it is missing or the default."""
     return layers.origin_of(tuple(key.split(".")))[1]
 
 
 def _rest_of(values: Mapping[str, Any], faults: Sequence[SettingFault]) -> tuple[Settings, list[str]]:
-    """The settings without the values that are wrong by themselves, or without their whole sections, which are named."""
+    """The settings without the wrong values, or without their whole sections; also the names of those sections."""
     rest = dict(values)
     for fault in faults:
         rest = without(rest, tuple(fault.key.split(".")))
@@ -76,5 +74,5 @@ def _rest_of(values: Mapping[str, Any], faults: Sequence[SettingFault]) -> tuple
 
 
 def _touches(wrong: str, key: str) -> bool:
-    """Whether one is the other or a part of it."""
+    """Whether one key is the other or a part of it."""
     return f"{wrong}.".startswith(f"{key}.") or f"{key}.".startswith(f"{wrong}.")

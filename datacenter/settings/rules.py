@@ -1,4 +1,4 @@
-"""Rules between settings: what values that are right by themselves make wrong together."""
+"""Rules across settings: combinations that are wrong although each value is valid."""
 
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -27,12 +27,12 @@ def _secret_is_missing(settings: Settings) -> Iterator[SettingFault]:
 
 
 def _server_is_missing(section: Literal["database", "broker"], settings: Settings) -> Iterator[SettingFault]:
-    """What is said nowhere is often a secret that was not mounted; the default would start an empty installation."""
+    """A missing URL is often a secret that was not mounted; the default would start an empty installation."""
     if settings.environment == "production" and "url" not in getattr(settings, section).model_fields_set:
         variable = variable_of((section, "url"))
         yield SettingFault(
             key=f"{section}.url",
-            detail=f"production needs to be told its {section}; set {variable}, "
+            detail=f"production needs the URL of its {section}; set {variable}, "
             f"or {variable}__FILE to a file that holds it",
         )
 
@@ -56,7 +56,7 @@ def _default_is_no_platform(settings: Settings) -> Iterator[SettingFault]:
     if default is not None and default.role == "source":
         yield SettingFault(
             key="default_storage",
-            detail=f"{settings.default_storage!r} is only imported from; its role must be platform or both",
+            detail=f"{settings.default_storage!r} is only a source; its role must be platform or both",
         )
 
 
@@ -64,37 +64,37 @@ def _places_are_nested(settings: Settings) -> Iterator[SettingFault]:
     for source, platform in find_nested(settings.storages):
         yield SettingFault(
             key=f"storages.{source}",
-            detail=f"its place and that of the platform {platform!r} lie within one another; "
-            "give it a place of its own, or the platform the role both",
+            detail=f"one of its place and the place of platform {platform!r} is inside the other; "
+            "move it elsewhere, or give the platform the role both",
         )
 
 
-def _metrics_have_no_port_of_their_own(settings: Settings) -> Iterator[SettingFault]:
+def _ports_are_the_same(settings: Settings) -> Iterator[SettingFault]:
     if settings.web.metrics_port == settings.web.port:
         yield SettingFault(
             key="web.metrics_port",
-            detail="is web.port, too; give it another one, or leave it out to have the metrics on web.port",
+            detail="is the same as web.port; choose another port, or remove it to serve metrics on web.port",
         )
 
 
-UNSAFE: tuple[tuple[tuple[str, ...], Callable[[Settings], Iterator[SettingFault]]], ...] = (
+RULES: tuple[tuple[tuple[str, ...], Callable[[Settings], Iterator[SettingFault]]], ...] = (
     (("environment", "web.secret_key"), _secret_is_missing),
     (("environment", "database.url"), partial(_server_is_missing, "database")),
     (("environment", "broker.url"), partial(_server_is_missing, "broker")),
     ((), _kind_is_unknown),
     (("default_storage", "storages.{settings.default_storage}"), _default_is_no_platform),
     (("storages",), _places_are_nested),
-    (("web.port", "web.metrics_port"), _metrics_have_no_port_of_their_own),
+    (("web.port", "web.metrics_port"), _ports_are_the_same),
 )
-"""What values that are right by themselves make wrong together, by the keys that it looks at."""
+"""The rules, each with the keys that it reads."""
 
 
 def find_nested(
     storages: Mapping[str, StorageSettings], real: Callable[[str], str] = os.path.realpath
 ) -> Iterator[tuple[str, str]]:
-    """Sources and platforms that lie within one another: every project could import the files of all others.
+    """Pairs of a source and a platform where one is inside the other: any project could import the files of all others.
 
-    `real` makes a local path comparable; looking symbolic links up waits for the file system.
+    `real` makes a local path comparable; to resolve symbolic links waits for the file system.
     """
     places = {name: _place(registered, real) for name, registered in storages.items()}
     for (source, outer), (platform, inner) in permutations(places.items(), 2):
@@ -105,6 +105,6 @@ def find_nested(
 
 
 def _place(registered: StorageSettings, real: Callable[[str], str]) -> str:
-    """Where a storage is, so that one place within another begins like it."""
+    """The place of a storage as text; a place inside another begins with that one's text."""
     url = registered.url.removeprefix("nas://")
     return f"{registered.kind}:{real(url) if url.startswith('/') else url.rstrip('/')}/"

@@ -7,7 +7,7 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from pydantic import SecretStr
 
 from datacenter.errors import Invalid
-from datacenter.settings.model import MAKE_KEY
+from datacenter.settings.model import FERNET_KEY_COMMAND
 from datacenter.storages.secret_options import Options
 from storage_adapters.errors import ConfigurationInvalid
 from storage_adapters.options import OptionValue
@@ -32,7 +32,7 @@ class SecretCipher:
         if self._fernet is None:
             raise Invalid(
                 f"options.{min(secrets)}: this server has no key to encrypt secrets; the operator can create one "
-                f"with: {MAKE_KEY} and add it to registration.keys",
+                f"with: {FERNET_KEY_COMMAND} and add it to registration.keys",
                 field=f"options.{min(secrets)}",
             )
         return self._fernet.encrypt(json.dumps(dict(secrets), sort_keys=True).encode()).decode()

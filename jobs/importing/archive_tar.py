@@ -18,7 +18,7 @@ from datacenter.formats.apply import LabelJoin
 from datacenter.formats.arrow_types import strings
 from datacenter.formats.detect import LabelFile
 from datacenter.formats.folders import folder_labels
-from datacenter.formats.limits import LabelLimits
+from datacenter.formats.label_rules import LabelLimits
 from datacenter.formats.registry import reader_for
 from datacenter.ledger.leases import Totals
 from datacenter.storages.object_file import ObjectSource

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from datacenter.formats.apply import LabelJoin
 from datacenter.formats.detect import LabelFile, find_label_file
 from datacenter.formats.folders import folder_labels
-from datacenter.formats.limits import LabelLimits
+from datacenter.formats.label_rules import LabelLimits
 from datacenter.formats.manifest_lines import MANIFEST_FILENAME
 from datacenter.formats.registry import reader_for
 

@@ -1,4 +1,4 @@
-"""Reach: how far a storage may lead us, for storages that were not named by whoever runs this machine."""
+"""Reach: which addresses a storage may connect to; storages that no operator named may connect to fewer."""
 
 import socket
 from enum import StrEnum

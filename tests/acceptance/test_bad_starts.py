@@ -112,7 +112,7 @@ WRONG_SETTINGS = {
 TOLD_OF_THEM = (
     "ledger.attempts: must be a whole number (DATACENTER__LEDGER__ATTEMPTS)",
     "ledger.lease_second: there is no such setting; did you mean ledger.lease_seconds?",
-    "broker.prefix: the file that DATACENTER__BROKER__PREFIX__FILE names is empty",
+    "broker.prefix: the file named by DATACENTER__BROKER__PREFIX__FILE is empty",
     "web.secret_key: production needs a secret of 32 characters or more; set DATACENTER__WEB__SECRET_KEY",
 )
 SILENT_DATABASE = {"DATACENTER__DATABASE__URL": f"mysql+pymysql://u:{CANARY}@{{silent}}/d", **NO_WAITING}
@@ -171,19 +171,19 @@ REFUSALS = [
 
 
 @pytest.mark.parametrize(
-    ("program", "given", "told"),
+    ("program", "given", "expected"),
     [
-        pytest.param(program, given, told, id=f"{program}: {case}")
-        for case, programs, given, told in REFUSALS
+        pytest.param(program, given, expected, id=f"{program}: {case}")
+        for case, programs, given, expected in REFUSALS
         for program in programs
     ],
 )
-def test_what_no_waiting_cures_ends_the_program_with_a_sentence(places, program, given, told) -> None:
+def test_what_no_waiting_cures_ends_the_program_with_a_sentence(places, program, given, expected) -> None:
     running = start(program, given, places)
     said = running.communicate(timeout=300)[0]
 
     assert running.returncode == 2, said
-    for sentence in told:
+    for sentence in expected:
         assert sentence.format(**places) in said
     assert "Traceback" not in said
     assert CANARY not in said
@@ -216,14 +216,14 @@ def test_a_program_that_waits_says_for_what_and_ends_with_0_when_told_to(
     assert CANARY not in said
 
 
-@pytest.mark.parametrize(("program", "told"), [("serve", "serving"), ("scheduler", "scheduler started")])
-def test_the_web_layer_and_the_scheduler_do_without_a_broker(places, program, told) -> None:
+@pytest.mark.parametrize(("program", "expected"), [("serve", "serving"), ("scheduler", "scheduler started")])
+def test_the_web_layer_and_the_scheduler_do_without_a_broker(places, program, expected) -> None:
     running = start(program, {}, places)
-    said = told_until(running, told)
+    said = told_until(running, expected)
     running.send_signal(signal.SIGTERM)
     said += running.communicate(timeout=300)[0]
 
-    assert told in said
+    assert expected in said
     assert running.returncode == 0, said
 
 

@@ -58,24 +58,24 @@ def ports(centre) -> list[int]:
 
 
 @pytest.fixture(scope="module")
-def told(ports) -> list[Scrape]:
+def scrapes(ports) -> list[Scrape]:
     """What web, worker and scheduler tell, once the worker's last shard is counted."""
     done = {"kind": "delete", "step": "finish", "outcome": "done"}
     eventually(lambda: scrape(PORT).sum("datacenter_shards_total", **done) == 1, "the delete is not counted")
     return [scrape(port) for port in ports]
 
 
-def labels_of(metric: str, told: list[Scrape]) -> set[str]:
+def labels_of(metric: str, scrapes: list[Scrape]) -> set[str]:
     """The labels that the series of a metric have."""
-    found = [set(sample.labels) for each in told for sample in each.having(metric)]
+    found = [set(sample.labels) for each in scrapes for sample in each.having(metric)]
     return set.union(*found) if found else set()
 
 
-def missing(asked: Asked, told: list[Scrape]) -> str | None:
+def missing(asked: Asked, scrapes: list[Scrape]) -> str | None:
     """What of it no process tells."""
-    if not any(asked.metric in each.names() for each in told):
+    if not any(asked.metric in each.names() for each in scrapes):
         return f"nobody tells {asked.metric}"
-    lacking = asked.labels - labels_of(asked.metric, told)
+    lacking = asked.labels - labels_of(asked.metric, scrapes)
     return f"{asked.metric} has no label {', '.join(sorted(lacking))}" if lacking else None
 
 
@@ -85,26 +85,26 @@ def test_there_is_something_to_look_at():
 
 
 @pytest.mark.parametrize("expression", [*EXPRESSIONS.values(), *ALERTS.values()], ids=[*EXPRESSIONS, *ALERTS])
-def test_what_is_asked_for_is_told(told, expression):
+def test_what_is_asked_for_is_told(scrapes, expression):
     asked = asked_for(expression)
 
     assert asked
-    assert [gap for each in asked if (gap := missing(each, told))] == []
+    assert [gap for each in asked if (gap := missing(each, scrapes))] == []
 
 
-def test_the_page_lists_every_metric_with_its_labels_and_no_other(told):
+def test_the_page_lists_every_metric_with_its_labels_and_no_other(scrapes):
     listed = {(f"{name}", frozenset(re.findall(r"`(\w+)`", labels))) for name, _, labels in ROW.findall(PAGE)}
     real: dict[str, set[str]] = {}
-    for sample in (sample for each in told for sample in each.samples):
+    for sample in (sample for each in scrapes for sample in each.samples):
         name = SUFFIX.sub("", sample.name)
         if name.startswith("datacenter_") and name != "datacenter_build_info":
             real.setdefault(name, set()).update(sample.labels.keys() - {"le"})
     assert {(name, frozenset(labels)) for name, labels in real.items()} == listed
 
 
-def test_no_label_holds_an_id_or_a_name_that_a_user_gives(centre, told):
+def test_no_label_holds_an_id_or_a_name_that_a_user_gives(centre, scrapes):
     """Besides those of storages, which whoever runs the installation gives."""
-    samples = [sample for each in told for sample in each.samples]
+    samples = [sample for each in scrapes for sample in each.samples]
     values = {value for sample in samples for label, value in sample.labels.items() if label != "version"}
     hexadecimal = re.compile(r"[0-9a-f]{8}")
     assert [value for value in values if hexadecimal.search(value)] == []
@@ -131,7 +131,7 @@ def test_panels_do_not_lie_over_one_another():
 
 
 @pytest.fixture(scope="module")
-def prometheus(ports, told, tmp_path_factory) -> Iterator[PrometheusServer]:
+def prometheus(ports, scrapes, tmp_path_factory) -> Iterator[PrometheusServer]:
     """It has scraped all processes for longer than the shortest window of the dashboard."""
     rules: dict[str, Any] = {
         "groups": [

@@ -68,7 +68,7 @@ def test_a_request_is_followed_from_the_web_layer_to_every_shard_of_its_job(cent
         return sorted((line["step"], line["shard"]) for line in worker if line["event"] == "shard ends")
 
     steps = [("finish", 0), ("plan", 0), ("run", 1), ("run", 2), ("run", 3)]
-    eventually(lambda: done() == steps, f"{steps} are not all told")
+    eventually(lambda: done() == steps, f"{steps} are not all logged")
 
 
 def test_an_id_that_could_do_harm_in_a_log_is_replaced(centre, tmp_path):

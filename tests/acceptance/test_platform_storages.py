@@ -60,8 +60,13 @@ def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 @pytest.fixture(scope="module")
 def centre(place: Place, start_centre):
     """A data centre that keeps everything on that storage, its uploads too."""
-    told = {"KIND": place.kind, "URL": place.url, "ROLE": "both", "OPTIONS": json.dumps(dict(place.options))}
-    settings = {f"DATACENTER__STORAGES__PLATFORM__{name}": value for name, value in told.items()}
+    values = {
+        "KIND": place.kind,
+        "URL": place.url,
+        "ROLE": "both",
+        "OPTIONS": json.dumps(dict(place.options)),
+    }
+    settings = {f"DATACENTER__STORAGES__PLATFORM__{name}": value for name, value in values.items()}
     settings |= {"DATACENTER__DEFAULT_STORAGE": "platform", "DATACENTER__SHARDS__PART_BYTES": str(PART_BYTES)}
     with start_centre(settings) as started:
         yield started

@@ -31,8 +31,8 @@ def test_a_directory_becomes_a_source_and_an_archive_in_it_a_dataset(centre, htt
     body = {"name": "scans", "kind": "nas", "url": f"nas://{source}", "role": "source"}
     made = http.post("/storages", json=body)
     assert made.status_code == 201, made.text
-    told = http.post("/storages/scans/check").json()
-    assert (told["ok"], told["detail"].endswith("can be listed and read.")) == (True, True), told
+    check = http.post("/storages/scans/check").json()
+    assert (check["ok"], check["detail"].endswith("can be listed and read.")) == (True, True), check
     (top,) = http.get("/storages/scans/browse").json()["items"]
     assert (top["kind"], top["key"]) == ("prefix", "deep/")
     (found,) = http.get("/storages/scans/browse", params={"prefix": top["key"]}).json()["items"]

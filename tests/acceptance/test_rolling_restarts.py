@@ -45,7 +45,7 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Load:
-    """Clients that import, export and delete one dataset after the other until they are told to stop."""
+    """Clients that import, export and delete one dataset after the other until they have to stop."""
 
     def __init__(self, url: str, token: str, archive: Path) -> None:
         self._place = (url, token)
@@ -80,7 +80,7 @@ class Load:
 
 
 def replace(pods: list[Pod], start) -> int:
-    """As a rolling update does it: the new one works before the oldest is told to end; how that ended."""
+    """As a rolling update does it: the new one works before the oldest has to end; how that ended."""
     new = start()
     new.until_working(2)
     old = pods.pop(0)

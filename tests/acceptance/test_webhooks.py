@@ -1,4 +1,4 @@
-"""Webhooks are told how a job ended."""
+"""Webhooks get the end of a job."""
 
 import json
 import queue
@@ -41,20 +41,22 @@ def test_a_webhook_is_told_how_a_job_ended_until_it_answers(client, small, name,
     _, job = start_import(client, small, name, notify=notify)
 
     assert client.jobs.wait(job).state == "SUCCESS"
-    told = heard.get(timeout=PATIENCE_SECONDS)
-    assert told == {"job": job.id, "kind": "import", "state": "SUCCESS", "error": None}
+    notified = heard.get(timeout=PATIENCE_SECONDS)
+    assert notified == {"job": job.id, "kind": "import", "state": "SUCCESS", "error": None}
 
 
 def test_a_webhook_is_told_of_failures_only_if_it_asked(client, name, hook):
     url, heard = hook
     source = {"storage": "inbox", "key": "never.zip"}
     deaf = client.datasets.create(f"{name}-1", source, options={"notify": [{"url": url, "on": ["SUCCESS"]}]})
-    told = client.datasets.create(f"{name}-2", source, options={"notify": [{"url": url, "on": ["FAILURE"]}]})
+    notified = client.datasets.create(
+        f"{name}-2", source, options={"notify": [{"url": url, "on": ["FAILURE"]}]}
+    )
 
-    assert [client.jobs.wait(job).state for _, job in (deaf, told)] == ["FAILURE", "FAILURE"]
+    assert [client.jobs.wait(job).state for _, job in (deaf, notified)] == ["FAILURE", "FAILURE"]
 
     message = heard.get(timeout=PATIENCE_SECONDS)
-    assert (message["job"], message["state"]) == (told[1].id, "FAILURE")
+    assert (message["job"], message["state"]) == (notified[1].id, "FAILURE")
     assert message["error"]["code"] == "OBJECT_MISSING"
     assert message["error"]["retryable"] is False
     assert heard.empty()

@@ -1,4 +1,4 @@
-"""What the processes of a worker count adds up, also when one of them is killed; the ledger is told by the scheduler."""
+"""What the processes of a worker count adds up, also when one of them is killed; the scheduler reports the ledger."""
 
 import os
 import signal
@@ -113,10 +113,10 @@ def test_shards_of_three_children_of_which_one_is_killed_add_up(centre, watch, w
     assert places <= {"0", "1", "2"}
     assert len(places) == CHILDREN
 
-    told = scrape(PORT + 1)
+    scraped = scrape(PORT + 1)
     lost = sum(shard.attempts for shard in watch.shards(job.id).values())
-    assert told.sum("datacenter_leases_lost_total", kind="import") == lost >= 1
-    assert told.sum("datacenter_shard_retries_total", kind="import") == lost
+    assert scraped.sum("datacenter_leases_lost_total", kind="import") == lost >= 1
+    assert scraped.sum("datacenter_shard_retries_total", kind="import") == lost
 
 
 def test_the_scheduler_tells_how_the_ledger_stands(centre, watch, small):
@@ -127,17 +127,17 @@ def test_the_scheduler_tells_how_the_ledger_stands(centre, watch, small):
     children = centre.worker_children()
     watch.stop_outside_transactions(children)
     try:
-        jobs = [start_import(centre.client, small, f"told-{number}")[1] for number in range(3)]
+        jobs = [start_import(centre.client, small, f"counted-{number}")[1] for number in range(3)]
         eventually(
             lambda: scrape(PORT + 1).sum("datacenter_queue_ready_shards", queue="import") == len(jobs),
-            "the queue's depth is not told",
+            "the queue's depth is not reported",
             seconds=30,
         )
-        told = scrape(PORT + 1)
-        assert told.sum("datacenter_jobs", kind="import") == len(jobs)
-        assert told.sum("datacenter_queue_oldest_age_seconds", queue="import") > 0
-        assert told.sum("datacenter_queue_ready_shards", queue="delete") == 0
-        assert len(list(told.having("datacenter_queue_ready_shards"))) == 4, "an empty queue is told, too"
+        scraped = scrape(PORT + 1)
+        assert scraped.sum("datacenter_jobs", kind="import") == len(jobs)
+        assert scraped.sum("datacenter_queue_oldest_age_seconds", queue="import") > 0
+        assert scraped.sum("datacenter_queue_ready_shards", queue="delete") == 0
+        assert len(list(scraped.having("datacenter_queue_ready_shards"))) == 4, "an empty queue is reported, too"
     finally:
         for pid in children:
             os.kill(pid, signal.SIGCONT)
@@ -150,9 +150,9 @@ def test_the_scheduler_tells_how_the_ledger_stands(centre, watch, small):
 def test_what_the_ledger_holds_is_told_by_the_scheduler_alone(centre):
     eventually(lambda: _answers(PORT), "the worker is not there", seconds=60)
     for port in (PORT, int(centre.url.rpartition(":")[2])):
-        told = scrape(port).names()
-        assert "datacenter_build_info" in told
-        assert not {"datacenter_jobs", "datacenter_queue_ready_shards"} & told
+        scraped = scrape(port).names()
+        assert "datacenter_build_info" in scraped
+        assert not {"datacenter_jobs", "datacenter_queue_ready_shards"} & scraped
 
 
 def _is_whole(centre) -> bool:

@@ -1,7 +1,8 @@
-"""Configuration: what a file, variables and flags say, and where; it does not know what can be said.
+"""The sources of settings: a file, environment variables and flags, with the place of every value.
 
-`layers` puts one above the other, `yaml_file`, `variables` and `flags` read one each, `faults` tells what is wrong.
+`layers` merges them; `file`, `variables` and `flags` read one source each; `faults` describes what is wrong. None of them
+knows which settings exist.
 
-pydantic-settings is not used: it does not see variables of an unknown name, stops at the first that is no JSON, and does not
-tell where a value was said.
+pydantic-settings is not used: it ignores variables of an unknown name, stops at the first value that is not JSON, and
+does not say where a value was set.
 """

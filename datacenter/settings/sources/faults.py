@@ -1,4 +1,4 @@
-"""Faults: what pydantic finds wrong with the settings, told as a key, what is expected there, and where it was said."""
+"""Faults in the settings: what pydantic rejects, as a key, what is expected, and where the value was set."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
@@ -22,36 +22,36 @@ SETTING_MESSAGES: Messages = {
 
 def faults_of(error: ValidationError, layers: Layers, model: Model) -> Iterator[SettingFault]:
     """Each fault once, in the order of the settings' class."""
-    values, told = layers.merged(), set()
+    values, reported = layers.merged(), set()
     for found in error.errors(include_url=False, include_input=False):
         path = _path_of(found, values)
-        if path not in told:
-            told.add(path)
+        if path not in reported:
+            reported.add(path)
             place = layers.origin_of(path)[1] or layers.origin_of(path[:-1])[1]
-            yield SettingFault(key=".".join(map(str, path)), detail=_words(found, path, model), place=place)
+            yield SettingFault(key=".".join(map(str, path)), detail=_message(found, path, model), place=place)
 
 
 def did_you_mean(name: str, known: Mapping[str, str] | Iterable[str]) -> str:
-    """`; did you mean …?` for the nearest of the known names, or nothing; a mapping has what is told for each name."""
+    """`; did you mean …?` for the nearest of the known names, or an empty text; a mapping gives the text to show for each name."""
     near = get_close_matches(name, list(known), n=1)
-    told = near and (known[near[0]] if isinstance(known, Mapping) else near[0])
-    return f"; did you mean {told}?" if told else ""
+    name_shown = near and (known[near[0]] if isinstance(known, Mapping) else near[0])
+    return f"; did you mean {name_shown}?" if name_shown else ""
 
 
 def _path_of(found: ErrorDetails, values: dict[str, Any]) -> KeyPath:
     path = found["loc"]
-    # What is missing is not there; anything else is, up to what pydantic adds to name the members of a union.
+    # A missing value has no place in the values. For any other error, cut off what pydantic adds to name a union member.
     return path if found["type"] == "missing" else existing(values, path)
 
 
-def _words(found: ErrorDetails, path: KeyPath, model: Model) -> str:
+def _message(found: ErrorDetails, path: KeyPath, model: Model) -> str:
     if found["type"] == "extra_forbidden":
         return f"there is no such setting{_meant(path, model)}"
     return message_for(found["type"], found.get("ctx", {}), SETTING_MESSAGES, otherwise=found["msg"])
 
 
 def _meant(path: KeyPath, model: Model) -> str:
-    """A name like it beside it, else anywhere."""
+    """A similar name in the same section, else in any section."""
     *section, name = map(str, path)
     beside = {other: ".".join([*section, other]) for other in fields_of(shape_at(model, tuple(section)))}
     anywhere = {str(key[-1]): ".".join(map(str, key)) for key in keys_of(model)}

@@ -11,12 +11,12 @@ from datacenter.settings.sources.shapes import Model, is_compound, shape_at
 
 
 def read_file(path: Path, model: Model, named_by: str) -> Layer:
-    """What the file says; what is wrong with it is in the layer's faults. `named_by` is what to correct if it is missing."""
+    """The values of the file; its faults are in the layer. `named_by` is what to correct if the file is missing."""
     try:
         node, found = _parse(path.read_text(encoding="utf-8"))
     except OSError as error:
         return _broken(f"{named_by} names {path}: {error.strerror}")
-    # Not only YAML's own: not UTF-8, an impossible date, a deep nest.
+    # Not only YAML errors: also text that is not UTF-8, an impossible date, deep nesting.
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f", look at line {mark.line + 1}" if mark else ""
@@ -57,11 +57,11 @@ def _lines(node: yaml.Node | None, before: KeyPath = ()) -> Iterator[tuple[KeyPa
 
 
 def _without_empty_sections(found: dict[str, Any], model: Model, before: KeyPath = ()) -> dict[str, Any]:
-    """A section of which every line is commented out says nothing."""
-    kept = {}
+    """A section whose lines are all commented out sets nothing."""
+    result = {}
     for name, value in found.items():
         path = (*before, name)
         if value is None and is_compound(shape_at(model, path)):
             continue
-        kept[name] = _without_empty_sections(value, model, path) if isinstance(value, dict) else value
-    return kept
+        result[name] = _without_empty_sections(value, model, path) if isinstance(value, dict) else value
+    return result

@@ -1,4 +1,4 @@
-"""Flags: `--set web.port=8081` says a key on the command line, where it is stronger than anything else."""
+"""Flags: `--set web.port=8081` on the command line overrides file and environment."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,7 +13,7 @@ FLAG = "--set"
 
 
 def read_flags(assignments: Sequence[str], overrides: Mapping[str, Any], model: Model) -> Layer:
-    """What `--set KEY=VALUE` says, the last one of a key counts; lists and mappings are JSON.
+    """The values of `--set KEY=VALUE`; the last one for a key counts; lists and mappings are JSON.
 
     `overrides` are values that the program itself sets.
     """
@@ -24,8 +24,10 @@ def read_flags(assignments: Sequence[str], overrides: Mapping[str, Any], model: 
         key, is_assigned, text = assignment.partition("=")
         path = tuple(key.strip().split("."))
         if not is_assigned:
-            # The whole of it may be a secret.
-            faults.append(SettingFault(key="", detail=f"{FLAG} wants KEY=VALUE, like {FLAG} web.port=8081"))
+            # Not quoted: all of it may be a secret.
+            faults.append(
+                SettingFault(key="", detail=f"{FLAG} needs KEY=VALUE, for example {FLAG} web.port=8081")
+            )
             continue
         places[path] = FLAG
         try:
@@ -37,11 +39,13 @@ def read_flags(assignments: Sequence[str], overrides: Mapping[str, Any], model: 
 
 ConfigOption = Annotated[
     Path | None,
-    typer.Option("--config", metavar="FILE", help="The settings file, instead of DATACENTER_CONFIG's."),
+    typer.Option(
+        "--config", metavar="FILE", help="The settings file, instead of the one in DATACENTER_CONFIG."
+    ),
 ]
 SetOption = Annotated[
     list[str] | None,
     typer.Option(
-        "--set", metavar="KEY=VALUE", help="A setting, stronger than variables and file; can be repeated."
+        "--set", metavar="KEY=VALUE", help="A setting; overrides variables and file. Can be repeated."
     ),
 ]

@@ -1,4 +1,4 @@
-"""Layers: what a file, the environment and the flags say, each stronger than the one before, with its place."""
+"""Layers of settings: file, environment and flags, each overriding the one before, with the place of each value."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -6,12 +6,12 @@ from enum import StrEnum
 from typing import Any
 
 KeyPath = tuple[str | int, ...]
-"""Where a value stands: `("web", "port")`."""
+"""The keys that lead to a value: `("web", "port")`."""
 Values = Mapping[str, Any]
 
 
 class SettingSource(StrEnum):
-    """Where a value comes from, the weakest first."""
+    """Where a value comes from; later ones override earlier ones."""
 
     DEFAULT = "default"
     FILE = "file"
@@ -21,20 +21,20 @@ class SettingSource(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class SettingFault:
-    """One thing that is wrong: the key, what is wrong and what to do, and where it was said. No value is in it."""
+    """One fault: the key, what is wrong and what to do, and where the value was set. It never holds the value."""
 
     key: str
     detail: str
     place: str = ""
 
     def __str__(self) -> str:
-        told = f"{self.key}: {self.detail}" if self.key else self.detail
-        return f"{told} ({self.place})" if self.place else told
+        text = f"{self.key}: {self.detail}" if self.key else self.detail
+        return f"{text} ({self.place})" if self.place else text
 
 
 @dataclass(frozen=True, kw_only=True)
 class Layer:
-    """What one source says; `places` names the line, the variable or the flag of everything that it says by itself."""
+    """The values of one source; `places` has the line, variable or flag that set each of them."""
 
     origin: SettingSource
     values: Values = field(default_factory=dict)
@@ -42,44 +42,44 @@ class Layer:
     faults: tuple[SettingFault, ...] = ()
 
     def says(self, path: KeyPath) -> bool:
-        """Whether it has a value there, or something below."""
+        """Whether this source sets a value there or below."""
         return _reach(self.values, path) == len(path)
 
     def place_of(self, path: KeyPath) -> str:
-        """Where it says this, or what this is a part of, or the first part of it; empty where it says nothing."""
-        told = [path[:length] for length in range(len(path), 0, -1)]
-        told += [place for place in self.places if place[: len(path)] == path]
-        return next((self.places[part] for part in told if part in self.places), "")
+        """The place of this key, else of a section around it, else of the first key in it; empty if the source sets none."""
+        candidates = [path[:length] for length in range(len(path), 0, -1)]
+        candidates += [place for place in self.places if place[: len(path)] == path]
+        return next((self.places[part] for part in candidates if part in self.places), "")
 
 
 @dataclass(frozen=True)
 class Layers:
-    """All sources, the weakest first."""
+    """All sources; later ones override earlier ones."""
 
     layers: Sequence[Layer] = field(default_factory=tuple)
 
     def merged(self) -> dict[str, Any]:
-        """What they say together: mappings are joined, of anything else the strongest holds."""
+        """All values together: mappings are merged; for anything else the last source that sets it counts."""
         together: dict[str, Any] = {}
         for layer in self.layers:
             together = join(together, layer.values)
         return together
 
     def origin_of(self, path: KeyPath) -> tuple[SettingSource, str]:
-        """The source whose value holds, and its place in it."""
+        """The source whose value counts, and the place of the value in it."""
         for layer in reversed(self.layers):
             if layer.says(path):
                 return layer.origin, layer.place_of(path)
         return SettingSource.DEFAULT, ""
 
     def faults(self) -> Iterator[SettingFault]:
-        """What could not be read at all."""
+        """What no source could read."""
         for layer in self.layers:
             yield from layer.faults
 
 
 def join(weak: Values, strong: Values) -> dict[str, Any]:
-    """Both mappings in one, and so for the mappings in them."""
+    """Both mappings merged, recursively; `strong` overrides `weak`."""
     joined = dict(weak)
     for name, value in strong.items():
         below = joined.get(name)
@@ -92,12 +92,12 @@ def nested(path: Sequence[str], value: Any) -> dict[str, Any]:
     """`{"web": {"port": 80}}` for `("web", "port")` and 80."""
     for name in reversed(path):
         value = {name: value}
-    found: dict[str, Any] = value
-    return found
+    result: dict[str, Any] = value
+    return result
 
 
 def without(values: Values, path: KeyPath) -> dict[str, Any]:
-    """The values but the one there; nothing changes if there is none."""
+    """The values without the one at `path`."""
     name, *below = path
     rest = dict(values)
     if below and isinstance(rest.get(str(name)), Mapping):
@@ -108,7 +108,7 @@ def without(values: Values, path: KeyPath) -> dict[str, Any]:
 
 
 def existing(values: Values, path: KeyPath) -> KeyPath:
-    """The path as far as there is something in the values; what a validator adds to name its own parts is cut off."""
+    """The part of the path that exists in the values; what a validator appends for its own parts is cut off."""
     return path[: _reach(values, path)]
 
 

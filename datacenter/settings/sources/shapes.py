@@ -1,4 +1,4 @@
-"""Shapes: what kind of value a settings class wants at a key, and the value that a text means there."""
+"""Shapes: the type that a settings class expects at a key, and how a text is read for it."""
 
 import json
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ Model = type[BaseModel]
 
 
 class NotJson(ValueError):
-    """The text is not the JSON that a list or a mapping is given as."""
+    """The text is not JSON, which lists and mappings need."""
 
 
 def shape_at(model: Model, path: KeyPath) -> Any:
@@ -40,7 +40,7 @@ def is_compound(shape: Any) -> bool:
 
 
 def meant(model: Model, path: KeyPath, text: str) -> Any:
-    """What a variable's or a flag's text means at the key. Raises: NotJson."""
+    """The value of a variable's or flag's text at this key. Raises: NotJson."""
     if not is_compound(shape_at(model, path)):
         return text
     try:
@@ -50,7 +50,7 @@ def meant(model: Model, path: KeyPath, text: str) -> Any:
 
 
 def keys_of(model: Model, before: KeyPath = ()) -> Iterator[KeyPath]:
-    """Every key that has a fixed name, sections first."""
+    """Every key with a fixed name; a section comes before its keys."""
     for name, found in fields_of(model).items():
         yield (*before, name)
         yield from keys_of(found.annotation, (*before, name))

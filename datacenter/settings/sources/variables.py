@@ -1,4 +1,4 @@
-"""Variables: `DATACENTER__WEB__PORT=8081` says `web.port`, `DATACENTER__WEB__SECRET_KEY__FILE=/path` a file that holds it."""
+"""Variables: `DATACENTER__WEB__PORT=8081` sets `web.port`; with `__FILE` at its end, a variable names a file that holds the value."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,27 +8,27 @@ from datacenter.settings.sources.layers import KeyPath, Layer, SettingFault, Set
 from datacenter.settings.sources.shapes import Model, NotJson, meant
 
 PREFIX = "DATACENTER__"
-BETWEEN = "__"
-IN_A_FILE = "__FILE"
+SEPARATOR = "__"
+FILE_SUFFIX = "__FILE"
 MAX_BYTES = 1 << 20
 
 
 class Unreadable(Exception):
-    """A file that a variable names gives no value."""
+    """The file named by a variable cannot be used."""
 
 
 def variable_of(path: KeyPath) -> str:
     """The variable that sets a key."""
-    return PREFIX + BETWEEN.join(map(str, path)).upper()
+    return PREFIX + SEPARATOR.join(map(str, path)).upper()
 
 
 def read_variables(environment: Mapping[str, str], model: Model) -> Layer:
-    """What the variables say; upper and lower case are the same, lists and mappings are JSON."""
+    """The values of the variables; case does not matter; lists and mappings are JSON."""
     values: dict[str, Any] = {}
     places: dict[KeyPath, str] = {}
     faults = []
-    # The shorter first: DATACENTER__STORAGES__INBOX__ROLE is stronger than what DATACENTER__STORAGES says in JSON.
-    for variable in sorted(filter(_is_ours, environment), key=lambda name: (name.count(BETWEEN), name)):
+    # Shorter names first: DATACENTER__STORAGES__INBOX__ROLE overrides the JSON in DATACENTER__STORAGES.
+    for variable in sorted(filter(_is_ours, environment), key=lambda name: (name.count(SEPARATOR), name)):
         path = _path_of(variable)
         key = ".".join(path)
         if path in places:
@@ -53,24 +53,24 @@ def _is_ours(variable: str) -> bool:
 
 def _path_of(variable: str) -> tuple[str, ...]:
     name = variable.upper().removeprefix(PREFIX)
-    return tuple(name.removesuffix(IN_A_FILE).lower().split(BETWEEN))
+    return tuple(name.removesuffix(FILE_SUFFIX).lower().split(SEPARATOR))
 
 
 def _text_of(variable: str, value: str) -> str:
-    if not variable.upper().endswith(IN_A_FILE):
+    if not variable.upper().endswith(FILE_SUFFIX):
         return value
-    # The path is not repeated: whoever took the variable for the other one has put the secret itself here.
-    told = f"the file that {variable} names"
+    # The path is not quoted: an operator who confuses this variable with the one without __FILE puts the secret here.
+    file_name = f"the file named by {variable}"
     try:
         with Path(value).open("rb") as file:
             text = file.read(MAX_BYTES + 1).decode("utf-8")
     except OSError as error:
-        raise Unreadable(f"{told} cannot be read: {error.strerror}") from error
+        raise Unreadable(f"{file_name} cannot be read: {error.strerror}") from error
     except ValueError as error:
-        raise Unreadable(f"{told} is not text in UTF-8") from error
+        raise Unreadable(f"{file_name} is not text in UTF-8") from error
     if len(text) > MAX_BYTES:
-        raise Unreadable(f"{told} is larger than {MAX_BYTES} bytes")
+        raise Unreadable(f"{file_name} is larger than {MAX_BYTES} bytes")
     text = text.removesuffix("\n").removesuffix("\r")
     if not text:
-        raise Unreadable(f"{told} is empty")
+        raise Unreadable(f"{file_name} is empty")
     return text

@@ -213,7 +213,7 @@ class FakeTables:
     def _piece(self, table: TableName, number: int) -> pa.Table:
         _, write = self._content.published.get(str(table), ("", None))
         if write is None or not write.keep_parts:
-            raise TableChanged(f"{table} has no pieces that can be told apart.", key=str(table))
+            raise TableChanged(f"{table} has no pieces that can be distinguished.", key=str(table))
         return write.pieces.get(number, write.schema.empty_table())
 
     def _find(self, table: TableName) -> pa.Table:

@@ -1,4 +1,4 @@
-"""What runs in a pod: with few rights, as a command and no shell, told by probes, and with time to stop."""
+"""What runs in a pod: with few rights, as a command and no shell, with probes, and with time to stop."""
 
 from pathlib import PurePosixPath
 
@@ -129,8 +129,8 @@ def test_a_probe_can_be_changed_key_by_key():
 def test_ports_are_those_on_which_the_program_is_told_to_listen():
     for _, pod in matrix_pods(*PORTS):
         ports = {port["name"]: str(port["containerPort"]) for port in pod.main["ports"]}
-        told = {name: pod.variable(variable) for name, variable in PORTS[pod.component].items()}
-        assert ports == told, str(pod)
+        variables = {name: pod.variable(variable) for name, variable in PORTS[pod.component].items()}
+        assert ports == variables, str(pod)
         for name in ports:
             assert pod.variable(HOSTS[name]) == "0.0.0.0", f"{pod}: {name}"
 

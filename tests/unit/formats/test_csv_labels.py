@@ -6,7 +6,7 @@ import pytest
 
 from datacenter.formats.csv_labels import read_labels
 from datacenter.formats.errors import LabelsInvalid
-from datacenter.formats.limits import LabelLimits
+from datacenter.formats.label_rules import LabelLimits
 
 
 def rows(data: bytes, **options: object) -> list[tuple[str, list[str], object]]:

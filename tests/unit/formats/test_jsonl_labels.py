@@ -6,7 +6,7 @@ import pytest
 
 from datacenter.formats.errors import LabelsInvalid
 from datacenter.formats.jsonl_labels import read_labels
-from datacenter.formats.limits import LabelLimits
+from datacenter.formats.label_rules import LabelLimits
 
 
 def one(**record: object) -> tuple[str, list[str], object]:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datacenter.formats.cells import guarded, unguarded
+from datacenter.formats.csv_labels import guarded, unguarded
 from datacenter.formats.errors import LabelsInvalid
 from datacenter.formats.label_rules import broken_rule
 from datacenter.formats.label_table import LABEL_SCHEMA

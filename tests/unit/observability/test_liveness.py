@@ -48,14 +48,14 @@ def test_a_clock_that_is_set_makes_no_sign_old(settings):
 
 
 @pytest.mark.parametrize(
-    ("written", "told"),
+    ("written", "reason"),
     [("1.0\n", "no sign of life for"), ("1e12\n", "older than the last boot"), ("", "cannot be read")],
 )
-def test_what_is_no_sign_of_this_process_is_told(settings, written, told):
+def test_what_is_no_sign_of_this_process_is_told(settings, written, reason):
     SignOfLife(settings, Role.WORKER).give()
     Path(settings.directory, "worker").write_text(written)
 
-    with pytest.raises(NoSignOfLife, match=told):
+    with pytest.raises(NoSignOfLife, match=reason):
         require_life(settings, Role.WORKER)
 
 

@@ -1,4 +1,4 @@
-"""Everything that is wrong is told at once: the key, what is expected there, where it was said, never the value."""
+"""Every fault is reported at once: the key, what is expected, where it was set, never the value."""
 
 import os
 from pathlib import Path
@@ -55,7 +55,7 @@ def nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name)
 
 
-def told(monkeypatch: pytest.MonkeyPatch, file: Path, text: str, *flags: str) -> list[str]:
+def faults(monkeypatch: pytest.MonkeyPatch, file: Path, text: str, *flags: str) -> list[str]:
     file.write_text(text)
     monkeypatch.setenv("DATACENTER_CONFIG", str(file))
     found = check_settings(read_layers(flags))
@@ -67,13 +67,13 @@ def test_all_faults_of_all_sources_are_told_at_once(tmp_path, monkeypatch) -> No
     monkeypatch.setenv("DATACENTER__LIMIT__DEPTH", "3")
     monkeypatch.setenv("DATACENTER__REGISTRATION__ALLOW", "canary")
 
-    found = told(monkeypatch, tmp_path / "settings.yaml", WRONG, "lifetimes.link_seconds=canary")
+    found = faults(monkeypatch, tmp_path / "settings.yaml", WRONG, "lifetimes.link_seconds=canary")
 
     assert found == sorted(TOLD.splitlines())
 
 
 def test_what_is_wrong_only_together_is_told_beside_what_is_wrong_by_itself(tmp_path, monkeypatch) -> None:
-    found = told(monkeypatch, tmp_path / "settings.yaml", TOGETHER)
+    found = faults(monkeypatch, tmp_path / "settings.yaml", TOGETHER)
 
     assert [fault.split(":")[0] for fault in found] == [
         "broker.url",
@@ -91,7 +91,7 @@ def test_what_is_wrong_only_together_is_told_beside_what_is_wrong_by_itself(tmp_
 def test_a_server_that_nobody_named_is_missed_in_production(tmp_path, monkeypatch) -> None:
     text = f"environment: production\nweb: {{secret_key: {'k' * 32}}}\ndatabase: {{pool_size: 3}}\n"
 
-    found = told(monkeypatch, tmp_path / "settings.yaml", text)
+    found = faults(monkeypatch, tmp_path / "settings.yaml", text)
 
     assert [fault.split(":")[0] for fault in found] == ["broker.url", "database.url"]
     assert "set DATACENTER__DATABASE__URL, or DATACENTER__DATABASE__URL__FILE to a file" in found[1]
@@ -99,6 +99,6 @@ def test_a_server_that_nobody_named_is_missed_in_production(tmp_path, monkeypatc
 
 @pytest.mark.parametrize("flag", ["canary", "", "=canary"])
 def test_a_flag_that_is_no_assignment_is_refused(tmp_path, monkeypatch, flag) -> None:
-    (found,) = told(monkeypatch, tmp_path / "settings.yaml", "", flag)
+    (found,) = faults(monkeypatch, tmp_path / "settings.yaml", "", flag)
 
     assert "canary" not in found

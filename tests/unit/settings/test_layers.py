@@ -36,7 +36,7 @@ def say(
 
 
 @pytest.mark.parametrize(
-    ("file", "environment", "flags", "value", "origin", "told"),
+    ("file", "environment", "flags", "value", "origin", "place_end"),
     [
         (None, None, [], 5, SettingSource.DEFAULT, ""),
         (FILE, None, [], 1, SettingSource.FILE, "settings.yaml, line 1"),
@@ -50,7 +50,7 @@ def say(
     ],
 )
 def test_a_flag_is_stronger_than_a_variable_and_a_variable_than_the_file(
-    tmp_path, monkeypatch, file, environment, flags, value, origin, told
+    tmp_path, monkeypatch, file, environment, flags, value, origin, place_end
 ) -> None:
     say(monkeypatch, tmp_path, file, environment)
 
@@ -59,7 +59,7 @@ def test_a_flag_is_stronger_than_a_variable_and_a_variable_than_the_file(
     assert check_settings(layers).ledger.attempts == value
     found, place = layers.origin_of(("ledger", "attempts"))
     assert found == origin
-    assert place.endswith(told)
+    assert place.endswith(place_end)
 
 
 def test_each_source_changes_what_it_names_and_leaves_the_rest(tmp_path, monkeypatch) -> None:
@@ -142,10 +142,10 @@ def test_a_file_that_gives_no_secret_is_refused_by_its_variable(
     with pytest.raises(SettingsInvalid) as refused:
         load_settings()
 
-    (told,) = refused.value.faults
-    assert told.startswith("web.secret_key: the file that DATACENTER__WEB__SECRET_KEY__FILE names ")
-    assert words in told
-    assert "canary" not in told, "whoever mistook the variable has put the secret itself there"
+    (place_end,) = refused.value.faults
+    assert place_end.startswith("web.secret_key: the file named by DATACENTER__WEB__SECRET_KEY__FILE ")
+    assert words in place_end
+    assert "canary" not in place_end, "whoever mistook the variable has put the secret itself there"
 
 
 def test_a_secret_that_is_given_twice_is_refused(tmp_path, monkeypatch) -> None:

@@ -16,8 +16,8 @@ def refusal(monkeypatch: pytest.MonkeyPatch, **environment: str) -> SettingsInva
         monkeypatch.setenv(name, value)
     with pytest.raises(SettingsInvalid) as caught:
         load_settings()
-    told = "".join(traceback.format_exception(caught.value))
-    assert CANARY not in told
+    rejection = "".join(traceback.format_exception(caught.value))
+    assert CANARY not in rejection
     return caught.value
 
 
@@ -85,9 +85,9 @@ def test_a_variable_that_is_no_json_is_named(monkeypatch: pytest.MonkeyPatch) ->
 def test_metrics_of_the_web_layer_have_a_port_of_their_own_or_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATACENTER__WEB__PORT", "9100")
 
-    told = refusal(monkeypatch, DATACENTER__WEB__METRICS_PORT="9100")
+    rejection = refusal(monkeypatch, DATACENTER__WEB__METRICS_PORT="9100")
 
-    assert told.detail.startswith("web.metrics_port: is web.port, too; give it another one, or leave it out")
+    assert rejection.detail.startswith("web.metrics_port: is the same as web.port; choose another port")
     assert (
         "web.metrics_port: must be 1 or more"
         in refusal(monkeypatch, DATACENTER__WEB__METRICS_PORT="0").detail
@@ -107,12 +107,12 @@ def test_a_source_and_a_platform_do_not_lie_within_one_another(
 ) -> None:
     monkeypatch.setenv("DATACENTER__STORAGES__DEFAULT", '{"kind": "nas", "url": "nas:///mnt/data"}')
 
-    told = refusal(
+    rejection = refusal(
         monkeypatch,
         DATACENTER__STORAGES__INBOX=f'{{"kind": "nas", "url": "{source}", "role": "{role}"}}',
     )
 
-    assert told.detail.startswith("storages.inbox: ")
+    assert rejection.detail.startswith("storages.inbox: ")
 
 
 def test_a_source_beside_a_platform_is_fine(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,29 +128,29 @@ def test_a_source_beside_a_platform_is_fine(monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_registration_key_that_is_none_is_refused_with_the_way_to_make_one(
     monkeypatch: pytest.MonkeyPatch, key: str
 ) -> None:
-    told = refusal(monkeypatch, DATACENTER__REGISTRATION__KEYS=f'["{key}"]')
+    rejection = refusal(monkeypatch, DATACENTER__REGISTRATION__KEYS=f'["{key}"]')
 
-    assert told.detail.startswith("registration.keys: each must be a Fernet key; make one with: python")
+    assert rejection.detail.startswith("registration.keys: each must be a Fernet key; make one with: python")
 
 
 @pytest.mark.parametrize("place", ["mnt/inbox", "rgw.example.com", "https://user@host", "https://", "*"])
 def test_a_place_that_is_none_cannot_be_allowed(monkeypatch: pytest.MonkeyPatch, place: str) -> None:
-    told = refusal(monkeypatch, DATACENTER__REGISTRATION__ALLOW=f'["{place}"]')
+    rejection = refusal(monkeypatch, DATACENTER__REGISTRATION__ALLOW=f'["{place}"]')
 
-    assert told.detail.startswith("registration.allow: each must be a place")
+    assert rejection.detail.startswith("registration.allow: each must be a place")
 
 
 @pytest.mark.parametrize("heartbeat_seconds", ["30", "100"])
 def test_a_lease_lasts_longer_than_the_time_between_heartbeats(
     monkeypatch: pytest.MonkeyPatch, heartbeat_seconds: str
 ) -> None:
-    told = refusal(
+    rejection = refusal(
         monkeypatch,
         DATACENTER__LEDGER__LEASE_SECONDS="30",
         DATACENTER__LEDGER__HEARTBEAT_SECONDS=heartbeat_seconds,
     )
 
-    assert told.detail.startswith("ledger: heartbeat_seconds must be less than lease_seconds")
+    assert rejection.detail.startswith("ledger: heartbeat_seconds must be less than lease_seconds")
 
 
 def test_one_look_tells_what_is_wrong_with_one_storage_and_with_all_together(
@@ -180,7 +180,7 @@ def test_one_look_tells_what_is_wrong_with_one_storage_and_with_all_together(
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "rejection"),
     [
         ("storages: {default: nas, lake: {kind: nas, url: 'nas:///mnt'}}\n", {"storages.default"}),
         (
@@ -193,11 +193,11 @@ def test_one_look_tells_what_is_wrong_with_one_storage_and_with_all_together(
     ids=["a storage", "a section"],
 )
 def test_what_was_left_aside_because_of_another_fault_is_not_said_to_be_missing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str, told: set[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str, rejection: set[str]
 ) -> None:
     file = tmp_path / "settings.yaml"
     file.write_text(content)
 
     refused = refusal(monkeypatch, DATACENTER_CONFIG=str(file)).faults
 
-    assert {fault.split(": ", 1)[0] for fault in refused} == told
+    assert {fault.split(": ", 1)[0] for fault in refused} == rejection

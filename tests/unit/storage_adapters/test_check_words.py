@@ -40,7 +40,7 @@ def web(status: int, headers: Mapping[str, str] | None = None, body: bytes = b"<
 
 @contextmanager
 def saying(greeting: bytes) -> Iterator[str]:
-    """A server that greets every client with the same words and hangs up, once it was told something."""
+    """A server that greets every client with the same words and hangs up, once it received something."""
 
     class Handler(socketserver.BaseRequestHandler):
         def handle(self) -> None:
@@ -65,7 +65,7 @@ class Case:
 
     kind: str
     server: Callable[[], AbstractContextManager[str]]
-    told: str
+    detail: str
     options: Mapping[str, OptionValue] = field(default_factory=dict)
 
     def check(self, server: str) -> Health:
@@ -100,66 +100,66 @@ OF_HDFS = "speaks {}, not Hadoop's RPC: correct the port, which is usually 8020.
 OF_HIVE = "speaks {}, not HiveServer2's binary protocol: correct the port, which is usually 10000."
 OF_MYSQL = "speaks {}, not MySQL's protocol: correct the port, which is usually 3306."
 CASES = {
-    "hdfs-unknown-name": Case(kind="hdfs", server=nowhere, told="cannot be resolved: correct it"),
-    "hdfs-refused": Case(kind="hdfs", server=nobody, told="check that the server is running, and the port"),
-    "hdfs-silent": Case(kind="hdfs", server=silent, told="that this is its RPC port"),
-    "hive-unknown-name": Case(kind="hive", server=nowhere, told="cannot be resolved: correct it"),
-    "hive-refused": Case(kind="hive", server=nobody, told="check that it is running, and the port"),
-    "hive-silent": Case(kind="hive", server=silent, told="and the option 'login'"),
-    "webhdfs-unknown-name": Case(kind="webhdfs", server=nowhere, told="cannot be resolved: correct it"),
+    "hdfs-unknown-name": Case(kind="hdfs", server=nowhere, detail="cannot be resolved: correct it"),
+    "hdfs-refused": Case(kind="hdfs", server=nobody, detail="check that the server is running, and the port"),
+    "hdfs-silent": Case(kind="hdfs", server=silent, detail="that this is its RPC port"),
+    "hive-unknown-name": Case(kind="hive", server=nowhere, detail="cannot be resolved: correct it"),
+    "hive-refused": Case(kind="hive", server=nobody, detail="check that it is running, and the port"),
+    "hive-silent": Case(kind="hive", server=silent, detail="and the option 'login'"),
+    "webhdfs-unknown-name": Case(kind="webhdfs", server=nowhere, detail="cannot be resolved: correct it"),
     "webhdfs-refused": Case(
-        kind="webhdfs", server=nobody, told="check that the server is running, and the port"
+        kind="webhdfs", server=nobody, detail="check that the server is running, and the port"
     ),
-    "webhdfs-silent": Case(kind="webhdfs", server=silent, told="that this is its HTTP port"),
+    "webhdfs-silent": Case(kind="webhdfs", server=silent, detail="that this is its HTTP port"),
     "webhdfs-not-webhdfs": Case(
         kind="webhdfs",
         server=lambda: web(404),
-        told="does not speak WebHDFS: check the port, which is usually 9870",
+        detail="does not speak WebHDFS: check the port, which is usually 9870",
     ),
-    "webhdfs-proxy": Case(kind="webhdfs", server=lambda: web(502), told="check the server behind the URL"),
+    "webhdfs-proxy": Case(kind="webhdfs", server=lambda: web(502), detail="check the server behind the URL"),
     "webhdfs-elsewhere": Case(
         kind="webhdfs",
         server=lambda: web(307, {"Location": "http://evil/"}),
-        told="redirects instead of answering",
+        detail="redirects instead of answering",
     ),
     "webhdfs-not-authenticated": Case(
-        kind="webhdfs", server=lambda: web(401), told="correct the option 'user' or 'token'"
+        kind="webhdfs", server=lambda: web(401), detail="correct the option 'user' or 'token'"
     ),
     "webhdfs-denied": Case(
         kind="webhdfs",
         server=lambda: web(403, JAVA, DENIED),
-        told="Permission denied: user=bob. Ask the owner to allow it, or use another user: by the option 'user'",
+        detail="Permission denied: user=bob. Ask the owner to allow it, or use another user: by the option 'user'",
     ),
-    "webhdfs-safe-mode": Case(kind="webhdfs", server=lambda: web(403, JAVA, SAFE), told="in safe mode"),
+    "webhdfs-safe-mode": Case(kind="webhdfs", server=lambda: web(403, JAVA, SAFE), detail="in safe mode"),
     "webhdfs-no-tls": Case(
         kind="webhdfs",
         server=lambda: web(200),
-        told="correct the port or the option 'tls'",
+        detail="correct the port or the option 'tls'",
         options={"tls": True},
     ),
-    "webhdfs-ssh": Case(kind="webhdfs", server=lambda: saying(SSH), told="does not speak WebHDFS"),
-    "hdfs-web": Case(kind="hdfs", server=lambda: web(200), told=OF_HDFS.format("HTTP")),
-    "hdfs-ssh": Case(kind="hdfs", server=lambda: saying(SSH), told=OF_HDFS.format("SSH")),
-    "hdfs-amqp": Case(kind="hdfs", server=lambda: saying(b"AMQP\0\0\x09\x01"), told=OF_HDFS.format("AMQP")),
-    "hdfs-mysql": Case(kind="hdfs", server=refusing_mysql, told=OF_HDFS.format("MySQL's protocol")),
-    "hdfs-namenode": Case(kind="hdfs", server=lambda: web(404, body=NAMENODE), told="did not answer"),
-    "hive-web": Case(kind="hive", server=lambda: web(200), told=OF_HIVE.format("HTTP")),
+    "webhdfs-ssh": Case(kind="webhdfs", server=lambda: saying(SSH), detail="does not speak WebHDFS"),
+    "hdfs-web": Case(kind="hdfs", server=lambda: web(200), detail=OF_HDFS.format("HTTP")),
+    "hdfs-ssh": Case(kind="hdfs", server=lambda: saying(SSH), detail=OF_HDFS.format("SSH")),
+    "hdfs-amqp": Case(kind="hdfs", server=lambda: saying(b"AMQP\0\0\x09\x01"), detail=OF_HDFS.format("AMQP")),
+    "hdfs-mysql": Case(kind="hdfs", server=refusing_mysql, detail=OF_HDFS.format("MySQL's protocol")),
+    "hdfs-namenode": Case(kind="hdfs", server=lambda: web(404, body=NAMENODE), detail="did not answer"),
+    "hive-web": Case(kind="hive", server=lambda: web(200), detail=OF_HIVE.format("HTTP")),
     "hive-namenode": Case(
-        kind="hive", server=lambda: web(404, body=NAMENODE), told=OF_HIVE.format("Hadoop's RPC")
+        kind="hive", server=lambda: web(404, body=NAMENODE), detail=OF_HIVE.format("Hadoop's RPC")
     ),
-    "hive-denied": Case(kind="hive", server=lambda: saying(LOGIN_REFUSED), told="rejected the login: no"),
-    "mysql-web": Case(kind="mysql", server=lambda: web(200), told=OF_MYSQL.format("HTTP")),
+    "hive-denied": Case(kind="hive", server=lambda: saying(LOGIN_REFUSED), detail="rejected the login: no"),
+    "mysql-web": Case(kind="mysql", server=lambda: web(200), detail=OF_MYSQL.format("HTTP")),
     "mysql-redis": Case(
         kind="mysql",
         server=lambda: saying(b"-ERR unknown command\r\n"),
-        told=OF_MYSQL.format("the protocol of Redis"),
+        detail=OF_MYSQL.format("the protocol of Redis"),
     ),
-    "mysql-unknown-name": Case(kind="mysql", server=nowhere, told="and the URL's host and port"),
+    "mysql-unknown-name": Case(kind="mysql", server=nowhere, detail="and the URL's host and port"),
     "mysql-refused": Case(
-        kind="mysql", server=nobody, told="Check that the server is running, and the URL's host and port"
+        kind="mysql", server=nobody, detail="Check that the server is running, and the URL's host and port"
     ),
     "mysql-silent": Case(
-        kind="mysql", server=silent, told="Check that the server is running, and that it is MySQL"
+        kind="mysql", server=silent, detail="Check that the server is running, and that it is MySQL"
     ),
 }
 
@@ -172,7 +172,7 @@ def test_the_check_names_the_place_what_is_wrong_and_what_to_do(name: str) -> No
 
     assert not found.ok
     assert server in found.detail
-    assert case.told in found.detail
+    assert case.detail in found.detail
     assert "5a9e04c1" not in found.detail
     assert "Exception" not in found.detail
 
@@ -194,7 +194,7 @@ def test_a_server_that_refuses_us_in_its_own_protocol_is_not_asked_what_it_speak
             self.request.recv(1024)
 
     with listening(Refusing) as server:
-        found = Case(kind=kind, server=nobody, told="").check(server)
+        found = Case(kind=kind, server=nobody, detail="").check(server)
 
     assert not found.ok
     assert len(clients) == 1
@@ -203,9 +203,11 @@ def test_a_server_that_refuses_us_in_its_own_protocol_is_not_asked_what_it_speak
 def test_a_server_near_us_is_not_asked_for_a_storage_that_may_only_be_far() -> None:
     with web(200) as server:
         host, _, port = server.rpartition(":")
-        told = [wrong_protocol_at(host, int(port), WIRE_PROTOCOL, reach) for reach in (Reach.ANY, Reach.FAR)]
+        detail = [
+            wrong_protocol_at(host, int(port), WIRE_PROTOCOL, reach) for reach in (Reach.ANY, Reach.FAR)
+        ]
 
-    assert told == [f"The server at {server} {OF_MYSQL.format('HTTP')}", ""]
+    assert detail == [f"The server at {server} {OF_MYSQL.format('HTTP')}", ""]
 
 
 def test_a_directory_that_is_not_there_may_be_a_file_system_that_is_not_mounted(tmp_path: Path) -> None:

@@ -123,8 +123,8 @@ def test_a_far_bucket_is_never_on_this_machine_and_hears_nothing(named: Server, 
     storage = bucket(named, "far", scheme)
     for name, call in CALLS.items():
         refusal = raised(lambda call=call: call(storage))
-        told = (name, type(refusal), refusal.code, named.asked)
-        assert told == (name, AddressRefused, "STORAGE_ADDRESS_REFUSED", [])
+        result = (name, type(refusal), refusal.code, named.asked)
+        assert result == (name, AddressRefused, "STORAGE_ADDRESS_REFUSED", [])
 
 
 def webhdfs(server: Server, reach: str, datanodes: str = "") -> Storage:

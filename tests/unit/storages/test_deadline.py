@@ -1,4 +1,4 @@
-"""The deadline: what a call gives is given, what never comes is told, and the waiting has a bound."""
+"""The deadline: results are passed on, a missing answer is an error, and the wait has a limit."""
 
 import threading
 
@@ -23,14 +23,14 @@ def test_a_storage_that_does_not_answer_is_told_and_holds_so_many_threads_and_no
     deadline = Deadline(seconds=0.05, max_waiting=2)
     before = threading.active_count()
 
-    told = []
+    messages = []
     for _ in range(4):
         with pytest.raises(StorageUnavailable) as given_up:
             deadline.within("lake", lambda: let_go.wait(30))
         assert given_up.value.storage == "lake"
-        told.append(given_up.value.detail)
+        messages.append(given_up.value.detail)
 
-    assert ["no answer within" in each for each in told] == [True, True, False, False]
+    assert ["no answer within" in each for each in messages] == [True, True, False, False]
     assert threading.active_count() == before + 2
     assert Deadline().within("shop", lambda: 7) == 7
     let_go.set()

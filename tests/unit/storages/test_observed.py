@@ -118,17 +118,17 @@ class Counts:
     def __init__(self) -> None:
         self.metrics = Metrics()
 
-    def told(self, metric: str, **labels: str) -> float:
+    def metric_value(self, metric: str, **labels: str) -> float:
         return self.metrics.registry.get_sample_value(metric, {"storage": "lake", **labels}) or 0
 
     def calls(self, operation: str) -> float:
-        return self.told("datacenter_storage_call_duration_seconds_count", operation=operation)
+        return self.metric_value("datacenter_storage_call_duration_seconds_count", operation=operation)
 
     def seconds(self, operation: str) -> float:
-        return self.told("datacenter_storage_call_duration_seconds_sum", operation=operation)
+        return self.metric_value("datacenter_storage_call_duration_seconds_sum", operation=operation)
 
     def errors(self, operation: str, code: str) -> float:
-        return self.told("datacenter_storage_errors_total", operation=operation, code=code)
+        return self.metric_value("datacenter_storage_errors_total", operation=operation, code=code)
 
 
 def observed(contract: type, adapter: Any, metrics: Metrics, *, watched: bool = False) -> Any:
@@ -228,9 +228,9 @@ def test_rows_that_are_read_are_counted_in_bytes(tmp_path) -> None:
     table = TableName(database="shop", table="animals")
     (partition,) = tables.list_partitions(table, rows=10)
     list(tables.read_partition(table, partition))
-    assert counts.told("datacenter_storage_read_bytes_total") == 24
+    assert counts.metric_value("datacenter_storage_read_bytes_total") == 24
     list(tables.read_query("SELECT"))
-    assert counts.told("datacenter_storage_read_bytes_total") == 48
+    assert counts.metric_value("datacenter_storage_read_bytes_total") == 48
 
 
 class Bench(Counts):
@@ -311,8 +311,8 @@ def test_bytes_are_counted_as_they_go_through(bench) -> None:
     list(bench.storage.put_many(iter(data)))
     b"".join(bench.storage.read_ranges([ByteRange(key="a", offset=1, length=4)]))
 
-    assert bench.told("datacenter_storage_written_bytes_total") == 12
-    assert bench.told("datacenter_storage_read_bytes_total") == 4
+    assert bench.metric_value("datacenter_storage_written_bytes_total") == 12
+    assert bench.metric_value("datacenter_storage_read_bytes_total") == 4
 
 
 def test_a_call_that_fails_is_counted_by_its_code(bench) -> None:

@@ -1,4 +1,4 @@
-"""Logging in, over TLS or not, to a server that refuses or is no HiveServer2: what is told, and whom we trust."""
+"""Logging in, over TLS or not, to a server that refuses or is no HiveServer2: the message, and whom we trust."""
 
 import datetime as dt
 import ipaddress

@@ -1,4 +1,4 @@
-"""A server that cannot be talked to is told in words that say what to do."""
+"""A server that cannot be reached gives a message that says what to do."""
 
 import socket
 import time

@@ -162,7 +162,7 @@ def test_a_long_value_of_every_form_of_length_is_read() -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "value", "told"),
+    ("code", "value", "shown"),
     [
         (FIELD_TYPE.DATE, moment(0, 0, 0), "0000-00-00"),
         (FIELD_TYPE.DATE, moment(2024, 2, 0), "2024-02-00"),
@@ -176,8 +176,8 @@ def test_a_long_value_of_every_form_of_length_is_read() -> None:
         (FIELD_TYPE.TIME, span(negative=True, hour=1), "-01:00:00"),
     ],
 )
-def test_a_value_arrow_cannot_have_names_its_column_and_itself(code: int, value: bytes, told: str) -> None:
-    with pytest.raises(ValueUnsupported, match=rf"'c' of d\.t .*'{told}'"):
+def test_a_value_arrow_cannot_have_names_its_column_and_itself(code: int, value: bytes, shown: str) -> None:
+    with pytest.raises(ValueUnsupported, match=rf"'c' of d\.t .*'{shown}'"):
         read_one(ServerColumn(code), value)
 
 
