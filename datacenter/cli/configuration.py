@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from pydantic import SecretStr
 
+from datacenter.cli.connection import use_home
 from datacenter.cli.output import JsonOption, console, print_json
 from datacenter.cli.tables import Column, print_table
 from datacenter.settings.sources.flags import SetOption
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="Check and show the settings.")
 FileArgument = Annotated[
-    Path | None, typer.Argument(metavar="FILE", help="The settings file, instead of the one in DATACENTER_CONFIG.")
+    Path | None,
+    typer.Argument(metavar="FILE", help="The settings file, instead of the one in DATACENTER_CONFIG."),
 ]
 ConnectOption = Annotated[
     bool, typer.Option("--connect", help="Also test the database, its schema, the broker and each storage.")
@@ -32,6 +34,7 @@ SHOWN = (
 
 @app.command("check")
 def check(
+    context: typer.Context,
     file: FileArgument = None,
     assignments: SetOption = None,
     connect: ConnectOption = False,
@@ -42,7 +45,7 @@ def check(
     from datacenter.settings.loading import check_settings
     from datacenter.settings.model import Settings
 
-    found = check_settings(_layers(file, assignments))
+    found = check_settings(_layers(context, file, assignments))
     if isinstance(found, Settings):
         # Connections are tested only when everything can be opened.
         faults = list(openings(found)) or list(trials(found) if connect else ())
@@ -55,17 +58,25 @@ def check(
     if faults:
         raise typer.Exit(2)
     if not as_json:
-        typer.echo("the settings are valid" + ("; database, broker and storages answer" if connect else ""))
+        typer.echo(
+            f"the settings {_source()}are valid"
+            + ("; database, broker and storages answer" if connect else "")
+        )
 
 
 @app.command("show")
-def show(file: FileArgument = None, assignments: SetOption = None, as_json: JsonOption = False) -> None:
+def show(
+    context: typer.Context,
+    file: FileArgument = None,
+    assignments: SetOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """Show every setting and where its value comes from; secrets are shown as ***."""
     from datacenter.errors import SettingsInvalid
     from datacenter.settings.loading import check_settings
     from datacenter.settings.model import Settings
 
-    layers = _layers(file, assignments)
+    layers = _layers(context, file, assignments)
     found = check_settings(layers)
     if not isinstance(found, Settings):
         raise SettingsInvalid(*map(str, found))
@@ -80,13 +91,22 @@ def show(file: FileArgument = None, assignments: SetOption = None, as_json: Json
         print_table(console(), SHOWN, cells, empty="no settings")
 
 
-def _layers(file: Path | None, assignments: Sequence[str] | None) -> "Layers":
+def _layers(context: typer.Context, file: Path | None, assignments: Sequence[str] | None) -> "Layers":
     from datacenter.settings.loading import read_layers
     from datacenter.settings.model import CONFIG_VARIABLE
 
     if file is not None:
         os.environ[CONFIG_VARIABLE] = str(file)
+    else:
+        use_home(context)
     return read_layers(assignments or ())
+
+
+def _source() -> str:
+    from datacenter.settings.model import CONFIG_VARIABLE
+
+    file = os.environ.get(CONFIG_VARIABLE)
+    return f"in {file} " if file else ""
 
 
 def _values(settings: "Settings") -> "Iterator[tuple[KeyPath, Any]]":

@@ -40,13 +40,20 @@ def connect(context: typer.Context) -> Client:
 
 
 def settings_for(context: typer.Context) -> "Settings":
-    """The settings from the home in --home; without it from the environment, else from the default home.
+    """The settings of the installation that this command works on; see `use_home`. Raises: WrongUse, SettingsInvalid."""
+    from datacenter.settings.loading import load_settings
 
-    Raises: WrongUse, SettingsInvalid.
+    use_home(context)
+    return load_settings()
+
+
+def use_home(context: typer.Context) -> None:
+    """Read settings from the home in --home; without it from the environment, else from the default home.
+
+    Raises: WrongUse, there are no settings in that home.
     """
     # Imported here because commands that use a server do not pay for loading them.
     from datacenter.cli.embedded.home import Home
-    from datacenter.settings.loading import load_settings
     from datacenter.settings.model import CONFIG_VARIABLE
 
     home = Home.at(context.obj)
@@ -59,7 +66,6 @@ def settings_for(context: typer.Context) -> "Settings":
         os.environ[CONFIG_VARIABLE] = str(home.config)
     elif not os.environ.get(CONFIG_VARIABLE) and URL_VARIABLE not in os.environ and home.config.exists():
         os.environ[CONFIG_VARIABLE] = str(home.config)
-    return load_settings()
 
 
 def _read(path: Path) -> str:

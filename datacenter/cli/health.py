@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from datacenter.cli.connection import settings_for
 from datacenter.cli.errors import CommandFailed, WrongUse
 
 if TYPE_CHECKING:
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 
 ANSWER_SECONDS = 5.0
 EVERYWHERE = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where the process listens; this one does not
-"""The address to connect to, for an address to listen at."""
+"""The address to connect to, for an address to listen on."""
 
 
 class Process(StrEnum):
@@ -40,6 +41,7 @@ class Unhealthy(CommandFailed):
 
 
 def health(
+    context: typer.Context,
     process: Annotated[Process, typer.Argument(help="The process, on this machine.")],
     ready: ReadyOption = False,
     port: PortOption = None,
@@ -47,9 +49,7 @@ def health(
     """Check that a process is alive; exits 0 if it is, else 1 with the reason."""
     if port is not None and process is not Process.WEB:
         raise WrongUse(f"--port is only for web, not for the {process}")
-    from datacenter.settings.loading import load_settings
-
-    settings = load_settings()
+    settings = settings_for(context)
     if process is Process.WEB:
         _ask_web(settings.web.host, port or settings.web.port, "readyz" if ready else "healthz")
     else:

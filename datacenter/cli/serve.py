@@ -6,6 +6,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
+from datacenter.cli.connection import use_home
 from datacenter.cli.errors import database_errors
 from datacenter.settings.sources.flags import ConfigOption, SetOption
 
@@ -53,6 +54,7 @@ def serve(config: ConfigOption = None, assignments: SetOption = None) -> None:
 
 
 def migrate(
+    context: typer.Context,
     check: Annotated[
         bool, typer.Option("--check", help="Change nothing; check that the schema fits this release.")
     ] = False,
@@ -74,6 +76,8 @@ def migrate(
     from datacenter.migrations import revision_of
     from datacenter.startup import DatabaseSilent, settings_of, wait_for_database
 
+    if config is None:
+        use_home(context)
     settings = settings_of(config, assignments).database
     once = settings.model_copy(update={"patience_seconds": 0.0})
     if check:

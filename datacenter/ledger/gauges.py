@@ -76,7 +76,7 @@ def _queues(session: Session) -> Iterator[GaugeMetricFamily]:
     ):
         family = GaugeMetricFamily(name, meaning, labels=("queue",))
         by_queue = select(Shard.queue, func.count()).where(Shard.queue.in_(QUEUES), Shard.state == state)
-        counts = dict(session.execute(by_queue.group_by(Shard.queue)).tuples().all())
+        counts = dict(session.execute(by_queue.group_by(Shard.queue)).all())
         for queue in QUEUES:
             family.add_metric((queue,), counts.get(queue, 0))
         yield family
@@ -92,7 +92,7 @@ def _oldest(session: Session) -> GaugeMetricFamily:
     due_at = case((Job.not_before > Job.created_at, Job.not_before), else_=Job.created_at)
     waits = select(Shard.id).where(Shard.job_id == Job.id, Shard.state == ShardState.READY).exists()
     oldest = select(Job.queue, func.min(due_at)).where(Job.state.in_(OPEN), waits).group_by(Job.queue)
-    since: dict[str, datetime] = dict(session.execute(oldest).tuples().all())
+    since: dict[str, datetime] = dict(session.execute(oldest).all())
     moment = now(session)
     for queue in QUEUES:
         age = (moment - since[queue]).total_seconds() if queue in since else 0.0
@@ -105,7 +105,7 @@ def _outbox(session: Session) -> GaugeMetricFamily:
         "datacenter_outbox_messages", "Committed messages that are not sent yet.", labels=("kind",)
     )
     by_kind = select(OutboxMessage.kind, func.count()).group_by(OutboxMessage.kind)
-    counts = dict(session.execute(by_kind).tuples().all())
+    counts = dict(session.execute(by_kind).all())
     for kind in ("ring", "notify"):
         family.add_metric((kind,), counts.get(kind, 0))
     return family

@@ -137,7 +137,9 @@ def test_the_scheduler_tells_how_the_ledger_stands(centre, watch, small):
         assert scraped.sum("datacenter_jobs", kind="import") == len(jobs)
         assert scraped.sum("datacenter_queue_oldest_age_seconds", queue="import") > 0
         assert scraped.sum("datacenter_queue_ready_shards", queue="delete") == 0
-        assert len(list(scraped.having("datacenter_queue_ready_shards"))) == 4, "an empty queue is reported, too"
+        assert len(list(scraped.having("datacenter_queue_ready_shards"))) == 4, (
+            "an empty queue is reported, too"
+        )
     finally:
         for pid in children:
             os.kill(pid, signal.SIGCONT)

@@ -99,6 +99,7 @@ class Home:
             "database": {"url": database.render_as_string(hide_password=False)},
             "broker": {"url": self.broker_url},
             "web": {"host": "127.0.0.1", "port": 8080},
+            "health": {"directory": str(self.root / "health")},
             "storages": {"default": {"kind": "nas", "url": str(self.root / "storage")}},
         }
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from datacenter.cli.embedded.home import Home
 from datacenter.migrations import migrate
 from datacenter.settings.model import DatabaseSettings
 
@@ -37,7 +38,30 @@ def file(tmp_path: Path) -> Path:
 def test_settings_that_can_work_are_told_to(run, file) -> None:
     ended = run("config", "check", str(file))
 
-    assert (ended.code, ended.out) == (0, "the settings are valid\n")
+    assert (ended.code, ended.out) == (0, f"the settings in {file} are valid\n")
+
+
+def test_the_settings_of_a_home_are_those_that_its_commands_use(run, tmp_path) -> None:
+    home = Home.at(tmp_path / "home")
+    home.prepare()
+
+    assert (
+        run("--home", str(home.root), "config", "check").out == f"the settings in {home.config} are valid\n"
+    )
+    shown = run("--home", str(home.root), "config", "show", "--json").json()
+    directory = next(setting for setting in shown if setting["key"] == "health.directory")
+    assert directory["value"] == str(home.root / "health")
+    assert directory["from"].startswith(f"{home.config}, line ")
+    assert "schema" in run("--home", str(home.root), "migrate").out
+    assert (home.root / "datacenter.db").exists()
+    assert "there is no file" in run("--home", str(home.root), "health", "worker").err
+
+
+def test_a_home_without_settings_is_named(run, tmp_path) -> None:
+    for command in (("config", "check"), ("config", "show"), ("migrate",), ("health", "web")):
+        ended = run("--home", str(tmp_path / "none"), *command)
+
+        assert (ended.code, "config.yaml does not exist" in ended.err) == (2, True), command
 
 
 def test_all_that_is_wrong_is_told_a_line_each_and_the_exit_code_is_2(run, file) -> None:

@@ -92,7 +92,7 @@ def test_an_import_looks_first_for_the_file_that_an_export_writes(name: str, fil
 
 def test_an_unknown_format_is_refused() -> None:
     with pytest.raises(LabelsInvalid, match="not supported yet"):
-        writer_for("coco")
+        writer_for("papyrus")
 
 
 def manifest_batch(count: int) -> pa.RecordBatch:

@@ -10,6 +10,9 @@ from pathlib import Path
 import grimp
 import pytest
 
+from datacenter.datasets.archives.records import FORMATS as ARCHIVE_FORMATS
+from datacenter.formats.registry import FORMATS, exported_formats, imported_formats
+from datacenter.formats.table_formats import TABLE_FORMATS
 from datacenter.ledger.states import JobKind
 from jobs.registry import runners
 from storage_adapters.registry import kinds
@@ -56,18 +59,19 @@ def test_a_format_needs_one_row_to_be_in_the_interface(tmp_path: Path) -> None:
 
     export = schemas["NewExportRequest"]["properties"]
     importing = schemas["NewDatasetRequest"]["properties"]["label_format"]["anyOf"][0]
-    assert importing["enum"] == ["folders", "jsonl", "csv", "fake"]
-    assert export["label_format"]["enum"] == ["jsonl", "csv", "fake"]
-    assert export["table_format"]["enum"] == ["parquet", "csv", "jsonl", "faketable"]
+    assert importing["enum"] == [*imported_formats(), "fake"]
+    assert export["label_format"]["enum"] == [*exported_formats(), "fake"]
+    assert export["table_format"]["enum"] == [*TABLE_FORMATS, "faketable"]
     for request in ("NewExportRequest", "NewDownloadRequest"):
-        assert schemas[request]["properties"]["archive"]["enum"] == ["zip", "tar", "fakearchive"]
+        assert schemas[request]["properties"]["archive"]["enum"] == [*ARCHIVE_FORMATS, "fakearchive"]
 
 
 def test_a_format_needs_one_row_to_be_taken_and_to_keep_its_file_name() -> None:
     imported, reserved = json.loads(_printed(ADD_ROWS + USE))
 
     assert "fake" in imported
-    assert reserved == ["labels.jsonl", "labels.csv", "labels.fake", "manifest.jsonl"]
+    written = [FORMATS[name].filenames[0] for name in exported_formats()]
+    assert reserved == [*written, "labels.fake", "manifest.jsonl"]
 
 
 @pytest.mark.parametrize(
