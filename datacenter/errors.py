@@ -97,17 +97,17 @@ class UploadIncomplete(Conflict):
 
 
 class NameTaken(Conflict):
-    """Another dataset of the project has this name."""
+    """Another dataset of the project, or another storage, has this name."""
 
     code = "NAME_TAKEN"
-    cure = "Choose another name, or delete the dataset that has it."
+    cure = "Choose another name, or remove the dataset or storage that has it."
 
 
 class StorageNameTaken(Conflict):
-    """Another storage has this name."""
+    """Another dataset of the project, or another storage, has this name."""
 
     code = "NAME_TAKEN"
-    cure = "Choose another name, or remove the storage that has it."
+    cure = "Choose another name, or remove the dataset or storage that has it."
 
 
 class StorageFixed(Conflict):

@@ -93,8 +93,8 @@ def rows_of(root: type[DataCentreError] | type[StorageError]) -> Iterator[Row]:
                 raise ValueError(f"{kind.__name__} has a code but no `cure`; say there what to do")
         yield Row(
             code=code,
-            meaning=" ".join(first_paragraph(kind) for kind in kinds),
-            cure=" ".join(kind.cure for kind in kinds),
+            meaning=" ".join(dict.fromkeys(first_paragraph(kind) for kind in kinds)),
+            cure=" ".join(dict.fromkeys(kind.cure for kind in kinds)),
             retryable=kinds[0].retryable,
             status=status_in_rest(kinds[0]),
         )

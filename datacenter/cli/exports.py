@@ -19,7 +19,7 @@ from datacenter.formats.registry import exported_formats
 
 def export(
     context: typer.Context,
-    datasets: Annotated[list[str], typer.Argument(metavar="DATASET…", help="Names or ids.")],
+    datasets: Annotated[list[str], typer.Argument(metavar="DATASET", help="Names or ids.")],
     label: LabelOption = None,
     require_label: RequireOption = None,
     exclude_label: ExcludeOption = None,

@@ -42,7 +42,7 @@ class Unhealthy(CommandFailed):
 
 def health(
     context: typer.Context,
-    process: Annotated[Process, typer.Argument(help="The process, on this machine.")],
+    process: Annotated[Process, typer.Argument(metavar="PROCESS", help="web, worker or scheduler, on this machine.")],
     ready: ReadyOption = False,
     port: PortOption = None,
 ) -> None:

@@ -20,9 +20,9 @@ from datacenter.formats.registry import imported_formats
 
 def import_dataset(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(help="The new dataset's name.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The new dataset's name.")],
     archive: Annotated[
-        Path | None, typer.Argument(help="A zip, tar, tar.gz or tar.zst on this machine.", show_default=False)
+        Path | None, typer.Argument(metavar="ARCHIVE", help="A zip, tar, tar.gz or tar.zst on this machine.", show_default=False)
     ] = None,
     source: Annotated[
         str | None, typer.Option("--from", help="A storage of the server to import from.")

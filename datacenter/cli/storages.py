@@ -94,7 +94,7 @@ def show(context: typer.Context, name: NameArgument, as_json: JsonOption = False
 @app.command("check")
 def check(
     context: typer.Context,
-    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME…]", help="Default: all.")] = None,
+    names: Annotated[list[str] | None, typer.Argument(metavar="NAME", help="Default: all.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Check storages and print what is wrong; exits with 1 if one is not ok."""
@@ -104,7 +104,8 @@ def check(
             console().status(f"checking {count(len(wanted), 'storage')}"),
             ThreadPoolExecutor(AT_ONCE) as pool,
         ):
-            found = list(zip(wanted, pool.map(partial(_check, client), wanted), strict=True))
+            check_one = partial(_check, client) if len(wanted) > 1 else client.storages.check
+            found = list(zip(wanted, pool.map(check_one, wanted), strict=True))
     if as_json:
         print_json_list({"name": name, "ok": health.ok, "detail": health.detail} for name, health in found)
     else:

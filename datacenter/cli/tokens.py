@@ -31,7 +31,7 @@ LIST = (
 @app.command("create")
 def create(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(help="What the token is for.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What the token is for.")],
     project: Annotated[
         str, typer.Option(help="The project of the token; created if it does not exist.")
     ] = "default",

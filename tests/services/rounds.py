@@ -56,7 +56,7 @@ ACCEPTANCE: Mapping[str, Sequence[str]] = {
     "test_dashboard.py": (EMBEDDED,),
     "test_links.py": (EMBEDDED,),
     "test_rolling_upgrade.py": (RABBITMQ,),
-    "test_cancel_and_retry.py": (RABBITMQ,),
+    "test_cancel_and_retry.py": (RABBITMQ, REDIS),
     "test_worker_metrics.py": (RABBITMQ,),  # the state of the ledger is SQL
     "test_broker_loss.py": (EMBEDDED, RABBITMQ, REDIS),  # only an embedded broker may be killed
     "test_bombs.py": (EMBEDDED,),
@@ -68,8 +68,8 @@ ACCEPTANCE: Mapping[str, Sequence[str]] = {
     "test_archive_tools.py": (EMBEDDED,),
     "test_registered_storages.py": (RABBITMQ,),  # two requests at once: locks
     "test_flower.py": (RABBITMQ, REDIS),
-    "test_job_order.py": (RABBITMQ,),
-    "test_grace_period.py": (RABBITMQ,),
+    "test_job_order.py": (RABBITMQ, REDIS),
+    "test_grace_period.py": (RABBITMQ, REDIS),
     "test_webhooks.py": (RABBITMQ,),
     "test_cli.py": (),  # the command line knows the REST interface only: `make test` runs it
     "test_docs_examples.py": (),  # as the command line
@@ -83,16 +83,6 @@ ONLY: Mapping[tuple[str, str], Sequence[str]] = {
         "test_a_shard_that_lasts_longer_than_a_loop_may_be_silent_is_no_death",
     ),
     (REDIS, "test_health.py"): ("test_a_process_that_runs_is_well",),
-    (REDIS, "test_killed_workers.py"): (
-        "test_an_import_whose_worker_is_killed_makes_the_same_dataset",
-        "test_an_export_survives_the_death_of_the_workers_parent",
-    ),
-    (REDIS, "test_worker_ends.py"): (
-        "test_what_it_holds_is_finished_within_the_grace",
-        "test_told_twice_it_hands_back_what_hangs_in_a_storage_and_ends",
-        "test_a_signal_to_its_whole_process_group_is_no_other",
-        "test_rings_that_a_stopped_worker_took_are_heard_by_others_at_once",
-    ),
 }
 """The tests of a file to which a round's servers matter, where the others would say the same again."""
 
