@@ -58,8 +58,8 @@ def test_without_a_list_every_file_may_be_named_in_development_and_none_in_produ
             check_files(settings, {"ca_file": "/etc/passwd"})
 
 
-def test_a_listed_directory_is_a_whole_path() -> None:
-    with pytest.raises(SettingsInvalid, match=r"registration\.files: each must be a directory's whole path"):
+def test_a_listed_directory_is_an_absolute_path() -> None:
+    with pytest.raises(SettingsInvalid, match=r"registration\.files: each must be the absolute path of a directory"):
         load_settings(registration={"files": ["certificates"]})
 
 
