@@ -27,7 +27,9 @@ class Delivery(StrEnum):
 
 def download(
     context: typer.Context,
-    dataset: Annotated[str | None, typer.Argument(metavar="DATASET", help="A dataset's name or id.", show_default=False)] = None,
+    dataset: Annotated[
+        str | None, typer.Argument(metavar="DATASET", help="A dataset's name or id.", show_default=False)
+    ] = None,
     export: Annotated[str | None, typer.Option(metavar="ID", help="An export instead of a dataset.")] = None,
     label: LabelOption = None,
     require_label: RequireOption = None,

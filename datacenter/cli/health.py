@@ -42,7 +42,9 @@ class Unhealthy(CommandFailed):
 
 def health(
     context: typer.Context,
-    process: Annotated[Process, typer.Argument(metavar="PROCESS", help="web, worker or scheduler, on this machine.")],
+    process: Annotated[
+        Process, typer.Argument(metavar="PROCESS", help="web, worker or scheduler, on this machine.")
+    ],
     ready: ReadyOption = False,
     port: PortOption = None,
 ) -> None:

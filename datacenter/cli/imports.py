@@ -22,7 +22,10 @@ def import_dataset(
     context: typer.Context,
     name: Annotated[str, typer.Argument(metavar="NAME", help="The new dataset's name.")],
     archive: Annotated[
-        Path | None, typer.Argument(metavar="ARCHIVE", help="A zip, tar, tar.gz or tar.zst on this machine.", show_default=False)
+        Path | None,
+        typer.Argument(
+            metavar="ARCHIVE", help="A zip, tar, tar.gz or tar.zst on this machine.", show_default=False
+        ),
     ] = None,
     source: Annotated[
         str | None, typer.Option("--from", help="A storage of the server to import from.")

@@ -35,7 +35,9 @@ class SourceFailed(CommandFailed):
 def browse(
     context: typer.Context,
     name: Annotated[str, typer.Argument(metavar="NAME", help="A storage with the role source or both.")],
-    prefix: Annotated[str, typer.Argument(metavar="PREFIX", help="End it with / to list what is inside.")] = "",
+    prefix: Annotated[
+        str, typer.Argument(metavar="PREFIX", help="End it with / to list what is inside.")
+    ] = "",
     limit: Annotated[
         int | None, typer.Option("--limit", "-n", min=1, help="Maximum number of entries; default: all.")
     ] = None,

@@ -62,7 +62,7 @@ def mark(url: str, revision: str) -> None:
 
 @contextmanager
 def nobody() -> Iterator[str]:
-    """An address that is taken and at which nobody listens."""
+    """An address that is taken but has no listener."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         yield f"127.0.0.1:{taken.getsockname()[1]}"

@@ -1,4 +1,4 @@
-"""The broker is a doorbell: down, wiped or full of what nobody here sent, every accepted job still completes, once."""
+"""The broker is a doorbell: down, wiped or full of foreign messages, every accepted job still completes, once."""
 
 import os
 import pickle
@@ -39,7 +39,7 @@ def centre(start_centre):
 
 @pytest.fixture
 def embedded_broker(centre) -> int:
-    """The process of the embedded broker; a broker that others use, too, is nobody's to kill."""
+    """The process of the embedded broker; a shared broker must not be killed."""
     if "valkey" not in centre.running.processes():
         pytest.skip("the broker is a server of its own here")
     return centre.pid("valkey")
@@ -118,7 +118,7 @@ def test_a_broker_that_hangs_delays_no_answer(centre, embedded_broker, http, tmp
 
 
 class Touch:
-    """Whoever unpickles it makes a file."""
+    """To unpickle it makes a file."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -155,7 +155,7 @@ def test_a_pickle_among_the_messages_is_refused_and_the_worker_goes_on(centre, h
         )
     end = time.monotonic() + PATIENCE_SECONDS
     while b"ContentDisallowed" not in log.read_bytes()[before:]:
-        assert time.monotonic() < end, "nobody has refused the message"
+        assert time.monotonic() < end, "no worker has rejected the message"
         time.sleep(0.05)
 
     body_of_job = {"name": "after-a-pickle", "source": {"upload": upload(centre, tmp_path, 0)}}

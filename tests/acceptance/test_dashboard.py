@@ -74,7 +74,7 @@ def labels_of(metric: str, scrapes: list[Scrape]) -> set[str]:
 def missing(asked: Asked, scrapes: list[Scrape]) -> str | None:
     """What of it no process tells."""
     if not any(asked.metric in each.names() for each in scrapes):
-        return f"nobody tells {asked.metric}"
+        return f"no process exports {asked.metric}"
     lacking = asked.labels - labels_of(asked.metric, scrapes)
     return f"{asked.metric} has no label {', '.join(sorted(lacking))}" if lacking else None
 
@@ -103,7 +103,7 @@ def test_the_page_lists_every_metric_with_its_labels_and_no_other(scrapes):
 
 
 def test_no_label_holds_an_id_or_a_name_that_a_user_gives(centre, scrapes):
-    """Besides those of storages, which whoever runs the installation gives."""
+    """Besides those of storages, which the operator gives."""
     samples = [sample for each in scrapes for sample in each.samples]
     values = {value for sample in samples for label, value in sample.labels.items() if label != "version"}
     hexadecimal = re.compile(r"[0-9a-f]{8}")

@@ -106,7 +106,7 @@ def test_a_process_says_over_http_that_it_lives_and_when_its_loop_has_been_silen
     sign = Path(health.directory, role)
     written = float(sign.read_text())
     # Until the loop replaces it; then it is looked at again.
-    watch.until(lambda: _old(sign) and httpx.get(page, trust_env=False).status_code == 503, "nobody noticed")
+    watch.until(lambda: _old(sign) and httpx.get(page, trust_env=False).status_code == 503, "not noticed")
 
     assert (alive.status_code, alive.text) == (200, "alive\n")
     watch.until(lambda: float(sign.read_text()) > written, "the loop gave no sign any more")
@@ -122,7 +122,7 @@ def test_a_loop_that_stands_still_is_noticed(centre, health, watch, role):
     watch.until(lambda: lives(health, role), f"the {role} gave no sign of life")
     watch.stop_outside_transactions([centre.pid(role)])
     try:
-        watch.until(lambda: not lives(health, role), "nobody noticed that the loop stands still")
+        watch.until(lambda: not lives(health, role), "it was not noticed that the loop stands still")
         answer = asked(centre, health, role)
     finally:
         os.kill(centre.pid(role), signal.SIGCONT)

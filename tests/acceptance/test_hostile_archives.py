@@ -26,7 +26,7 @@ LOOK_SECONDS = 0.3
 AT_ONCE = 4
 """Uploads that are under way together."""
 PATIENT = {"DATACENTER__LEDGER__LEASE_SECONDS": "30"}
-"""Nobody dies here: a worker that a busy machine holds up keeps its shard."""
+"""No worker dies here: a worker that a busy machine holds up keeps its shard."""
 SMALL_LIMITS = {
     **PATIENT,
     "DATACENTER__LIMITS__ENTRIES": "5",

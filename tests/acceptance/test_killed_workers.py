@@ -55,7 +55,7 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def undisturbed(centre, archive) -> str:
-    """A dataset that nobody disturbed."""
+    """A dataset of an undisturbed import."""
     return imported(centre, archive, "undisturbed")
 
 

@@ -1,4 +1,4 @@
-"""Links of downloads: what they serve, that nobody can alter them, and that they end."""
+"""Links of downloads: what they serve, that they cannot be altered, and that they end."""
 
 import os
 import subprocess

@@ -193,7 +193,7 @@ def test_of_an_upload_that_nobody_finishes_nothing_stays(centre, database, place
 
 
 def tus_upload(centre, data: bytes, filename: str) -> Uploader:
-    """An upload by somebody else's client, a piece at a time."""
+    """An upload by a client that is not ours, a piece at a time."""
     tus = tus_client.TusClient(f"{centre.url}/api/v1/uploads", {"Authorization": f"Bearer {centre.token}"})
     return tus.uploader(file_stream=io.BytesIO(data), chunk_size=PIECE_BYTES, metadata={"filename": filename})
 

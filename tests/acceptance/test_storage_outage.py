@@ -71,7 +71,7 @@ PLACES: dict[str, Callable[[], Place]] = {"ceph": ceph_on_rgw, "hdfs": hdfs, "we
 
 @contextmanager
 def behind_a_proxy(place: Place) -> Iterator[Lake]:
-    """Of HDFS the proxy hides the NameNode only: without it nobody finds the DataNode."""
+    """Of HDFS the proxy hides the NameNode only: without it no client finds the DataNode."""
     server = urlsplit(str(place.options.get("endpoint", place.url)))
     with cut_proxy(str(server.hostname), int(server.port or 0)) as proxy:
         proxied = {

@@ -25,7 +25,7 @@ QUIET = {
     "DATACENTER__LEDGER__SWEEP_SECONDS": "600",
     "DATACENTER__WORKER__GRACE_SECONDS": str(LONG_SECONDS),
 }
-"""Nobody is helped by a lease that runs out or by the sweep."""
+"""No expired lease and no sweep helps."""
 pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
 
 
@@ -82,7 +82,7 @@ def until_held(watch: LedgerWatch, job_id: str) -> None:
     """Until a run's shard is leased."""
     watch.until(
         lambda: any(shard.state == ShardState.LEASED for shard in watch.shards(job_id).values()),
-        "nobody took a shard",
+        "no worker took a shard",
     )
 
 
@@ -187,10 +187,10 @@ def test_rings_that_a_stopped_worker_took_are_heard_by_others_at_once(
 ):
     job = begun(centre, tmp_path, name)
     busy = pods("busy", held={"hold_reads": hold})
-    eventually(lambda: centre.client.jobs.get(job.id).state == "STARTED", "nobody began", seconds=60)
+    eventually(lambda: centre.client.jobs.get(job.id).state == "STARTED", "no worker began", seconds=60)
     # It has no hand free, but takes a ring from the broker all the same.
     waiting = begun(centre, tmp_path, f"{name}-waiting")
-    eventually(lambda: centre.client.jobs.get(waiting.id).state == "RECEIVED", "nobody rang")
+    eventually(lambda: centre.client.jobs.get(waiting.id).state == "RECEIVED", "no ring came")
     forget_rings(environment)
     idle = pods("idle")
     idle.until_working()

@@ -313,7 +313,7 @@ def test_a_server_on_this_machine_is_reached_although_the_environment_names_a_pr
 def test_an_output_that_cannot_be_written_is_refused_before_anything_is_asked_for(
     run, server, monkeypatch, tmp_path, command, target
 ):
-    monkeypatch.setenv("DATACENTER_URL", "http://127.0.0.1:1")  # nobody is there, and nobody is called
+    monkeypatch.setenv("DATACENTER_URL", "http://127.0.0.1:1")  # no server is there, and none is called
 
     ended = run(*command, "-o", str(tmp_path / target))
 

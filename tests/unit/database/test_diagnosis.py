@@ -79,7 +79,7 @@ def test_a_mistake_in_the_use_of_sqlalchemy_is_ours() -> None:
 
 
 def raised(path: Path, statement: str, *before: str) -> DBAPIError:
-    """What SQLite answers to the statement after some others, on a connection that waits for nobody."""
+    """What SQLite answers to the statement after some others, on a connection that does not wait."""
     engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": 0.01})
     try:
         with engine.connect() as connection:

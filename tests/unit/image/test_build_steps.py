@@ -63,7 +63,7 @@ def copy(source: Path, target: Path) -> None:
 
 
 def run(image: Path, *command: str) -> subprocess.CompletedProcess[str]:
-    """Run as the image does: a user without rights, an empty home, a directory that nobody can write to."""
+    """Run as the image does: a user without rights, an empty home, a directory that is read-only."""
     home = image.parent / "app"
     home.mkdir(mode=0o555, exist_ok=True)
     as_nobody = {"user": USER, "group": USER, "extra_groups": []} if os.geteuid() == 0 else {}

@@ -1,4 +1,4 @@
-"""The Containerfile says what the image has to be: pinned, small, without a compiler, run by nobody in particular."""
+"""The Containerfile says what the image has to be: pinned, small, without a compiler, run by any user."""
 
 import json
 import re

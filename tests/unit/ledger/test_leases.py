@@ -1,4 +1,4 @@
-"""Leases: a shard has one holder at a time, and whoever was replaced changes nothing."""
+"""Leases: a shard has one holder at a time, and a replaced one changes nothing."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -219,7 +219,7 @@ def test_a_worker_lost_in_the_cleaning_does_not_leave_the_job_open(desk: LedgerD
     assert job.error["code"] == "BROKEN"
     assert job.result is not None
     assert job.result["leftovers"]["code"] == "WORKER_LOST"
-    assert desk.interrupted == [job_id], "whoever waits for the job's dataset must see that it failed"
+    assert desk.interrupted == [job_id], "a client that waits for the job's dataset must see that it failed"
 
 
 def test_a_silent_worker_of_a_cancelled_job_does_not_hold_its_end_up(desk: LedgerDesk) -> None:

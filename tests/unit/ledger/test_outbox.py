@@ -1,4 +1,4 @@
-"""The outbox: rings go out after the commit, by whoever committed or else by the relay; none is ever the truth."""
+"""The outbox: rings go out after the commit, by the process that committed or else by the relay; none is ever the truth."""
 
 import pytest
 from sqlalchemy import update

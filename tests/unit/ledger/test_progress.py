@@ -1,4 +1,4 @@
-"""Progress: it never goes back and never beyond the total, whoever does a shard again."""
+"""Progress: it never goes back and never beyond the total, even if a shard is done again."""
 
 from support.jobs.ledger_desk import LedgerDesk
 

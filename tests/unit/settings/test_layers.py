@@ -145,7 +145,7 @@ def test_a_file_that_gives_no_secret_is_refused_by_its_variable(
     (place_end,) = refused.value.faults
     assert place_end.startswith("web.secret_key: the file named by DATACENTER__WEB__SECRET_KEY__FILE ")
     assert words in place_end
-    assert "canary" not in place_end, "whoever mistook the variable has put the secret itself there"
+    assert "canary" not in place_end, "an operator who mistook the variable has put the secret itself there"
 
 
 def test_a_secret_that_is_given_twice_is_refused(tmp_path, monkeypatch) -> None:

@@ -10,7 +10,7 @@ from storage_adapters.network.waiting import never_cancelled, receive
 
 
 class CalledOff(Exception):
-    """Nobody wants the answer any more."""
+    """The answer is not wanted any more."""
 
 
 @pytest.fixture

@@ -59,7 +59,9 @@ def test_without_a_list_every_file_may_be_named_in_development_and_none_in_produ
 
 
 def test_a_listed_directory_is_an_absolute_path() -> None:
-    with pytest.raises(SettingsInvalid, match=r"registration\.files: each must be the absolute path of a directory"):
+    with pytest.raises(
+        SettingsInvalid, match=r"registration\.files: each must be the absolute path of a directory"
+    ):
         load_settings(registration={"files": ["certificates"]})
 
 

@@ -117,7 +117,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_password_is_sent_only_to_a_server_that_the_tls_options_trust(
     certificate: Path, mode: str, host: str, known: bool, trusted: bool
 ) -> None:
-    """Whoever is trusted is asked to log in, and refuses."""
+    """A trusted server is asked to log us in, and refuses."""
     options: dict[str, OptionValue] = {"tls": mode, "host": host, "stall_seconds": 5}
     if known:
         options["tls_ca"] = str(certificate)
