@@ -50,6 +50,13 @@ class SettingsInvalid(DataCentreError):
         return "\n  ".join([f"the settings have {len(self.faults)} faults:", *self.faults])
 
 
+class Forbidden(DataCentreError):
+    """The role of the token does not allow this request."""
+
+    code = "FORBIDDEN"
+    cure = "Ask an administrator of the project for a token with the role that `detail` names."
+
+
 class NotFound(DataCentreError):
     """Nothing with this name or id is visible to the caller."""
 
@@ -97,14 +104,7 @@ class UploadIncomplete(Conflict):
 
 
 class NameTaken(Conflict):
-    """Another dataset of the project, or another storage, has this name."""
-
-    code = "NAME_TAKEN"
-    cure = "Choose another name, or remove the dataset or storage that has it."
-
-
-class StorageNameTaken(Conflict):
-    """Another dataset of the project, or another storage, has this name."""
+    """Another dataset of the project, or another storage or project, has this name."""
 
     code = "NAME_TAKEN"
     cure = "Choose another name, or remove the dataset or storage that has it."

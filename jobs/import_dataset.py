@@ -3,13 +3,14 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
-from sqlalchemy import update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from datacenter.database.engine import now
 from datacenter.datasets.labelling import publish_labels
 from datacenter.datasets.models import Dataset, DatasetState, DatasetVersion, Litter, Upload
 from datacenter.datasets.tables.kept import KeptTable
+from datacenter.ledger.models import Job
 from datacenter.ledger.states import JobKind
 from jobs.cleanup import abort_uploads, drop_kept, raise_first, remove
 from jobs.contract import Ending, JobContext, Plan
@@ -109,6 +110,7 @@ def _publish(session: Session, job: JobContext, staging: ImportStaging, imported
     dataset_id, source = job.payload["dataset_id"], job.payload["source"]
     session.add(
         DatasetVersion(
+            created_by=session.scalar(select(Job.created_by).where(Job.id == job.job_id)),
             dataset_id=dataset_id,
             version=1,
             manifest_key=staging.manifest_key,

@@ -38,7 +38,8 @@ def create(
     as_json: JsonOption = False,
 ) -> None:
     """Create a token and print it; it is shown only once."""
-    from datacenter.access.tokens import create_token, ensure_project
+    from datacenter.access.projects import ensure_project
+    from datacenter.access.tokens import create_token
 
     with _transaction(context) as session:
         token, secret = create_token(session, ensure_project(session, project).id, name)

@@ -20,6 +20,7 @@ from datacenter.datasets.models import Dataset, DatasetVersion, LabelCount, Litt
 from datacenter.datasets.records import find_version
 from datacenter.datasets.resources import Resources
 from datacenter.errors import Conflict, Invalid, NotFound, VersionConflict
+from datacenter.observability.context import actor
 from storage_adapters.errors import StorageError
 from storage_adapters.object_storage.contract import Storage
 
@@ -150,6 +151,7 @@ def _publish(
     if not keep_draft(session, draft):
         raise VersionConflict("writing the new version took too long; try again")
     version = DatasetVersion(
+        created_by=actor(),
         dataset_id=base.dataset_id,
         version=base.version + 1,
         manifest_key=key,

@@ -30,6 +30,7 @@ from datacenter.ledger import ledger
 from datacenter.ledger.models import Job
 from datacenter.ledger.options import JobOptions
 from datacenter.ledger.states import JobKind
+from datacenter.observability.context import actor
 from storage_adapters.table_storage.contract import TableName
 
 TABLE_SOURCES = {"table", "query"}
@@ -72,6 +73,7 @@ def create(
         table_storage=home.table_storage,
         description=new.description,
         tags=list(new.tags),
+        created_by=actor(),
         created_at=moment,
         updated_at=moment,
     )

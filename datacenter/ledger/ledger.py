@@ -22,7 +22,7 @@ from datacenter.ledger.moves import (
 )
 from datacenter.ledger.options import JobOptions
 from datacenter.ledger.states import FINISHED, JobKind, JobState, ShardState, Step
-from datacenter.observability.context import origin_of_job
+from datacenter.observability.context import actor, origin_of_job
 
 
 def enqueue(
@@ -63,6 +63,7 @@ def enqueue(
         notify=list(options.notify),
         open_shards=1,
         origin=origin_of_job(job_id, kind.value),
+        created_by=actor(),
         created_at=now(session),
     )
     session.add(job)

@@ -49,6 +49,8 @@ class Job(Base):
     origin: Mapped[dict[str, str] | None] = mapped_column(JSON)
     """The request that started the job, see `datacenter/observability/context.py`."""
     cancel_requested_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    created_by: Mapped[str | None] = mapped_column(String(128))
+    """The name of the subject whose request started it."""
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

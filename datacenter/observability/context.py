@@ -1,4 +1,4 @@
-"""Request context: the id of the request that code runs for, so that logs and jobs can be followed across processes.
+"""Request context: the id and the subject of the request that code runs for, so that logs and jobs name them.
 
 The web layer binds a request's id to its context and stores it in the row of every job that the request starts. A
 worker that holds a shard of the job binds it again. The id travels in the row and not with the ring, which may be lost.
@@ -8,11 +8,12 @@ If tracing is on, the trace travels the same way.
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from structlog.contextvars import bound_contextvars, get_contextvars
+from structlog.contextvars import bind_contextvars, bound_contextvars, get_contextvars
 
 from datacenter.observability.tracing import Attributes, Kind, Span, tracer
 
 REQUEST_ID, TRACEPARENT, TRACE_ID = "request_id", "traceparent", "trace_id"
+WHO, SUBJECT, PROJECT = "who", "subject", "project"
 RequestOrigin = dict[str, str]
 
 
@@ -25,6 +26,16 @@ def serving(request_id: str, *, method: str, parent: str | None) -> Iterator[Spa
         bound_contextvars(**{REQUEST_ID: request_id}, **_trace()),
     ):
         yield span
+
+
+def acting(who: str, *, subject: str, project: str) -> None:
+    """Bind the subject of the request to all logs, and to what is written, until the request ends."""
+    bind_contextvars(**{WHO: who, SUBJECT: subject, PROJECT: project})
+
+
+def actor() -> str | None:
+    """The name of the subject that the code acts for; None outside of a request."""
+    return get_contextvars().get(WHO)
 
 
 def origin_of_job(job_id: str, kind: str) -> RequestOrigin | None:

@@ -1,4 +1,4 @@
-"""The table of storages that were registered by request."""
+"""The tables of storages that were registered by request, and of the places that are or were platforms."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,8 +24,27 @@ class RegisteredStorage(Base):
     """Secret options have the value `***`, so that the options can be shown without a key."""
     secrets: Mapped[str | None] = mapped_column(Text)
     """The secret options as JSON in one Fernet token; None if there are none."""
+    project_id: Mapped[str | None] = mapped_column(String(36))
+    """The project that owns it; None: an operator made it, and it is shared."""
+    shared_with: Mapped[list[str] | None] = mapped_column(JSON)
+    """The ids of the projects that may use a shared storage; None: all."""
+    created_by: Mapped[str | None] = mapped_column(String(128))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class PlatformPlace(Base):
+    """A place that is or was a platform: no source may ever read its `datasets/`, `uploads/` and `archives/`."""
+
+    __tablename__ = "platform_places"
+
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    """Of `place`, which is too long for a key."""
+    place: Mapped[str] = mapped_column(Text)
+    """In its canonical form."""
+    storage: Mapped[str] = mapped_column(String(64))
+    """The name under which it was first a platform, for the operator."""
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 @dataclass(frozen=True, kw_only=True)

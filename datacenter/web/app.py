@@ -7,7 +7,6 @@ from functools import partial
 from importlib.metadata import version
 
 from fastapi import FastAPI
-from fastapi.routing import APIRoute
 
 from datacenter.datasets.resources import Resources, open_resources
 from datacenter.settings.model import Settings
@@ -22,13 +21,17 @@ from datacenter.web import (
     health,
     jobs,
     links,
+    me,
     metrics,
     multipart,
     problems,
+    projects,
     reference,
     storages,
+    tokens,
     tus,
 )
+from datacenter.web.auth_route import LastUses, operation_id
 from datacenter.web.calls import API, Ringer
 from datacenter.web.openapi import describe
 from datacenter.web.request_middleware import Admission, BodyLimit, RequestMiddleware
@@ -48,6 +51,9 @@ ROUTERS = (
     jobs.router,
     events.router,
     storages.router,
+    me.router,
+    tokens.router,
+    projects.router,
     health.router,
     metrics.router,
     reference.router,
@@ -66,6 +72,7 @@ TAGS = [
         "name": "storages",
         "description": "Where datasets are stored and imported from: register, check, browse.",
     },
+    {"name": "access", "description": "Who you are, tokens of the project, projects of the installation."},
     {"name": "health", "description": "Health checks and metrics for the operator."},
 ]
 
@@ -96,13 +103,14 @@ def create_app(settings: Settings, resources: Resources | None = None) -> FastAP
         openapi_tags=TAGS,
         redirect_slashes=False,
         lifespan=lifespan,
-        generate_unique_id_function=_operation_id,
+        generate_unique_id_function=operation_id,
         telemetry={"tracing": False, "metrics": False},
     )
     app.state.resources = opened
     app.state.ringer = ringer
     app.state.metrics = metrics.RequestCounts(opened.metrics)
     app.state.checker = Checker(opened.storages)
+    app.state.last_uses = LastUses()
     app.state.deadline = Deadline()
     app.state.stopping = threading.Event()
     # The last one added is the outermost.
@@ -115,9 +123,3 @@ def create_app(settings: Settings, resources: Resources | None = None) -> FastAP
         app.include_router(router)
     app.openapi = partial(describe, app)  # type: ignore[method-assign]  # FastAPI's documented way to complete the document
     return app
-
-
-def _operation_id(route: APIRoute) -> str:
-    """`datasets_create`: short names for the functions of generated clients."""
-    module = route.endpoint.__module__.rsplit(".", 1)[-1]
-    return f"{module}_{route.endpoint.__name__}"

@@ -1,21 +1,30 @@
 """The route classes: reject unknown query parameters, and check the token before the body is read."""
 
+import threading
+import time
+from collections import OrderedDict
 from collections.abc import Callable, Collection, Coroutine, Iterator
 from difflib import get_close_matches
 from typing import Any
 
+import structlog
 from fastapi import Request, Response
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 from starlette.routing import Match
 from starlette.types import Scope
 
-from datacenter.access.tokens import Caller, authenticate
+from datacenter.access.tokens import USE_SECONDS, Principal, authenticate, note_use
 from datacenter.errors import Invalid, Unauthenticated
+from datacenter.observability.context import acting
 from datacenter.web.calls import BEARER, authorized, resources_of
+from datacenter.web.roles import require
 
+log = structlog.get_logger(__name__)
 MAX_SHOWN = 64
+MAX_SUBJECTS = 10_000
 ALIKE = 0.75
 """Similarity, at most 1: a letter too many or too few, not another word."""
 
@@ -69,16 +78,54 @@ class AuthRoute(StrictQueryRoute):
             credentials = await BEARER(request)
             if credentials is None:
                 raise Unauthenticated("Authorization: a bearer token is required")
-            request.state.caller = await run_in_threadpool(_caller, request, credentials.credentials)
+            principal = await run_in_threadpool(_principal, request, credentials.credentials)
+            require(principal, self.operation_id or operation_id(self))
+            acting(principal.name, subject=principal.subject, project=principal.project_name)
+            request.state.principal = principal
             return await handle(request)
 
         return handle_known
+
+
+def operation_id(route: APIRoute) -> str:
+    """`datasets_create`: short names for the functions of generated clients, and for the table of roles."""
+    module = route.endpoint.__module__.rsplit(".", 1)[-1]
+    return f"{module}_{route.endpoint.__name__}"
 
 
 def _needs_caller(dependant: Dependant) -> bool:
     return dependant.call is authorized or any(map(_needs_caller, dependant.dependencies))
 
 
-def _caller(request: Request, secret: str) -> Caller:
-    with resources_of(request).database.reading() as session:
-        return authenticate(session, secret)
+def _principal(request: Request, secret: str) -> Principal:
+    database = resources_of(request).database
+    with database.reading() as session:
+        principal = authenticate(session, secret)
+    uses: LastUses = request.app.state.last_uses
+    if uses.is_due(principal.subject):
+        try:
+            database.run(lambda session: note_use(session, principal))
+        except SQLAlchemyError as error:
+            # A database that can be read only must not stop the requests that only read.
+            log.warning("the use of a token could not be written", reason=type(error).__name__)
+    return principal
+
+
+class LastUses:
+    """When this process last wrote down the use of each token. Thread-safe; forgets the oldest of many."""
+
+    def __init__(self) -> None:
+        self._written: OrderedDict[str, float] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def is_due(self, subject: str) -> bool:
+        """Whether its use has to be written now; true once in `USE_SECONDS`."""
+        moment = time.monotonic()
+        with self._lock:
+            if moment - self._written.get(subject, float("-inf")) < USE_SECONDS:
+                return False
+            self._written[subject] = moment
+            self._written.move_to_end(subject)
+            if len(self._written) > MAX_SUBJECTS:
+                self._written.popitem(last=False)
+            return True

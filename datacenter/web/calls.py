@@ -1,11 +1,12 @@
 """A call: its caller, its transaction, its Idempotency-Key, and the doorbell after the commit."""
 
+import copy
 import hashlib
 import queue
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, cast
 
 import structlog
@@ -15,12 +16,13 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel
 from sqlalchemy.orm import Session
 
-from datacenter.access.tokens import Caller
+from datacenter.access.tokens import Principal
 from datacenter.datasets.resources import Resources
 from datacenter.ledger import idempotency
 from datacenter.ledger.idempotency import KeyedRequest, StoredResponse
 from datacenter.ledger.models import Job
 from datacenter.ledger.outbox import ring_committed
+from datacenter.observability.redaction import REDACTED
 
 log = structlog.get_logger(__name__)
 API = "/api/v1"
@@ -79,9 +81,11 @@ class CallOutcome:
     body: BaseModel | None
     location: str | None = None
     job_id: str | None = None
+    once: tuple[str, ...] = ()
+    """The path of a secret in the body: it is sent once, and `***` is stored for it."""
 
     def answer(self) -> StoredResponse:
-        """The response as it is stored under an Idempotency-Key."""
+        """The response."""
         body = self.body.model_dump(mode="json") if self.body else None
         return StoredResponse(
             status=self.status, body=body, headers={"Location": self.location} if self.location else {}
@@ -89,6 +93,19 @@ class CallOutcome:
 
 
 Keep = Callable[[Session, CallOutcome], None]
+
+
+def _without_secret(answer: StoredResponse, path: tuple[str, ...]) -> StoredResponse:
+    """What may be stored of a response: a secret of a new token may not."""
+    if not path or answer.body is None:
+        return answer
+    body = copy.deepcopy(answer.body)
+    *sections, name = path
+    section = body
+    for each in sections:
+        section = section[each]
+    section[name] = REDACTED
+    return replace(answer, body=body)
 
 
 def started(body: BaseModel, job: Job) -> CallOutcome:
@@ -101,13 +118,13 @@ class Call:
     """An authenticated request."""
 
     resources: Resources
-    caller: Caller
+    principal: Principal
     base_url: str
 
     @property
     def project_id(self) -> str:
         """The project of the token: every use case gets it, and sees only the rows of this project."""
-        return self.caller.project_id
+        return self.principal.project_id
 
     @property
     def secret(self) -> str:
@@ -156,7 +173,7 @@ class Change(Call):
     def _keep(self, session: Session, outcome: CallOutcome) -> None:
         if self.keyed:
             session.flush()
-            idempotency.keep(session, self.keyed, outcome.answer())
+            idempotency.keep(session, self.keyed, _without_secret(outcome.answer(), outcome.once))
 
     def _respond(self, result: CallOutcome | StoredResponse) -> Response:
         answer = result.answer() if isinstance(result, CallOutcome) else result
@@ -182,9 +199,11 @@ def base_url_of(request: Request, resources: Resources) -> str:
 
 
 def authorized(request: Request, _: Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)]) -> Call:
-    """Dependency: the caller, whom the route (`AuthRoute`) has authenticated before it reads the body."""
+    """Dependency: the principal, whom the route (`AuthRoute`) has authenticated before it reads the body."""
     resources = resources_of(request)
-    return Call(resources=resources, caller=request.state.caller, base_url=base_url_of(request, resources))
+    return Call(
+        resources=resources, principal=request.state.principal, base_url=base_url_of(request, resources)
+    )
 
 
 Authorized = Annotated[Call, Depends(authorized)]
@@ -204,7 +223,7 @@ def change_of(call: Call, request: Request, key: str | None, content: bytes) -> 
         keyed = KeyedRequest(project_id=call.project_id, key=key, sha256=digest)
     ringer: Ringer = request.app.state.ringer
     return Change(
-        resources=call.resources, caller=call.caller, base_url=call.base_url, keyed=keyed, ringer=ringer
+        resources=call.resources, principal=call.principal, base_url=call.base_url, keyed=keyed, ringer=ringer
     )
 
 

@@ -87,7 +87,7 @@ def _load(call: Call, job_id: str) -> JobObject:
 
 def _token_is_valid(call: Call) -> bool:
     with call.reading() as session:
-        return is_valid(session, call.caller.token_id)
+        return is_valid(session, call.principal)
 
 
 def _event(job: JobObject) -> str:

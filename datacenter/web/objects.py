@@ -26,7 +26,7 @@ def dataset_objects(session: Session, call: Call, rows: Sequence[Dataset]) -> li
     return [
         DatasetObject(
             id=row.id,
-            project=call.caller.project_name,
+            project=call.principal.project_name,
             name=row.name,
             kind=row.kind,
             state=row.state,

@@ -21,6 +21,7 @@ from datacenter.errors import (
     CodeMeaning,
     Conflict,
     DataCentreError,
+    Forbidden,
     Gone,
     Invalid,
     KeyReused,
@@ -40,6 +41,7 @@ RETRY_AFTER_SECONDS = 5
 STATUS: dict[type[Exception], int] = {
     Unauthenticated: 401,
     LinkInvalid: 403,
+    Forbidden: 403,
     NotFound: 404,
     Conflict: 409,
     Gone: 410,

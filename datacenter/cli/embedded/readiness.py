@@ -5,7 +5,8 @@ import os
 import socket
 from pathlib import Path
 
-from datacenter.access.tokens import authenticate, create_token, ensure_project
+from datacenter.access.projects import ensure_project
+from datacenter.access.tokens import authenticate, create_token, ensure_operator
 from datacenter.cli.embedded.home import Home, write_private
 from datacenter.cli.errors import WrongUse, database_errors
 from datacenter.database.engine import Database
@@ -68,10 +69,10 @@ def _token(home: Home, database: Database) -> str:
         with database.transaction() as session:
             known = home.token_file.read_text().strip() if home.token_file.exists() else ""
             try:
-                authenticate(session, known)
+                ensure_operator(session, authenticate(session, known))
             except Unauthenticated:
                 project = ensure_project(session, PROJECT)
-                known = create_token(session, project.id, "datacenter up")[1]
+                known = create_token(session, project.id, "datacenter up", operator=True)[1]
         write_private(home.token_file, known + "\n")
         return known
     finally:

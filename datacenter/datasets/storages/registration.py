@@ -13,7 +13,7 @@ from datacenter.database.engine import is_duplicate, now
 from datacenter.datasets.models import Archive, ArchiveState, Dataset, DeletedDataset, Litter, Upload
 from datacenter.datasets.resources import Resources
 from datacenter.datasets.tables.kept import FIELD
-from datacenter.errors import Conflict, Invalid, NotFound, StorageFixed, StorageInUse, StorageNameTaken
+from datacenter.errors import Conflict, Invalid, NameTaken, NotFound, StorageFixed, StorageInUse
 from datacenter.ledger.models import Job
 from datacenter.ledger.states import FINISHED
 from datacenter.observability.redaction import REDACTED, Redactor
@@ -52,7 +52,7 @@ def add(
 
     The storage is opened once as a check; this, like everything that may take long, is done before the transaction.
 
-    Raises: Invalid, StorageNameTaken, StorageFixed.
+    Raises: Invalid, NameTaken, StorageFixed.
     """
     if resources.storages.is_fixed(name):
         raise StorageFixed(f"name: {name!r} is defined in the settings file; choose another name")
@@ -83,7 +83,7 @@ def add(
         except IntegrityError as error:
             if not is_duplicate(error):
                 raise
-            raise StorageNameTaken(f"name: a storage {name!r} already exists; choose another name") from error
+            raise NameTaken(f"name: a storage {name!r} already exists; choose another name") from error
         _refuse_nested(session, fixed, name)
         return then(session, row)
 

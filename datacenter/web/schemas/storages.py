@@ -58,7 +58,8 @@ Name = Annotated[str, _matching(NAME, "A-Z, a-z, 0-9, and after the first also .
 OptionName = Annotated[
     str, _matching(OPTION_NAME, "A-Z, a-z, and after the first also 0-9 _"), _shape(OPTION_NAME)
 ]
-Url = Annotated[Text, Field(min_length=1, max_length=1024), AfterValidator(_printable)]
+Printable = Annotated[Text, AfterValidator(_printable)]
+Url = Annotated[Printable, Field(min_length=1, max_length=1024)]
 OptionText = Annotated[
     Any,
     AfterValidator(_option_value),

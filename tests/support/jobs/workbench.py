@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import SecretStr
 from support.jobs.quick_database import without_waiting
 
-from datacenter.access.tokens import ensure_project
+from datacenter.access.projects import ensure_project
 from datacenter.database.engine import Database, new_id, now
 from datacenter.datasets import deletion, records
 from datacenter.datasets.archives import downloads, exports

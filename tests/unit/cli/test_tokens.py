@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from datacenter.access.tokens import authenticate, create_token, ensure_project
+from datacenter.access.projects import ensure_project
+from datacenter.access.tokens import authenticate, create_token
 from datacenter.cli.embedded.home import Home
 from datacenter.database.engine import Database
 from datacenter.errors import Unauthenticated

@@ -6,7 +6,7 @@ import pytest
 from support.jobs.manifests import published
 from support.jobs.workbench import Workbench
 
-from datacenter.access.tokens import ensure_project
+from datacenter.access.projects import ensure_project
 from datacenter.database.engine import new_id
 from datacenter.datasets import records
 from datacenter.datasets.archives.exports import ExportRequest

@@ -14,7 +14,8 @@ from services.moto_server import MotoServer
 from support.jobs.workbench import Workbench
 from support.storages.s3_places import ROWS, Gateway, s3_place
 
-from datacenter.access.tokens import create_token, ensure_project
+from datacenter.access.projects import ensure_project
+from datacenter.access.tokens import create_token
 from datacenter.database.engine import Database
 from datacenter.datasets.resources import Resources
 from datacenter.ledger.doorbell import Doorbell

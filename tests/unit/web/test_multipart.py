@@ -11,7 +11,8 @@ import httpx
 import pytest
 from sqlalchemy import update
 
-from datacenter.access.tokens import create_token, ensure_project
+from datacenter.access.projects import ensure_project
+from datacenter.access.tokens import create_token
 from datacenter.client import Client
 from datacenter.database.engine import now
 from datacenter.datasets.models import Upload

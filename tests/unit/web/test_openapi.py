@@ -59,6 +59,14 @@ OPERATIONS = {
     "tus_remove",
     "tus_show",
     "tus_show_capabilities",
+    "me_show",
+    "projects_change",
+    "projects_create",
+    "projects_list_all",
+    "projects_show",
+    "tokens_create",
+    "tokens_list_all",
+    "tokens_revoke",
 }
 """The function names of generated clients: they do not change with their modules."""
 SPOKEN = re.compile(

@@ -28,7 +28,7 @@ def _check(response: httpx.Response, status: int, code: str) -> dict:
 
 
 def test_an_unknown_address_is_a_problem(web) -> None:
-    for path in ("/", "/api/v1/projects", "/api/v1/uploads/x/y/z", "/api/v1/datasets/"):
+    for path in ("/", "/api/v1/planets", "/api/v1/uploads/x/y/z", "/api/v1/datasets/"):
         _check(web.client.get(path), 404, "NOT_FOUND")
 
 
