@@ -63,6 +63,8 @@ def show(context: typer.Context, job: JobArgument, as_json: JsonOption = False) 
         "Bytes": _size(found),
         "Attempts": str(found.attempts or ""),
         "Datasets": ", ".join(found.dataset_ids),
+        "Project": found.project,
+        "By": found.created_by or "",
         "After": ", ".join(found.after),
         "Error": f"{error.code}: {error.message}" if error else "",
         "Entry": error.entry or "" if error else "",

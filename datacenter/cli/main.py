@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from datacenter.cli import configuration, datasets, jobs, storages, tokens
+from datacenter.cli import access, configuration, datasets, jobs, storages, tokens
 from datacenter.cli.downloads import download
 from datacenter.cli.embedded import DEFAULT_HOME
 from datacenter.cli.errors import CommandFailed, ExitCode
@@ -43,7 +43,10 @@ app.command("export")(export)
 app.command("download")(download)
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(storages.app, name="storages")
+app.command("whoami")(access.whoami)
 app.add_typer(tokens.app, name="tokens")
+app.add_typer(access.projects, name="projects")
+app.command("audit")(access.audit)
 
 
 def _show_version(asked: bool) -> None:

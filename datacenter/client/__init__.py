@@ -4,6 +4,7 @@ from datacenter.client.calls import Patience
 from datacenter.client.client import Client
 from datacenter.client.errors import ClientError, OtherFile, Problem, ServerUnreachable, TransferFailed
 from datacenter.client.objects import (
+    AuditEntry,
     Dataset,
     Download,
     Entry,
@@ -13,13 +14,17 @@ from datacenter.client.objects import (
     Job,
     JobError,
     LabelFilter,
+    Me,
     Preview,
     Progress,
+    Project,
     Storage,
+    Token,
     Version,
 )
 
 __all__ = [
+    "AuditEntry",
     "Client",
     "ClientError",
     "Dataset",
@@ -31,13 +36,16 @@ __all__ = [
     "Job",
     "JobError",
     "LabelFilter",
+    "Me",
     "OtherFile",
     "Patience",
     "Preview",
     "Problem",
     "Progress",
+    "Project",
     "ServerUnreachable",
     "Storage",
+    "Token",
     "TransferFailed",
     "Version",
 ]

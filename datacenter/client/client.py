@@ -4,6 +4,7 @@ from types import TracebackType
 
 import httpx
 
+from datacenter.client.access import Access, Projects, Tokens
 from datacenter.client.calls import TIMEOUT, Calls, Patience
 from datacenter.client.datasets import Datasets
 from datacenter.client.downloads import Downloads
@@ -46,6 +47,9 @@ class Client:
         self.downloads = Downloads(calls)
         self.jobs = Jobs(calls)
         self.storages = Storages(calls)
+        self.tokens = Tokens(calls)
+        self.projects = Projects(calls)
+        self.access = Access(calls)
 
     def close(self) -> None:
         """Close the connections."""

@@ -24,10 +24,16 @@ class Jobs:
         self._calls = calls
 
     def list(
-        self, *, kind: str | None = None, state: str | None = None, dataset: str | None = None
+        self,
+        *,
+        kind: str | None = None,
+        state: str | None = None,
+        dataset: str | None = None,
+        project: str | None = None,
     ) -> Iterator[Job]:
-        """Jobs, newest first."""
-        for item in self._calls.items("/jobs", {"kind": kind, "state": state, "dataset": dataset}):
+        """Jobs, newest first: of the token's project, for an operator of all, or of the one that `project` names."""
+        wanted = {"kind": kind, "state": state, "dataset": dataset, "project": project}
+        for item in self._calls.items("/jobs", wanted):
             yield read(Job, item)
 
     def get(self, job_id: str) -> Job:

@@ -26,6 +26,7 @@ class Dataset:
     labels: dict[str, int] = field(default_factory=dict)
     description: str = ""
     tags: tuple[str, ...] = ()
+    created_by: str | None = None
     created_at: datetime | None = None
     updated_at: datetime | None = None
 
@@ -38,6 +39,7 @@ class Version:
     files: int = 0
     size_bytes: int = 0
     comment: str = ""
+    created_by: str | None = None
     created_at: datetime | None = None
 
 
@@ -85,6 +87,7 @@ class Job:
     id: str
     kind: str
     state: str
+    project: str = ""
     dataset_ids: tuple[str, ...] = ()
     progress: Progress = field(default_factory=Progress)
     attempts: int = 0
@@ -93,6 +96,7 @@ class Job:
     priority: int = 0
     not_before: datetime | None = None
     after: tuple[str, ...] = ()
+    created_by: str | None = None
     created_at: datetime | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None
@@ -188,3 +192,60 @@ class Entry:
     kind: str
     size_bytes: int | None = None
     modified_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Me:
+    """Who sends the requests of this client."""
+
+    who: str
+    role: str
+    project: str
+    subject: str = ""
+    operator: bool = False
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Token:
+    """An API token; `secret` is there only in the answer that created it."""
+
+    id: str
+    name: str
+    role: str = ""
+    project: str = ""
+    operator: bool = False
+    secret: str | None = None
+    created_by: str | None = None
+    created_at: datetime | None = None
+    expires_at: datetime | None = None
+    last_used_at: datetime | None = None
+    revoked_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Project:
+    """An owner of datasets, jobs, tokens and storages; `token` is there only in the answer that created it."""
+
+    id: str
+    name: str
+    weight: int = 1
+    created_at: datetime | None = None
+    token: Token | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditEntry:
+    """One change, or one refused request; `result` is `done`, or the code of the refusal."""
+
+    id: str
+    action: str
+    at: datetime | None = None
+    project: str | None = None
+    who: str = ""
+    subject: str | None = None
+    address: str | None = None
+    object_kind: str | None = None
+    object: str | None = None
+    result: str = ""
+    request_id: str | None = None

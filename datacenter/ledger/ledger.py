@@ -97,17 +97,17 @@ def enqueue(
     return job
 
 
-def find_job(session: Session, project_id: str, job_id: str) -> Job:
-    """Raises: NotFound."""
+def find_job(session: Session, project_id: str | None, job_id: str) -> Job:
+    """A job of this project; of any project for None. Raises: NotFound."""
     job = session.get(Job, job_id)
-    if job is None or job.project_id != project_id:
+    if job is None or project_id not in (None, job.project_id):
         raise NotFound(f"there is no job {job_id}")
     return job
 
 
 def list_jobs(
     session: Session,
-    project_id: str,
+    project_id: str | None,
     *,
     kind: JobKind | None = None,
     state: JobState | None = None,
@@ -115,8 +115,10 @@ def list_jobs(
     before_id: str | None = None,
     limit: int,
 ) -> list[Job]:
-    """The project's jobs, newest first, older than `before_id`."""
-    query = select(Job).where(Job.project_id == project_id).order_by(Job.id.desc()).limit(limit)
+    """The jobs of this project, of all for None, newest first, older than `before_id`."""
+    query = select(Job).order_by(Job.id.desc()).limit(limit)
+    if project_id is not None:
+        query = query.where(Job.project_id == project_id)
     if kind is not None:
         query = query.where(Job.kind == kind)
     if state is not None:

@@ -231,6 +231,8 @@ class LifetimeSettings(Section):
     """How long a request with the same `Idempotency-Key` gets the job of the first one as its answer."""
     job_seconds: Seconds = 90 * 24 * 3600
     """How long a finished job can be read."""
+    audit_seconds: Seconds = 365 * 24 * 3600
+    """How long the entries of the audit are kept."""
 
 
 class HealthSettings(Section):

@@ -8,10 +8,12 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
+from datacenter.access.tokens import USE_SECONDS
 from datacenter.datasets.resources import Resources, open_resources
 from datacenter.settings.model import Settings
 from datacenter.storages.checking import Checker, Deadline
 from datacenter.web import (
+    audit,
     dataset_files,
     dataset_labels,
     datasets,
@@ -31,14 +33,17 @@ from datacenter.web import (
     tokens,
     tus,
 )
-from datacenter.web.auth_route import LastUses, operation_id
 from datacenter.web.calls import API, Ringer
+from datacenter.web.once_per import OncePer
 from datacenter.web.openapi import describe
 from datacenter.web.request_middleware import Admission, BodyLimit, RequestMiddleware
+from datacenter.web.roles import operation_id
 from datacenter.web.tus_protocol import TusProtocol
 
 MAX_REQUESTS = 1000
 """Simultaneous requests; event streams and downloads count until they end."""
+REFUSAL_SECONDS, MAX_REFUSALS = 60.0, 100
+"""A process adds at most so many refused requests to the audit in that time."""
 ROUTERS = (
     tus.router,
     multipart.router,
@@ -54,6 +59,7 @@ ROUTERS = (
     me.router,
     tokens.router,
     projects.router,
+    audit.router,
     health.router,
     metrics.router,
     reference.router,
@@ -72,7 +78,10 @@ TAGS = [
         "name": "storages",
         "description": "Where datasets are stored and imported from: register, check, browse.",
     },
-    {"name": "access", "description": "Who you are, tokens of the project, projects of the installation."},
+    {
+        "name": "access",
+        "description": "Who you are, tokens of the project, projects of the installation, the audit.",
+    },
     {"name": "health", "description": "Health checks and metrics for the operator."},
 ]
 
@@ -110,7 +119,8 @@ def create_app(settings: Settings, resources: Resources | None = None) -> FastAP
     app.state.ringer = ringer
     app.state.metrics = metrics.RequestCounts(opened.metrics)
     app.state.checker = Checker(opened.storages)
-    app.state.last_uses = LastUses()
+    app.state.token_uses = OncePer(USE_SECONDS)
+    app.state.refusals = OncePer(REFUSAL_SECONDS, most=MAX_REFUSALS)
     app.state.deadline = Deadline()
     app.state.stopping = threading.Event()
     # The last one added is the outermost.

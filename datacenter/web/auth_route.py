@@ -1,8 +1,5 @@
 """The route classes: reject unknown query parameters, and check the token before the body is read."""
 
-import threading
-import time
-from collections import OrderedDict
 from collections.abc import Callable, Collection, Coroutine, Iterator
 from difflib import get_close_matches
 from typing import Any
@@ -16,15 +13,16 @@ from starlette.concurrency import run_in_threadpool
 from starlette.routing import Match
 from starlette.types import Scope
 
-from datacenter.access.tokens import USE_SECONDS, Principal, authenticate, note_use
-from datacenter.errors import Invalid, Unauthenticated
+from datacenter.access.audit import Act, Asker, record
+from datacenter.access.tokens import Principal, authenticate, note_use
+from datacenter.errors import DataCentreError, Forbidden, Invalid, Unauthenticated
 from datacenter.observability.context import acting
-from datacenter.web.calls import BEARER, authorized, resources_of
-from datacenter.web.roles import require
+from datacenter.web.calls import BEARER, asker_of, authorized, resources_of
+from datacenter.web.once_per import OncePer
+from datacenter.web.roles import operation_id_of, require
 
 log = structlog.get_logger(__name__)
 MAX_SHOWN = 64
-MAX_SUBJECTS = 10_000
 ALIKE = 0.75
 """Similarity, at most 1: a letter too many or too few, not another word."""
 
@@ -78,19 +76,24 @@ class AuthRoute(StrictQueryRoute):
             credentials = await BEARER(request)
             if credentials is None:
                 raise Unauthenticated("Authorization: a bearer token is required")
-            principal = await run_in_threadpool(_principal, request, credentials.credentials)
-            require(principal, self.operation_id or operation_id(self))
+            operation = operation_id_of(self)
+            try:
+                principal = await run_in_threadpool(_principal, request, credentials.credentials)
+            except Unauthenticated as error:
+                await run_in_threadpool(_note_refusal, request, asker_of(request, None), operation, error)
+                raise
+            try:
+                require(principal, operation)
+            except Forbidden as error:
+                await run_in_threadpool(
+                    _note_refusal, request, asker_of(request, principal), operation, error
+                )
+                raise
             acting(principal.name, subject=principal.subject, project=principal.project_name)
             request.state.principal = principal
             return await handle(request)
 
         return handle_known
-
-
-def operation_id(route: APIRoute) -> str:
-    """`datasets_create`: short names for the functions of generated clients, and for the table of roles."""
-    module = route.endpoint.__module__.rsplit(".", 1)[-1]
-    return f"{module}_{route.endpoint.__name__}"
 
 
 def _needs_caller(dependant: Dependant) -> bool:
@@ -101,7 +104,7 @@ def _principal(request: Request, secret: str) -> Principal:
     database = resources_of(request).database
     with database.reading() as session:
         principal = authenticate(session, secret)
-    uses: LastUses = request.app.state.last_uses
+    uses: OncePer = request.app.state.token_uses
     if uses.is_due(principal.subject):
         try:
             database.run(lambda session: note_use(session, principal))
@@ -111,21 +114,13 @@ def _principal(request: Request, secret: str) -> Principal:
     return principal
 
 
-class LastUses:
-    """When this process last wrote down the use of each token. Thread-safe; forgets the oldest of many."""
-
-    def __init__(self) -> None:
-        self._written: OrderedDict[str, float] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def is_due(self, subject: str) -> bool:
-        """Whether its use has to be written now; true once in `USE_SECONDS`."""
-        moment = time.monotonic()
-        with self._lock:
-            if moment - self._written.get(subject, float("-inf")) < USE_SECONDS:
-                return False
-            self._written[subject] = moment
-            self._written.move_to_end(subject)
-            if len(self._written) > MAX_SUBJECTS:
-                self._written.popitem(last=False)
-            return True
+def _note_refusal(request: Request, asker: Asker, operation: str, error: DataCentreError) -> None:
+    """Add it to the audit, but not more often than once a minute for the same client and operation."""
+    refusals: OncePer = request.app.state.refusals
+    if not refusals.is_due(f"{asker.address} {asker.subject} {operation} {error.code}"):
+        return
+    act = Act(action=operation, result=error.code)
+    try:
+        resources_of(request).database.run(lambda session: record(session, asker, act))
+    except SQLAlchemyError as failure:
+        log.warning("a refused request could not be added to the audit", reason=type(failure).__name__)

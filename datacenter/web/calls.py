@@ -12,10 +12,12 @@ from typing import Annotated, cast
 import structlog
 from fastapi import Depends, Header, Request
 from fastapi.responses import JSONResponse, Response
+from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel
 from sqlalchemy.orm import Session
 
+from datacenter.access.audit import Act, Asker, record
 from datacenter.access.tokens import Principal
 from datacenter.datasets.resources import Resources
 from datacenter.ledger import idempotency
@@ -23,6 +25,7 @@ from datacenter.ledger.idempotency import KeyedRequest, StoredResponse
 from datacenter.ledger.models import Job
 from datacenter.ledger.outbox import ring_committed
 from datacenter.observability.redaction import REDACTED
+from datacenter.web.roles import operation_id_of
 
 log = structlog.get_logger(__name__)
 API = "/api/v1"
@@ -40,6 +43,8 @@ IdempotencyHeader = Annotated[
 
 
 MAX_WAITING_RINGS = 1_000
+UNAUDITED = frozenset({"storage_contents_check"})
+"""Requests that change nothing, although they have an Idempotency-Key."""
 
 
 class Ringer:
@@ -81,6 +86,8 @@ class CallOutcome:
     body: BaseModel | None
     location: str | None = None
     job_id: str | None = None
+    object_id: str | None = None
+    """What the audit names as its object, if neither the address nor `location` does."""
     once: tuple[str, ...] = ()
     """The path of a secret in the body: it is sent once, and `***` is stored for it."""
 
@@ -108,9 +115,10 @@ def _without_secret(answer: StoredResponse, path: tuple[str, ...]) -> StoredResp
     return replace(answer, body=body)
 
 
-def started(body: BaseModel, job: Job) -> CallOutcome:
-    """202 with the address of the job."""
-    return CallOutcome(status=202, body=body, location=f"{API}/jobs/{job.id}", job_id=job.id)
+def started(body: BaseModel, job: Job, *, object_id: str | None = None) -> CallOutcome:
+    """202 with the address of the job; `object_id` is what it works on, if the address does not say it."""
+    location = f"{API}/jobs/{job.id}"
+    return CallOutcome(status=202, body=body, location=location, job_id=job.id, object_id=object_id)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,6 +133,11 @@ class Call:
     def project_id(self) -> str:
         """The project of the token: every use case gets it, and sees only the rows of this project."""
         return self.principal.project_id
+
+    @property
+    def job_scope(self) -> str | None:
+        """The project whose jobs the caller may see; None: those of all, for an operator."""
+        return None if self.principal.operator else self.project_id
 
     @property
     def secret(self) -> str:
@@ -142,6 +155,9 @@ class Change(Call):
 
     keyed: KeyedRequest | None
     ringer: Ringer
+    asker: Asker
+    act: Act
+    """What the audit says of it; the object of a new one follows from the outcome."""
 
     def commit(self, change: Callable[[Session], CallOutcome]) -> Response:
         """Run `change` in one transaction with its Idempotency-Key; ring after the commit. A replay changes nothing."""
@@ -171,6 +187,9 @@ class Change(Call):
             raise
 
     def _keep(self, session: Session, outcome: CallOutcome) -> None:
+        if self.act.action not in UNAUDITED:
+            new = outcome.object_id or (outcome.location or "").rpartition("/")[2] or None
+            record(session, self.asker, replace(self.act, object_id=self.act.object_id or new))
         if self.keyed:
             session.flush()
             idempotency.keep(session, self.keyed, _without_secret(outcome.answer(), outcome.once))
@@ -221,9 +240,34 @@ def change_of(call: Call, request: Request, key: str | None, content: bytes) -> 
         address = f"{request.method} {request.url.path}?{request.url.query}\n".encode()
         digest = hashlib.sha256(address + content).hexdigest()
         keyed = KeyedRequest(project_id=call.project_id, key=key, sha256=digest)
-    ringer: Ringer = request.app.state.ringer
     return Change(
-        resources=call.resources, principal=call.principal, base_url=call.base_url, keyed=keyed, ringer=ringer
+        resources=call.resources,
+        principal=call.principal,
+        base_url=call.base_url,
+        keyed=keyed,
+        ringer=request.app.state.ringer,
+        asker=asker_of(request, call.principal),
+        act=_act_of(request),
+    )
+
+
+def asker_of(request: Request, principal: Principal | None) -> Asker:
+    """Who sends a request, and from where; without a principal a secret that is not valid."""
+    address = request.client.host if request.client else None
+    request_id = getattr(request.state, "request_id", None)
+    if principal is None:
+        return Asker(who="unknown", address=address, request_id=request_id)
+    return Asker.of(principal, address=address, request_id=request_id)
+
+
+def _act_of(request: Request) -> Act:
+    route: APIRoute = request.scope["route"]
+    kind = route.path.removeprefix(f"{API}/").partition("/")[0]
+    object_id = next(iter(request.path_params.values()), None)
+    return Act(
+        action=operation_id_of(route),
+        object_kind=kind,
+        object_id=None if object_id is None else str(object_id),
     )
 
 

@@ -46,7 +46,7 @@ def create(body: NewDatasetRequest, call: Changing) -> Response:
         answer = DatasetStarted(
             dataset=dataset_object(session, call, dataset), job=job_object(session, call, job)
         )
-        return started(answer, job)
+        return started(answer, job, object_id=dataset.id)
 
     return call.commit(change)
 

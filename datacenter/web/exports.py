@@ -50,7 +50,7 @@ def create(body: NewExportRequest, call: Changing) -> Response:
             session, call.resources, call.project_id, request, body.job_options()
         )
         answer = ExportStarted(export=export_object(export, archive), job=job_object(session, call, job))
-        return started(answer, job)
+        return started(answer, job, object_id=export.id)
 
     return call.commit(change)
 

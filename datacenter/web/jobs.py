@@ -11,7 +11,8 @@ from datacenter.ledger import ledger
 from datacenter.ledger.models import Job
 from datacenter.ledger.states import JobKind, JobState
 from datacenter.web.auth_route import AuthRoute
-from datacenter.web.calls import API, Authorized, CallOutcome, Change, Changing, started
+from datacenter.web.calls import API, Authorized, Call, CallOutcome, Change, Changing, started
+from datacenter.web.listed_project import listed_project
 from datacenter.web.objects import job_object, job_objects
 from datacenter.web.openapi import problems
 from datacenter.web.pages import DEFAULT_ITEMS, Cursors, CursorText, Limit
@@ -27,15 +28,16 @@ def list_all(
     kind: JobKind | None = None,
     state: JobState | None = None,
     dataset: Annotated[str | None, Query(description="Only jobs of the dataset with this id.")] = None,
+    project: Annotated[str | None, Query(description="Only jobs of this project; for operators.")] = None,
     limit: Limit = DEFAULT_ITEMS,
     cursor: CursorText = None,
 ) -> Page[JobObject]:
-    """Newest first."""
+    """Newest first. An operator sees the jobs of all projects, without results and paths of the others."""
     cursors = Cursors(secret=call.secret, list_name="jobs")
     with call.reading() as session:
         rows = ledger.list_jobs(
             session,
-            call.project_id,
+            listed_project(session, call, project),
             kind=kind,
             state=state,
             dataset_id=dataset,
@@ -50,7 +52,7 @@ def list_all(
 def show(job_id: str, call: Authorized) -> JobObject:
     """State, progress, error and result."""
     with call.reading() as session:
-        return job_object(session, call, ledger.find_job(session, call.project_id, job_id))
+        return job_object(session, call, ledger.find_job(session, call.job_scope, job_id))
 
 
 @router.post(
@@ -62,7 +64,7 @@ def show(job_id: str, call: Authorized) -> JobObject:
 )
 def cancel(job_id: str, call: Changing) -> Response:
     """The job stops after its current batch, and its partial results are removed. 409 if it has already ended."""
-    return _move(call, lambda session: ledger.request_cancel(session, call.project_id, job_id))
+    return _move(call, lambda session: ledger.request_cancel(session, _owner(session, call, job_id), job_id))
 
 
 @router.post(
@@ -74,7 +76,14 @@ def cancel(job_id: str, call: Changing) -> Response:
 )
 def retry(job_id: str, call: Changing) -> Response:
     """A job that ended in FAILURE or REVOKED continues from its last checkpoint. 409 in every other state."""
-    return _move(call, lambda session: retrying.retry(session, call.resources, call.project_id, job_id))
+    return _move(
+        call, lambda session: retrying.retry(session, call.resources, _owner(session, call, job_id), job_id)
+    )
+
+
+def _owner(session: Session, call: Call, job_id: str) -> str:
+    """The project of a job that the caller may see. Raises: NotFound."""
+    return ledger.find_job(session, call.job_scope, job_id).project_id
 
 
 def _move(call: Change, move: Callable[[Session], Job]) -> Response:

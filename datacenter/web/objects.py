@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from datacenter.access.models import Project
 from datacenter.datasets import records
 from datacenter.datasets.archives import downloads
 from datacenter.datasets.job_errors import error_of
@@ -40,6 +42,7 @@ def dataset_objects(session: Session, call: Call, rows: Sequence[Dataset]) -> li
             labels=labels.get(row.id, {}),
             description=row.description,
             tags=row.tags,
+            created_by=row.created_by,
             created_at=row.created_at,
             updated_at=row.updated_at,
         )
@@ -59,6 +62,7 @@ def version_object(row: DatasetVersion) -> VersionObject:
         files=row.files,
         size_bytes=row.size_bytes,
         comment=row.comment,
+        created_by=row.created_by,
         created_at=row.created_at,
     )
 
@@ -67,11 +71,13 @@ def job_objects(session: Session, call: Call, rows: Sequence[Job]) -> list[JobOb
     """Jobs with their datasets and the jobs they wait for, which are read together for all."""
     ids = [row.id for row in rows]
     dataset_ids, after_ids = dataset_ids_of(session, ids), after_ids_of(session, ids)
+    projects = _project_names(session, call, {row.project_id for row in rows})
     return [
         JobObject(
             id=row.id,
             kind=row.kind,
             state=row.state,
+            project=projects[row.project_id],
             dataset_ids=dataset_ids.get(row.id, []),
             progress=Progress(
                 phase=row.phase,
@@ -81,11 +87,12 @@ def job_objects(session: Session, call: Call, rows: Sequence[Job]) -> list[JobOb
                 bytes_total=row.bytes_total,
             ),
             attempts=row.attempts,
-            error=_job_error(row),
+            error=_job_error(call, row),
             result=_job_result(session, call, row),
             priority=row.priority,
             not_before=row.not_before,
             after=after_ids.get(row.id, []),
+            created_by=row.created_by,
             created_at=row.created_at,
             started_at=row.started_at,
             finished_at=row.finished_at,
@@ -126,13 +133,28 @@ def download_object(call: Call, row: Download, archive: Archive) -> DownloadObje
     )
 
 
-def _job_error(row: Job) -> JobError | None:
+def _project_names(session: Session, call: Call, ids: set[str]) -> dict[str, str]:
+    """Without a query, unless an operator sees jobs of other projects."""
+    names = {call.project_id: call.principal.project_name}
+    if others := ids - names.keys():
+        names |= dict(session.execute(select(Project.id, Project.name).where(Project.id.in_(others))).all())
+    return names
+
+
+def _job_error(call: Call, row: Job) -> JobError | None:
+    """To an operator, the error of another project's job has no path and no message, which may quote one."""
     error = error_of(row)
-    return None if error is None else JobError(**error)
+    if error is None:
+        return None
+    if row.project_id != call.project_id:
+        error = {**error, "message": "only the project's own members see the message", "entry": None}
+    return JobError(**error)
 
 
 def _job_result(session: Session, call: Call, row: Job) -> dict[str, Any] | None:
-    """The result as the job wrote it; a download's link is not stored, but made for each response."""
+    """The result as the job wrote it; a download's link is made for each response. Other projects' results are not shown."""
+    if row.project_id != call.project_id:
+        return None
     if row.result is None or row.kind != JobKind.DOWNLOAD or "download" not in row.result:
         return row.result
     download_id = row.result["download"]["id"]

@@ -6,6 +6,7 @@ import structlog
 from sqlalchemy import Exists, delete, or_, select, update
 from sqlalchemy.orm import Session
 
+from datacenter.access.audit import purge_audit
 from datacenter.database.engine import now
 from datacenter.datasets.archives.records import is_wanted
 from datacenter.datasets.models import (
@@ -48,6 +49,7 @@ def sweep_once(resources: Resources) -> None:
     database.run(expire_archives)
     database.run(expire_uploads)
     database.run(lambda session: purge_expired_rows(session, settings.lifetimes))
+    database.run(lambda session: purge_audit(session, settings.lifetimes.audit_seconds))
 
 
 def notify_runner(session: Session, job: Job, lost: Step) -> None:

@@ -85,3 +85,19 @@ class NewProjectObject(ProjectObject):
     """A new project with the first token of its administrator, whose secret is in no other response."""
 
     token: NewTokenObject
+
+
+class AuditObject(ResponseBody):
+    """One change, or one refused request. `result` is `done`, or the code of the refusal."""
+
+    id: str
+    at: Time
+    project: str | None
+    who: str
+    subject: str | None
+    address: str | None
+    action: str
+    object_kind: str | None
+    object: str | None
+    result: str
+    request_id: str | None

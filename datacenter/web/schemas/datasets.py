@@ -150,6 +150,7 @@ class DatasetObject(ResponseBody):
     labels: dict[str, int]
     description: str
     tags: list[str]
+    created_by: str | None
     created_at: Time
     updated_at: Time
 
@@ -168,6 +169,7 @@ class VersionObject(ResponseBody):
     files: int
     size_bytes: int
     comment: str
+    created_by: str | None
     created_at: Time
 
 

@@ -70,6 +70,7 @@ class JobObject(ResponseBody):
     id: str
     kind: JobKind
     state: JobState
+    project: str
     dataset_ids: list[str]
     progress: Progress
     attempts: int
@@ -78,6 +79,7 @@ class JobObject(ResponseBody):
     priority: int
     not_before: Time | None
     after: list[str]
+    created_by: str | None
     created_at: Time
     started_at: Time | None
     finished_at: Time | None

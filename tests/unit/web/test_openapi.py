@@ -59,6 +59,7 @@ OPERATIONS = {
     "tus_remove",
     "tus_show",
     "tus_show_capabilities",
+    "audit_list_all",
     "me_show",
     "projects_change",
     "projects_create",
