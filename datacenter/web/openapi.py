@@ -141,6 +141,10 @@ def _complete(operation: dict[str, Any]) -> None:
             "headers": {"WWW-Authenticate": {"schema": {"type": "string"}}},
             "content": CONTENT,
         }
+        responses["403"] = {"description": "The role of the token does not allow it", "content": CONTENT}
+    if "application/json" in operation.get("requestBody", {}).get("content", {}):
+        responses["400"] = {"description": "The body is not JSON in UTF-8", "content": CONTENT}
+        responses["413"] = {"description": "The body, or what it asks for, is too large", "content": CONTENT}
     if "202" in responses:
         responses["202"].setdefault("headers", {}).update(headers_of(Location="The address of the job."))
     if "416" in responses:

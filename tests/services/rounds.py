@@ -52,6 +52,7 @@ ACCEPTANCE: Mapping[str, Sequence[str]] = {
     "test_storage_outage.py": (STORAGES,),
     "test_bad_starts.py": (EMBEDDED,),  # it names its own servers
     "test_health.py": (EMBEDDED, RABBITMQ, REDIS),
+    "test_interface.py": (EMBEDDED,),
     "test_up.py": (EMBEDDED,),
     "test_dashboard.py": (EMBEDDED,),
     "test_links.py": (EMBEDDED,),
