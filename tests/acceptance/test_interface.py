@@ -39,7 +39,11 @@ def token_of(centre, role: str) -> str:
     """A token of a project of its own: the requests of one role must not delete what those of another need."""
     name, _, operator = role.partition(" and ")
     command = [sys.executable, "-m", "datacenter.cli", "tokens", "create", role, "--role", name]
-    command += ["--operator"] * bool(operator) + ["--project", f"interface-{role.replace(' ', '-')}", "--json"]
+    command += ["--operator"] * bool(operator) + [
+        "--project",
+        f"interface-{role.replace(' ', '-')}",
+        "--json",
+    ]
     environment = {**os.environ, **centre.environment, **centre.settings}
     environment["DATACENTER_CONFIG"] = str(centre.running.home.config)
     environment.pop("DATACENTER_URL", None)
@@ -49,7 +53,9 @@ def token_of(centre, role: str) -> str:
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_no_request_of_any_role_gets_an_answer_that_is_not_described(centre, tmp_path: Path, role: str) -> None:
+def test_no_request_of_any_role_gets_an_answer_that_is_not_described(
+    centre, tmp_path: Path, role: str
+) -> None:
     command = [sys.executable, "-m", "schemathesis.cli", "run", f"{centre.url}/api/v1/openapi.json"]
     command += ["--header", f"Authorization: Bearer {token_of(centre, role)}", "--warnings", "off"]
     command += ["--max-time", str(SECONDS), "--checks", ",".join(CHECKS), "--continue-on-failure"]
