@@ -26,7 +26,8 @@ from datacenter.ledger.moves import (
     finish_termination,
     make_ready,
     move,
-    next_rank,
+    next_turn,
+    precedence_of,
 )
 from datacenter.ledger.states import FINISHED, JobKind, JobState, ShardState, Step
 from datacenter.observability.context import RequestOrigin
@@ -75,18 +76,13 @@ class Totals:
 
 
 def claim(session: Session, queue: str, owner: str, lease: timedelta) -> Claim | None:
-    """Lease the next due shard of a queue; None when there is none. Reads one entry of the index `shards_by_claim`.
+    """Lease the next due shard of a queue; None when there is none.
 
-    A claimable shard of a job that has ended is dropped: it must not block its queue.
+    The first turn says which project is served, and the project's own order which of its shards. Each is one step down
+    an index: `shards_by_turn`, `shards_by_owner`. A claimable shard of a job that has ended is dropped: it must not block
+    its queue.
     """
-    due = (
-        select(Shard)
-        .where(Shard.queue == queue, Shard.state == ShardState.READY)
-        .order_by(Shard.precedence, Shard.rank, Shard.id)
-        .limit(1)
-        .with_for_update(skip_locked=True)
-    )
-    while (shard := session.scalars(due).first()) is not None:
+    while (shard := _next(session, queue)) is not None:
         job = session.get_one(Job, shard.job_id)
         if shard.step == Step.UNDO or job.state not in FINISHED:
             break
@@ -117,6 +113,21 @@ def claim(session: Session, queue: str, owner: str, lease: timedelta) -> Claim |
         attempts=shard.attempts,
         origin=job.origin,
     )
+
+
+def _next(session: Session, queue: str) -> Shard | None:
+    ready = select(Shard).where(Shard.queue == queue, Shard.state == ShardState.READY).limit(1)
+    ready = ready.with_for_update(skip_locked=True)
+    first = session.scalars(ready.order_by(Shard.rank, Shard.id)).first()
+    if first is None:
+        return None
+    own = ready.where(Shard.project_id == first.project_id).order_by(Shard.precedence, Shard.id)
+    best = session.scalars(own).first()
+    if best is None or best.id == first.id:
+        return first
+    # The best one takes the first turn, and leaves its own turn to the one that had it: a project keeps its turns.
+    first.rank, best.rank = best.rank, first.rank
+    return best
 
 
 def extend(session: Session, held: Claim, lease: timedelta, *, files: int, size_bytes: int) -> bool:
@@ -288,8 +299,8 @@ def _end_unclean(session: Session, job: Job, shard: Shard, error: dict[str, Any]
 
 
 def _insert(session: Session, job: Job, plans: Iterable[ShardPlan], first: int) -> int:
-    precedence = -job.priority
-    rank = next_rank(session, job.queue, precedence, job.project_id)
+    precedence = precedence_of(job, in_line=True)
+    rank, distance = next_turn(session, job.queue, job.project_id)
     rows: list[dict[str, Any]] = []
     count = 0
     for count, item in enumerate(plans, start=1):
@@ -302,7 +313,7 @@ def _insert(session: Session, job: Job, plans: Iterable[ShardPlan], first: int) 
                 "number": first + count - 1,
                 "state": ShardState.READY,
                 "precedence": precedence,
-                "rank": rank + count - 1,
+                "rank": rank + (count - 1) * distance,
                 "spec": item.spec,
                 "attempts": 0,
                 "token": 0,

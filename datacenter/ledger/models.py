@@ -85,6 +85,10 @@ class Shard(Base):
     __table_args__ = (
         Index("shards_by_claim", "queue", "state", "precedence", "rank", "id"),
         Index("shards_by_project", "queue", "state", "precedence", "project_id", "rank"),
+        # The two above are for workers of the release before; this one reads those below.
+        Index("shards_by_turn", "queue", "state", "rank", "id"),
+        Index("shards_by_owner", "queue", "state", "project_id", "precedence", "id"),
+        Index("shards_by_last_turn", "queue", "state", "project_id", "rank"),
         Index("shards_by_lease", "state", "lease_expires_at"),
         Index("shards_by_due", "state", "not_before"),
         Index("shards_by_job", "job_id", "step", "number", unique=True),
@@ -100,9 +104,9 @@ class Shard(Base):
     number: Mapped[int]
     state: Mapped[ShardState] = mapped_column(String(16))
     precedence: Mapped[int]
-    """The negative of the job's priority: smaller is served first."""
+    """The order within the project, see `moves.precedence_of`: smaller is served first."""
     rank: Mapped[int] = mapped_column(BigInteger)
-    """The position in the queue, chosen so that projects take turns; see `ledger/moves.py`."""
+    """A turn of the project in the queue, see `moves.next_turn`: the project with the smallest one is served first."""
     not_before: Mapped[datetime | None] = mapped_column(UtcDateTime)
     spec: Mapped[dict[str, Any]] = mapped_column(JSON)
     result: Mapped[dict[str, Any] | None] = mapped_column(JSON)

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
+from datacenter.access.models import Project
 from datacenter.database.engine import now
 from datacenter.ledger.counting import count
 from datacenter.ledger.models import Job, JobDependency, OutboxMessage, Shard
@@ -13,6 +14,10 @@ from datacenter.ledger.states import FINISHED, MOVES, JobState, ShardState, Step
 
 RELAY_GRACE = timedelta(seconds=1)
 """The relay leaves a new message to the process that committed it."""
+TURN = 1_000
+"""The distance between two turns of a project with weight 1; others have it divided by their weight."""
+FRONT = 1_000
+"""More than any priority."""
 MAX_RINGS = 32
 """Rings for one job's shards; a worker that gets a ring claims shard after shard."""
 
@@ -34,7 +39,6 @@ def add_step(session: Session, job: Job, step: Step, *, in_line: bool = False) -
     number = session.scalar(
         select(func.count()).select_from(Shard).where(Shard.job_id == job.id, Shard.step == step)
     )
-    precedence = -job.priority
     session.add(
         Shard(
             job_id=job.id,
@@ -43,10 +47,8 @@ def add_step(session: Session, job: Job, step: Step, *, in_line: bool = False) -
             step=step,
             number=number or 0,
             state=ShardState.READY,
-            precedence=precedence,
-            rank=next_rank(session, job.queue, precedence, job.project_id)
-            if in_line
-            else front_rank(session, job.queue, precedence),
+            precedence=precedence_of(job, in_line=in_line),
+            rank=_turn(session, job.queue, job.project_id, in_line=in_line),
             spec={},
         )
     )
@@ -68,13 +70,20 @@ def add_ring(session: Session, job: Job, times: int) -> None:
 
 
 def make_ready(session: Session, shard: Shard, *, in_line: bool) -> None:
-    """Make a shard claimable: in line behind its project's other shards, or at the front of the queue."""
-    place = (
-        next_rank(session, shard.queue, shard.precedence, shard.project_id)
-        if in_line
-        else front_rank(session, shard.queue, shard.precedence)
-    )
+    """Make a shard claimable: with its project's next turn, or at the front of the queue."""
+    job = session.get_one(Job, shard.job_id)
+    place = _turn(session, shard.queue, shard.project_id, in_line=in_line)
+    shard.precedence = precedence_of(job, in_line=in_line)
     shard.state, shard.rank, shard.not_before, shard.owner = ShardState.READY, place, None, None
+
+
+def precedence_of(job: Job, *, in_line: bool) -> int:
+    """The order within the project: first what is at the front, then the job's priority, then age."""
+    return -job.priority - (0 if in_line else FRONT)
+
+
+def _turn(session: Session, queue: str, project_id: str, *, in_line: bool) -> int:
+    return next_turn(session, queue, project_id)[0] if in_line else front_rank(session, queue)
 
 
 def begin_termination(
@@ -183,19 +192,24 @@ def release(session: Session, job: Job, moment: datetime) -> None:
     add_ring(session, job, 1)
 
 
-def front_rank(session: Session, queue: str, precedence: int) -> int:
-    """The rank before all others: for returned shards, and for shards that block their whole job."""
-    lowest = _lowest_rank(session, queue, precedence)
+def front_rank(session: Session, queue: str) -> int:
+    """The turn before all others: for returned shards, and for shards that block their whole job."""
+    lowest = _lowest_rank(session, queue)
     return lowest - 1 if lowest is not None else 0
 
 
-def next_rank(session: Session, queue: str, precedence: int, project_id: str) -> int:
-    """The rank for the project's next shard; further shards count up from it."""
-    ready = (Shard.queue == queue, Shard.state == ShardState.READY, Shard.precedence == precedence)
-    last = session.scalar(select(func.max(Shard.rank)).where(*ready, Shard.project_id == project_id))
-    return last + 1 if last is not None else _lowest_rank(session, queue, precedence) or 0
+def next_turn(session: Session, queue: str, project_id: str) -> tuple[int, int]:
+    """The project's next turn in a queue, and the distance to those after it: the larger its weight, the nearer.
+
+    A project that has nothing waiting begins with the queue's next turn: it has neither to catch up nor to wait.
+    """
+    weight = session.scalar(select(Project.weight).where(Project.id == project_id)) or 1
+    distance = max(1, TURN // weight)
+    own = (Shard.queue == queue, Shard.state == ShardState.READY, Shard.project_id == project_id)
+    last = session.scalar(select(func.max(Shard.rank)).where(*own))
+    return (last + distance if last is not None else _lowest_rank(session, queue) or 0), distance
 
 
-def _lowest_rank(session: Session, queue: str, precedence: int) -> int | None:
-    ready = (Shard.queue == queue, Shard.state == ShardState.READY, Shard.precedence == precedence)
+def _lowest_rank(session: Session, queue: str) -> int | None:
+    ready = (Shard.queue == queue, Shard.state == ShardState.READY)
     return session.scalar(select(func.min(Shard.rank)).where(*ready))

@@ -29,7 +29,12 @@ class JobStartingRequest(Request):
         default_factory=list, max_length=MAX_JOBS_AWAITED, description="Jobs that must succeed first."
     )
     notify: list[Webhook] = Field(default_factory=list, max_length=MAX_WEBHOOKS)
-    priority: int = Field(0, ge=-100, le=100, description="Jobs with a higher priority run first.")
+    priority: int = Field(
+        0,
+        ge=-100,
+        le=100,
+        description="Jobs of the project with a higher priority run first; projects take turns.",
+    )
 
     def job_options(self) -> JobOptions:
         """The options as the ledger takes them."""

@@ -1,4 +1,4 @@
-"""Claims: by priority, then the projects in turn, then age; found by one step down an index."""
+"""Claims: the projects in turn, then by priority within a project, then age; found by steps down indexes."""
 
 import threading
 from collections import Counter
@@ -133,7 +133,14 @@ def test_eight_workers_at_once_claim_every_shard_exactly_once(desk: LedgerDesk) 
     assert {held.token for held in claims} == {1}
 
 
-def test_a_claim_is_one_step_down_its_index(desk: LedgerDesk) -> None:
+@pytest.mark.parametrize(
+    ("number", "index"),
+    [
+        (-2, "USING INDEX shards_by_turn (queue=? AND state=?)"),
+        (-1, "USING INDEX shards_by_owner (queue=? AND state=? AND project_id=?)"),
+    ],
+)
+def test_a_claim_is_two_steps_down_indexes(desk: LedgerDesk, number: int, index: str) -> None:
     statements: list[tuple[str, object]] = []
 
     @event.listens_for(desk.database.engine, "before_cursor_execute")
@@ -148,10 +155,10 @@ def test_a_claim_is_one_step_down_its_index(desk: LedgerDesk) -> None:
         if "shards" in each[0] and "ORDER BY" in each[0] and each[0].startswith("SELECT")
     ]
     assert found, "the claim selects from the shards in order"
-    statement, values = found[-1]
+    statement, values = found[number]
     with desk.database.engine.connect() as connection:
         plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values).all()  # type: ignore[arg-type]  # the driver's own values
     steps = [row[-1] for row in plan]
-    assert any("USING INDEX shards_by_claim (queue=? AND state=?)" in step for step in steps), steps
+    assert any(index in step for step in steps), steps
     assert not any("TEMP B-TREE" in step for step in steps), steps
     assert desk.shards(job_id, ShardState.LEASED)
