@@ -94,6 +94,9 @@ class Metrics:
         self.processed_bytes = self._counter(
             "datacenter_processed_bytes", "Bytes of shards that are done.", "kind"
         )
+        self.messages_dropped = self._counter(
+            "datacenter_messages_dropped", "Messages of the broker that are not rings."
+        )
         self.shards_running = Gauge(
             "datacenter_shards_running",
             "Shards held now.",

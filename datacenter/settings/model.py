@@ -182,6 +182,8 @@ class WorkerSettings(Section):
 
     It has ended 10 seconds later at the latest: set `terminationGracePeriodSeconds` of a pod to 15 seconds more than this.
     """
+    remote_control: bool = False
+    """Whether a worker obeys Celery's remote control, which Flower needs. Then every client of the broker can stop it."""
 
 
 class LimitSettings(Section):
