@@ -23,7 +23,6 @@ from jobs.engine import memory
 from jobs.engine.engine import Engine
 from jobs.registry import runners
 from jobs.worker.liveness import install_liveness
-from jobs.worker.rings import prepare_broker_library
 from jobs.worker.shutdown import ignore_end_signals, shutdown_step
 from jobs.worker.stopping import StopFlag
 
@@ -37,7 +36,6 @@ def create_app(settings: Settings, queues: list[str], stop: StopFlag) -> Celery:
     So no ring is held while a shard runs, whatever the broker's timeouts are.
     """
     stop.grace_seconds = settings.worker.grace_seconds
-    prepare_broker_library()
     app = Celery("datacenter", broker=settings.broker.url, set_as_current=False)
     app.conf.update(broker_settings(settings.broker))
     app.conf.update(
@@ -48,7 +46,6 @@ def create_app(settings: Settings, queues: list[str], stop: StopFlag) -> Celery:
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
         worker_send_task_events=False,
-        worker_consumer="jobs.worker.rings:RingConsumer",
         # With it, any client of the broker can stop a worker, change its queues, and read its settings.
         worker_enable_remote_control=settings.worker.remote_control,
         worker_cancel_long_running_tasks_on_connection_loss=False,

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from typing import Any
 
 from celery import Celery, bootsteps
-from celery.worker.consumer import Consumer
 
 from datacenter.observability.liveness import SignOfLife
+from jobs.worker.rings import RingConsumer
 
 
 def install_liveness(app: Celery, sign: SignOfLife) -> None:
@@ -20,8 +20,8 @@ def install_liveness(app: Celery, sign: SignOfLife) -> None:
             # On the timer of the worker, not of a connection: a connection's timers end with it.
             parent.timer.call_repeatedly(sign.pause_seconds, sign.give)
 
-    class PatientConsumer(Consumer):
-        """Waits for its broker outside of the event loop, for as long as it takes."""
+    class PatientConsumer(RingConsumer):
+        """Waits for its broker outside of the event loop, for as long as it takes; passes only rings on."""
 
         def ensure_connected(self, conn: Any) -> Any:
             ensure = conn.ensure_connection

@@ -5,12 +5,13 @@ import sys
 import warnings
 from functools import partial
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import structlog
 import typer
 from celery import Celery
 from celery.exceptions import SecurityWarning
+from celery.signals import worker_init
 
 from datacenter.errors import SettingsInvalid
 from datacenter.ledger.broker_diagnosis import check_broker
@@ -21,6 +22,7 @@ from datacenter.settings.sources.flags import ConfigOption, SetOption
 from datacenter.startup import settings_for, wait_for_database
 from jobs.worker.celery_app import create_app
 from jobs.worker.process_metrics import serve_worker_metrics
+from jobs.worker.rings import prepare_broker_library
 from jobs.worker.stopping import STOP
 
 log = structlog.get_logger(__name__)
@@ -42,6 +44,7 @@ def work(
         _refuse(
             f"--queues: there is no queue {', '.join(unknown) or 'given'}; queues are {', '.join(QUEUES)}"
         )
+    prepare_broker_library()
     settings = _settings(config, assignments)
     try:
         app = create_app(settings, wanted, STOP)
@@ -55,6 +58,8 @@ def work(
 def _start(app: Celery, settings: Settings, wanted: list[str], concurrency: int) -> None:
     # Celery warns about root because of pickle, which no message here may use; the user is up to the deployment.
     warnings.simplefilter("ignore", SecurityWarning)
+    started: list[Any] = []
+    worker_init.connect(lambda sender, **_: started.append(sender), weak=False)
     app.start(
         [
             "--quiet",
@@ -69,6 +74,10 @@ def _start(app: Celery, settings: Settings, wanted: list[str], concurrency: int)
             "--loglevel=WARNING",
         ]
     )
+    # Celery returns from here also after a crash, which it has logged; a supervisor looks at the exit code.
+    code = next((worker.exitcode for worker in started), 1)
+    if code:
+        raise SystemExit(code)
 
 
 def _settings(config: Path | None, assignments: list[str] | None) -> Settings:

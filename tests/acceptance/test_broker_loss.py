@@ -16,6 +16,7 @@ from pathlib import Path
 import httpx
 import kombu
 import pytest
+from support.jobs.environment import setting_of
 
 from datacenter.ledger.doorbell import RING_TASK, broker_queue
 from datacenter.settings.model import BrokerSettings
@@ -125,12 +126,6 @@ class Touch:
 
     def __reduce__(self) -> tuple[object, ...]:
         return Path.touch, (self._path,)
-
-
-def setting_of(pid: int, name: str) -> str | None:
-    """A setting that a process was given by its environment."""
-    pairs = Path(f"/proc/{pid}/environ").read_bytes().decode().split("\0")
-    return dict(pair.partition("=")[::2] for pair in pairs).get(f"DATACENTER__BROKER__{name}")
 
 
 def test_a_pickle_among_the_messages_is_refused_and_the_worker_goes_on(centre, http, tmp_path):

@@ -1,4 +1,4 @@
-"""Flower, as it is, beside the workers: it sees them and the rings they hear, with no setting of ours."""
+"""Flower, as it is, beside the workers: it sees them and the rings they hear, if remote control is on."""
 
 import os
 import subprocess
@@ -16,6 +16,12 @@ from datacenter.ledger.doorbell import RING_TASK
 pytestmark = pytest.mark.real
 
 START_SECONDS = 60
+
+
+@pytest.fixture(scope="module")
+def centre(start_centre):
+    with start_centre({"DATACENTER__WORKER__REMOTE_CONTROL": "true"}) as started:
+        yield started
 
 
 @pytest.fixture

@@ -68,6 +68,7 @@ ACCEPTANCE: Mapping[str, Sequence[str]] = {
     "test_log_lines.py": (EMBEDDED,),
     "test_archive_tools.py": (EMBEDDED,),
     "test_registered_storages.py": (RABBITMQ,),  # two requests at once: locks
+    "test_foreign_messages.py": (RABBITMQ, REDIS),  # each reads its messages in a way of its own
     "test_flower.py": (RABBITMQ, REDIS),
     "test_job_order.py": (RABBITMQ, REDIS),
     "test_grace_period.py": (RABBITMQ, REDIS),
