@@ -8,6 +8,7 @@ from fastapi.routing import APIRoute
 from datacenter.access.roles import Role
 from datacenter.access.tokens import Principal
 from datacenter.errors import Forbidden
+from storage_adapters.options import OptionValue
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,3 +101,17 @@ def operation_id(route: APIRoute) -> str:
     """`datasets_create`: short names for the functions of generated clients, and for the table of roles."""
     module = route.endpoint.__module__.rsplit(".", 1)[-1]
     return f"{module}_{route.endpoint.__name__}"
+
+
+OPERATOR_OPTIONS = frozenset({"functions"})
+"""Options of storages that widen what queries may do at the servers of all."""
+
+
+def require_for_options(principal: Principal, options: Mapping[str, OptionValue] | None) -> None:
+    """Refuse options of a storage that only an operator may give. Raises: Forbidden, naming the field."""
+    for option in sorted(OPERATOR_OPTIONS & set(options or ())):
+        if not principal.operator:
+            raise Forbidden(
+                f"options.{option}: only an operator of the installation may give it; leave it out, or ask an operator",
+                field=f"options.{option}",
+            )

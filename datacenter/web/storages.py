@@ -18,6 +18,7 @@ from datacenter.web.auth_route import AuthRoute
 from datacenter.web.calls import API, Authorized, Call, CallOutcome, Changing, Keep
 from datacenter.web.openapi import problems
 from datacenter.web.pages import DEFAULT_ITEMS, Cursors, CursorText, Limit
+from datacenter.web.roles import require_for_options
 from datacenter.web.schemas.base import Page
 from datacenter.web.schemas.storages import (
     EntryObject,
@@ -35,6 +36,7 @@ router = APIRouter(prefix=f"{API}/storages", tags=["storages"], route_class=Auth
 )
 def add(body: NewStorageRequest, call: Changing) -> Response:
     """Checks only that the registration is valid; `check` shows whether the storage answers."""
+    require_for_options(call.principal, body.options)
     new = StorageSettings(kind=body.kind, url=body.url, role=body.role, options=body.options)
 
     def work(keep: Keep) -> CallOutcome:
@@ -77,6 +79,7 @@ def show(name: str, call: Authorized) -> StorageObject:
 )
 def change_registration(name: str, body: StorageChangeRequest, call: Changing) -> Response:
     """Change role, URL or options. A new URL needs all secrets again, and is accepted only while no data is there."""
+    require_for_options(call.principal, body.options)
     wanted = StorageChange(role=body.role, url=body.url, options=body.options)
 
     def work(keep: Keep) -> CallOutcome:

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from storage_adapters.hive.query_rules import HIVE_SQL, SPARK_SQL
+from storage_adapters.table_storage.query_guard import Dialect
+
 GROUP_BYTES = 8 * 1024 * 1024
 """Size of a row group that is pushed down; a reader holds a few of them at once."""
 
@@ -19,6 +22,8 @@ class Engine:
     """What the engine means by TIMESTAMP."""
     describes_queries: bool
     """Whether `DESCRIBE QUERY` gives the full types of any SELECT without running it."""
+    queries: Dialect
+    """What a query may hold."""
     settings: Mapping[str, str]
     """The settings of our sessions."""
     pushed_as_text: frozenset[str] = frozenset()
@@ -29,6 +34,7 @@ SPARK = Engine(
     directory="USING PARQUET",
     timestamp=pa.timestamp("us", tz="UTC"),
     describes_queries=True,
+    queries=SPARK_SQL,
     settings={
         "spark.sql.session.timeZone": "UTC",  # for times that are written as text
         "spark.sql.variable.substitute": "false",  # otherwise ${env:…} shows the server's environment
@@ -45,6 +51,7 @@ HIVE = Engine(
     directory="STORED AS PARQUET",
     timestamp=pa.timestamp("us"),
     describes_queries=False,
+    queries=HIVE_SQL,
     settings={},  # a Hive with SQL standard authorization rejects settings that it does not list
     pushed_as_text=frozenset({"date", "timestamp"}),
 )

@@ -18,6 +18,7 @@ class HiveOptions:
     set up. `tls`: off, required (any certificate), verify-ca, verify-identity; `tls_ca`: a file in PEM.
 
     `query_seconds` and `query_rows` bound a query, 0 is no bound; `stall_seconds` bounds one wait for the network.
+    `functions`: names with commas, of functions of one's own that queries may call, too.
     `staging`, `engine_staging`: see `staging`. `reach`: see `Reach`; it applies to the staging storage, too.
     """
 
@@ -32,6 +33,7 @@ class HiveOptions:
     stall_seconds: int = 600
     query_seconds: int = 300
     query_rows: int = 100_000_000
+    functions: str = ""
     staging: str = ""
     engine_staging: str = ""
     reach: str = Reach.ANY

@@ -8,6 +8,7 @@ import pyarrow as pa
 from storage_adapters.errors import QueryInvalid, TableChanged
 from storage_adapters.hive.catalog import quote_name, text_literal
 from storage_adapters.hive.columns import Column, schema_of
+from storage_adapters.hive.query_rules import SPARK_SQL
 from storage_adapters.hive.rows import as_field
 from storage_adapters.hive.session import Session
 from storage_adapters.table_storage.query_guard import Dialect, one_select
@@ -16,30 +17,12 @@ from storage_adapters.table_storage.source import Source
 NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 """Stands for NULL and for the empty text."""
 
-_BLANK = r"(?: \s | /\*.*?\*/ | --[^\n]* )*"
 
-HIVE_SQL = Dialect(
-    comment=r"/\*.*?\*/ | --[^\n]*",
-    refused={
-        r"[rR](?=['\"])": "a raw string, r'…', which Hive and Spark read differently",
-        # Spark's sessions also reject it, if the server identifies itself as Spark.
-        rf"\.{_BLANK}[`\"](?:[\w.+-]+:)?/": "a file in place of a table",
-        rf"(?i:USING)(?={_BLANK}['\"])": "USING with a program, which would run on the server",
-    },
-    forbidden={
-        "INSERT": "writes its result elsewhere",
-        "INTO": "writes its result elsewhere",
-        **dict.fromkeys(("REFLECT", "REFLECT2", "TRY_REFLECT", "JAVA_METHOD"), "runs any code of the server"),
-    },
-)
-"""Backslashes escape, as by default in both servers."""
-
-
-def query_source(query: str) -> Source:
-    """The query as a table to select from. Raises: QueryInvalid."""
+def query_source(query: str, dialect: Dialect = SPARK_SQL, functions: frozenset[str] = frozenset()) -> Source:
+    """The query as a table to select from; these functions are allowed in it, too. Raises: QueryInvalid."""
     if "${" in query:
         raise QueryInvalid("The query contains ${, which the server could read as a variable: remove it.")
-    return Source(title="the query", sql=f"({one_select(query, HIVE_SQL)}\n) `query`")
+    return Source(title="the query", sql=f"({one_select(query, dialect, functions)}\n) `query`")
 
 
 def where_in_partition(columns: list[Column], token: str) -> str:

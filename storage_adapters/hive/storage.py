@@ -12,6 +12,7 @@ from storage_adapters.hive.columns import Column, probe, schema_of
 from storage_adapters.hive.faults import may_be_wrong_protocol
 from storage_adapters.hive.options import EXAMPLE, WIRE_PROTOCOL, HiveOptions
 from storage_adapters.hive.pushdown import read_pushed_down
+from storage_adapters.hive.query_rules import HIVE_SQL
 from storage_adapters.hive.reading import query_source, stream, where_in_partition
 from storage_adapters.hive.session import Session, connected
 from storage_adapters.hive.staging import PREFIX, StagingDirectory, as_staging_options, open_staging
@@ -27,6 +28,7 @@ from storage_adapters.table_storage.contract import (
     TableName,
 )
 from storage_adapters.table_storage.filesystem import TableFileSystem
+from storage_adapters.table_storage.query_guard import own_functions
 from storage_adapters.table_storage.source import Source
 from storage_adapters.table_storage.urls import server_of
 
@@ -51,6 +53,7 @@ class HiveStorage:
         self, options: HiveOptions, staging: StagingDirectory | None = None, check: Check = never_cancelled
     ) -> None:
         self._options = options
+        self._functions = own_functions(options.functions, HIVE_SQL)
         self._staging = staging
         self._check = check
 
@@ -145,15 +148,14 @@ class HiveStorage:
                 catalog.expect_partition(session, source, partition.token)
 
     def validate_query(self, query: str) -> pa.Schema:
-        source = query_source(query)
         with self._connected() as session:
-            return schema_of(self._probe(session, source))
+            return schema_of(self._probe(session, self._query(session, query)))
 
     def read_query(self, query: str) -> Iterator[pa.RecordBatch]:
         """See the contract. The time limit includes reading the rows, unless they were pushed down."""
-        source = query_source(query)
         limit = self._options.query_rows
         with self._connected() as session:
+            source = self._query(session, query)
             session.limit(self._options.query_seconds)
             rows = 0
             for batch in self._read(session, source, self._probe(session, source)):
@@ -195,6 +197,10 @@ class HiveStorage:
 
     def _connected(self) -> AbstractContextManager[Session]:
         return connected(self._options, self._check)
+
+    def _query(self, session: Session, query: str) -> Source:
+        """The query, if it is one that only reads in the server's dialect. Raises: QueryInvalid."""
+        return query_source(query, session.engine.queries, self._functions)
 
     def _probe(self, session: Session, source: Source) -> list[Column]:
         return probe(session, source, nested=self._staging is not None)

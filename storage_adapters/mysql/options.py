@@ -20,6 +20,7 @@ class MysqlOptions:
 
     `read_only` refuses to write and drop tables. `query_seconds` and `query_rows` bound a query, 0 is no bound;
     `stall_seconds` bounds one wait for the network, here and at the server. Reading a whole table has no bound.
+    `functions`: names with commas, of functions of one's own that queries may call, too.
     `database` tells the caller where to make tables; nothing here depends on it.
     `reach`: see `Reach`; these servers do not redirect, so `named` is the same as `any`.
     """
@@ -36,6 +37,7 @@ class MysqlOptions:
     stall_seconds: int = 600
     query_seconds: int = 300
     query_rows: int = 100_000_000
+    functions: str = ""
     read_only: bool = False
     database: str = ""
     reach: str = Reach.ANY

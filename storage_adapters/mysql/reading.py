@@ -16,38 +16,14 @@ from storage_adapters.mysql.catalog import quote_name
 from storage_adapters.mysql.columns import ServerField, read_columns
 from storage_adapters.mysql.connection import Connection, execute, result_of
 from storage_adapters.mysql.faults import FILE_REFUSED
+from storage_adapters.mysql.query_rules import MYSQL
 from storage_adapters.mysql.values import decode_rows
 from storage_adapters.mysql.wire import read_blocks
-from storage_adapters.table_storage.query_guard import Dialect, one_select
+from storage_adapters.table_storage.query_guard import one_select
 from storage_adapters.table_storage.source import Source
 
 SNAPSHOT = "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY"
 """InnoDB then shows the table as it is now, however long reading takes; other engines show the current rows."""
-
-MYSQL = Dialect(
-    comment=r"/\*.*?\*/ | \#[^\n]* | --(?=[\s\x00-\x20]|\Z)[^\n]*",
-    refused={
-        r"/\*M?!": "a comment that the server would execute: /*! … */",
-        r"\?": "a ?, which is a placeholder without a value",
-    },
-    forbidden={
-        "INTO": "writes its result elsewhere",
-        "LOAD_FILE": "reads files of the server",
-        **dict.fromkeys(("GET_LOCK", "RELEASE_LOCK", "RELEASE_ALL_LOCKS"), "takes a lock"),
-        "SLEEP": "only waits",
-        **dict.fromkeys(
-            (
-                *("MASTER_GTID_WAIT", "MASTER_POS_WAIT", "SOURCE_POS_WAIT"),
-                *("WAIT_FOR_EXECUTED_GTID_SET", "WAIT_UNTIL_SQL_THREAD_AFTER_GTIDS"),
-            ),
-            "waits for another server",
-        ),
-        "BENCHMARK": "only uses the processor",
-    },
-    locking={"UPDATE": "FOR", "SHARE": "FOR", "MODE": "SHARE"},
-)
-"""The server's rules under our sql_mode: no ANSI_QUOTES, backslashes escape. The session is also read-only, and takes
-one statement at a time."""
 
 _PREPARED = Struct("<xIHH")
 """A zero, the statement's number, and how many columns and parameters it has."""
@@ -57,9 +33,9 @@ _EXECUTE = Struct("<IBI")
 _NO_CURSOR = 0
 
 
-def query_source(query: str) -> Source:
-    """The query as a table to select from. Raises: QueryInvalid."""
-    return Source(title="the query", sql=f"({one_select(query, MYSQL)}\n) AS `query`")
+def query_source(query: str, functions: frozenset[str] = frozenset()) -> Source:
+    """The query as a table to select from; these functions are allowed in it, too. Raises: QueryInvalid."""
+    return Source(title="the query", sql=f"({one_select(query, MYSQL, functions)}\n) AS `query`")
 
 
 def probe_query(connection: Connection, source: Source) -> pa.Schema:

@@ -16,6 +16,7 @@ from storage_adapters.mysql.connection import Connection, connected, execute, fe
 from storage_adapters.mysql.faults import may_be_wrong_protocol
 from storage_adapters.mysql.options import WIRE_PROTOCOL, MysqlOptions, options_from_url
 from storage_adapters.mysql.partitions import KeyRange, cut_table, where_in_range
+from storage_adapters.mysql.query_rules import MYSQL
 from storage_adapters.mysql.reading import begin_snapshot, probe, probe_query, query_source, stream
 from storage_adapters.mysql.staging import drop, publish
 from storage_adapters.network.protocol_probe import wrong_protocol_at
@@ -24,6 +25,7 @@ from storage_adapters.object_storage.contract import Health
 from storage_adapters.options import OptionValue
 from storage_adapters.table_storage.contract import Partition, TableCapabilities, TableInfo, TableName
 from storage_adapters.table_storage.filesystem import TableFileSystem
+from storage_adapters.table_storage.query_guard import own_functions
 
 
 class MysqlStorage:
@@ -37,8 +39,10 @@ class MysqlStorage:
     capabilities = TableCapabilities(write=True, snapshot=True)
 
     def __init__(self, options: MysqlOptions, check: Check = never_cancelled) -> None:
+        """Raises: ConfigurationInvalid."""
         self._options = options
         self._check = check
+        self._functions = own_functions(options.functions, MYSQL)
 
     @classmethod
     def from_url(cls, url: str, options: Mapping[str, OptionValue]) -> "MysqlStorage":
@@ -105,14 +109,14 @@ class MysqlStorage:
             yield from stream(connection, source, found, rest)
 
     def validate_query(self, query: str) -> pa.Schema:
-        source = query_source(query)
+        source = query_source(query, self._functions)
         with self._connected() as connection:
             _limit_time(connection, self._options.query_seconds)
             return probe_query(connection, source)
 
     def read_query(self, query: str) -> Iterator[pa.RecordBatch]:
         """See the contract. The server applies the time limit; in MariaDB it includes reading the rows."""
-        source = query_source(query)
+        source = query_source(query, self._functions)
         limit = self._options.query_rows
         with self._connected() as connection:
             _limit_time(connection, self._options.query_seconds)

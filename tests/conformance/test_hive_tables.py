@@ -141,7 +141,7 @@ def test_a_query_reads_no_file_of_the_server(place: HivePlace, monkeypatch: pyte
     for storage in (place.open(), replace(place, options={}).open()):
         monkeypatch.setattr(
             "storage_adapters.hive.storage.query_source",
-            lambda _: Source(title="the query", sql=f"(SELECT * FROM {path}) `query`"),
+            lambda *_: Source(title="the query", sql=f"(SELECT * FROM {path}) `query`"),
         )
         with pytest.raises(StorageError):
             storage.validate_query("")

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from storage_adapters.errors import QueryInvalid
-from storage_adapters.hive.reading import HIVE_SQL, query_source
+from storage_adapters.hive.query_rules import HIVE_SQL
+from storage_adapters.hive.reading import query_source
 from storage_adapters.table_storage.query_guard import one_select
 
 
