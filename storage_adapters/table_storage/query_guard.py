@@ -18,7 +18,7 @@ MAX_DEPTH = 24
 _LEXER = r"""
     (?P<refused> {refused} )
   | (?P<comment> {comment} )
-  | (?P<string>  '(?:[^'\\]|\\.|'')*' | "(?:[^"\\]|\\.|"")*" )
+  | (?P<string>  '(?:[^'\\]|\\.{single})*' | "(?:[^"\\]|\\.{double})*" )
   | (?P<name>    `(?:[^`]|``)+` )
   | (?P<number>  (?: 0[xX][0-9A-Fa-f]+ | 0[bB][01]+ | (?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?{suffix} )
                  (?![\w$\u0080-\U0010ffff]) )
@@ -45,9 +45,12 @@ _ODD: Mapping[str, str] = {
 }
 """Single characters that no query needs, and what they are."""
 
-_BEFORE_BRACKETS = frozenset(
-    ["all", "and", "any", "as", "between", "by", "case", "columns", "cube", "distinct", "div", "else", "except", "exists", "filter", "from", "group", "having", "in", "index", "intersect", "interval", "is", "join", "key", "like", "limit", "minus", "not", "of", "offset", "on", "or", "order", "over", "partition", "pivot", "regexp", "rlike", "rollup", "select", "sets", "some", "tablesample", "then", "union", "unpivot", "using", "values", "when", "where", "with", "xor"]
-)
+_WORDS = """
+against all and any as between by case columns cube distinct div else except exists filter from group having in
+index intersect interval is join key lateral like limit minus not of offset on or order over partition pivot
+regexp rlike rollup select sets some tablesample then union unpivot using values when where with xor
+"""
+_BEFORE_BRACKETS = frozenset(_WORDS.split())
 """Words that may stand before a bracket and call nothing, unless they are in quotes. If the parser nevertheless takes one for
 the name of a function, that has to be known."""
 
@@ -70,12 +73,21 @@ class Dialect:
     """Two words that lock rows: the second one, and the first one before it."""
     suffix: str = ""
     """A verbose regular expression of the letters that may end a number."""
+    doubled_quotes: bool = True
+    """Whether two quotes stand for one in a text; otherwise the text ends and another one begins, which servers join."""
     file_formats: frozenset[str] = frozenset()
     """Names, in small letters, that let the server read files if they stand in a database's place."""
 
     def tokens(self) -> re.Pattern[str]:
         """The lexical rules; `re` caches the compiled pattern."""
-        rules = _LEXER.format(refused=" | ".join(self.refused), comment=self.comment, suffix=self.suffix)
+        single, double = ("|''", '|""') if self.doubled_quotes else ("", "")
+        rules = _LEXER.format(
+            refused=" | ".join(self.refused),
+            comment=self.comment,
+            suffix=self.suffix,
+            single=single,
+            double=double,
+        )
         return re.compile(rules, _FLAGS)
 
     def refusal(self, query: str, position: int) -> str:

@@ -105,7 +105,7 @@ NODES: frozenset[type[exp.Expr]] = frozenset(
             exp.Lambda,
             exp.Kwarg,
         ),
-        *(exp.PropertyEQ, exp.AtTimeZone),
+        *(exp.PropertyEQ, exp.AtTimeZone, exp.FromTimeZone),
         # JSON.
         *(exp.JSONPath, exp.JSONPathKey, exp.JSONPathRoot, exp.JSONPathSubscript, exp.JSONPathWildcard),
         *(
