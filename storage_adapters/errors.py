@@ -156,10 +156,10 @@ class ValueUnsupported(StorageError):
 
 
 class QueryInvalid(StorageError):
-    """The query is not exactly one SELECT, or the server does not understand it."""
+    """The query is not exactly one SELECT that only reads, or the server does not understand it."""
 
     code = "QUERY_INVALID"
-    cure = "Send exactly one SELECT that the server understands."
+    cure = "Send exactly one SELECT, with functions that only compute; `detail` says what was rejected, and where."
 
 
 class QueryLimit(StorageError):

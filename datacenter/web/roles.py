@@ -104,7 +104,7 @@ def operation_id(route: APIRoute) -> str:
 
 
 OPERATOR_OPTIONS = frozenset({"functions"})
-"""Options of storages that widen what queries may do at the servers of all."""
+"""Options of storages that widen what a query may do at a server."""
 
 
 def require_for_options(principal: Principal, options: Mapping[str, OptionValue] | None) -> None:
@@ -112,6 +112,5 @@ def require_for_options(principal: Principal, options: Mapping[str, OptionValue]
     for option in sorted(OPERATOR_OPTIONS & set(options or ())):
         if not principal.operator:
             raise Forbidden(
-                f"options.{option}: only an operator of the installation may give it; leave it out, or ask an operator",
-                field=f"options.{option}",
+                f"options.{option}: only an operator of the installation may give it; leave it out, or ask an operator"
             )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from storage_adapters.hive.query_rules import HIVE_SQL, SPARK_SQL
-from storage_adapters.table_storage.query_guard import Dialect
+from storage_adapters.table_storage.query_scanner import Dialect
 
 GROUP_BYTES = 8 * 1024 * 1024
 """Size of a row group that is pushed down; a reader holds a few of them at once."""

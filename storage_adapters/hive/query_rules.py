@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from storage_adapters.table_storage.query_guard import Dialect
+from storage_adapters.table_storage.query_scanner import Dialect
 
 _HIVE_NAMES = """
 abs acos asin atan bin bround cbrt ceil ceiling conv cos degrees e exp factorial floor greatest hex

@@ -11,7 +11,8 @@ from storage_adapters.hive.columns import Column, schema_of
 from storage_adapters.hive.query_rules import SPARK_SQL
 from storage_adapters.hive.rows import as_field
 from storage_adapters.hive.session import Session
-from storage_adapters.table_storage.query_guard import Dialect, one_select
+from storage_adapters.table_storage.query_guard import one_select
+from storage_adapters.table_storage.query_scanner import Dialect
 from storage_adapters.table_storage.source import Source
 
 NO_VALUE = "__HIVE_DEFAULT_PARTITION__"

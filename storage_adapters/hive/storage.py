@@ -28,7 +28,7 @@ from storage_adapters.table_storage.contract import (
     TableName,
 )
 from storage_adapters.table_storage.filesystem import TableFileSystem
-from storage_adapters.table_storage.query_guard import own_functions
+from storage_adapters.table_storage.query_scanner import own_functions
 from storage_adapters.table_storage.source import Source
 from storage_adapters.table_storage.urls import server_of
 

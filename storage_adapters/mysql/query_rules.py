@@ -1,6 +1,6 @@
 """What a query may hold on a MySQL or MariaDB server, and which functions only compute there."""
 
-from storage_adapters.table_storage.query_guard import Dialect
+from storage_adapters.table_storage.query_scanner import Dialect
 
 _NAMES = """
 abs acos asin atan atan2 bit_count ceil ceiling conv cos cot crc32 crc32c degrees div exp floor format

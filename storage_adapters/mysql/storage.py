@@ -25,7 +25,7 @@ from storage_adapters.object_storage.contract import Health
 from storage_adapters.options import OptionValue
 from storage_adapters.table_storage.contract import Partition, TableCapabilities, TableInfo, TableName
 from storage_adapters.table_storage.filesystem import TableFileSystem
-from storage_adapters.table_storage.query_guard import own_functions
+from storage_adapters.table_storage.query_scanner import own_functions
 
 
 class MysqlStorage:

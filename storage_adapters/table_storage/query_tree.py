@@ -14,7 +14,7 @@ from sqlglot.parser import Parser
 from sqlglot.tokenizer_core import Token
 
 from storage_adapters.errors import QueryInvalid
-from storage_adapters.table_storage.query_guard import Dialect, ScannedQuery
+from storage_adapters.table_storage.query_scanner import Dialect, ScannedQuery
 
 logging.getLogger("sqlglot").disabled = True  # it writes parts of queries to the log, for its own users
 

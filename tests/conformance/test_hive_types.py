@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 
 import pyarrow as pa
@@ -10,6 +11,7 @@ from support.tables.places import PLACES, HivePlace, read_table
 
 from storage_adapters.errors import ColumnUnsupported, ValueUnsupported
 from storage_adapters.hive.engines import HIVE
+from storage_adapters.hive.query_rules import SPARK_SQL
 
 pytestmark = pytest.mark.real
 
@@ -134,8 +136,9 @@ def test_text_that_is_not_utf8_is_named_where_it_comes_as_it_is(place: HivePlace
 
 
 def test_hives_own_spelling_gives_the_same(place: HivePlace, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Spark understands what Hive is asked; Hive's TIMESTAMP has no zone."""
-    monkeypatch.setattr("storage_adapters.hive.session.engine_of", lambda _server: HIVE)
+    """Spark understands what Hive is asked; Hive's TIMESTAMP has no zone. The query itself is Spark's."""
+    hive = replace(HIVE, queries=SPARK_SQL)
+    monkeypatch.setattr("storage_adapters.hive.session.engine_of", lambda _server: hive)
     query = (
         "SELECT id, CAST(1.5 AS DECIMAL(5,2)) AS n, '名' AS s, DATE'0001-01-02' AS d, id > 0 AS b,"
         " TIMESTAMP_NTZ'0001-01-02 03:04:05.123456' AS t FROM range(2)"

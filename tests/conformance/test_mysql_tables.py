@@ -10,6 +10,7 @@ from support.tables.places import ROWS, MysqlPlace, mysql_place, read_table
 
 from storage_adapters.errors import (
     PermissionDenied,
+    QueryInvalid,
     QueryLimit,
     StorageUnavailable,
     TableChanged,
@@ -113,8 +114,12 @@ def test_a_query_cannot_write_even_through_a_function(
     place.run(
         f"CREATE FUNCTION sneak() RETURNS INT BEGIN DELETE FROM `{table.table}`; RETURN 1; END",
     )
+    query = f"SELECT `{place.database}`.sneak() AS x"
+    with pytest.raises(QueryInvalid, match="sneak"):
+        list(storage.read_query(query))
+    allowed = place.open(functions=f"{place.database}.sneak")
     with pytest.raises(PermissionDenied):
-        list(storage.read_query(f"SELECT `{place.database}`.sneak() AS x"))
+        list(allowed.read_query(query))
     assert read_table(storage, table).num_rows == 1000
 
 

@@ -139,7 +139,7 @@ ROUNDS = (
         # The two long files of jobs, and many short ones beside them.
         arguments=(
             *acceptance(STORAGES),
-            *(str(TESTS / folder) for folder in ("conformance", "unit")),
+            *(str(TESTS / folder) for folder in ("conformance", "security", "unit")),
             *ONLY_REAL,
             *("-k", f"not ({ON_HIVE})"),
         ),
@@ -155,7 +155,7 @@ ROUNDS = (
         title="table suites and datasets of tables on Hive's protocol",
         arguments=(
             *acceptance(HIVE),
-            str(TESTS / "conformance"),
+            *(str(TESTS / folder) for folder in ("conformance", "security")),
             *ONLY_REAL,
             *("-k", ON_HIVE),
         ),

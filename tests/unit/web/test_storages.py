@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import select, text
 from support.storages.guarded import CANARY, GUARDED, key_of
 
+from datacenter.access.tokens import create_token
 from datacenter.database.engine import new_id, now
 from datacenter.datasets.models import (
     Archive,
@@ -395,3 +396,24 @@ def test_a_secret_is_in_no_answer_no_log_and_no_column(web, caplog: pytest.LogCa
     assert CANARY not in "".join(texts)
     assert CANARY not in caplog.text
     assert _key_of(web, "canary") == secret
+
+
+def test_only_an_operator_may_name_functions_that_queries_call(web) -> None:
+    """They run at the server with the rights of the storage's account."""
+    with web.resources.database.transaction() as session:
+        _, secret = create_token(session, web.project_id, "operator", operator=True)
+    operator = {"Authorization": f"Bearer {secret}"}
+    body = {"name": "sales", "kind": "mysql", "url": "mysql://u@db.example:3306", "role": "source"}
+    named = {"functions": "score, acme.clean"}
+
+    refusal = _refused(web.client.post(STORAGES, json={**body, "options": named}), 403)
+    assert refusal.startswith("options.functions: only an operator")
+    made = web.client.post(STORAGES, json={**body, "options": named}, headers=operator)
+    assert made.status_code == 201, made.text
+    assert made.json()["options"] == named
+    path = f"{STORAGES}/sales"
+    for options in (named, {"functions": ""}, {"functions": "reflect", "read_only": True}):
+        assert "options.functions" in _refused(web.client.patch(path, json={"options": options}), 403)
+    assert web.client.patch(path, json={"role": "source"}).json()["options"] == named
+    wrong = web.client.patch(path, json={"options": {"functions": "sleep"}}, headers=operator)
+    assert "sleep, which only waits" in _refused(wrong, 422, "options")

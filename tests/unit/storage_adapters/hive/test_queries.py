@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from storage_adapters.errors import QueryInvalid
-from storage_adapters.hive.query_rules import HIVE_SQL
+from storage_adapters.hive.query_rules import HIVE_SQL, SPARK_SQL
 from storage_adapters.hive.reading import query_source
 from storage_adapters.table_storage.query_guard import one_select
 
@@ -26,7 +26,7 @@ from storage_adapters.table_storage.query_guard import one_select
     ],
 )
 def test_one_select_is_kept_without_its_comments(query: str, kept: str) -> None:
-    assert one_select(query, HIVE_SQL) == kept
+    assert one_select(query, SPARK_SQL) == kept
 
 
 @pytest.mark.parametrize(
