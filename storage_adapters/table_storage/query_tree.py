@@ -24,101 +24,24 @@ STEPS_PER_TOKEN = 8
 """How often the parser may go on from one token to the next, or back: it tries several readings. Usual queries need two."""
 _MIN_STEPS = 1_000
 
-NODES: frozenset[type[exp.Expr]] = frozenset(
-    {
-        # The query and its clauses.
-        *(
-            exp.Select,
-            exp.Union,
-            exp.Except,
-            exp.Intersect,
-            exp.Subquery,
-            exp.With,
-            exp.CTE,
-            exp.From,
-            exp.Join,
-        ),
-        *(exp.Where, exp.Group, exp.GroupingSets, exp.Cube, exp.Rollup, exp.Having, exp.Qualify, exp.Order),
-        *(exp.Ordered, exp.Sort, exp.Cluster, exp.Distribute, exp.Limit, exp.Offset, exp.Fetch, exp.Distinct),
-        *(exp.Window, exp.WindowSpec, exp.Filter, exp.WithinGroup, exp.IgnoreNulls, exp.RespectNulls),
-        *(
-            exp.HavingMax,
-            exp.Lateral,
-            exp.Pivot,
-            exp.PivotAlias,
-            exp.UnpivotColumns,
-            exp.TableSample,
-            exp.Values,
-        ),
-        # Names.
-        *(
-            exp.Table,
-            exp.TableAlias,
-            exp.Alias,
-            exp.Aliases,
-            exp.Column,
-            exp.Identifier,
-            exp.Dot,
-            exp.Star,
-            exp.Var,
-        ),
-        *(exp.IndexTableHint, exp.Partition, exp.Version, exp.Tuple, exp.Paren, exp.Schema, exp.TableColumn),
-        # Values and types.
-        *(exp.Literal, exp.Null, exp.Boolean, exp.National, exp.HexString, exp.BitString, exp.Introducer),
-        *(exp.Interval, exp.IntervalSpan, exp.IntervalOp, exp.DataType, exp.DataTypeParam, exp.ColumnDef),
-        *(exp.CharacterSet, exp.FormatJson),
-        # Operators.
-        *(
-            exp.Add,
-            exp.Sub,
-            exp.Mul,
-            exp.Div,
-            exp.IntDiv,
-            exp.Mod,
-            exp.Neg,
-            exp.Not,
-            exp.DPipe,
-            exp.BitwiseNot,
-        ),
-        *(exp.BitwiseAnd, exp.BitwiseOr, exp.BitwiseXor, exp.BitwiseLeftShift, exp.BitwiseRightShift),
-        *(
-            exp.EQ,
-            exp.NEQ,
-            exp.NullSafeEQ,
-            exp.NullSafeNEQ,
-            exp.GT,
-            exp.GTE,
-            exp.LT,
-            exp.LTE,
-            exp.Between,
-            exp.In,
-        ),
-        *(
-            exp.Is,
-            exp.Like,
-            exp.ILike,
-            exp.Escape,
-            exp.All,
-            exp.Any,
-            exp.Bracket,
-            exp.Slice,
-            exp.Lambda,
-            exp.Kwarg,
-        ),
-        *(exp.PropertyEQ, exp.AtTimeZone, exp.FromTimeZone),
-        # JSON.
-        *(exp.JSONPath, exp.JSONPathKey, exp.JSONPathRoot, exp.JSONPathSubscript, exp.JSONPathWildcard),
-        *(
-            exp.JSONPathSlice,
-            exp.JSONPathRecursive,
-            exp.JSONPathUnion,
-            exp.JSONPathFilter,
-            exp.JSONPathScript,
-        ),
-        *(exp.JSONPathSelector, exp.JSONKeyValue, exp.JSONColumnDef, exp.JSONSchema, exp.JSONValue),
-        exp.OnCondition,
-    }
-)
+_NODES = """
+Select Union Except Intersect Subquery With CTE From Join Where Group GroupingSets Cube Rollup Having Qualify Order
+Ordered Sort Cluster Distribute Limit Offset Fetch Distinct Window WindowSpec Filter WithinGroup IgnoreNulls
+RespectNulls Lateral Pivot PivotAlias UnpivotColumns TableSample Values
+
+Table TableAlias Alias Aliases Column Identifier Dot Star Var IndexTableHint Partition Version Tuple Paren
+
+Literal Null Boolean National HexString BitString Introducer Interval IntervalSpan IntervalOp DataType DataTypeParam
+ColumnDef CharacterSet FormatJson
+
+Add Sub Mul Div IntDiv Mod Neg Not DPipe BitwiseNot BitwiseAnd BitwiseOr BitwiseXor BitwiseLeftShift
+BitwiseRightShift EQ NEQ NullSafeEQ NullSafeNEQ GT GTE LT LTE Between In Is Like ILike Escape All Any Bracket Slice
+Lambda Kwarg PropertyEQ AtTimeZone FromTimeZone
+
+JSONPath JSONPathKey JSONPathRoot JSONPathSubscript JSONPathWildcard JSONPathSlice JSONPathRecursive JSONPathUnion
+JSONPathFilter JSONPathScript JSONPathSelector JSONKeyValue JSONColumnDef JSONSchema JSONValue OnCondition
+"""
+NODES: frozenset[type[exp.Expr]] = frozenset(getattr(exp, name) for name in _NODES.split())
 """What a query may consist of, beside functions."""
 
 _NAMED = (exp.Anonymous, exp.AnonymousAggFunc, exp.ParameterizedAgg)

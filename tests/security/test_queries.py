@@ -79,6 +79,8 @@ def refusal(query: str, dialect: Dialect) -> str:
         "SELECT sleep\u00a0(1)",
         "SELECT sleep\u200b(1)",
         "SELECT abs\x0b(1)",
+        "SELECT ran\u212a() OVER (ORDER BY 1)",
+        "SELECT '\ud800'",
         "SELECT \x00 1",
         "SELECT 1sleep(1)",
         "SELECT 1 FROM t WHERE a=2024_sales",
