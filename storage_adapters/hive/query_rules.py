@@ -71,6 +71,7 @@ HIVE_SQL = Dialect(
         r"[rR](?=['\"])": "a raw string, r'…', which Hive and Spark read differently",
         # Spark's sessions also reject it, if the server identifies itself as Spark.
         rf"\.{_BLANK}[`\"](?:[\w.+-]+:)?/": "a file in place of a table",
+        r":=": "an assignment, :=",
         r"\|>": "a pipe, |>, which few servers know",
         rf"(?i:USING)(?={_BLANK}['\"])": "USING with a program, which would run on the server",
     },

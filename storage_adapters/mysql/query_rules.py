@@ -52,6 +52,7 @@ MYSQL = Dialect(
     refused={
         r"/\*M?!": "a comment that the server would execute: /*! … */",
         r"\?": "a ?, which is a placeholder without a value",
+        r":=": "an assignment, :=",
         r"\|>": "a pipe, |>, which few servers know",
     },
     forbidden={
