@@ -50,6 +50,7 @@ where it comes from, with `***` for secrets.
 $ datacenter config check settings.yaml
 web.prot: there is no such setting; did you mean web.port? (settings.yaml, line 3)
 ledger.attempts: must be a whole number (settings.yaml, line 6)
+web.public_url: production needs the address that download links begin with, like https://data.example.com; set DATACENTER__WEB__PUBLIC_URL
 web.secret_key: production needs a secret of 32 characters or more; set DATACENTER__WEB__SECRET_KEY, or DATACENTER__WEB__SECRET_KEY__FILE to a file that holds it
 ```
 

@@ -3,6 +3,7 @@
 import base64
 import os
 import re
+from ipaddress import ip_network
 from typing import Annotated, Literal, Self
 
 from pydantic import (
@@ -79,11 +80,40 @@ class WebSettings(Section):
     metrics_port: int | None = Field(default=None, ge=1, le=MAX_PORT)
     """A port for `/metrics` alone, at `metrics.host`; without it they are on `web.port`, for every client that can reach it."""
     public_url: str = ""
-    """The beginning of links; empty: the address of the request."""
+    """The beginning of links, `https://data.example.com`. Production needs it; else links begin with the address that the
+    connection has arrived at, or with what a trusted proxy says. What a request says in `Host` never counts."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses or networks of proxies in front of the web layer, like `10.0.0.0/8`.
+
+    Their `X-Forwarded-For` says who the client is, and they may open any number of connections. Without it, all clients
+    behind a proxy count as one address until their token is known.
+    """
     secret_key: SecretStr = SecretStr("")
     """Signs download links. Production needs one of at least 32 characters."""
     body_bytes: int = Field(default=4 << 20, gt=0)
     """The largest JSON body; uploads have their own limit."""
+    buffer_bytes: int = Field(default=256 << 20, ge=64 << 20)
+    """The memory of one web process for all that it buffers: bodies, pieces of uploads, chunks of responses.
+
+    One token gets at most a third of it, one project a half; beyond that requests get 503 with `Retry-After`.
+    """
+
+    @field_validator("public_url")
+    @classmethod
+    def _begins_links(cls, value: str) -> str:
+        if value and not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", value):
+            raise ValueError("must be the beginning of an address like https://data.example.com")
+        return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, values: tuple[str, ...]) -> tuple[str, ...]:
+        for value in values:
+            try:
+                ip_network(value, strict=False)
+            except ValueError:
+                raise ValueError("each must be an address or a network like 10.0.0.0/8") from None
+        return values
 
 
 class StorageSettings(Section):

@@ -26,6 +26,15 @@ def _secret_is_missing(settings: Settings) -> Iterator[SettingFault]:
         )
 
 
+def _public_url_is_missing(settings: Settings) -> Iterator[SettingFault]:
+    if settings.environment == "production" and not settings.web.public_url:
+        yield SettingFault(
+            key="web.public_url",
+            detail="production needs the address that download links begin with, like https://data.example.com; "
+            f"set {variable_of(('web', 'public_url'))}",
+        )
+
+
 def _server_is_missing(section: Literal["database", "broker"], settings: Settings) -> Iterator[SettingFault]:
     """A missing URL is often a secret that was not mounted; the default would start an empty installation."""
     if settings.environment == "production" and "url" not in getattr(settings, section).model_fields_set:
@@ -79,6 +88,7 @@ def _ports_are_the_same(settings: Settings) -> Iterator[SettingFault]:
 
 RULES: tuple[tuple[tuple[str, ...], Callable[[Settings], Iterator[SettingFault]]], ...] = (
     (("environment", "web.secret_key"), _secret_is_missing),
+    (("environment", "web.public_url"), _public_url_is_missing),
     (("environment", "database.url"), partial(_server_is_missing, "database")),
     (("environment", "broker.url"), partial(_server_is_missing, "broker")),
     ((), _kind_is_unknown),

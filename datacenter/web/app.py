@@ -33,15 +33,16 @@ from datacenter.web import (
     tokens,
     tus,
 )
+from datacenter.web.addresses import Proxies
+from datacenter.web.admission import Admission, BodyLimit, Limits, Turns
 from datacenter.web.calls import API, Ringer
 from datacenter.web.once_per import OncePer
 from datacenter.web.openapi import describe
-from datacenter.web.request_middleware import Admission, BodyLimit, RequestMiddleware
+from datacenter.web.request_middleware import RequestMiddleware
 from datacenter.web.roles import operation_id
+from datacenter.web.threads import Threads
 from datacenter.web.tus_protocol import TusProtocol
 
-MAX_REQUESTS = 1000
-"""Simultaneous requests; event streams and downloads count until they end."""
 REFUSAL_SECONDS, MAX_REFUSALS = 60.0, 100
 """A process adds at most so many refused requests to the audit in that time."""
 ROUTERS = (
@@ -123,10 +124,16 @@ def create_app(settings: Settings, resources: Resources | None = None) -> FastAP
     app.state.refusals = OncePer(REFUSAL_SECONDS, most=MAX_REFUSALS)
     app.state.deadline = Deadline()
     app.state.stopping = threading.Event()
+    app.state.proxies = Proxies(settings.web.trusted_proxies)
+    app.state.limits = Limits(
+        buffer_bytes=settings.web.buffer_bytes, proxies=app.state.proxies, health=health.PATHS
+    )
+    app.state.turns = Turns()
+    app.state.threads = Threads()
     # The last one added is the outermost.
     app.add_middleware(BodyLimit, limit_bytes=settings.web.body_bytes, exempt=tus.is_tus_path)
     app.add_middleware(TusProtocol, path=tus.PATH, is_tus_path=tus.is_tus_path)
-    app.add_middleware(Admission, limit=MAX_REQUESTS, exempt=health.PATHS)
+    app.add_middleware(Admission, limits=app.state.limits)
     app.add_middleware(RequestMiddleware, observer=app.state.metrics)
     problems.install(app, routers)
     for router in routers:

@@ -9,7 +9,8 @@ from fastapi import Request, Response
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from sqlalchemy.exc import SQLAlchemyError
-from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.routing import Match
 from starlette.types import Scope
 
@@ -17,12 +18,16 @@ from datacenter.access.audit import Act, Asker, record
 from datacenter.access.tokens import Principal, authenticate, note_use
 from datacenter.errors import DataCentreError, Forbidden, Invalid, Unauthenticated
 from datacenter.observability.context import acting
+from datacenter.web.admission import Limits, Turns
 from datacenter.web.calls import BEARER, asker_of, authorized, resources_of
 from datacenter.web.once_per import OncePer
 from datacenter.web.roles import operation_id_of, require
+from datacenter.web.shares import Caller, allowance_of
+from datacenter.web.threads import Threads, in_thread
 
 log = structlog.get_logger(__name__)
 MAX_SHOWN = 64
+WITH_BODY = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 ALIKE = 0.75
 """Similarity, at most 1: a letter too many or too few, not another word."""
 
@@ -71,29 +76,54 @@ class AuthRoute(StrictQueryRoute):
         handle = super().get_route_handler()
         if not _needs_caller(self.dependant):
             return handle
+        operation = operation_id_of(self)
+        reads_body = bool((self.methods or set()) & WITH_BODY)
 
         async def handle_known(request: Request) -> Response:
             credentials = await BEARER(request)
             if credentials is None:
                 raise Unauthenticated("Authorization: a bearer token is required")
-            operation = operation_id_of(self)
+            threads: Threads = request.app.state.threads
             try:
-                principal = await run_in_threadpool(_principal, request, credentials.credentials)
+                principal = await in_thread(
+                    threads.authentication, _principal, request, credentials.credentials
+                )
             except Unauthenticated as error:
-                await run_in_threadpool(_note_refusal, request, asker_of(request, None), operation, error)
+                refused = (request, asker_of(request, None), operation, error)
+                await in_thread(threads.authentication, _note_refusal, *refused)
                 raise
             try:
                 require(principal, operation)
             except Forbidden as error:
-                await run_in_threadpool(
-                    _note_refusal, request, asker_of(request, principal), operation, error
-                )
+                refused = (request, asker_of(request, principal), operation, error)
+                await in_thread(threads.authentication, _note_refusal, *refused)
                 raise
             acting(principal.name, subject=principal.subject, project=principal.project_name)
             request.state.principal = principal
-            return await handle(request)
+            caller = Caller(name=principal.subject, group=principal.project_id)
+            limits: Limits = request.app.state.limits
+            limits.identify(allowance_of(request.scope), caller, operation, operator=principal.operator)
+            if operation.startswith("tus_"):
+                # A tus body may take hours, and has threads of its own.
+                return await handle(request)
+            if reads_body:
+                # Before the turn: a slow client holds no thread.
+                await _read_body(request)
+            if principal.operator:
+                return await handle(request)
+            turns: Turns = request.app.state.turns
+            async with turns.turn(caller):
+                return await handle(request)
 
         return handle_known
+
+
+async def _read_body(request: Request) -> None:
+    """Read the body, which FastAPI finds on the request then."""
+    try:
+        await request.body()
+    except ClientDisconnect as error:
+        raise HTTPException(400, "the body ended too early") from error
 
 
 def _needs_caller(dependant: Dependant) -> bool:

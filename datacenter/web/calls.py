@@ -25,6 +25,7 @@ from datacenter.ledger.idempotency import KeyedRequest, StoredResponse
 from datacenter.ledger.models import Job
 from datacenter.ledger.outbox import ring_committed
 from datacenter.observability.redaction import REDACTED
+from datacenter.web.addresses import Proxies
 from datacenter.web.roles import operation_id_of
 
 log = structlog.get_logger(__name__)
@@ -213,8 +214,15 @@ def resources_of(request: Request) -> Resources:
 
 
 def base_url_of(request: Request, resources: Resources) -> str:
-    """The base URL of links."""
-    return (resources.settings.web.public_url or str(request.base_url)).rstrip("/")
+    """The base URL of links: never what `Host` says, which any caller can choose.
+
+    Without `web.public_url`, as in development: the host that a trusted proxy names, or the address that the connection
+    has arrived at.
+    """
+    if public_url := resources.settings.web.public_url:
+        return public_url.rstrip("/")
+    proxies: Proxies = request.app.state.proxies
+    return proxies.base_url_of(request.scope)
 
 
 def authorized(request: Request, _: Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)]) -> Call:
@@ -253,7 +261,8 @@ def change_of(call: Call, request: Request, key: str | None, content: bytes) -> 
 
 def asker_of(request: Request, principal: Principal | None) -> Asker:
     """Who sends a request, and from where; without a principal a secret that is not valid."""
-    address = request.client.host if request.client else None
+    proxies: Proxies = request.app.state.proxies
+    address = proxies.client_of(request.scope)
     request_id = getattr(request.state, "request_id", None)
     if principal is None:
         return Asker(who="unknown", address=address, request_id=request_id)

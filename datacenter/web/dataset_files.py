@@ -9,7 +9,7 @@ from datacenter.datasets import files, records
 from datacenter.datasets.files import FileEntry
 from datacenter.web.auth_route import AuthRoute
 from datacenter.web.calls import API, Authorized
-from datacenter.web.openapi import BYTE_PARAMETERS, BYTES, HEAD_OF_BYTES, problems
+from datacenter.web.openapi import BYTE_PARAMETERS, BYTES, HEAD_OF_BYTES, HEAD_PARAMETERS, problems
 from datacenter.web.pages import DEFAULT_ITEMS, Cursors, CursorText, Limit
 from datacenter.web.schemas.base import Page, VersionNumber
 from datacenter.web.schemas.datasets import FileObject
@@ -60,18 +60,19 @@ def list_all(
     "/files/{path:path}",
     operation_id="dataset_files_look",
     response_class=Response,
-    responses={**problems(404, 409), **HEAD_OF_BYTES},
+    responses={**problems(404, 409, 412), **HEAD_OF_BYTES},
+    openapi_extra=HEAD_PARAMETERS,
     summary="Get the headers of a file",
 )
 @router.get(
     "/files/{path:path}",
     response_class=Response,
-    responses={**problems(404, 409, 416), **BYTES},
+    responses={**problems(404, 409, 412, 416), **BYTES},
     openapi_extra=BYTE_PARAMETERS,
     summary="Read a file",
 )
 def read(dataset_id: str, path: str, request: Request, call: Authorized, version: Version = None) -> Response:
-    """The bytes of a file. Supports Range, If-Range, If-None-Match and HEAD. 409 if the rows are kept in a table."""
+    """The bytes of a file. Supports Range, If-Range, If-Match, If-None-Match and HEAD. 409 if the rows are kept in a table."""
     with call.reading() as session:
         dataset, row = records.find_version(session, call.project_id, dataset_id, version)
     entry = files.find_file(call.resources, dataset, row, path)
@@ -96,7 +97,7 @@ def read(dataset_id: str, path: str, request: Request, call: Authorized, version
     "/manifest",
     operation_id="dataset_files_read_manifest",
     response_class=Response,
-    responses={**problems(404, 409, 416), **_in(PARQUET)},
+    responses={**problems(404, 409, 412, 416), **_in(PARQUET)},
     openapi_extra=BYTE_PARAMETERS,
     summary="Read the manifest",
 )

@@ -6,9 +6,9 @@ import time
 from collections.abc import AsyncIterator
 from typing import cast
 
+from anyio import CapacityLimiter
 from fastapi import APIRouter, Request
 from fastapi.responses import StreamingResponse
-from starlette.concurrency import run_in_threadpool
 
 from datacenter.access.tokens import is_valid
 from datacenter.errors import NotFound
@@ -19,6 +19,7 @@ from datacenter.web.calls import API, Authorized, Call
 from datacenter.web.objects import job_object
 from datacenter.web.openapi import problems
 from datacenter.web.schemas.jobs import JobObject
+from datacenter.web.threads import Threads, in_thread
 
 POLL_SECONDS = 0.5
 KEEP_ALIVE_SECONDS = 15
@@ -47,27 +48,30 @@ async def watch(job_id: str, request: Request, call: Authorized) -> StreamingRes
 
     A client that reconnects gets the current state of the job.
     """
-    first = await run_in_threadpool(_load, call, job_id)
+    threads = cast(Threads, request.app.state.threads).events
+    first = await in_thread(threads, _load, call, job_id)
     stopping = cast(threading.Event, request.app.state.stopping)
     return StreamingResponse(
-        _events(call, first, stopping),
+        _events(call, first, stopping, threads),
         media_type="text/event-stream",
         # Nginx would hold events back until its buffer is full.
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
 
 
-async def _events(call: Call, job: JobObject, stopping: threading.Event) -> AsyncIterator[str]:
+async def _events(
+    call: Call, job: JobObject, stopping: threading.Event, threads: CapacityLimiter
+) -> AsyncIterator[str]:
     yield RECONNECT + _event(job)
     sent_at = token_checked_at = time.monotonic()
     while job.state not in FINISHED and not stopping.is_set():
         await asyncio.sleep(POLL_SECONDS)
         if time.monotonic() - token_checked_at > TOKEN_SECONDS:
-            if not await run_in_threadpool(_token_is_valid, call):
+            if not await in_thread(threads, _token_is_valid, call):
                 return
             token_checked_at = time.monotonic()
         try:
-            current = await run_in_threadpool(_load, call, job.id)
+            current = await in_thread(threads, _load, call, job.id)
         except NotFound:
             return
         if current != job:

@@ -3,12 +3,14 @@
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
+from datacenter.database.engine import Database
 from datacenter.migrations import known_revisions, revision_of
 from datacenter.migrations.compatibility import why_not
 from datacenter.web.calls import API, resources_of
 from datacenter.web.openapi import problems
 from datacenter.web.problems import problem
 from datacenter.web.schemas.base import ResponseBody
+from datacenter.web.threads import Threads, in_thread
 
 
 class Alive(ResponseBody):
@@ -44,11 +46,16 @@ async def healthz() -> Alive:
     responses=problems(503),
     summary="Check that the server can serve requests",
 )
-def readyz(request: Request) -> Ready | JSONResponse:
+async def readyz(request: Request) -> Ready | JSONResponse:
     """503 while the database does not answer, or its schema does not fit this release.
 
-    The broker is not checked: requests are accepted without it.
+    The broker is not checked: requests are accepted without it. Requests that wait for a storage leave it its threads.
     """
-    if fault := why_not(revision_of(resources_of(request).database), known_revisions()):
+    threads: Threads = request.app.state.threads
+    if fault := await in_thread(threads.health, _fault, resources_of(request).database):
         return problem(503, "SCHEMA_UNFIT", f"database.url: {fault}")
     return Ready()
+
+
+def _fault(database: Database) -> str | None:
+    return why_not(revision_of(database), known_revisions())

@@ -42,11 +42,19 @@ KNOWN_BYTES_HEADERS = headers_of(
     Content_Disposition="The file name, if the response is a file to save.",
 )
 BYTES_HEADERS = KNOWN_BYTES_HEADERS | headers_of(Content_Length="Number of bytes.")
-BYTE_PARAMETERS = header_parameters(
-    Range="`bytes=first-last`: one range. A request for several ranges gets the whole.",
-    If_Range="An ETag: the range if it still matches, else the whole.",
+HEAD_PARAMETERS = header_parameters(
+    If_Match="ETags: 412 unless the bytes have one of them.",
     If_None_Match="An ETag that the client has.",
 )
+BYTE_PARAMETERS: dict[str, Any] = {
+    "parameters": [
+        *header_parameters(
+            Range="`bytes=first-last`: one range. A request for several ranges gets the whole.",
+            If_Range="An ETag: the range if it still matches, else the whole.",
+        )["parameters"],
+        *HEAD_PARAMETERS["parameters"],
+    ]
+}
 UNSATISFIABLE_HEADERS = headers_of(Content_Range="`bytes */size`")
 BYTES: dict[int | str, dict[str, Any]] = {
     200: {"description": "All bytes", "content": OCTETS, "headers": BYTES_HEADERS},

@@ -69,8 +69,10 @@ WEB_CODES: Mapping[str, tuple[int, CodeMeaning]] = {
     "PRECONDITION_FAILED": (
         412,
         CodeMeaning(
-            meaning="The header `Tus-Resumable` is missing or names another version.",
-            cure="Send `Tus-Resumable` with the version that `Tus-Version` names.",
+            meaning="`If-Match` names other bytes than those of the file, or the header `Tus-Resumable` is missing or names "
+            "another version.",
+            cure="Read the file anew, without `If-Match`; with uploads, send `Tus-Resumable` with the version that "
+            "`Tus-Version` names.",
         ),
     ),
     "UNSUPPORTED_MEDIA_TYPE": (
@@ -85,6 +87,21 @@ WEB_CODES: Mapping[str, tuple[int, CodeMeaning]] = {
         CodeMeaning(
             meaning="The range begins beyond the end.",
             cure="Request a range within the size in `Content-Range`; if you have that many bytes, the file is complete.",
+        ),
+    ),
+    "REQUEST_TIMEOUT": (
+        408,
+        CodeMeaning(
+            meaning="The headers were not complete in time, or the body stood still.",
+            cure="Send the request again; continue an upload at its offset.",
+            retryable=True,
+        ),
+    ),
+    "REQUEST_HEADER_FIELDS_TOO_LARGE": (
+        431,
+        CodeMeaning(
+            meaning="The address, a header, or all headers together are too large.",
+            cure="Send shorter ones; `detail` has the limit.",
         ),
     ),
     "INTERNAL": (
@@ -112,8 +129,8 @@ WEB_CODES: Mapping[str, tuple[int, CodeMeaning]] = {
     "TOO_BUSY": (
         503,
         CodeMeaning(
-            meaning="The server has reached its limit of simultaneous requests.",
-            cure="Try again after `Retry-After` seconds.",
+            meaning="The caller, or all callers together, have as many requests, streams, uploads or bytes under way as they may.",
+            cure="Try again after `Retry-After` seconds, with fewer at the same time.",
             retryable=True,
         ),
     ),
@@ -163,10 +180,21 @@ def unexpected() -> JSONResponse:
     )
 
 
-def too_busy() -> JSONResponse:
-    """The problem of a request over the limit."""
-    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
-    return problem(503, "TOO_BUSY", "too many simultaneous requests; try again later", headers=headers)
+class TooBusy(HTTPException):
+    """503 with Retry-After: this caller, or all callers together, hold as much as they may.
+
+    FastAPI passes an HTTPException on, also out of a body; it would report any other error there as a body that it
+    cannot parse.
+    """
+
+    def __init__(self, what: str) -> None:
+        headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+        super().__init__(503, f"too many {what} at the same time; try again later", headers=headers)
+
+
+def too_busy(error: TooBusy) -> JSONResponse:
+    """The problem of a request over a limit."""
+    return problem(error.status_code, "TOO_BUSY", error.detail, headers=error.headers)
 
 
 def status_of(error: Exception) -> int:
@@ -249,7 +277,8 @@ def _http(request: Request, error: Exception) -> JSONResponse:
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         headers["Allow"] = ", ".join(sorted(_allowed(request)))
     phrase = HTTPStatus(error.status_code).phrase
-    code = {404: NotFound.code, 413: TooLarge.code}.get(error.status_code, phrase.upper().replace(" ", "_"))
+    codes = {404: NotFound.code, 413: TooLarge.code, 503: "TOO_BUSY"}
+    code = codes.get(error.status_code, phrase.upper().replace(" ", "_"))
     detail = error.detail if error.detail != phrase else _DETAILS.get(error.status_code, phrase)
     return problem(error.status_code, code, detail, headers=headers)
 

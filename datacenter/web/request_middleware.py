@@ -1,21 +1,18 @@
-"""Middleware for every request: request id, security headers, metrics, limits, and no stack trace in a response."""
+"""Middleware for every request: request id, security headers, metrics, and no stack trace in a response."""
 
 import re
 import time
-from collections.abc import Callable
 from typing import Protocol
 
 import structlog
 import uuid_utils
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from datacenter.errors import TooLarge
 from datacenter.observability.context import serving
 from datacenter.observability.tracing import Attributes
 from datacenter.web.calls import API
-from datacenter.web.problems import problem, route_of, too_busy, unexpected
+from datacenter.web.problems import route_of, unexpected
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 """A client's own id is used if it is harmless in a log and in a header."""
@@ -92,58 +89,3 @@ def _method(scope: Scope) -> str:
 def _request_id(headers: Headers) -> str:
     given = headers.get("x-request-id", "")
     return given if REQUEST_ID.fullmatch(given) else str(uuid_utils.uuid7())
-
-
-class BodyLimit:
-    """ASGI middleware: 413 for a body over `limit_bytes`, announced or not, except at addresses that are `exempt`."""
-
-    def __init__(self, app: ASGIApp, *, limit_bytes: int, exempt: Callable[[str], bool]) -> None:
-        self._app = app
-        self._limit_bytes = limit_bytes
-        self._exempt = exempt
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or self._exempt(scope["path"]):
-            await self._app(scope, receive, send)
-            return
-        detail = f"the body is larger than {self._limit_bytes} bytes"
-        announced = Headers(scope=scope).get("content-length", "")
-        if announced.isdecimal() and int(announced) > self._limit_bytes:
-            await problem(413, TooLarge.code, detail)(scope, receive, send)
-            return
-        arrived = 0
-
-        async def receive_within_limit() -> Message:
-            nonlocal arrived
-            message = await receive()
-            arrived += len(message.get("body", b""))
-            if arrived > self._limit_bytes:
-                # FastAPI passes an HTTPException on; it would report any other error as a body that it cannot parse.
-                raise HTTPException(413, detail)
-            return message
-
-        await self._app(scope, receive_within_limit, send)
-
-
-class Admission:
-    """ASGI middleware: 503 for a request over `limit` simultaneous ones, except health checks."""
-
-    def __init__(self, app: ASGIApp, *, limit: int, exempt: frozenset[str]) -> None:
-        self._app = app
-        self._limit = limit
-        self._exempt = exempt
-        # Counted on the event loop only, so no lock is needed.
-        self._served = 0
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] in self._exempt:
-            await self._app(scope, receive, send)
-            return
-        if self._served >= self._limit:
-            await too_busy()(scope, receive, send)
-            return
-        self._served += 1
-        try:
-            await self._app(scope, receive, send)
-        finally:
-            self._served -= 1

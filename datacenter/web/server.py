@@ -1,22 +1,30 @@
 """The web process: uvicorn runs the application, and stops within ten seconds whatever is open."""
 
+import asyncio
+import resource
 import signal
 import socket
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from functools import partial
 from types import FrameType
 
 import uvicorn
 
 from datacenter.datasets.resources import Resources
 from datacenter.settings.model import Settings
-from datacenter.web.app import MAX_REQUESTS, create_app
+from datacenter.web.admission import MAX_REQUESTS
+from datacenter.web.app import create_app
+from datacenter.web.connections import CROWD, Connection, Doors
 from datacenter.web.metrics import metrics_served
 
 STOP_SECONDS = 10
 OPEN_CONNECTIONS = 8 * MAX_REQUESTS
-"""Above it uvicorn itself rejects requests, health checks too; below it the application does, with a problem."""
+OTHER_FILES = 1000
+"""Open files beside connections of clients: database, storages, libraries."""
+TICKS_PER_SECOND = 10
+"""How often uvicorn's main loop turns."""
 
 
 class Server(uvicorn.Server):
@@ -31,8 +39,10 @@ class Server(uvicorn.Server):
         stopping: threading.Event,
         on_ready: Callable[[str], None] | None,
         beside: AbstractContextManager[None],
+        doors: Doors,
     ) -> None:
         super().__init__(config)
+        self._doors = doors
         self._stopping = stopping
         self._on_ready = on_ready
         self._beside = beside
@@ -52,6 +62,12 @@ class Server(uvicorn.Server):
         with self._beside:
             await super().serve(sockets)
 
+    async def on_tick(self, counter: int) -> bool:
+        """Called by uvicorn ten times a second; whether to stop."""
+        if counter % TICKS_PER_SECOND == 0:
+            self._doors.sweep(asyncio.get_running_loop().time())
+        return await super().on_tick(counter)
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start to serve, then report the address: port 0 has a number only now."""
         await super().startup(sockets)
@@ -67,12 +83,18 @@ def build_server(
 ) -> Server:
     """A server that is not running yet, on the given resources or on its own."""
     app = create_app(settings, resources)
+    doors = Doors(
+        limit=_raise_open_files(OPEN_CONNECTIONS),
+        heads=app.state.limits.heads,
+        proxies=app.state.proxies,
+        observer=app.state.metrics,
+    )
     config = uvicorn.Config(
         app,
         host=settings.web.host,
         port=settings.web.port,
         loop="uvloop",
-        http="httptools",
+        http=partial(Connection, doors),  # type: ignore[arg-type]  # called like a class
         ws="none",
         lifespan="on",
         log_config=None,  # its lines go through our own logging
@@ -80,10 +102,20 @@ def build_server(
         access_log=False,
         proxy_headers=False,
         server_header=False,
-        limit_concurrency=OPEN_CONNECTIONS,
         timeout_graceful_shutdown=STOP_SECONDS,
     )
-    return Server(config, app.state.stopping, on_ready, metrics_served(settings, app.state.metrics))
+    return Server(config, app.state.stopping, on_ready, metrics_served(settings, app.state.metrics), doors)
+
+
+def _raise_open_files(connections: int) -> int:
+    """Ask the system for as many open files as the connections need; how many connections there may be."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = int(connections * CROWD) + OTHER_FILES
+    if soft != resource.RLIM_INFINITY and soft < needed:
+        soft = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        return min(connections, soft // 2)
+    return connections
 
 
 def serve(settings: Settings, on_ready: Callable[[str], None] | None = None) -> None:

@@ -6,12 +6,14 @@ from dataclasses import dataclass, field
 from itertools import chain
 from urllib.parse import quote
 
+from anyio import CapacityLimiter
 from fastapi import Request
 from fastapi.responses import Response, StreamingResponse
-from starlette.concurrency import iterate_in_threadpool
 from starlette.datastructures import Headers
 
 from datacenter.web.problems import problem
+from datacenter.web.shares import allowance_of
+from datacenter.web.threads import Threads, iterate_in_threads
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +32,13 @@ def respond(request: Request, representation: Representation) -> Response:
     """Answer GET and HEAD; called in a thread, where the first chunk is read."""
     size = representation.size_bytes
     headers = {"ETag": representation.etag, "Accept-Ranges": "bytes", **representation.headers}
+    if not is_expected(request.headers, representation.etag):
+        return problem(
+            412,
+            "PRECONDITION_FAILED",
+            f"If-Match: the content has the ETag {representation.etag}",
+            headers={"ETag": representation.etag},
+        )
     if is_known(request.headers, representation.etag):
         return Response(status_code=304, headers=headers)
     status, span = 200, ByteSpan(start=0, stop=size)
@@ -49,9 +58,11 @@ def respond(request: Request, representation: Representation) -> Response:
     headers["Content-Length"] = str(span.stop - span.start)
     if request.method == "HEAD" or span.stop == span.start:
         return Response(status_code=status, headers=headers, media_type=representation.media_type)
+    allowance_of(request.scope).require_bytes(min(span.stop - span.start, BUFFERED_BYTES))
     chunks = _primed(representation.read(span.start, span.stop))
+    threads: Threads = request.app.state.threads
     return StreamingResponse(
-        _closing(chunks), status_code=status, headers=headers, media_type=representation.media_type
+        _closing(chunks, threads.chunks), status_code=status, headers=headers, media_type=representation.media_type
     )
 
 
@@ -80,16 +91,18 @@ class _Chained(Iterator[bytes]):
             close()
 
 
-async def _closing(chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
+async def _closing(chunks: Iterator[bytes], threads: CapacityLimiter) -> AsyncIterator[bytes]:
     """Read in a thread; close the reader even if the client disconnects in the middle."""
     try:
-        async for chunk in iterate_in_threadpool(chunks):
+        async for chunk in iterate_in_threads(threads, chunks):
             yield chunk
     finally:
         if isinstance(chunks, _Chained):
             chunks.close()
 
 
+BUFFERED_BYTES = 2 << 20
+"""The most of a response that is in memory: a chunk that is being sent and one that is being read."""
 UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 OUTSIDE_FALLBACK = re.compile(r'[^ -~]|["\\%/]')
 """What old clients cannot read in a quoted string, or would misread."""
@@ -104,6 +117,7 @@ def attachment(filename: str) -> str:
 
 ONE_RANGE = re.compile(r"bytes[ \t]*=[ \t]*([0-9]*)-([0-9]*)[ \t]*", re.IGNORECASE)
 ENTITY_TAG = re.compile(r'(?:W/)?("[^"]*")')
+WEAK_OR_STRONG_TAG = re.compile(r'(W/)?("[^"]*")')
 MAX_DIGITS = 19
 """Longer numbers are larger than any object, and slow to parse with thousands of digits."""
 
@@ -161,3 +175,12 @@ def is_known(headers: Headers, etag: str) -> bool:
     """Whether the client already has these bytes, by If-None-Match."""
     text = headers.get("if-none-match", "")
     return text.strip() == "*" or etag in ENTITY_TAG.findall(text)
+
+
+def is_expected(headers: Headers, etag: str) -> bool:
+    """Whether these are the bytes that the client asks for, by If-Match; a weak ETag names no exact bytes."""
+    lines = headers.getlist("if-match")
+    if not lines:
+        return True
+    text = ", ".join(lines)
+    return text.strip() == "*" or ("", etag) in WEAK_OR_STRONG_TAG.findall(text)

@@ -24,12 +24,17 @@ from datacenter.web.calls import (
     resources_of,
 )
 from datacenter.web.openapi import problems
+from datacenter.web.shares import Allowance, allowance_of
+from datacenter.web.threads import Threads, in_thread
+from storage_adapters.object_storage.contract import Buffer
 
 PATH = f"{API}/uploads"
 MULTIPART_PATH = f"{PATH}/multipart"
 """Below the path of tus, but not part of it."""
 BUFFER_BYTES = 8 << 20
 """Buffered before each write; a server that dies loses at most this much."""
+STEP_BYTES = 256 << 10
+"""The memory for a buffer is taken in such steps, as bytes arrive."""
 OCTETS = {
     "requestBody": {
         "content": {tus_protocol.CONTENT_TYPE: {"schema": {"type": "string", "format": "binary"}}},
@@ -196,13 +201,14 @@ def remove(
 async def _receive(request: Request, call: Call, upload: Upload, offset_bytes: int) -> Upload:
     # Rejected before the bytes travel, if the client sends Content-Length.
     tus.check_piece(upload, offset_bytes, _announced(request))
+    threads: Threads = request.app.state.threads
     arrived = False
-    async for buffer in _buffered(request):
+    async for buffer in _buffered(request, allowance_of(request.scope)):
         arrived = True
-        upload = await run_in_threadpool(_append, call, upload.id, offset_bytes, buffer)
+        upload = await in_thread(threads.uploads, _append, call, upload.id, offset_bytes, buffer)
         offset_bytes += len(buffer)
     if not arrived:
-        upload = await run_in_threadpool(_append, call, upload.id, offset_bytes, b"")
+        upload = await in_thread(threads.uploads, _append, call, upload.id, offset_bytes, b"")
     return upload
 
 
@@ -213,25 +219,41 @@ def _announced(request: Request) -> int:
     )
 
 
-async def _buffered(request: Request) -> AsyncIterator[bytes]:
-    """The body in buffers of one size, so that the storage gets few large writes; the last one may be shorter."""
-    chunks: list[bytes] = []
-    size_bytes = 0
+async def _buffered(request: Request, allowance: Allowance) -> AsyncIterator[bytearray]:
+    """The body in buffers of one size, so that the storage gets few large writes.
+
+    Buffers are shorter where the body ends, and while the caller's share of the memory allows no more.
+
+    Raises:
+        TooBusy: the caller's share allows no buffer at all; the buffers so far were yielded.
+    """
+    buffer = bytearray()
+    taken_bytes = 0
     try:
         async for chunk in request.stream():
-            chunks.append(chunk)
-            size_bytes += len(chunk)
-            if size_bytes >= BUFFER_BYTES:
-                yield b"".join(chunks)
-                chunks, size_bytes = [], 0
+            if len(buffer) + len(chunk) > taken_bytes:
+                step_bytes = max(STEP_BYTES, len(chunk))
+                if buffer and not allowance.take_bytes(step_bytes):
+                    yield buffer
+                    allowance.give_back_bytes(taken_bytes)
+                    buffer, taken_bytes = bytearray(), 0
+                if not buffer:
+                    allowance.require_bytes(step_bytes)
+                taken_bytes += step_bytes
+            buffer += chunk
+            if len(buffer) >= BUFFER_BYTES:
+                yield buffer
+                allowance.give_back_bytes(taken_bytes)
+                buffer, taken_bytes = bytearray(), 0
     except ClientDisconnect:
         # The client does not read this response, but can reconnect and ask for the offset.
         pass
-    if chunks:
-        yield b"".join(chunks)
+    if buffer:
+        yield buffer
+        allowance.give_back_bytes(taken_bytes)
 
 
-def _append(call: Call, upload_id: str, offset_bytes: int, data: bytes) -> Upload:
+def _append(call: Call, upload_id: str, offset_bytes: int, data: Buffer) -> Upload:
     return tus.append(call.resources, call.project_id, upload_id, offset_bytes=offset_bytes, data=data)
 
 

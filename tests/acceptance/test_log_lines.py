@@ -18,6 +18,7 @@ TOKEN_START = "dc_"
 def centre(start_centre):
     settings = {
         "DATACENTER__ENVIRONMENT": "production",
+        "DATACENTER__WEB__PUBLIC_URL": "https://data.example.com",
         "DATACENTER__SHARDS__FILES": "2",
     }
     with start_centre(settings) as started:

@@ -7,6 +7,7 @@ import hmac
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
 
 import orjson
 from pydantic import SecretStr
@@ -98,7 +99,9 @@ def link(resources: Resources, download: Download, archive: Archive, base_url: s
     storage = resources.storages.open(archive.storage)
     if download.delivery == Delivery.ARCHIVE and storage.capabilities.presign:
         return storage.presign(archive.key, download.expires_at - datetime.now(UTC))
-    return f"{base_url.rstrip('/')}/d/{sign_link(resources.settings.web.secret_key, download)}"
+    token = sign_link(resources.settings.web.secret_key, download)
+    # A program that saves the last part of a link takes the file's name, not a credential.
+    return f"{base_url.rstrip('/')}/d/{token}/{quote(download.filename.replace('/', '_'), safe='')}"
 
 
 def resolve(session: Session, resources: Resources, token: str) -> tuple[Download, Archive]:

@@ -21,6 +21,9 @@
 {{- if eq (int .Values.metrics.port) (int .Values.web.port) -}}
 {{- fail (printf "metrics.port: %d is also web.port; change one of them" (int .Values.metrics.port)) -}}
 {{- end -}}
+{{- if and (eq "production" (default "production" .Values.config.environment)) (not (default dict .Values.config.web).public_url) (not (hasKey .Values.secretSettings "web.public_url")) -}}
+{{- fail "config.web.public_url: production needs the address that download links begin with; set it to what people see, like https://data.example.com" -}}
+{{- end -}}
 {{- if not .Values.workers -}}
 {{- fail "workers: no entry is left, so no job would ever run; keep at least one" -}}
 {{- end -}}

@@ -100,6 +100,10 @@ BY_SENSE = {
         {"existingSecret": ""},
         "existingSecret: name the Secret that holds broker.url under the key broker-url",
     ),
+    "no address for links": (
+        {"config": {"web": {"public_url": ""}}},
+        "config.web.public_url: production needs the address that download links begin with",
+    ),
     "another default storage": (
         {"config": {"default_storage": "lake"}},
         "config.storages: there is no storage named lake; add it, or name another as config.default_storage",
@@ -289,7 +293,7 @@ def test_a_settings_file_of_the_project_can_stand_under_config_or_is_told_what_i
 
 
 def test_a_section_of_which_every_line_is_a_comment_is_no_mistake():
-    assert render(_over(values_of("minimal"), {"config": {"database": None, "web": None}})).refusal == ""
+    assert render(_over(values_of("minimal"), {"config": {"database": None, "broker": None}})).refusal == ""
 
 
 def test_a_nas_below_a_volume_of_ones_own_is_no_mistake():

@@ -147,9 +147,9 @@ def test_the_notes_warn_of_a_queue_that_nobody_serves_and_of_embedded_parts():
     assert "embedded parts are for trying out" in notes
 
 
-def test_the_notes_warn_of_links_that_begin_with_what_a_request_says():
+def test_the_notes_warn_of_links_that_begin_with_the_address_of_a_pod():
     values = values_of("full")
-    values["config"]["web"] = {}
+    values["config"] |= {"web": {}, "environment": "development"}
 
     assert "WARNING: config.web.public_url is empty" in render(values).notes
     assert "what\npeople see: https://data.example.com" in render(values).notes

@@ -82,10 +82,11 @@ def test_what_is_wrong_only_together_is_told_beside_what_is_wrong_by_itself(tmp_
         "ledger.attempts",
         "storages.a.kind",
         "web.prot",
+        "web.public_url",
         "web.secret_key",
     ]
     assert "did you mean nas?" in found[4]
-    assert "DATACENTER__WEB__SECRET_KEY__FILE to a file" in found[6]
+    assert "DATACENTER__WEB__SECRET_KEY__FILE to a file" in found[7]
 
 
 def test_a_server_that_nobody_named_is_missed_in_production(tmp_path, monkeypatch) -> None:
@@ -93,7 +94,7 @@ def test_a_server_that_nobody_named_is_missed_in_production(tmp_path, monkeypatc
 
     found = faults(monkeypatch, tmp_path / "settings.yaml", text)
 
-    assert [fault.split(":")[0] for fault in found] == ["broker.url", "database.url"]
+    assert [fault.split(":")[0] for fault in found] == ["broker.url", "database.url", "web.public_url"]
     assert "set DATACENTER__DATABASE__URL, or DATACENTER__DATABASE__URL__FILE to a file" in found[1]
 
 
