@@ -32,7 +32,8 @@ KINDS: Mapping[str, str] = {
 """Operations that last as long as the client likes, and what they count as beside requests."""
 HEADS_SHARE = 16
 """This part of the bytes that may be buffered is for heads of requests that are not complete."""
-LARGE_BODY_BYTES = 64 << 10
+PIECE_BYTES = 64
+"""What an object of Python takes beside its bytes: a body may come in pieces of one byte."""
 JSON_VALUE_BYTES = 80
 """An empty object of Python, with its place in a list; in JSON it takes 3 bytes."""
 JSON_VALUES = 500_000
@@ -55,7 +56,11 @@ class Limits:
         self.requests = Shares("requests", MAX_REQUESTS)
         self.kinds = {
             of: Shares(of, limit)
-            for of, limit in (("event streams", EVENT_STREAMS), ("downloads", DOWNLOADS), ("uploads", UPLOADS))
+            for of, limit in (
+                ("event streams", EVENT_STREAMS),
+                ("downloads", DOWNLOADS),
+                ("uploads", UPLOADS),
+            )
         }
         self.operators = Shares("requests", OPERATOR_REQUESTS)
         self.health = Shares("health checks", HEALTH_REQUESTS)
@@ -103,7 +108,11 @@ class Turns:
     async def turn(self, caller: Caller) -> AsyncIterator[None]:
         """Wait for a turn of the caller, of its project, and of all."""
         group = caller.group or caller.name
-        async with self._turn_of(f"of {group}", GROUP_TURNS), self._turn_of(caller.name, CALLER_TURNS), self._all:
+        async with (
+            self._turn_of(f"of {group}", GROUP_TURNS),
+            self._turn_of(caller.name, CALLER_TURNS),
+            self._all,
+        ):
             yield
 
     @asynccontextmanager
@@ -170,13 +179,13 @@ class BodyLimit:
             arrived += len(body)
             if arrived > self._limit_bytes:
                 raise HTTPException(413, detail)
-            if arrived > LARGE_BODY_BYTES:
-                # Once as pieces and once as a whole.
+            if body:
                 found = sum(map(body.count, JSON_MARKS))
                 values += found
                 if values > JSON_VALUES:
                     raise HTTPException(413, f"the body has more than {JSON_VALUES} values")
-                allowance_of(scope).require_bytes(2 * len(body) + JSON_VALUE_BYTES * found)
+                # Once in pieces, and once as a whole.
+                allowance_of(scope).require_bytes(2 * len(body) + PIECE_BYTES + JSON_VALUE_BYTES * found)
             return message
 
         await self._app(scope, receive_within_limit, send)

@@ -204,10 +204,13 @@ class BoundedHttp(HttpToolsProtocol):
         """Since when the head of a request is awaited; None while one is served."""
         self._head_bytes = 0
         self._header_count = 0
-        self._head_complete = False
+        self._head_complete = True
+        """Whether what follows is a body or the next request, and not more of a head."""
         self._fruits = 0
         """Grows with every complete head and every byte of a body."""
         self._fruitless_bytes = 0
+        self._counted_bytes = 0
+        """What this connection holds of the bytes of unfinished heads."""
         self._body_bytes = 0
         self._swept_bytes = 0
         self._still_since: float | None = None
@@ -260,9 +263,12 @@ class BoundedHttp(HttpToolsProtocol):
             if self.cycle is not None:
                 self.cycle.keep_alive = False
         if self._fruits != fruits:
-            if self._fruitless_bytes:
+            self._fruitless_bytes = 0
+            if self._counted_bytes:
                 self._forget_head()
-            if self._head_complete and not self.in_body and self.cycle.more_body:
+            if not self._head_complete:
+                self._count_head(len(data))
+            elif not self.in_body and self.cycle.more_body:
                 # The application has not begun yet; uvicorn reads on when it asks for the body.
                 self.in_body = True
                 self.flow.pause_reading()
@@ -270,9 +276,8 @@ class BoundedHttp(HttpToolsProtocol):
         self._fruitless_bytes += len(data)
         if self._fruitless_bytes > FRUITLESS_BYTES:
             self._refuse(FRUITLESS)
-        elif not self._doors.heads.take(self.caller, len(data)):
-            self._fruitless_bytes -= len(data)
-            self._refuse(CROWDED)
+        else:
+            self._count_head(len(data))
 
     def on_message_begin(self) -> None:
         """A request begins."""
@@ -405,8 +410,15 @@ class BoundedHttp(HttpToolsProtocol):
         elif self._discarded_bytes > LINGER_BYTES:
             self.transport.abort()
 
+    def _count_head(self, size_bytes: int) -> None:
+        """Count bytes that the parser may keep until it knows more."""
+        if self._doors.heads.take(self.caller, size_bytes):
+            self._counted_bytes += size_bytes
+        else:
+            self._refuse(CROWDED)
+
     def _forget_head(self) -> None:
         """Return the bytes that were counted for an unfinished head."""
-        if self._fruitless_bytes:
-            self._doors.heads.give_back(self.caller, self._fruitless_bytes)
-            self._fruitless_bytes = 0
+        if self._counted_bytes:
+            self._doors.heads.give_back(self.caller, self._counted_bytes)
+            self._counted_bytes = 0

@@ -62,7 +62,10 @@ def respond(request: Request, representation: Representation) -> Response:
     chunks = _primed(representation.read(span.start, span.stop))
     threads: Threads = request.app.state.threads
     return StreamingResponse(
-        _closing(chunks, threads.chunks), status_code=status, headers=headers, media_type=representation.media_type
+        _closing(chunks, threads.chunks),
+        status_code=status,
+        headers=headers,
+        media_type=representation.media_type,
     )
 
 

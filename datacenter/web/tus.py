@@ -24,6 +24,7 @@ from datacenter.web.calls import (
     resources_of,
 )
 from datacenter.web.openapi import problems
+from datacenter.web.problems import TooBusy
 from datacenter.web.shares import Allowance, allowance_of
 from datacenter.web.threads import Threads, in_thread
 from storage_adapters.object_storage.contract import Buffer
@@ -134,6 +135,9 @@ async def create(request: Request, call: Authorized, _: Tus, key: IdempotencyHea
             # The client does not get the address, so it could neither resume nor abort this upload.
             await run_in_threadpool(_remove, call, upload_id)
             raise
+        except TooBusy:
+            # The upload has begun: the client continues at the offset of this response.
+            upload = await run_in_threadpool(_find, call, upload_id)
     response.headers.update(tus_protocol.upload_headers(upload))
     return response
 

@@ -174,7 +174,7 @@ def crowded(web, serving_on, monkeypatch) -> Iterator[tuple[str, ExitStack]]:
 
 
 def test_slots_come_back_when_streams_end(web, crowded) -> None:
-    url, opened = crowded
+    url, _ = crowded
     headers = {"Authorization": f"Bearer {web.token}"}
     job = web.client.post("/api/v1/datasets", json=web.new_dataset("slots")).json()["job"]["id"]
     for _ in range(3):

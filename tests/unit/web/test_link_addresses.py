@@ -11,7 +11,6 @@ from urllib.parse import quote, urlsplit
 import httpx
 import pytest
 
-
 NAME = "名字 + 50%"
 EVIL = ["evil.example", "evil.example:80", "127.0.0.1@evil.example", "evil.example/x", "", "[::1", "a b"]
 
@@ -80,7 +79,9 @@ def test_a_trusted_proxy_names_the_host_of_links(served, serving_on, download) -
         assert link_of(url, download, served, **named).startswith("https://data.example.com/d/")
         assert link_of(url, download, served, Host="evil.example").startswith(f"{url}/d/")
         for host in ("a b", "evil.example/x", "u@evil.example", "evil.example,other", ""):
-            assert link_of(url, download, served, **{**named, "X-Forwarded-Host": host}).startswith(f"{url}/d/")
+            assert link_of(url, download, served, **{**named, "X-Forwarded-Host": host}).startswith(
+                f"{url}/d/"
+            )
     with served_with(served, serving_on, trusted_proxies=("10.0.0.0/8",)) as url:
         assert link_of(url, download, served, **named).startswith(f"{url}/d/")
 
@@ -125,7 +126,9 @@ def test_programs_save_a_link_under_the_name_of_the_file(
 @pytest.fixture(params=["file", "manifest", "link"])
 def bytes_at(request, served, dataset, link):
     """An address of bytes, and how to ask for it."""
-    address = {"file": f"{dataset}/files/a.txt", "manifest": f"{dataset}/manifest", "link": link}[request.param]
+    address = {"file": f"{dataset}/files/a.txt", "manifest": f"{dataset}/manifest", "link": link}[
+        request.param
+    ]
     return lambda method, **headers: served.client.request(method, address, headers=headers)
 
 

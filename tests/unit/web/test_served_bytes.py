@@ -228,7 +228,11 @@ def test_a_download_gives_a_fresh_link_until_it_expires(served, dataset) -> None
 def test_an_altered_link_is_refused(served, dataset) -> None:
     url = _link(served, served.client.post(f"{dataset}/downloads", json={"delivery": "stream"}))
     begin, _, name = url.rpartition("/")
-    for altered in (begin[:-1] + ("A" if begin[-1] != "A" else "B"), begin + "x", begin.rsplit("/", 1)[0] + "/%00"):
+    for altered in (
+        begin[:-1] + ("A" if begin[-1] != "A" else "B"),
+        begin + "x",
+        begin.rsplit("/", 1)[0] + "/%00",
+    ):
         response = httpx.get(f"{altered}/{name}")
         assert (response.status_code, response.json()["code"]) == (403, "LINK_INVALID")
 
