@@ -95,7 +95,7 @@ class WebSettings(Section):
     buffer_bytes: int = Field(default=256 << 20, ge=64 << 20)
     """The memory of one web process for all that it buffers: bodies, pieces of uploads, chunks of responses.
 
-    One token gets at most a third of it, one project a half; beyond that requests get 503 with `Retry-After`.
+    One token gets at most half of it, one project two thirds; beyond that requests get 503 with `Retry-After`.
     """
 
     @field_validator("public_url")

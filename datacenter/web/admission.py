@@ -17,7 +17,7 @@ MAX_REQUESTS = 1000
 """Simultaneous requests; event streams and downloads count until they end."""
 OPERATOR_REQUESTS = 100
 HEALTH_REQUESTS = 100
-EVENT_STREAMS = 300
+EVENT_STREAMS = 200
 DOWNLOADS = 400
 UPLOADS = 200
 """Requests that send bytes of an upload."""

@@ -21,9 +21,9 @@ class Caller:
 
 
 class Shares:
-    """A limit that is shared out: one caller holds at most half of what is left, a project at most as much as is left.
+    """A limit that is shared out: one caller holds at most as much as is left, a project at most twice as much.
 
-    So a single token gets a third, a single project a half, and a newcomer always finds something. Thread-safe.
+    So a single token gets a half, a single project two thirds, and a newcomer always finds something. Thread-safe.
     """
 
     def __init__(self, of: str, limit: int) -> None:
@@ -40,10 +40,10 @@ class Shares:
         name, group = caller.name, caller.group
         with self._lock:
             left = self._limit - self._held - amount
-            if 2 * (self._by_name.get(name, 0) + amount) > left:
+            if self._by_name.get(name, 0) + amount > left:
                 return False
             if group is not None:
-                if self._by_group.get(group, 0) + amount > left:
+                if self._by_group.get(group, 0) + amount > 2 * left:
                     return False
                 self._by_group[group] += amount
             self._by_name[name] += amount

@@ -11,8 +11,8 @@ import pytest
 from support.servers.web_process import MIB, TUS, WebProcess, send_all, web_process
 
 pytestmark = pytest.mark.timeout(300)
-GROWTH_BYTES = 128 * MIB
-"""A token gets a third of the 256 MiB that one web process buffers."""
+GROWTH_BYTES = 192 * MIB
+"""A token gets half of the 256 MiB that one web process buffers; a growing buffer has room to spare."""
 SLOW = 60
 
 

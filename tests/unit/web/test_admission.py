@@ -28,10 +28,10 @@ def held_by(shares: Shares, caller: Caller) -> int:
     return count
 
 
-def test_one_caller_gets_a_third_one_project_a_half_and_a_newcomer_something() -> None:
+def test_one_caller_gets_a_half_one_project_two_thirds_and_a_newcomer_something() -> None:
     shares = Shares("things", 600)
 
-    assert held_by(shares, Caller(name="a", group="one")) == 200
+    assert held_by(shares, Caller(name="a", group="one")) == 300
     assert held_by(shares, Caller(name="b", group="one")) == 100
     assert held_by(shares, Caller(name="c", group="one")) == 0
     assert held_by(shares, Caller(name="d", group="two")) == 100
@@ -39,7 +39,7 @@ def test_one_caller_gets_a_third_one_project_a_half_and_a_newcomer_something() -
 
 
 def test_what_is_returned_can_be_taken_again_and_nothing_is_remembered() -> None:
-    shares, caller = Shares("things", 9), Caller(name="a", group="g")
+    shares, caller = Shares("things", 6), Caller(name="a", group="g")
     for _ in range(100):
         taken = held_by(shares, caller)
         assert taken == 3
@@ -67,7 +67,7 @@ def scope(path: str = "/api/v1/jobs", client: str = "192.0.2.1", **headers: str)
 @pytest.fixture
 def limits(monkeypatch) -> Limits:
     for name in ("MAX_REQUESTS", "OPERATOR_REQUESTS", "HEALTH_REQUESTS", "EVENT_STREAMS"):
-        monkeypatch.setattr(admission, name, 30)
+        monkeypatch.setattr(admission, name, 20)
     return Limits(buffer_bytes=1 << 20, proxies=Proxies(["10.0.0.0/8"]), health=frozenset({"/healthz"}))
 
 
@@ -167,8 +167,8 @@ def test_turns_of_a_caller_that_hangs_leave_turns_for_others() -> None:
 @pytest.fixture
 def crowded(web, serving_on, monkeypatch) -> Iterator[tuple[str, ExitStack]]:
     """The address of a server with few slots."""
-    monkeypatch.setattr(admission, "MAX_REQUESTS", 12)
-    monkeypatch.setattr(admission, "EVENT_STREAMS", 12)
+    monkeypatch.setattr(admission, "MAX_REQUESTS", 8)
+    monkeypatch.setattr(admission, "EVENT_STREAMS", 8)
     with serving_on(web.resources) as url, ExitStack() as opened:
         yield url, opened
 

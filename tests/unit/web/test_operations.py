@@ -210,7 +210,7 @@ def test_the_server_stops_within_a_moment_though_events_are_watched(web) -> None
 
 def test_a_request_too_many_is_told_to_come_back_and_health_is_answered(web, serving_on, monkeypatch) -> None:
     job_id = _job(web, "watched-while-busy")
-    monkeypatch.setattr(admission, "MAX_REQUESTS", 6)  # a third of them for one token
+    monkeypatch.setattr(admission, "MAX_REQUESTS", 4)  # half of them for one token
     headers = {"Authorization": f"Bearer {web.token}"}
     with serving_on(web.resources) as url, ExitStack() as watching:
         events = f"{url}/api/v1/jobs/{job_id}/events"
