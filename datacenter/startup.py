@@ -25,6 +25,7 @@ from datacenter.observability.logs import configure_logs
 from datacenter.observability.tracing import use
 from datacenter.settings.loading import load_settings
 from datacenter.settings.model import CONFIG_VARIABLE, DatabaseSettings, Settings, TracingSettings
+from datacenter.storages.opener import Storages
 
 POLL_SECONDS = 1.0
 log = structlog.get_logger(__name__)
@@ -79,6 +80,18 @@ def wait_for_database(
         with _ended_by_sigterm():
             while not _answers(database, settings, check, is_last=time.monotonic() >= give_up):
                 time.sleep(min(POLL_SECONDS, settings.patience_seconds))
+    finally:
+        database.close()
+
+
+def remember_platforms(settings: Settings) -> None:
+    """Remember where the platforms of the settings are: no source may ever read there, even after they are removed."""
+    database = Database(settings.database)
+    try:
+        Storages(settings, database).remember_platforms()
+    except SQLAlchemyError as error:
+        # Every process that starts does it again.
+        log.warning("the places of platforms were not recorded", reason=type(error).__name__)
     finally:
         database.close()
 

@@ -106,6 +106,14 @@ class AddressRefused(StorageError):
     cure = "Correct the storage's URL, or let the operator name the server where the settings allow it."
 
 
+class PlaceRefused(StorageError):
+    """The place is one that this storage must not enter: an area in which datasets, uploads or archives of a platform are
+    or were kept, or a root directory that was replaced by a symbolic link."""
+
+    code = "STORAGE_PLACE_REFUSED"
+    cure = "Name another key or prefix, or register the storage at another place."
+
+
 class ConfigurationInvalid(StorageError):
     """The storage's URL or options cannot work; the detail names the option and says how to correct it."""
 

@@ -24,7 +24,11 @@ structlog.configure(
 )
 
 # A storage without a disk or a server, for tests only.
-ADAPTERS["memory"] = AdapterEntry(target="support.storages.memory:MemoryStorage", install="part of the tests")
+from support.storages.url_places import url_places  # noqa: E402 - found only now
+
+ADAPTERS["memory"] = AdapterEntry(
+    target="support.storages.memory:MemoryStorage", install="part of the tests", places=url_places
+)
 
 settings.register_profile("laptop", deadline=None, max_examples=50)
 settings.register_profile("ci", deadline=None, max_examples=50, derandomize=True, print_blob=True)

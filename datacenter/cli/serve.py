@@ -42,12 +42,13 @@ def serve(config: ConfigOption = None, assignments: SetOption = None) -> None:
     import structlog
 
     from datacenter.observability.tracing import tracer
-    from datacenter.startup import configure_tracing, settings_for, wait_for_database
+    from datacenter.startup import configure_tracing, remember_platforms, settings_for, wait_for_database
     from datacenter.web.server import serve as run
 
     settings = settings_for(config, assignments)
     configure_tracing(settings.tracing, "web")
     wait_for_database(settings.database)
+    remember_platforms(settings)
     log = structlog.get_logger(__name__)
     run(settings, on_ready=lambda url: log.info("serving", url=url))
     tracer().close()

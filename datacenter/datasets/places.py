@@ -10,7 +10,7 @@ from datacenter.datasets.tables.kept import names_own_table
 from datacenter.errors import Invalid
 from datacenter.settings.model import StorageSettings
 from datacenter.storages.opener import Storages
-from storage_adapters.errors import InvalidKey
+from storage_adapters.errors import InvalidKey, PlaceRefused
 from storage_adapters.object_storage.keys import check_key
 from storage_adapters.registry import DATABASE_OPTION, holds_tables, keeps_tables
 from storage_adapters.table_storage.contract import TableName
@@ -85,6 +85,7 @@ def check_source(session: Session, storages: Storages, name: str, key: str) -> N
     """
     _check_role(session, storages, name, tables=False)
     _check_key(key, field="source.key")
+    _check_areas(storages, name, key, field="source.key")
 
 
 def source_folder(session: Session, storages: Storages, name: str, prefix: str) -> str:
@@ -97,9 +98,11 @@ def source_folder(session: Session, storages: Storages, name: str, prefix: str) 
     """
     _check_role(session, storages, name, tables=False)
     if not prefix:
+        _check_areas(storages, name, "", field="source.storage")
         return ""
     folder = prefix.removesuffix("/")
     _check_key(folder, field="source.prefix")
+    _check_areas(storages, name, folder, field="source.prefix")
     return f"{folder}/"
 
 
@@ -162,6 +165,14 @@ def _check_key(key: str, *, field: str) -> None:
         raise Invalid(
             f"{field}: this area belongs to the service and cannot be imported; name another key", field=field
         )
+
+
+def _check_areas(storages: Storages, name: str, key: str, *, field: str) -> None:
+    """Refuse early what the job could not read, whatever the storage's registration says."""
+    try:
+        storages.guard(name).check(key)
+    except PlaceRefused as error:
+        raise Invalid(f"{field}: {error.detail}", field=field) from error
 
 
 def is_own(key: str) -> bool:

@@ -10,7 +10,8 @@ from datacenter.settings.model import Settings, StorageSettings
 from datacenter.settings.sources.faults import did_you_mean
 from datacenter.settings.sources.layers import SettingFault
 from datacenter.settings.sources.variables import variable_of
-from storage_adapters.registry import kinds
+from storage_adapters.places import CanonicalPlace, are_nested
+from storage_adapters.registry import kinds, places_of
 
 SECRET_CHARACTERS = 32
 
@@ -106,15 +107,15 @@ def find_nested(
 
     `real` makes a local path comparable; to resolve symbolic links waits for the file system.
     """
-    places = {name: _place(registered, real) for name, registered in storages.items()}
-    for (source, outer), (platform, inner) in permutations(places.items(), 2):
-        if storages[source].role == "platform" or storages[platform].role == "source" or outer == inner:
+    places = {name: _places(registered, real) for name, registered in storages.items()}
+    for source, platform in permutations(places, 2):
+        if storages[source].role == "platform" or storages[platform].role == "source":
             continue
-        if inner.startswith(outer) or outer.startswith(inner):
+        if are_nested(places[source], places[platform]):
             yield source, platform
 
 
-def _place(registered: StorageSettings, real: Callable[[str], str]) -> str:
-    """The place of a storage as text; a place inside another begins with that one's text."""
-    url = registered.url.removeprefix("nas://")
-    return f"{registered.kind}:{real(url) if url.startswith('/') else url.rstrip('/')}/"
+def _places(registered: StorageSettings, real: Callable[[str], str]) -> tuple[CanonicalPlace, ...]:
+    path = registered.url.removeprefix("nas://")
+    url = real(path) if path.startswith("/") else registered.url
+    return tuple(places_of(registered.kind, url, registered.options))

@@ -3,7 +3,9 @@
 import os
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import unquote, urlsplit
 
 from datacenter.errors import Invalid
@@ -65,13 +67,20 @@ def places_of(url: str, options: Options) -> Iterator[tuple[str, Place]]:
                 yield field, _place(address, field)
 
 
+def resolve_allowed(settings: Settings) -> None:
+    """Resolve the symbolic links of the allowed places, once a process: a link that is changed later changes no place."""
+    for entry in settings.registration.allow:
+        with suppress(Invalid):
+            _entry(entry)
+
+
 def check_allowed(settings: Settings, url: str, options: Options) -> None:
     """Refuse places that the settings do not allow. Contacts no server.
 
     Raises:
         Invalid: naming the field and the entry that is missing under `registration.allow`.
     """
-    entries = [_place(entry, "registration.allow") for entry in settings.registration.allow]
+    entries = [_entry(entry) for entry in settings.registration.allow]
     anywhere = settings.environment == "development" and not entries
     for field, place in places_of(url, options):
         if not anywhere and not any(entry.holds(place) for entry in entries):
@@ -88,7 +97,7 @@ def check_far(settings: Settings, url: str, options: Options) -> None:
     """
     if settings.environment != "production":
         return
-    listed = {_place(entry, "registration.allow").host for entry in settings.registration.allow}
+    listed = {_entry(entry).host for entry in settings.registration.allow}
     for field, place in places_of(url, options):
         near = place.host and any(map(is_near, addresses_of(place.host)))
         if near and not (place.host in listed and place.is_near):
@@ -111,6 +120,11 @@ def _addresses_in(value: str) -> list[str]:
     """The addresses of a list like `nn1:8020,nn2:8020`; a URL or a path is one address, including its commas."""
     first, *_ = pieces = [piece.strip() for piece in value.split(",")]
     return [value.strip()] if "://" in first or first.startswith("/") else pieces
+
+
+@lru_cache(maxsize=4096)
+def _entry(entry: str) -> Place:
+    return _place(entry, "registration.allow")
 
 
 def _place(url: str, field: str) -> Place:

@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Mapping
+from itertools import chain
 
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
@@ -15,16 +16,25 @@ from datacenter.observability.logs import redact_in_logs
 from datacenter.observability.metrics import Metrics
 from datacenter.observability.redaction import Redactor, passwords_in
 from datacenter.settings.model import Settings, StorageSettings
-from datacenter.storages.allowed import check_allowed, check_files, reach_of
+from datacenter.storages.allowed import check_allowed, check_files, reach_of, resolve_allowed, resolved
 from datacenter.storages.encryption import SecretCipher
 from datacenter.storages.observed import ObservedStorage, ObservedTableStorage, naming
+from datacenter.storages.platform_places import canonical_places, platform_places, remember, remembered
 from datacenter.storages.rows import RegisteredStorage, Registration, registered_rows, registration_of
 from datacenter.storages.secret_options import secrets_of
+from datacenter.storages.source_storage import Places, SourceGuard, SourceStorage
 from storage_adapters.errors import ConfigurationInvalid
 from storage_adapters.network.reach import Reach
 from storage_adapters.object_storage.contract import Storage
 from storage_adapters.options import OptionValue
-from storage_adapters.registry import has_create, has_reach, holds_tables, open_storage, open_tables
+from storage_adapters.registry import (
+    has_create,
+    has_reach,
+    holds_tables,
+    is_local,
+    open_storage,
+    open_tables,
+)
 from storage_adapters.table_storage.contract import TableStorage
 
 
@@ -81,6 +91,10 @@ class Storages:
         self._cipher = SecretCipher(settings.registration.keys)
         self._open: dict[str, tuple[Registration, ObservedStorage | ObservedTableStorage]] = {}
         self._file = {name: Registration(shown=shown) for name, shown in settings.storages.items()}
+        self._real: dict[str, StorageSettings] = {}
+        self._platform_places: dict[str, tuple[Registration, Places]] = {}
+        self._platforms: Places | None = None
+        self._platforms_retried_at = float("-inf")
         self._rows: dict[str, Registration] = {}
         self._redactor = Redactor()
         """Has the secrets of every storage that was ever opened: an old instance may quote an old secret in an error."""
@@ -89,6 +103,7 @@ class Storages:
         self._opening: dict[str, threading.Lock] = {}
         self._lock = threading.Lock()
         self._refreshing = threading.Lock()
+        resolve_allowed(settings)
 
     @property
     def default_name(self) -> str:
@@ -128,6 +143,55 @@ class Storages:
             raise Invalid(f"storage: {name!r} holds tables, not files; name another one", field="storage")
         return opened
 
+    def open_source(self, name: str) -> Storage:
+        """The same for imports and browsing: whatever its role is, no area of a platform can be read through it.
+
+        Raises: as `open`.
+        """
+        opened = self.open(name)
+        if isinstance(opened, SourceStorage) or not isinstance(opened, ObservedStorage):
+            return opened
+        return SourceStorage.of(opened, self.guard(name), local=is_local(self.describe(name).kind))
+
+    def guard(self, name: str) -> SourceGuard:
+        """What must not be read from this storage as a source. Opens nothing. Raises: Invalid."""
+        return SourceGuard(name, canonical_places(self._placed(name, self._find(name))), self.platforms)
+
+    def platforms(self) -> Places:
+        """Every place that is or was a platform; the last known ones while the database is away."""
+        if self._platforms is None or time.monotonic() >= self._platforms_retried_at:
+            try:
+                self._refresh()
+            except SQLAlchemyError:
+                if self._platforms is None:
+                    raise
+                self._platforms_retried_at = time.monotonic() + REFRESH_SECONDS
+        return self._platforms or ()
+
+    def remember_platforms(self) -> None:
+        """Remember the places of all platforms of the settings file and of the table; called at the start of a process."""
+        self._refresh()
+        places = {name: self._places(name, each) for name, each in (self._rows | self._file).items()}
+        self._database.run(lambda session: remember(session, places))
+        self.reload()
+
+    def _places(self, name: str, registration: Registration) -> Places:
+        """Where it keeps files of datasets; worked out once, for files of Hadoop are read."""
+        cached = self._platform_places.get(name)
+        if cached is None or cached[0] is not registration:
+            found = platform_places(self._placed(name, registration))
+            cached = self._platform_places[name] = (registration, found)
+        return cached[1]
+
+    def _placed(self, name: str, registration: Registration) -> StorageSettings:
+        """A storage with its real URL: that of the settings file is resolved once, a registered one was when it was registered."""
+        if name not in self._file:
+            return registration.shown
+        if name not in self._real:
+            shown = registration.shown
+            self._real[name] = shown.model_copy(update={"url": resolved(shown.url)})
+        return self._real[name]
+
     def open_tables(self, name: str) -> TableStorage:
         """The table storage with this name. Raises: Invalid when it is not registered or holds files, ConfigurationInvalid."""
         opened = self._opened(name) if holds_tables(self.describe(name).kind) else None
@@ -159,7 +223,7 @@ class Storages:
             self._refresh_at = float("-inf")
 
     def _open_anew(self, name: str, registration: Registration) -> ObservedStorage | ObservedTableStorage:
-        shown = registration.shown
+        shown = self._placed(name, registration)
         options = dict(shown.options)
         if name not in self._file:
             try:
@@ -172,6 +236,8 @@ class Storages:
             reach = reach_of(self._settings, shown.url, shown.options)
             if has_reach(shown.kind) and reach != Reach.ANY:
                 options["reach"] = reach.value  # overrides the registered value
+        if is_local(shown.kind):
+            options["follow_root"] = False  # overrides the registered value: the links were resolved before
         urls = (shown.url, *map(str, options.values()))
         secrets = {
             *map(str, secrets_of(options).values()),
@@ -180,10 +246,13 @@ class Storages:
         self._redactor.add(secrets)
         redact_in_logs(secrets)
         try:
-            return open_observed(name, shown, options, self._metrics)
+            opened = open_observed(name, shown, options, self._metrics)
         except ConfigurationInvalid as error:
             # Without its cause: the message goes into logs and jobs, and the cause is not redacted.
             raise ConfigurationInvalid(self.redact(error.detail)) from None
+        if shown.role == "source" and isinstance(opened, ObservedStorage):
+            return SourceStorage.of(opened, self.guard(name), local=is_local(shown.kind))
+        return opened
 
     def _find(self, name: str) -> Registration:
         fixed = self._file.get(name)
@@ -220,15 +289,20 @@ class Storages:
         try:
             with self._database.reading() as session:
                 rows = {name: registration_of(row) for name, row in registered_rows(session).items()}
+                places = remembered(session)
         except SQLAlchemyError as error:
             if not self._rows:
                 raise
             log.warning("the registered storages could not be read: %s", type(error).__name__)
-            rows = self._rows
+            rows, places = self._rows, self._platforms or ()
         # An unchanged registration stays the same object: `_opened` compares by identity.
         self._rows = {
             name: self._rows[name] if self._rows.get(name) == row else row for name, row in rows.items()
         }
+        known = (self._places(name, each) for name, each in (self._rows | self._file).items())
+        places = tuple(dict.fromkeys((*chain.from_iterable(known), *places)))
+        if places != self._platforms:
+            self._platforms = places
         for name in self._open.keys() - self._rows.keys() - self._file.keys():
             self._open.pop(name, None)
         with self._lock:

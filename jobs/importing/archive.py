@@ -51,5 +51,7 @@ class ArchiveSource:
 def _archive(job: JobContext) -> tuple[Storage, ObjectSource]:
     """The archive's storage, and the archive."""
     source = job.payload["source"]
-    storage = job.resources.storages.open(source["storage"])
+    storages = job.resources.storages
+    # An upload lies in the service's own area; everything else was named by a request.
+    storage = (storages.open if source.get("upload") else storages.open_source)(source["storage"])
     return storage, ObjectSource(storage, source["key"])

@@ -43,6 +43,7 @@ def copy_objects(
         if copy.size_bytes <= large_from:
             continue
         if by_server:
+            source.stat(copy.source_key)  # as a source: the target itself may read everything
             copy_on_server(job, target, copy.source_key, copy.target_key, copy.size_bytes)
             crcs[copy.target_key] = _crc_of(job, target, copy.target_key, copy.size_bytes)
         else:

@@ -82,7 +82,7 @@ def _plan(job: JobContext, staging: ImportStaging, limits: Limits) -> Plan:
         ObjectMissing, ObjectChanged: the label file was removed or changed after the listing.
     """
     place = job.payload["source"]
-    source, prefix = job.resources.storages.open(place["storage"]), place["prefix"]
+    source, prefix = job.resources.storages.open_source(place["storage"]), place["prefix"]
     entries, warnings = _list(job, source, prefix, limits)
     if not entries.num_rows:
         where = f"under {prefix!r} in" if prefix else "in"
@@ -204,7 +204,7 @@ def _import_group(job: JobContext, staging: ImportStaging, spec: PrefixGroup) ->
         ObjectMissing, ObjectChanged: an object is not as planned. The undo removes what was stored of it.
     """
     place, group = job.payload["source"], spec.row_group
-    source, prefix = job.resources.storages.open(place["storage"]), place["prefix"]
+    source, prefix = job.resources.storages.open_source(place["storage"]), place["prefix"]
     entries, first, learned = read_group(staging, spec)
     keys = [prefix + name for name in texts(entries["name"])]
     sizes = cast(list[int], entries["size_bytes"].to_pylist())

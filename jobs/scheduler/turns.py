@@ -18,7 +18,7 @@ from datacenter.ledger.gauges import LedgerCollector
 from datacenter.observability.liveness import Role, SignOfLife, require_life
 from datacenter.observability.metrics import register_build_info, serve_metrics_and_health
 from datacenter.settings.sources.flags import ConfigOption, SetOption
-from datacenter.startup import run_command, settings_for, wait_for_database
+from datacenter.startup import remember_platforms, run_command, settings_for, wait_for_database
 from jobs.scheduler.relay import notify_once, relay_once
 from jobs.scheduler.sweep import remove_litter, sweep_once
 
@@ -85,6 +85,7 @@ def schedule(config: ConfigOption = None, assignments: SetOption = None) -> None
     try:
         settings = settings_for(config, assignments)
         wait_for_database(settings.database)
+        remember_platforms(settings)
         resources = open_resources(settings)
         sign = SignOfLife(settings.health, Role.SCHEDULER)
         life = partial(require_life, settings.health, Role.SCHEDULER)

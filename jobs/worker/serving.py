@@ -19,7 +19,7 @@ from datacenter.ledger.states import JobKind
 from datacenter.observability.liveness import Role, require_life
 from datacenter.settings.model import Settings
 from datacenter.settings.sources.flags import ConfigOption, SetOption
-from datacenter.startup import settings_for, wait_for_database
+from datacenter.startup import remember_platforms, settings_for, wait_for_database
 from jobs.worker.celery_app import create_app
 from jobs.worker.process_metrics import serve_worker_metrics
 from jobs.worker.rings import prepare_broker_library
@@ -84,6 +84,7 @@ def _settings(config: Path | None, assignments: list[str] | None) -> Settings:
     try:
         settings = settings_for(config, assignments)
         wait_for_database(settings.database)
+        remember_platforms(settings)
         silence = check_broker(settings.broker)
     except SettingsInvalid as error:
         _refuse(error.message())

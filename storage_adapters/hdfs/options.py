@@ -68,6 +68,10 @@ def split_url(url: str, scheme: str) -> tuple[str, str]:
         raise ConfigurationInvalid(
             "The root '/' of the whole file system cannot be a storage: name a directory."
         )
+    if root.split("/")[1] == ".reserved":
+        raise ConfigurationInvalid(
+            "Paths under /.reserved are other names of directories: name the directory itself."
+        )
     return servers, root
 
 

@@ -5,9 +5,10 @@ from collections.abc import Iterator
 
 from storage_adapters.nas.directories import Directories
 from storage_adapters.nas.faults import translate, translated
+from storage_adapters.nas.root import Root
 
 
-def files_under(root: str, directory: str) -> Iterator[str]:
+def files_under(root: Root, directory: str) -> Iterator[str]:
     """Paths of everything but directories, in no order; only names of directories are held in memory.
 
     They may be removed during the walk, as every recursive removal does. Symbolic links are named, never followed.
@@ -22,7 +23,7 @@ def files_under(root: str, directory: str) -> Iterator[str]:
                 yield f"{here}/{name}"
 
 
-def remove_directories(root: str, directory: str) -> bool:
+def remove_directories(root: Root, directory: str) -> bool:
     """Remove the directory, those under it, and its parents except at the first level, if they are empty.
 
     Returns whether the directory is gone; files that others put there meanwhile stay.
@@ -37,13 +38,13 @@ def remove_directories(root: str, directory: str) -> bool:
     return gone
 
 
-def _remove(root: str, directory: str) -> bool:
+def _remove(root: Root, directory: str) -> bool:
     # Opened anew each time: a tree of any number of directories must not need as many descriptors.
     with Directories(root) as directories:
         return directories.remove(directory)
 
 
-def _directories_under(root: str, directory: str) -> Iterator[str]:
+def _directories_under(root: Root, directory: str) -> Iterator[str]:
     """Paths of the directories and of `directory` itself, each after all that are in it."""
     waiting = [(directory, False)]
     while waiting:
@@ -55,7 +56,7 @@ def _directories_under(root: str, directory: str) -> Iterator[str]:
         waiting.extend((f"{here}/{name}", False) for name, is_directory in _scan(root, here) if is_directory)
 
 
-def _scan(root: str, directory: str) -> Iterator[tuple[str, bool]]:
+def _scan(root: Root, directory: str) -> Iterator[tuple[str, bool]]:
     """Names in one directory and whether each is a directory; a missing directory is empty."""
     with Directories(root) as directories:
         try:

@@ -4,10 +4,8 @@ import errno
 import os
 from types import TracebackType
 
-from storage_adapters.errors import StorageUnavailable
+from storage_adapters.nas.root import OPEN_DIRECTORY, Identity, Root, refuse_avoided
 from storage_adapters.object_storage.own_area import check_object_key
-
-_OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def split_key(key: str) -> tuple[str, str]:
@@ -23,18 +21,14 @@ class Directories:
     thread uses an instance; it holds no more descriptors than the batch has directories.
     """
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: Root) -> None:
         self._root = root
         self._open: dict[str, int] = {}
+        self._avoided: frozenset[Identity] = frozenset()
 
     def __enter__(self) -> "Directories":
-        try:
-            # The root itself may be a symbolic link: the operator chose it.
-            self._open[""] = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        except OSError as error:
-            raise StorageUnavailable(
-                f"The storage's root directory cannot be opened: {error.strerror}. Check that the file system is mounted."
-            ) from error
+        self._avoided = self._root.identities_avoided()
+        self._open[""] = self._root.open(self._avoided)
         return self
 
     def __exit__(
@@ -48,6 +42,7 @@ class Directories:
 
         Raises:
             OSError: ENOENT if it is missing; ENOTDIR if a segment is a file or a symbolic link.
+            PlaceRefused: a directory on the way must not be entered.
         """
         found = self._open.get(directory)
         return self._walk(directory, make=False) if found is None else found
@@ -81,6 +76,8 @@ class Directories:
         for segment in directory.split("/"):
             try:
                 below = _enter(here, segment, make=make)
+                if self._avoided:
+                    refuse_avoided(below, self._avoided, directory)
             finally:
                 if here != self._open[""]:
                     os.close(here)
@@ -93,7 +90,7 @@ def _enter(parent: int, name: str, *, make: bool) -> int:
     """Open a child directory, made first if it is missing and wanted."""
     while True:
         try:
-            return os.open(name, _OPEN, dir_fd=parent)
+            return os.open(name, OPEN_DIRECTORY, dir_fd=parent)
         except FileNotFoundError:
             if not make:
                 raise

@@ -5,9 +5,11 @@ import os
 from collections.abc import Iterator
 from itertools import islice
 
+from storage_adapters.errors import PlaceRefused
 from storage_adapters.nas.directories import Directories
 from storage_adapters.nas.faults import translate
 from storage_adapters.nas.objects import describe
+from storage_adapters.nas.root import Root
 from storage_adapters.object_storage.contract import ObjectInfo
 from storage_adapters.object_storage.own_area import RESERVED, is_reserved
 
@@ -16,7 +18,7 @@ NAMES_AT_ONCE = 100_000
 STATS_AT_ONCE = 256
 
 
-def list_tree(root: str, prefix: str, start_after: str) -> Iterator[ObjectInfo]:
+def list_tree(root: Root, prefix: str, start_after: str) -> Iterator[ObjectInfo]:
     """Files whose key starts with `prefix` and comes after `start_after`, in the byte order of the whole key.
 
     Python orders text by code point, which is UTF-8's byte order. A directory sorts as its name with `/`:
@@ -33,7 +35,12 @@ def list_tree(root: str, prefix: str, start_after: str) -> Iterator[ObjectInfo]:
         return
     levels = [_list_directory(root, directory, stem, start_after)]
     while levels:
-        found = next(levels[-1], None)
+        try:
+            found = next(levels[-1], None)
+        except PlaceRefused:
+            if len(levels) == 1:
+                raise
+            found = None  # a directory within, which is hidden
         if found is None:
             levels.pop()
         elif isinstance(found, str):
@@ -43,7 +50,7 @@ def list_tree(root: str, prefix: str, start_after: str) -> Iterator[ObjectInfo]:
 
 
 def _list_directory(
-    root: str, directory: str, stem: str, start_after: str
+    root: Root, directory: str, stem: str, start_after: str
 ) -> Iterator[str | list[ObjectInfo]]:
     """The content of one directory in order: runs of files, and paths of directories to enter between them."""
     base = f"{directory}/" if directory else ""
@@ -68,7 +75,7 @@ def _list_directory(
         yield _describe_files(root, directory, files)
 
 
-def _read_names(root: str, directory: str, stem: str, passed: str) -> list[str]:
+def _read_names(root: Root, directory: str, stem: str, passed: str) -> list[str]:
     """The first names in order after `passed`; directories end in `/`."""
     with Directories(root) as directories:
         try:
@@ -113,7 +120,7 @@ def _is_text(name: str) -> bool:
     return True
 
 
-def _describe_files(root: str, directory: str, names: list[str]) -> list[ObjectInfo]:
+def _describe_files(root: Root, directory: str, names: list[str]) -> list[ObjectInfo]:
     """The files as they are now; a file that was removed meanwhile is left out."""
     base = f"{directory}/" if directory else ""
     infos = []

@@ -1,10 +1,12 @@
 """The NAS storage: the contract over a directory, composed from the modules beside this one."""
 
+import copy
 import ctypes
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import Self
 
 from storage_adapters.errors import ConfigurationInvalid
 from storage_adapters.nas import uploads
@@ -14,6 +16,7 @@ from storage_adapters.nas.faults import translate, translated, translated_write
 from storage_adapters.nas.filesystem import NasFileSystem
 from storage_adapters.nas.listing import list_tree
 from storage_adapters.nas.objects import read_object, remove_file, stat_object
+from storage_adapters.nas.root import Root
 from storage_adapters.nas.staging import StagedWrites
 from storage_adapters.object_storage.base import BatchLimits, ObjectStorage, delete_each, put_each
 from storage_adapters.object_storage.contract import (
@@ -34,25 +37,25 @@ from storage_adapters.object_storage.own_area import STAGING
 from storage_adapters.options import OptionValue, read_options
 
 
-def put_batch(root: str, batch: list[NewObject]) -> list[PutOutcome]:
+def put_batch(root: Root, batch: list[NewObject]) -> list[PutOutcome]:
     """Put each object; a failed one does not stop the rest."""
     with Directories(root) as directories:
         return put_each(partial(_put, StagedWrites(directories)), batch)
 
 
-def read_batch(root: str, batch: list[ByteRange]) -> list[bytes]:
+def read_batch(root: Root, batch: list[ByteRange]) -> list[bytes]:
     """Read each range. Raises: ObjectMissing, ObjectChanged and other storage errors."""
     with Directories(root) as directories:
         return [read_object(directories, wanted) for wanted in batch]
 
 
-def delete_batch(root: str, batch: list[str]) -> list[DeleteOutcome]:
+def delete_batch(root: Root, batch: list[str]) -> list[DeleteOutcome]:
     """Delete each key; a failed one does not stop the rest."""
     with Directories(root) as directories:
         return delete_each(partial(_delete, directories), batch)
 
 
-def clear_batch(root: str, batch: list[str]) -> list[DeleteOutcome]:
+def clear_batch(root: Root, batch: list[str]) -> list[DeleteOutcome]:
     """Like `delete_batch` for paths that were found, which may be names that no key can be."""
     with Directories(root) as directories:
         return [
@@ -82,11 +85,13 @@ _CLEARING_PASSES = 3
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NasOptions:
     """`durable`: `flush` waits for the disk. `threads`: how many calls go to the file system at once
-    if it is slow (a local one is used from one thread). `create`: make the root directory if it is missing."""
+    if it is slow (a local one is used from one thread). `create`: make the root directory if it is missing. `follow_root`: symbolic links on the
+    way to the root are resolved, once, when the storage is opened; otherwise they are refused."""
 
     durable: bool = False
     threads: int = 8
     create: bool = True
+    follow_root: bool = True
 
 
 class NasStorage(ObjectStorage):
@@ -104,7 +109,7 @@ class NasStorage(ObjectStorage):
     )
     limits = BatchLimits(puts=64, reads=64, deletes=64)
 
-    def __init__(self, root: str, options: NasOptions | None = None) -> None:
+    def __init__(self, root: Root, options: NasOptions | None = None) -> None:
         self._root = root
         self._options = options or NasOptions()
         self.threads = self._options.threads
@@ -118,24 +123,34 @@ class NasStorage(ObjectStorage):
                 "A NAS URL is nas:///absolute/path or /absolute/path, and not the root '/'."
             )
         settings = read_options(NasOptions, options)
+        # Once: what a link leads to later is another place.
+        place = Root(os.path.realpath(root) if settings.follow_root else os.path.normpath(root))
         if settings.create:
             try:
-                os.makedirs(root, exist_ok=True)
+                place.make()
             except OSError as error:
                 raise ConfigurationInvalid(
                     f"The root {root} cannot be made: {error.strerror}. Correct the URL, or mount the file system."
                 ) from error
-        return cls(os.path.normpath(root), settings)
+        return cls(place, settings)
+
+    def avoiding(self, directories: Callable[[], Iterable[str]]) -> Self:
+        """See `LocalStorage`."""
+        other = copy.copy(self)
+        other._root = self._root.avoiding(directories)
+        return other
 
     @property
     def fs(self) -> NasFileSystem:
-        return NasFileSystem(root=self._root, staging=STAGING)
+        os.close(self._root.open(self._root.identities_avoided()))
+        return NasFileSystem(root=self._root.path, staging=STAGING)
 
     def check(self, *, writes: bool = True) -> Health:
-        found = try_storage(self, self._root, writes=writes)
+        found = try_storage(self, self._root.path, writes=writes)
         if not found.ok or not writes:
             return found
-        space = os.statvfs(self._root)
+        with Directories(self._root) as directories:
+            space = os.fstatvfs(directories.find(""))
         free = space.f_bavail * space.f_frsize / 2**30
         return Health(ok=True, detail=f"{found.detail} {free:.1f} GiB are free.")
 

@@ -11,6 +11,7 @@ from storage_adapters.errors import UploadInvalid, UploadMissing
 from storage_adapters.nas.directories import Directories, split_key
 from storage_adapters.nas.faults import translated
 from storage_adapters.nas.objects import open_object, stat_object
+from storage_adapters.nas.root import Root
 from storage_adapters.nas.staging import copy_bytes, publish, write_all
 from storage_adapters.object_storage.completion import completed_before, total_length
 from storage_adapters.object_storage.contract import Buffer, ByteRange, ObjectInfo, Part, PendingUpload
@@ -120,7 +121,7 @@ def abort_upload(directories: Directories, upload_id: str) -> None:
         directories.remove(area)
 
 
-def list_uploads(root: str, prefix: str) -> Iterator[PendingUpload]:
+def list_uploads(root: Root, prefix: str) -> Iterator[PendingUpload]:
     """Every upload whose key starts with the prefix, in no order."""
     with translated():
         with Directories(root) as directories:

@@ -53,7 +53,7 @@ def browse(resources: Resources, name: str, prefix: str, *, after: str | None, l
         return list(islice((entry for entry in found if entry.key > (after or "")), limit))
     if "/" in prefix and is_own(prefix):
         raise Invalid("prefix: this area is hidden; name another prefix", field="prefix")
-    return list(islice(_entries(resources.storages.open(name), prefix, after or ""), limit))
+    return list(islice(_entries(resources.storages.open_source(name), prefix, after or ""), limit))
 
 
 def _tables(tables: TableStorage, prefix: str) -> Iterator[Entry]:

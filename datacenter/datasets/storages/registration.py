@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import TypeVar
 
 from sqlalchemy import ColumnElement, or_, select
@@ -22,13 +23,21 @@ from datacenter.settings.rules import find_nested
 from datacenter.storages.allowed import check_allowed, check_far, check_files, places_of, resolved
 from datacenter.storages.encryption import SecretCipher
 from datacenter.storages.opener import open_adapter
+from datacenter.storages.platform_places import (
+    canonical_places,
+    platform_places,
+    remember,
+    remembered,
+)
 from datacenter.storages.rows import RegisteredStorage, Registration, registered_rows, registration_of
 from datacenter.storages.secret_options import is_secret, redacted_options, secrets_of
 from storage_adapters.errors import ConfigurationInvalid
 from storage_adapters.options import OptionValue
+from storage_adapters.places import OwnAreas
 from storage_adapters.registry import (
     DATABASE_OPTION,
     holds_tables,
+    identity_options,
     keeps_tables,
     kinds,
 )
@@ -85,6 +94,8 @@ def add(
                 raise
             raise NameTaken(f"name: a storage {name!r} already exists; choose another name") from error
         _refuse_nested(session, fixed, name)
+        _refuse_own_area(session, fixed, new)
+        remember(session, {name: platform_places(new)})
         return then(session, row)
 
     return resources.database.run(insert)
@@ -97,7 +108,8 @@ def change(
 
     Raises:
         NotFound, Invalid, StorageFixed
-        StorageInUse: the address cannot change while the storage is in use.
+        StorageInUse: the address, or as whom it is opened, cannot change while the storage is in use; what was a platform
+            never becomes a source.
         Conflict: another request changed it at the same time.
     """
     _refuse_fixed(resources, name, "changed")
@@ -113,6 +125,11 @@ def change(
             raise Conflict(
                 f"storage {name} was changed by another request at the same time; read it again, then retry"
             )
+        if before.shown.role != "source" and new.role == "source":
+            raise StorageInUse(
+                f"role: storage {name} is a platform, and what it holds or held belongs to all projects; to import other "
+                "files from there, use the role both"
+            )
         if _address(new) != _address(before.shown):
             refuse_used(session, name, action="moved")
         row.url, row.role, row.options, row.secrets = (
@@ -124,6 +141,8 @@ def change(
         row.updated_at = now(session)
         session.flush()
         _refuse_nested(session, fixed, name)
+        _refuse_own_area(session, fixed, new)
+        remember(session, {name: platform_places(before.shown) + platform_places(new)})
         return then(session, row)
 
     return resources.database.run(update)
@@ -134,6 +153,7 @@ def remove(session: Session, resources: Resources, name: str) -> None:
     _refuse_fixed(resources, name, "removed")
     row = _require(session.get(RegisteredStorage, name, with_for_update=True), name)
     refuse_used(session, name, action="removed")
+    remember(session, {name: platform_places(registration_of(row).shown)})
     session.delete(row)
 
 
@@ -221,10 +241,23 @@ def _refuse_nested(session: Session, fixed: dict[str, StorageSettings], name: st
             )
 
 
+def _refuse_own_area(session: Session, fixed: dict[str, StorageSettings], new: StorageSettings) -> None:
+    """Refuse a storage within an area of a place that is or was a platform. Raises: Invalid."""
+    rows = (registration_of(row).shown for row in registered_rows(session).values())
+    current = chain.from_iterable(map(platform_places, (*rows, *fixed.values())))
+    if OwnAreas(canonical_places(new), {*current, *remembered(session)}).has_root:
+        raise Invalid(
+            "url: datasets of all projects are, or were, kept at this place; use another place", field="url"
+        )
+
+
 def _address(storage: StorageSettings) -> tuple[object, ...]:
-    """A storage's address: its URL, the places in its options, and the region if there is no endpoint."""
-    region = None if "endpoint" in storage.options else storage.options.get("region")
-    return storage.url, frozenset(places_of(storage.url, storage.options)), region
+    """A storage's address: its URL, the places in its options, the region if there is no endpoint, and as whom it is opened."""
+    options = storage.options
+    region = None if "endpoint" in options else options.get("region")
+    identity = tuple(options.get(name) for name in identity_options(storage.kind))
+    places = frozenset(places_of(storage.url, options))
+    return storage.url, places, region, identity, frozenset(canonical_places(storage))
 
 
 def _merged(resources: Resources, before: Registration, wanted: StorageChange) -> StorageSettings:

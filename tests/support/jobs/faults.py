@@ -133,6 +133,9 @@ class FaultyStorages:
     def open(self, name: str) -> Any:
         return FaultyStorage(self._inner.open(name), self.schedule, self.refused)
 
+    def open_source(self, name: str) -> Any:
+        return FaultyStorage(self._inner.open_source(name), self.schedule, self.refused)
+
     def open_tables(self, name: str) -> Any:
         return FaultyStorage(self._inner.open_tables(name), self.schedule, self.refused)
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from support.storages.memory import MemoryStorage
+from support.storages.url_places import url_places
 
 from datacenter.storages.observed import ObservedStorage
 from datacenter.storages.opener import Storages
@@ -12,7 +13,9 @@ from storage_adapters.options import OptionValue
 from storage_adapters.registry import AdapterEntry
 
 CANARY = "canary-4c1f9e27"
-GUARDED = AdapterEntry(target="support.storages.guarded:GuardedStorage", install="part of the tests")
+GUARDED = AdapterEntry(
+    target="support.storages.guarded:GuardedStorage", install="part of the tests", places=url_places
+)
 
 
 class GuardedStorage(MemoryStorage):

@@ -22,11 +22,17 @@ from storage_adapters.object_storage.contract import (
     PutOutcome,
 )
 from storage_adapters.options import OptionValue
+from storage_adapters.places import directory_places
 from storage_adapters.registry import AdapterEntry
 
 T = TypeVar("T")
 AT_ONCE = 50
-SLOW = AdapterEntry(target="support.storages.slow:SlowStorage", install="part of the tests")
+SLOW = AdapterEntry(
+    target="support.storages.slow:SlowStorage",
+    install="part of the tests",
+    places=directory_places,
+    local=True,
+)
 POLL_SECONDS = 0.02
 
 

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import pyarrow as pa
 import pytest
+from support.storages.url_places import url_places
 
 from datacenter.settings.model import Role, StorageSettings
 from storage_adapters import registry
@@ -234,6 +235,7 @@ def register_fake_tables(patch: pytest.MonkeyPatch) -> None:
     entry = AdapterEntry(
         target="support.tables.fake_tables:FakeTables",
         install="part of the tests",
+        places=url_places,
         contract="tables",
         keeps=True,
     )

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from support.storages.memory import MemoryStorage
+from support.storages.url_places import url_places
 
 from storage_adapters import registry
 from storage_adapters.errors import ConfigurationInvalid
@@ -39,7 +40,9 @@ def test_an_unknown_kind_names_the_known_ones() -> None:
 
 
 def test_a_kind_whose_library_is_missing_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    entry = AdapterEntry(target="no_such_library.adapter:Storage", install="pip install datacenter[tape]")
+    entry = AdapterEntry(
+        target="no_such_library.adapter:Storage", install="pip install datacenter[tape]", places=url_places
+    )
     monkeypatch.setitem(registry.ADAPTERS, "tape", entry)
     with pytest.raises(ConfigurationInvalid, match=r"needs no_such_library: pip install datacenter\[tape\]"):
         open_storage("tape", "tape://a", {})
