@@ -107,11 +107,10 @@ class AddressRefused(StorageError):
 
 
 class PlaceRefused(StorageError):
-    """The place is one that this storage must not enter: an area in which datasets, uploads or archives of a platform are
-    or were kept, or a root directory that was replaced by a symbolic link."""
+    """A source leads to a place in which datasets, uploads or archives of a platform are, or were, kept."""
 
     code = "STORAGE_PLACE_REFUSED"
-    cure = "Name another key or prefix, or register the storage at another place."
+    cure = "Name another key or prefix, or register the source at another place."
 
 
 class ConfigurationInvalid(StorageError):

@@ -22,7 +22,6 @@ from storage_adapters.options import OptionValue
 
 Options = Mapping[str, OptionValue]
 Segments = tuple[str, ...]
-Resolver = Callable[[str], Iterable[str]]
 
 AREAS = ("archives", "datasets", "uploads", ".datacenter")
 """First segments of the keys under which a platform keeps what belongs to all projects."""
@@ -78,7 +77,7 @@ def are_nested(one: Iterable[CanonicalPlace], other: Iterable[CanonicalPlace]) -
     )
 
 
-def may_share(one: CanonicalPlace, other: CanonicalPlace, resolve: Resolver = addresses_of) -> bool:
+def may_share(one: CanonicalPlace, other: CanonicalPlace) -> bool:
     """Whether two places may be on one system. Looks names up if they differ, which can take seconds."""
     if (one.system, one.container) != (other.system, other.container):
         return False
@@ -90,7 +89,7 @@ def may_share(one: CanonicalPlace, other: CanonicalPlace, resolve: Resolver = ad
     ):
         return True
     addresses, others = (
-        {canonical_host(each) for name in names for each in resolve(name)} for names in (first, second)
+        {canonical_host(each) for name in names for each in addresses_of(name)} for names in (first, second)
     )
     return bool(addresses & others)
 

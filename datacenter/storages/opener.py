@@ -238,6 +238,8 @@ class Storages:
                 options["reach"] = reach.value  # overrides the registered value
         if is_local(shown.kind):
             options["follow_root"] = False  # overrides the registered value: the links were resolved before
+        if holds_tables(shown.kind) and "staging" in options:
+            self.guard(name).check("")  # files are read there, too
         urls = (shown.url, *map(str, options.values()))
         secrets = {
             *map(str, secrets_of(options).values()),

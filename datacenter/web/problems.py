@@ -33,7 +33,14 @@ from datacenter.errors import (
 )
 from datacenter.validation_messages import REQUEST_MESSAGES, message_for
 from datacenter.web.calls import resources_of
-from storage_adapters.errors import InvalidKey, NotSupported, StorageError, StorageFull, StorageUnavailable
+from storage_adapters.errors import (
+    InvalidKey,
+    NotSupported,
+    PlaceRefused,
+    StorageError,
+    StorageFull,
+    StorageUnavailable,
+)
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 5
@@ -50,6 +57,7 @@ STATUS: dict[type[Exception], int] = {
     Invalid: 422,
     KeyReused: 422,
     InvalidKey: 422,
+    PlaceRefused: 422,
     NotSupported: 422,
     StorageError: 502,
     StorageUnavailable: 503,

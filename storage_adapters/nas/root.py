@@ -39,15 +39,15 @@ class Root:
         return Root(self.path, avoided=avoided)
 
     def make(self) -> None:
-        """Make the directory and those above it. Raises: OSError, PlaceRefused."""
+        """Make the directory and those above it. Raises: OSError, StorageUnavailable."""
         os.close(_walk(self.path, make=True))
 
     def open(self, avoided: frozenset[Identity] = frozenset()) -> int:
         """A descriptor of its own, which the caller closes.
 
         Raises:
-            StorageUnavailable: the directory is missing, or cannot be opened.
-            PlaceRefused: a symbolic link is on the way, or the root lies in one of the avoided directories.
+            StorageUnavailable: the directory is missing, cannot be opened, or a symbolic link is on the way.
+            PlaceRefused: the root lies in one of the avoided directories.
         """
         try:
             if avoided:
@@ -88,7 +88,7 @@ class _Held:
 
 
 def _walk(path: str, *, make: bool = False, avoided: frozenset[Identity] = frozenset()) -> int:
-    """Open a directory from `/` on, one component at a time. Raises: OSError, PlaceRefused."""
+    """Open a directory from `/` on, one component at a time. Raises: OSError, StorageUnavailable, PlaceRefused."""
     segments = [segment for segment in path.split("/") if segment]
     here = os.open("/", _PASS)
     for number, segment in enumerate(segments, start=1):
@@ -122,7 +122,7 @@ def _enter(parent: int, name: str, flags: int, *, make: bool) -> int:
                 raise
         except OSError as error:
             if error.errno in (errno.ENOTDIR, errno.ELOOP) and _is_link(parent, name):
-                raise PlaceRefused(
+                raise StorageUnavailable(
                     f"{name!r} on the way to the storage's root is a symbolic link now, which is never followed: put the "
                     "directory back, or register the place that it leads to."
                 ) from error
