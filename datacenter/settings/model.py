@@ -136,7 +136,8 @@ class RegistrationSettings(Section):
     To rotate: put a new key first, run `datacenter storages rotate`, remove the old key.
     """
     allow: tuple[str, ...] = ()
-    """Places that may be registered: `nas:///mnt/inbox`, `https://rgw.example.com`, and everything below them.
+    """Places that may be registered, and everything below them: `nas:///mnt/inbox`; a bucket `ceph://lake` and, besides, its endpoint
+    `https://rgw.example.com`.
 
     Without an entry, every place may be registered in development and none in production.
     """
