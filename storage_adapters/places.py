@@ -101,6 +101,8 @@ class OwnAreas:
         """Compares the paths first, so that names are looked up only for places in conflict."""
         self._sources: dict[CanonicalPlace, set[Segments]] = {}
         for source, platform in product(tuple(sources), tuple(platforms)):
+            if (source.system, source.container) != (platform.system, platform.container):
+                continue  # nearly all
             areas = {each for area in AREAS for each in spellings(platform.below(area).path)}
             near = {area for area in areas if any(_meet(area, each) for each in spellings(source.path))}
             if near and may_share(source, platform):
@@ -229,7 +231,7 @@ def _configured_hosts(directory: str, nameservice: str) -> set[str] | None:
             tree = ElementTree.fromstring(content)  # noqa: S314 - a file of the operator, see `registration.files`
         except FileNotFoundError:
             continue
-        except (OSError, ElementTree.ParseError):
+        except (OSError, ValueError, ElementTree.ParseError):
             return None
         found |= {each.findtext("name", ""): each.findtext("value", "") for each in tree.iter("property")}
     if not found:

@@ -4,6 +4,7 @@ There are two contracts, and a kind keeps one of them: `open_storage` gives a `S
 `open_tables` a `TableStorage`.
 """
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -185,6 +186,8 @@ def places_of(kind: str, url: str, options: Mapping[str, OptionValue]) -> Iterat
     yield from entry.places(url, options)
     staging = str(options.get("staging", "")) if entry.staging else ""
     if staging:
+        if is_local(staging.partition("://")[0]):
+            staging = f"nas://{os.path.realpath(staging.removeprefix('nas://'))}"
         theirs = {name.removeprefix("staging_"): value for name, value in options.items()}
         yield from places_of(staging.partition("://")[0], staging, theirs)
 

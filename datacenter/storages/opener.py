@@ -19,7 +19,13 @@ from datacenter.settings.model import Settings, StorageSettings
 from datacenter.storages.allowed import check_allowed, check_files, reach_of, resolve_allowed, resolved
 from datacenter.storages.encryption import SecretCipher
 from datacenter.storages.observed import ObservedStorage, ObservedTableStorage, naming
-from datacenter.storages.platform_places import canonical_places, platform_places, remember, remembered
+from datacenter.storages.platform_places import (
+    canonical_places,
+    count_remembered,
+    platform_places,
+    remember,
+    remembered,
+)
 from datacenter.storages.rows import RegisteredStorage, Registration, registered_rows, registration_of
 from datacenter.storages.secret_options import secrets_of
 from datacenter.storages.source_storage import Places, SourceGuard, SourceStorage
@@ -94,6 +100,7 @@ class Storages:
         self._real: dict[str, StorageSettings] = {}
         self._platform_places: dict[str, tuple[Registration, Places]] = {}
         self._platforms: Places | None = None
+        self._remembered: Places = ()
         self._platforms_retried_at = float("-inf")
         self._rows: dict[str, Registration] = {}
         self._redactor = Redactor()
@@ -194,7 +201,10 @@ class Storages:
 
     def open_tables(self, name: str) -> TableStorage:
         """The table storage with this name. Raises: Invalid when it is not registered or holds files, ConfigurationInvalid."""
-        opened = self._opened(name) if holds_tables(self.describe(name).kind) else None
+        registered = self.describe(name)
+        if "staging" in registered.options:
+            self.guard(name).check("")  # files are read there, too
+        opened = self._opened(name) if holds_tables(registered.kind) else None
         if not isinstance(opened, ObservedTableStorage):
             raise Invalid(f"storage: {name!r} holds files, not tables; name another one", field="storage")
         return opened
@@ -238,8 +248,6 @@ class Storages:
                 options["reach"] = reach.value  # overrides the registered value
         if is_local(shown.kind):
             options["follow_root"] = False  # overrides the registered value: the links were resolved before
-        if holds_tables(shown.kind) and "staging" in options:
-            self.guard(name).check("")  # files are read there, too
         urls = (shown.url, *map(str, options.values()))
         secrets = {
             *map(str, secrets_of(options).values()),
@@ -291,18 +299,19 @@ class Storages:
         try:
             with self._database.reading() as session:
                 rows = {name: registration_of(row) for name, row in registered_rows(session).items()}
-                places = remembered(session)
+                if count_remembered(session) != len(self._remembered):
+                    self._remembered = remembered(session)
         except SQLAlchemyError as error:
             if not self._rows:
                 raise
             log.warning("the registered storages could not be read: %s", type(error).__name__)
-            rows, places = self._rows, self._platforms or ()
+            rows = self._rows
         # An unchanged registration stays the same object: `_opened` compares by identity.
         self._rows = {
             name: self._rows[name] if self._rows.get(name) == row else row for name, row in rows.items()
         }
         known = (self._places(name, each) for name, each in (self._rows | self._file).items())
-        places = tuple(dict.fromkeys((*chain.from_iterable(known), *places)))
+        places = tuple(dict.fromkeys((*chain.from_iterable(known), *self._remembered)))
         if places != self._platforms:
             self._platforms = places
         for name in self._open.keys() - self._rows.keys() - self._file.keys():

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Mapping
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.dialects.mysql import insert as mysql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
@@ -40,6 +40,11 @@ def remember(session: Session, platforms: Mapping[str, Iterable[CanonicalPlace]]
             session.execute(sqlite_insert(PlatformPlace).values(row).on_conflict_do_nothing())
         else:
             session.execute(mysql_insert(PlatformPlace).values(row).on_duplicate_key_update(sha256=digest))
+
+
+def count_remembered(session: Session) -> int:
+    """How many there are: as none is ever forgotten, another number means others."""
+    return session.scalars(select(func.count()).select_from(PlatformPlace)).one()
 
 
 def remembered(session: Session) -> tuple[CanonicalPlace, ...]:

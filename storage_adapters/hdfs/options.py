@@ -68,7 +68,7 @@ def split_url(url: str, scheme: str) -> tuple[str, str]:
         raise ConfigurationInvalid(
             "The root '/' of the whole file system cannot be a storage: name a directory."
         )
-    if root.split("/")[1] == ".reserved":
+    if next(filter(None, root.split("/"))) == ".reserved":
         raise ConfigurationInvalid(
             "Paths under /.reserved are other names of directories: name the directory itself."
         )

@@ -15,22 +15,27 @@ import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import select
 from support.jobs.workbench import Workbench
 
 from datacenter.access.projects import ensure_project
 from datacenter.access.tokens import create_token
+from datacenter.database.engine import now
+from datacenter.datasets.models import Litter
 from datacenter.datasets.resources import Resources
 from datacenter.datasets.storages.browsing import browse
 from datacenter.errors import DataCentreError
 from datacenter.settings.model import Settings, StorageSettings
 from datacenter.settings.rules import find_nested
+from datacenter.startup import remember_platforms
 from datacenter.storages.opener import Storages
+from datacenter.storages.rows import PlatformPlace, RegisteredStorage
 from datacenter.web.server import build_server
 from storage_adapters import places
-from storage_adapters.errors import PlaceRefused, StorageError
+from storage_adapters.errors import ConfigurationInvalid, PlaceRefused, StorageError
 from storage_adapters.object_storage.contract import ByteRange, NewObject
 from storage_adapters.places import CanonicalPlace, OwnAreas, are_nested
-from storage_adapters.registry import ADAPTERS, places_of
+from storage_adapters.registry import ADAPTERS, open_storage, places_of
 
 STORAGES = "/api/v1/storages"
 SECRET = b"a file of another project"
@@ -206,6 +211,33 @@ def test_a_platform_of_the_settings_file_is_remembered_after_it_left_the_file(la
         assert lair.call("GET", f"{STORAGES}/same/browse?prefix=datasets/").status_code == 422
 
 
+def test_the_start_of_a_process_remembers_platforms_of_the_settings_and_of_earlier_releases(
+    tmp_path: Path,
+) -> None:
+    bench = Workbench(tmp_path)
+    with bench.database.transaction() as session:
+        moment = now(session)
+        columns = {"kind": "memory", "role": "platform", "options": {}, "secrets": None}
+        session.add(
+            RegisteredStorage(
+                name="old", url="memory://old/dc", **columns, created_at=moment, updated_at=moment
+            )
+        )
+
+    for _ in range(2):
+        remember_platforms(bench.settings)
+
+    with bench.database.reading() as session:
+        known = {
+            (row.storage, CanonicalPlace.from_text(row.place).path)
+            for row in session.scalars(select(PlatformPlace))
+        }
+    # `shared` has the place of `default`, so it is the same row.
+    assert {path for _, path in known} == {"/dc", str(bench.root)}
+    assert len(known) == 2
+    bench.close()
+
+
 @pytest.mark.parametrize("link", ["root", "within"])
 def test_a_link_of_a_source_leads_into_no_platform(lair: Lair, link: str) -> None:
     inbox = lair.home / "links"
@@ -227,9 +259,6 @@ def test_a_link_of_a_source_leads_into_no_platform(lair: Lair, link: str) -> Non
 def test_neither_place_nor_user_of_a_platform_change_under_what_lies_there(
     lair: Lair, change: dict[str, Any]
 ) -> None:
-    from datacenter.database.engine import now
-    from datacenter.datasets.models import Litter
-
     assert lair.add("cluster", "webhdfs://nn1/dc", "platform", "webhdfs", user="dc") == 201
     with lair.bench.database.transaction() as session:
         session.add(Litter(storage="cluster", prefix="x/", due_at=now(session)))
@@ -367,6 +396,35 @@ def test_any_mixture_of_spellings_is_recognised(root: list[str], seed: Any) -> N
     above = OwnAreas(_places("webhdfs", "webhdfs://NN:9870/", {}), owned)
     assert above.has(f"{written}/x")
     assert above.end_of(f"{'/'.join(root)}/datasets/a/b") == f"{'/'.join(root)}/datasets"
+
+
+TEXT = st.text(st.characters(codec="utf-8") | st.sampled_from("/.:@%[]\\,"), max_size=30)
+
+
+@given(kind=st.sampled_from(sorted(ADAPTERS)), text=TEXT, named=TEXT, key=TEXT)
+def test_no_text_is_too_odd_to_be_compared(kind: str, text: str, named: str, key: str) -> None:
+    options = {
+        "endpoint": f"https://{named}",
+        "namenodes": named,
+        "config_dir": named,
+        "staging": f"hdfs://{named}/{text}",
+    }
+    for found in (_places(kind, text, options), _places(kind, f"{kind}://{text}/{named}", {})):
+        for place in found:
+            assert CanonicalPlace.from_text(place.to_text()) == place
+            areas = OwnAreas([place], [place])
+            assert areas.has("datasets/x")
+            assert not areas.has_root or key
+            assert areas.has(f"Datasets%2f{key}".replace("..", "_"))
+
+
+@pytest.mark.parametrize(
+    "path", [".reserved/raw/data/dc", "/.reserved/.inodes/16386", "x/../.reserved/raw/a", "./.reserved/raw"]
+)
+@pytest.mark.parametrize("kind", ["hdfs", "webhdfs"])
+def test_other_names_of_hdfs_directories_are_refused(kind: str, path: str) -> None:
+    with pytest.raises(ConfigurationInvalid):
+        open_storage(kind, f"{kind}://nn/{path}", {})
 
 
 def test_the_text_of_a_place_gives_the_place_again() -> None:
