@@ -84,19 +84,15 @@ class AuthRoute(StrictQueryRoute):
             if credentials is None:
                 raise Unauthenticated("Authorization: a bearer token is required")
             threads: Threads = request.app.state.threads
+            principal = None
             try:
                 principal = await in_thread(
                     threads.authentication, _principal, request, credentials.credentials
                 )
-            except Unauthenticated as error:
-                refused = (request, asker_of(request, None), operation, error)
-                await in_thread(threads.authentication, _note_refusal, *refused)
-                raise
-            try:
                 require(principal, operation)
-            except Forbidden as error:
-                refused = (request, asker_of(request, principal), operation, error)
-                await in_thread(threads.authentication, _note_refusal, *refused)
+            except (Unauthenticated, Forbidden) as error:
+                asker = asker_of(request, principal)
+                await in_thread(threads.authentication, _note_refusal, request, asker, operation, error)
                 raise
             acting(principal.name, subject=principal.subject, project=principal.project_name)
             request.state.principal = principal
