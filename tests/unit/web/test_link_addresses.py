@@ -148,9 +148,9 @@ def test_if_match_gives_the_bytes_that_were_asked_for_or_none(bytes_at) -> None:
 
 
 def test_if_match_counts_for_head_where_there_is_one(bytes_at) -> None:
-    allowed = bytes_at("HEAD")
-    if allowed.status_code == 405:
-        pytest.skip("the manifest has no HEAD")
+    etag = bytes_at("GET").headers["ETag"]
 
-    assert bytes_at("HEAD", **{"If-Match": allowed.headers["ETag"]}).status_code == 200
-    assert bytes_at("HEAD", **{"If-Match": '"other"'}).status_code == 412
+    matching = bytes_at("HEAD", **{"If-Match": etag}).status_code
+    other = bytes_at("HEAD", **{"If-Match": '"other"'}).status_code
+
+    assert (matching, other) in {(200, 412), (405, 405)}, "the manifest has no HEAD"
