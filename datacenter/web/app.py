@@ -37,6 +37,7 @@ from datacenter.web.addresses import Proxies
 from datacenter.web.admission import Admission, BodyLimit, Limits, Turns
 from datacenter.web.calls import API, Ringer
 from datacenter.web.once_per import OncePer
+from datacenter.web.open_uploads import OpenUploads
 from datacenter.web.openapi import describe
 from datacenter.web.request_middleware import RequestMiddleware
 from datacenter.web.roles import operation_id
@@ -130,6 +131,7 @@ def create_app(settings: Settings, resources: Resources | None = None) -> FastAP
     )
     app.state.turns = Turns()
     app.state.threads = Threads()
+    app.state.open_uploads = OpenUploads()
     # The last one added is the outermost.
     app.add_middleware(BodyLimit, limit_bytes=settings.web.body_bytes, exempt=tus.is_tus_path)
     app.add_middleware(TusProtocol, path=tus.PATH, is_tus_path=tus.is_tus_path)

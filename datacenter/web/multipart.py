@@ -1,12 +1,13 @@
 """Multipart uploads: presigned links for parts that clients send directly to COS or Ceph."""
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from sqlalchemy.orm import Session
 
 from datacenter.datasets.models import Upload
 from datacenter.datasets.uploads import multipart
 from datacenter.web.auth_route import AuthRoute
 from datacenter.web.calls import Authorized, CallOutcome, Changing, Keep
+from datacenter.web.open_uploads import OpenUploads
 from datacenter.web.openapi import problems
 from datacenter.web.pages import DEFAULT_ITEMS, Cursors, CursorText, Limit
 from datacenter.web.schemas.base import Page
@@ -28,11 +29,14 @@ router = APIRouter(prefix=MULTIPART_PATH, tags=["uploads"], route_class=AuthRout
     responses=problems(413),
     summary="Begin a multipart upload",
 )
-def create(body: NewMultipartRequest, call: Changing) -> Response:
+def create(body: NewMultipartRequest, request: Request, call: Changing) -> Response:
     """422 NOT_SUPPORTED if the storage cannot sign links: use tus instead."""
     planned = multipart.plan(call.resources, body.storage, body.size_bytes, body.part_bytes)
 
+    open_uploads: OpenUploads = request.app.state.open_uploads
+
     def begin(session: Session) -> CallOutcome:
+        open_uploads.require_one(session, call.project_id)
         upload = multipart.begin(
             session,
             call.resources,

@@ -23,6 +23,7 @@ from datacenter.web.calls import (
     change_of,
     resources_of,
 )
+from datacenter.web.open_uploads import OpenUploads
 from datacenter.web.openapi import problems
 from datacenter.web.problems import TooBusy
 from datacenter.web.shares import Allowance, allowance_of
@@ -107,7 +108,10 @@ async def create(request: Request, call: Authorized, _: Tus, key: IdempotencyHea
         raise TooLarge(f"Content-Length: more than the {size_bytes} bytes of Upload-Length")
     change = change_of(call, request, key, f"{size_bytes} {metadata}".encode())
 
+    open_uploads: OpenUploads = request.app.state.open_uploads
+
     def begin(session: Session) -> CallOutcome:
+        open_uploads.require_one(session, call.project_id)
         upload = tus.begin(
             session,
             call.resources,
