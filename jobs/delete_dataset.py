@@ -14,6 +14,7 @@ from datacenter.datasets.tables.kept import KeptTable
 from datacenter.errors import DataCentreError, Invalid
 from datacenter.ledger.leases import ShardPlan, Totals
 from datacenter.ledger.states import JobKind
+from datacenter.storages.owners import shown_name
 from jobs.cleanup import abort_uploads, drop_kept
 from jobs.contract import Ending, JobContext, Plan
 from jobs.shard_specs import SpecReader, shard
@@ -94,7 +95,7 @@ class DeleteDataset:
         if left.count:
             first = left.examples[0]
             raise LeftoversRemain(
-                f"{left.count} objects could not be removed from storage {job.payload['storage']}, "
+                f"{left.count} objects could not be removed from storage {shown_name(job.payload['storage'])}, "
                 f"first {first['key']}: {first['message']}"
             )
         table = KeptTable.of_payload(job.payload)

@@ -10,8 +10,10 @@ from datacenter.database.engine import now
 from datacenter.datasets.labelling import publish_labels
 from datacenter.datasets.models import Dataset, DatasetState, DatasetVersion, Litter, Upload
 from datacenter.datasets.tables.kept import KeptTable
+from datacenter.errors import Invalid
 from datacenter.ledger.models import Job
 from datacenter.ledger.states import JobKind
+from datacenter.storages.owners import is_usable, shown_name
 from jobs.cleanup import abort_uploads, drop_kept, raise_first, remove
 from jobs.contract import Ending, JobContext, Plan
 from jobs.importing.archive import ArchiveSource
@@ -41,6 +43,7 @@ class ImportDataset:
     kind: ClassVar[JobKind] = JobKind.IMPORT
 
     def plan(self, job: JobContext) -> Plan:
+        _check_source(job)
         return source_of(job.payload).plan(job, _staging(job))
 
     def run_shard(self, job: JobContext, spec: dict[str, Any]) -> dict[str, Any]:
@@ -102,6 +105,15 @@ def _staging(job: JobContext) -> ImportStaging:
         job_id=job.job_id,
         generation=payload.get("generation", 0),
     )
+
+
+def _check_source(job: JobContext) -> None:
+    """Refuse a source that was shared with the project when the request came, and is not any more. Raises: Invalid."""
+    source, storages = job.payload["source"]["storage"], job.resources.storages
+    with job.resources.database.reading() as session:
+        usable = is_usable(session, storages, source, job.project_id)
+    if not usable:
+        raise Invalid(f"source.storage: storage {shown_name(source)} is no longer shared with this project")
 
 
 def _publish(session: Session, job: JobContext, staging: ImportStaging, imported: Imported) -> None:

@@ -10,6 +10,7 @@ from datacenter.datasets.tables.kept import names_own_table
 from datacenter.errors import Invalid
 from datacenter.settings.model import StorageSettings
 from datacenter.storages.opener import Storages
+from datacenter.storages.owners import shown_name
 from storage_adapters.errors import InvalidKey, PlaceRefused
 from storage_adapters.object_storage.keys import check_key
 from storage_adapters.registry import DATABASE_OPTION, holds_tables, keeps_tables
@@ -58,7 +59,7 @@ def _database(name: str, registered: StorageSettings) -> str:
         reason = f"has no database to keep tables in; give it the option {DATABASE_OPTION}"
     else:
         return str(registered.options[DATABASE_OPTION])
-    raise Invalid(f"storage: {name!r} {reason}", field="storage")
+    raise Invalid(f"storage: {shown_name(name)!r} {reason}", field="storage")
 
 
 def target(session: Session, storages: Storages, name: str | None) -> str:
@@ -69,10 +70,12 @@ def target(session: Session, storages: Storages, name: str | None) -> str:
     chosen = name or storages.default_name
     registered = storages.hold(session, chosen)
     if registered.role == "source":
-        raise Invalid(f"storage: {chosen!r} is only a source of imports; name another one", field="storage")
+        raise Invalid(
+            f"storage: {shown_name(chosen)!r} is only a source of imports; name another one", field="storage"
+        )
     if holds_tables(registered.kind):
         raise Invalid(
-            f"storage: {chosen!r} holds tables; name a storage of files, where files and archives are kept",
+            f"storage: {shown_name(chosen)!r} holds tables; name a storage of files, where files and archives are kept",
             field="storage",
         )
     return chosen
@@ -145,13 +148,13 @@ def _check_role(session: Session, storages: Storages, name: str, *, tables: bool
         raise Invalid(f"source.{error.detail}", field="source.storage") from error
     if registered.role == "platform":
         raise Invalid(
-            f"source.storage: {name!r} is not a source of imports; give it the role both, or name another one",
+            f"source.storage: {shown_name(name)!r} is not a source of imports; give it the role both, or name another one",
             field="source.storage",
         )
     if holds_tables(registered.kind) != tables:
         held, wanted = ("files", "key or prefix") if tables else ("tables", "table or query")
         raise Invalid(
-            f"source.storage: {name!r} holds {held}; give {wanted}, or another storage",
+            f"source.storage: {shown_name(name)!r} holds {held}; give {wanted}, or another storage",
             field="source.storage",
         )
 

@@ -31,6 +31,7 @@ from datacenter.ledger.models import Job
 from datacenter.ledger.options import JobOptions
 from datacenter.ledger.states import JobKind
 from datacenter.observability.context import actor
+from datacenter.storages.owners import resolve
 from storage_adapters.table_storage.contract import TableName
 
 TABLE_SOURCES = {"table", "query"}
@@ -61,7 +62,7 @@ def create(
         NameTaken, NotFound (the upload), Conflict (the upload is not complete or has an import already), Invalid.
     """
     kind = "table" if TABLE_SOURCES & new.source.keys() else "files"
-    home = _checked_home(session, resources, new, kind)
+    home = _checked_home(session, resources, project_id, new, kind)
     moment = now(session)
     dataset = Dataset(
         id=new_id(),
@@ -103,13 +104,15 @@ def create(
 
 def check_new(session: Session, resources: Resources, project_id: str, new: NewDataset) -> None:
     """Refuse before the upload of an archive what `create` would refuse after it. Raises: NameTaken, Invalid."""
-    _checked_home(session, resources, new, "files")
+    _checked_home(session, resources, project_id, new, "files")
     same = select(Dataset.id).where(Dataset.project_id == project_id, Dataset.name == new.name)
     if session.scalar(same) is not None:
         raise _taken(new.name)
 
 
-def _checked_home(session: Session, resources: Resources, new: NewDataset, kind: str) -> DatasetHome:
+def _checked_home(
+    session: Session, resources: Resources, project_id: str, new: NewDataset, kind: str
+) -> DatasetHome:
     """Check the request; returns where the dataset will be kept. Raises: Invalid."""
     if new.label_format is not None and new.label_format not in imported_formats():
         known = ", ".join(imported_formats())
@@ -118,7 +121,9 @@ def _checked_home(session: Session, resources: Resources, new: NewDataset, kind:
         )
     _check_encoding(new.name_encoding)
     _check_fields(new, kind)
-    return places.home(session, resources.storages, new.storage, kind=kind)
+    default = resolve(session, resources.storages, project_id, None)
+    storage = None if new.storage is None else resolve(session, resources.storages, project_id, new.storage)
+    return places.home(session, resources.storages, storage or default, kind=kind)
 
 
 def _kept_table(home: DatasetHome, dataset_id: str, job_id: str) -> dict[str, Any]:
@@ -178,18 +183,20 @@ def _source(
             "filename": upload.filename,
             "upload": upload.id,
         }
+    storages = resources.storages
+    storage = resolve(session, storages, project_id, source["storage"], field="source.storage")
     if "key" in source:
-        places.check_source(session, resources.storages, source["storage"], source["key"])
+        places.check_source(session, storages, storage, source["key"])
         name = source["key"].rsplit("/", 1)[-1]
-        return {"storage": source["storage"], "key": source["key"], "filename": name}
+        return {"storage": storage, "key": source["key"], "filename": name}
     if "prefix" in source:
-        folder = places.source_folder(session, resources.storages, source["storage"], source["prefix"])
-        return {"storage": source["storage"], "prefix": folder}
+        folder = places.source_folder(session, storages, storage, source["prefix"])
+        return {"storage": storage, "prefix": folder}
     if "table" in source:
-        table = places.table_source(session, resources.storages, source["storage"], source["table"])
-        return {"storage": source["storage"], "database": table.database, "table": table.table}
-    query = places.query_source(session, resources.storages, source["storage"], source["query"])
-    return {"storage": source["storage"], "query": query}
+        table = places.table_source(session, storages, storage, source["table"])
+        return {"storage": storage, "database": table.database, "table": table.table}
+    query = places.query_source(session, storages, storage, source["query"])
+    return {"storage": storage, "query": query}
 
 
 def list_datasets(

@@ -123,6 +123,8 @@ class StorageSettings(Section):
     """The place: `nas:///mnt/datasets`, `ceph://bucket/root`; the form is on its page in `docs/storages/`."""
     role: Role = "platform"
     """A `platform` keeps datasets and archives; a `source` is where imports by key or prefix read, and must not contain a platform."""
+    projects: tuple[str, ...] = ()
+    """The names of the projects that may use it; empty: all."""
     options: dict[str, str | int | bool] = Field(default_factory=dict)
     """Options of its kind, listed on its page in `docs/storages/`: `endpoint`, `secret_key` and so on."""
 

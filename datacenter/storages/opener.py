@@ -122,6 +122,10 @@ class Storages:
         self._refresh()
         return sorted(self._file.keys() | self._rows.keys())
 
+    def fixed_names(self) -> list[str]:
+        """The names of the storages in the settings file."""
+        return sorted(self._file)
+
     def is_fixed(self, name: str) -> bool:
         """Whether the storage is defined in the settings file."""
         return name in self._file
@@ -278,8 +282,8 @@ class Storages:
             raise self._unknown(name) from None
 
     def _unknown(self, name: str) -> Invalid:
-        known = ", ".join(sorted(self._file.keys() | self._rows.keys())) or "none"
-        return Invalid(f"storage: there is none named {name!r}; registered are: {known}", field="storage")
+        # Without the names of others: they may belong to other projects. See `owners.resolve`.
+        return Invalid(f"storage: there is none named {name.partition('@')[0]!r}", field="storage")
 
     def _refresh(self) -> None:
         """Read the table if that is due. One thread reads it; the others use the last rows, or wait if a reload is pending."""

@@ -68,12 +68,12 @@ def find(session: Session, storages: Storages, project_id: str, name: str) -> Kn
         return None
     own = session.get(RegisteredStorage, own_key(project_id, name))
     if own is not None:
-        return _known(own)
+        return known_row(own)
     if storages.is_fixed(name):
         fixed = KnownStorage(key=name, shown=storages.describe(name), shared=True)
         return fixed if _admits(session, fixed, project_id) else None
     row = session.get(RegisteredStorage, name)
-    return None if row is None or not may_use(row, project_id) else _known(row)
+    return None if row is None or not may_use(row, project_id) else known_row(row)
 
 
 def known_to(
@@ -84,12 +84,12 @@ def known_to(
     rows = registered_rows(session).values()
     for row in rows:
         if row.project_id is None and (all_shared or may_use(row, project_id)):
-            found[row.name] = _known(row)
+            found[row.name] = known_row(row)
     for name in storages.fixed_names():
         fixed = KnownStorage(key=name, shown=storages.describe(name), shared=True)
         if all_shared or _admits(session, fixed, project_id):
             found[name] = fixed
-    found |= {shown_name(row.name): _known(row) for row in rows if row.project_id == project_id}
+    found |= {shown_name(row.name): known_row(row) for row in rows if row.project_id == project_id}
     return [found[name] for name in sorted(found)]
 
 
@@ -119,7 +119,8 @@ def ids_of(session: Session, names: Iterable[str]) -> list[str]:
     return sorted(set(ids))
 
 
-def _known(row: RegisteredStorage) -> KnownStorage:
+def known_row(row: RegisteredStorage) -> KnownStorage:
+    """A registered storage as those know it that may use it."""
     return KnownStorage(
         key=row.name, shown=registration_of(row).shown, shared=row.project_id is None, row=row
     )

@@ -5,6 +5,7 @@ from sqlalchemy.orm import Session
 
 from datacenter.datasets.models import Upload
 from datacenter.datasets.uploads import multipart
+from datacenter.storages.owners import shown_name
 from datacenter.web.auth_route import AuthRoute
 from datacenter.web.calls import Authorized, CallOutcome, Changing, Keep
 from datacenter.web.open_uploads import OpenUploads
@@ -31,7 +32,7 @@ router = APIRouter(prefix=MULTIPART_PATH, tags=["uploads"], route_class=AuthRout
 )
 def create(body: NewMultipartRequest, request: Request, call: Changing) -> Response:
     """422 NOT_SUPPORTED if the storage cannot sign links: use tus instead."""
-    planned = multipart.plan(call.resources, body.storage, body.size_bytes, body.part_bytes)
+    planned = multipart.plan(call.resources, call.project_id, body.storage, body.size_bytes, body.part_bytes)
 
     open_uploads: OpenUploads = request.app.state.open_uploads
 
@@ -127,7 +128,7 @@ def _multipart_object(upload: Upload) -> MultipartObject:
     return MultipartObject(
         id=upload.id,
         filename=upload.filename,
-        storage=upload.storage,
+        storage=shown_name(upload.storage),
         size_bytes=upload.size_bytes,
         part_bytes=planned.part_bytes,
         parts=planned.count,

@@ -15,6 +15,7 @@ from datacenter.errors import Gone, NotFound
 from datacenter.ledger.ledger import after_ids_of, dataset_ids_of
 from datacenter.ledger.models import Job
 from datacenter.ledger.states import JobKind
+from datacenter.storages.owners import shown_name
 from datacenter.web.calls import Call
 from datacenter.web.schemas.datasets import DatasetObject, VersionObject
 from datacenter.web.schemas.downloads import DownloadObject
@@ -33,7 +34,7 @@ def dataset_objects(session: Session, call: Call, rows: Sequence[Dataset]) -> li
             kind=row.kind,
             state=row.state,
             version=row.version,
-            storage=row.home,
+            storage=shown_name(row.home),
             table=row.table_name,
             files=row.files,
             size_bytes=row.size_bytes,

@@ -31,6 +31,7 @@ from datacenter.errors import (
     TooLarge,
     Unauthenticated,
 )
+from datacenter.storages.owners import shown_name
 from datacenter.validation_messages import REQUEST_MESSAGES, message_for
 from datacenter.web.calls import resources_of
 from storage_adapters.errors import (
@@ -231,7 +232,7 @@ def _domain(request: Request, error: Exception) -> JSONResponse:
     title = (type(error).__doc__ or "").strip().split("\n")[0]
     if isinstance(error, StorageError) and status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         # An adapter's message may contain addresses and names of the installation.
-        named = {"storage": error.storage} if error.storage else {}
+        named = {"storage": shown_name(error.storage)} if error.storage else {}
         return problem(status, error.code, _storage_detail(error), title=title, headers=headers, **named)
     members = (
         {"errors": [{"field": error.field, "reason": error.detail}]}
@@ -245,8 +246,8 @@ def _storage_detail(error: StorageError) -> str:
     if error.storage is None:
         return "the storage failed"
     return (
-        f"storage {error.storage} failed; "
-        f"check it to see the reason: POST /api/v1/storages/{error.storage}/check"
+        f"storage {shown_name(error.storage)} failed; "
+        f"check it to see the reason: POST /api/v1/storages/{shown_name(error.storage)}/check"
     )
 
 

@@ -10,6 +10,7 @@ from datacenter.archives.errors import ArchiveRejected
 from datacenter.database.diagnosis import cause_of
 from datacenter.errors import CodeMeaning, DataCentreError
 from datacenter.formats.errors import ColumnNotWritable, LabelsInvalid
+from datacenter.storages.owners import shown_name
 from storage_adapters.errors import StorageError
 
 JOB_CODES: Mapping[str, CodeMeaning] = {
@@ -59,7 +60,9 @@ def describe(error: BaseException) -> Failure:
         case ArchiveRejected() | LabelsInvalid() | ColumnNotWritable():
             return Failure(code=error.code, message=error.detail, entry=error.entry)
         case StorageError():
-            message = f"storage {error.storage}: {error.detail}" if error.storage else error.detail
+            message = (
+                f"storage {shown_name(error.storage)}: {error.detail}" if error.storage else error.detail
+            )
             return Failure(code=error.code, message=message, entry=error.key, retryable=error.retryable)
         case DataCentreError():
             return Failure(code=error.code, message=error.detail, retryable=error.retryable)

@@ -17,6 +17,7 @@ from datacenter.archives.names import safe_paths
 from datacenter.errors import NothingToImport
 from datacenter.ledger.leases import Totals
 from datacenter.storages.object_file import ObjectSource
+from datacenter.storages.owners import shown_name
 from jobs.contract import JobContext, Plan
 from jobs.importing.copy_objects import Copy, copy_objects
 from jobs.importing.files import finish_files
@@ -68,7 +69,7 @@ class PrefixSource:
         return finish_files(job, staging, results)
 
     def title(self, source: Mapping[str, Any]) -> str:
-        return f"{source['storage']}: {source['prefix'] or 'all of it'}"
+        return f"{shown_name(source['storage'])}: {source['prefix'] or 'all of it'}"
 
 
 def _plan(job: JobContext, staging: ImportStaging, limits: Limits) -> Plan:
@@ -86,7 +87,9 @@ def _plan(job: JobContext, staging: ImportStaging, limits: Limits) -> Plan:
     entries, warnings = _list(job, source, prefix, limits)
     if not entries.num_rows:
         where = f"under {prefix!r} in" if prefix else "in"
-        raise NothingToImport(f"there is no object {where} storage {place['storage']!r}; check the prefix")
+        raise NothingToImport(
+            f"there is no object {where} storage {shown_name(place['storage'])!r}; check the prefix"
+        )
     paths: Any = one_chunk(entries["path"])
     label_file, lists = find_lists(paths, job.payload["label_format"])
     content: Iterator[bytes] = iter(())

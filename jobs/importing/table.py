@@ -12,6 +12,7 @@ from datacenter.datasets.tables.kept import KeptTable
 from datacenter.datasets.tables.parts import GROUP_PARTS, TableTotals
 from datacenter.datasets.tables.rows import find_label_column
 from datacenter.ledger.leases import Totals
+from datacenter.storages.owners import shown_name
 from jobs.contract import JobContext, Plan
 from jobs.importing.source import Imported
 from jobs.importing.staging import ImportStaging
@@ -63,7 +64,7 @@ class TableSource:
         )
 
     def title(self, source: Mapping[str, Any]) -> str:
-        return f"{source['storage']}: {'a query' if 'query' in source else _table_name(source)}"
+        return f"{shown_name(source['storage'])}: {'a query' if 'query' in source else _table_name(source)}"
 
 
 def _table_name(source: Mapping[str, Any]) -> TableName:

@@ -28,6 +28,7 @@ from datacenter.ledger import ledger
 from datacenter.ledger.models import Job
 from datacenter.ledger.options import JobOptions
 from datacenter.ledger.states import JobKind
+from datacenter.storages.owners import resolve
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +88,9 @@ def create(
     """
     request.form.check()
     selection = select_versions(session, project_id, request.datasets, request.labels)
-    storage = places.target(session, resources.storages, request.storage)
+    storage = places.target(
+        session, resources.storages, resolve(session, resources.storages, project_id, request.storage)
+    )
     record = request_record(selection, request.form, storage=storage)
     job_id, name = new_id(), "-".join(version.name for version in selection.versions)[:100]
     lifetime = timedelta(seconds=resources.settings.lifetimes.archive_seconds)

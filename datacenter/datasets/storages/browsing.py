@@ -9,6 +9,7 @@ from datacenter.datasets.places import is_own
 from datacenter.datasets.resources import Resources
 from datacenter.datasets.tables.kept import names_own_table
 from datacenter.errors import Conflict, Invalid, NotFound
+from datacenter.storages.owners import shown_name
 from storage_adapters.errors import InvalidKey, TableMissing
 from storage_adapters.object_storage.contract import Storage
 from storage_adapters.object_storage.keys import KEY_MAX_BYTES, check_prefix
@@ -41,9 +42,11 @@ def browse(resources: Resources, name: str, prefix: str, *, after: str | None, l
     try:
         registered = resources.storages.describe(name)
     except Invalid as error:
-        raise NotFound(f"there is no storage {name}") from error
+        raise NotFound(f"there is no storage {shown_name(name)}") from error
     if registered.role == "platform":
-        raise Conflict(f"storage {name} is not a source of imports; give it the role both to browse it")
+        raise Conflict(
+            f"storage {shown_name(name)} is not a source of imports; give it the role both to browse it"
+        )
     try:
         check_prefix(prefix)
     except InvalidKey as error:

@@ -1,10 +1,11 @@
 """Registration: add, change and remove storages that are not in the settings file."""
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import chain
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.exc import IntegrityError
@@ -23,6 +24,7 @@ from datacenter.settings.rules import find_nested
 from datacenter.storages.allowed import check_allowed, check_far, check_files, places_of, resolved
 from datacenter.storages.encryption import SecretCipher
 from datacenter.storages.opener import open_adapter
+from datacenter.storages.owners import MAX_OWN_NAME, may_use, shown_name
 from datacenter.storages.platform_places import (
     canonical_places,
     platform_places,
@@ -43,6 +45,12 @@ from storage_adapters.registry import (
 )
 
 T = TypeVar("T")
+TRUST_OPTION = re.compile(
+    r"user|account|access_key|endpoint|host|namenode|tls|ssl|verify|\bca|_ca|cert|proxy|auth|login|principal"
+)
+"""Options that decide to whom a secret is sent: as whom, to which address, and how that address is verified."""
+KEEP = object()
+"""Leaves as it was what a change would otherwise set to None."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,19 +60,38 @@ class StorageChange:
     role: Role | None = None
     url: str | None = None
     options: Mapping[str, OptionValue] | None = None
+    shared_with: object = KEEP
+    """The ids of projects, None for all; `KEEP`: as it was."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Owner:
+    """Whose a new storage is: of a project, or shared with some (their ids) or with all (None)."""
+
+    project_id: str | None = None
+    shared_with: list[str] | None = None
+    created_by: str | None = None
 
 
 def add(
-    resources: Resources, name: str, new: StorageSettings, then: Callable[[Session, RegisteredStorage], T]
+    resources: Resources,
+    key: str,
+    new: StorageSettings,
+    then: Callable[[Session, RegisteredStorage], T],
+    *,
+    owner: Owner = Owner(),
 ) -> T:
-    """Register a storage and do `then` in the same transaction.
+    """Register a storage under its key and do `then` in the same transaction.
 
     The storage is opened once as a check; this, like everything that may take long, is done before the transaction.
 
     Raises: Invalid, NameTaken, StorageFixed.
     """
-    if resources.storages.is_fixed(name):
+    name = shown_name(key)
+    if resources.storages.is_fixed(key):
         raise StorageFixed(f"name: {name!r} is defined in the settings file; choose another name")
+    if owner.project_id is not None and len(name) > MAX_OWN_NAME:
+        raise Invalid(f"name: a project's own storage has at most {MAX_OWN_NAME} characters", field="name")
     for option, value in new.options.items():
         if value == REDACTED and is_secret(option):
             raise Invalid(
@@ -77,7 +104,10 @@ def add(
     def insert(session: Session) -> T:
         moment = now(session)
         row = RegisteredStorage(
-            name=name,
+            name=key,
+            project_id=owner.project_id,
+            shared_with=owner.shared_with,
+            created_by=owner.created_by,
             kind=new.kind,
             url=new.url,
             role=new.role,
@@ -93,16 +123,19 @@ def add(
             if not is_duplicate(error):
                 raise
             raise NameTaken(f"name: a storage {name!r} already exists; choose another name") from error
-        _refuse_nested(session, fixed, name)
+        _refuse_nested(session, fixed, key, owner.project_id)
         _refuse_own_area(session, fixed, new)
-        remember(session, {name: platform_places(new)})
+        remember(session, {key: platform_places(new)})
         return then(session, row)
 
     return resources.database.run(insert)
 
 
 def change(
-    resources: Resources, name: str, wanted: StorageChange, then: Callable[[Session, RegisteredStorage], T]
+    resources: Resources,
+    key: str,
+    wanted: StorageChange,
+    then: Callable[[Session, RegisteredStorage], T],
 ) -> T:
     """Change a registration and do `then` in the same transaction; its secrets are encrypted with the first key.
 
@@ -112,15 +145,16 @@ def change(
             never becomes a source.
         Conflict: another request changed it at the same time.
     """
-    _refuse_fixed(resources, name, "changed")
+    name = shown_name(key)
+    _refuse_fixed(resources, key, "changed")
     with resources.database.reading() as session:
-        before = registration_of(_require(session.get(RegisteredStorage, name), name))
+        before = registration_of(_require(session.get(RegisteredStorage, key), name))
     new = _checked(resources, _merged(resources, before, wanted))
     encrypted = _cipher(resources).encrypt(secrets_of(new.options))
     fixed = _fixed(resources)
 
     def update(session: Session) -> T:
-        row = _require(session.get(RegisteredStorage, name, with_for_update=True), name)
+        row = _require(session.get(RegisteredStorage, key, with_for_update=True), name)
         if registration_of(row) != before:
             raise Conflict(
                 f"storage {name} was changed by another request at the same time; read it again, then retry"
@@ -131,29 +165,31 @@ def change(
                 "files from there, use the role both"
             )
         if _address(new) != _address(before.shown):
-            refuse_used(session, name, action="moved")
+            refuse_used(session, key, action="moved")
         row.url, row.role, row.options, row.secrets = (
             new.url,
             new.role,
             redacted_options(new.options),
             encrypted,
         )
+        if wanted.shared_with is not KEEP:
+            row.shared_with = cast("list[str] | None", wanted.shared_with)
         row.updated_at = now(session)
         session.flush()
-        _refuse_nested(session, fixed, name)
+        _refuse_nested(session, fixed, key, row.project_id)
         _refuse_own_area(session, fixed, new)
-        remember(session, {name: platform_places(before.shown) + platform_places(new)})
+        remember(session, {key: platform_places(before.shown) + platform_places(new)})
         return then(session, row)
 
     return resources.database.run(update)
 
 
-def remove(session: Session, resources: Resources, name: str) -> None:
+def remove(session: Session, resources: Resources, key: str) -> None:
     """Remove a registration; nothing on the storage is changed. Raises: NotFound, StorageFixed, StorageInUse."""
-    _refuse_fixed(resources, name, "removed")
-    row = _require(session.get(RegisteredStorage, name, with_for_update=True), name)
-    refuse_used(session, name, action="removed")
-    remember(session, {name: platform_places(registration_of(row).shown)})
+    _refuse_fixed(resources, key, "removed")
+    row = _require(session.get(RegisteredStorage, key, with_for_update=True), shown_name(key))
+    refuse_used(session, key, action="removed")
+    remember(session, {key: platform_places(registration_of(row).shown)})
     session.delete(row)
 
 
@@ -179,7 +215,9 @@ def _cipher(resources: Resources) -> SecretCipher:
 
 def _refuse_fixed(resources: Resources, name: str, action: str) -> None:
     if resources.storages.is_fixed(name):
-        raise StorageFixed(f"storage {name} is defined in the settings file; it can only be {action} there")
+        raise StorageFixed(
+            f"storage {shown_name(name)} is defined in the settings file; it can only be {action} there"
+        )
 
 
 def _require(row: RegisteredStorage | None, name: str) -> RegisteredStorage:
@@ -228,15 +266,21 @@ def _fixed(resources: Resources) -> dict[str, StorageSettings]:
     }
 
 
-def _refuse_nested(session: Session, fixed: dict[str, StorageSettings], name: str) -> None:
+def _refuse_nested(
+    session: Session, fixed: dict[str, StorageSettings], name: str, project_id: str | None
+) -> None:
     # Locked, so that of two nested storages that are registered at the same time one sees the other.
     rows = registered_rows(session, locked=True)
     known = {other: registration_of(row).shown for other, row in rows.items()} | fixed
     for pair in find_nested(known, real=os.path.normpath):
         if name in pair:
             other = pair[pair[0] == name]
+            row = rows.get(other)
+            # Without the name of a storage that the project does not know.
+            known_here = row is None or project_id is None or may_use(row, project_id)
+            named = f"that of {shown_name(other)!r}" if known_here else "another one"
             raise Invalid(
-                f"url: this place and that of {other!r} are nested, and one is a source, one a platform; use another place",
+                f"url: this place and {named} are nested, and one is a source, one a platform; use another place",
                 field="url",
             )
 
@@ -276,6 +320,11 @@ def _merged(resources: Resources, before: Registration, wanted: StorageChange) -
             else "the storage's address changes; give its secrets again"
         )
         raise Invalid(f"options.{kept[0]}: {reason}", field=f"options.{kept[0]}")
+    if kept and (changed := _trust_changed(shown, url, given)):
+        # A client that changes where or how a secret is sent could read it there.
+        raise Invalid(
+            f"options.{kept[0]}: {changed} changes; give the secrets again", field=f"options.{kept[0]}"
+        )
     old: Mapping[str, OptionValue] = {}
     if kept:
         try:
@@ -289,6 +338,15 @@ def _merged(resources: Resources, before: Registration, wanted: StorageChange) -
     return StorageSettings(kind=shown.kind, url=url, role=wanted.role or shown.role, options=options)
 
 
+def _trust_changed(shown: StorageSettings, url: str, given: Mapping[str, OptionValue]) -> str:
+    """What changes of those parts that decide to whom the secrets are sent, and whether the way there is protected."""
+    if url != shown.url:
+        return "url"
+    names = sorted(given.keys() | shown.options.keys())
+    trusted = (name for name in names if not is_secret(name) and TRUST_OPTION.search(name))
+    return next((f"options.{name}" for name in trusted if given.get(name) != shown.options.get(name)), "")
+
+
 def refuse_used(session: Session, name: str, *, action: str) -> None:
     """Refuse `action` on a storage that is still in use.
 
@@ -297,7 +355,7 @@ def refuse_used(session: Session, name: str, *, action: str) -> None:
     """
     for what, cure, column, condition in _uses(name):
         if session.execute(select(column).where(condition).limit(1)).first() is not None:
-            raise StorageInUse(f"storage {name} cannot be {action}: {what}; {cure}")
+            raise StorageInUse(f"storage {shown_name(name)} cannot be {action}: {what}; {cure}")
 
 
 def _uses(name: str) -> list[tuple[str, str, InstrumentedAttribute[str], ColumnElement[bool]]]:

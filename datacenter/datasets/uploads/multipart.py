@@ -15,6 +15,7 @@ from datacenter.datasets.models import Upload
 from datacenter.datasets.resources import Resources
 from datacenter.datasets.uploads import records
 from datacenter.errors import Conflict, Gone, Invalid, NotFound, UploadIncomplete
+from datacenter.storages.owners import resolve, shown_name
 from storage_adapters.errors import NotSupported, UploadInvalid, UploadMissing
 from storage_adapters.object_storage.contract import Capabilities, Part, SentPart, Storage
 
@@ -71,7 +72,7 @@ class PartLink:
 
 
 def plan(
-    resources: Resources, storage: str | None, size_bytes: int, part_bytes: int | None
+    resources: Resources, project_id: str, storage: str | None, size_bytes: int, part_bytes: int | None
 ) -> UploadPartPlan:
     """The parts that an upload to this storage, or the default one, will have. Nothing is changed.
 
@@ -80,11 +81,12 @@ def plan(
         NotSupported: the storage cannot presign URLs; tus works everywhere.
     """
     records.check_size(resources, size_bytes, field="size_bytes")
-    name = storage or resources.storages.default_name
-    limits = resources.storages.open(name).capabilities
+    with resources.database.reading() as session:
+        key = resolve(session, resources.storages, project_id, storage)
+    limits = resources.storages.open(key).capabilities
     if not limits.presign:
         raise NotSupported(
-            f"storage {name} accepts no parts from clients; upload by tus, POST /api/v1/uploads, which works with every storage"
+            f"storage {shown_name(key)} accepts no parts from clients; upload by tus, POST /api/v1/uploads, which works with every storage"
         )
     return plan_upload_parts(limits, size_bytes, part_bytes)
 

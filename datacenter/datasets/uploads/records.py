@@ -9,6 +9,7 @@ from datacenter.datasets import places
 from datacenter.datasets.models import Litter, Upload
 from datacenter.datasets.resources import Resources
 from datacenter.errors import Conflict, Gone, NotFound, TooLarge
+from datacenter.storages.owners import resolve
 from storage_adapters.object_storage.contract import Storage
 
 
@@ -24,7 +25,8 @@ def add(
     part_bytes: int | None = None,
 ) -> Upload:
     """Add the row of a new upload; it begins at the storage with its first byte. Raises: Invalid (the storage)."""
-    name = places.target(session, resources.storages, storage)
+    key = resolve(session, resources.storages, project_id, storage)
+    name = places.target(session, resources.storages, key)
     upload_id, time = new_id(), now(session)
     upload = Upload(
         id=upload_id,

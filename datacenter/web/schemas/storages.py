@@ -6,10 +6,11 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, WithJsonSchema
 
 from datacenter.settings.model import Role
-from datacenter.web.schemas.base import Request, ResponseBody, Text, Time
+from datacenter.web.schemas.base import Request, ResponseBody, ShortText, Text, Time
 
 MAX_NUMBER = 1 << 53
 MAX_OPTIONS = 64
+MAX_PROJECTS = 1000
 MAX_NAME_CHARACTERS = 64
 MAX_OPTION_CHARACTERS = 8192
 
@@ -65,6 +66,7 @@ OptionText = Annotated[
     AfterValidator(_option_value),
     WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "integer"}, {"type": "boolean"}]}),
 ]
+Projects = Annotated[list[ShortText], Field(max_length=MAX_PROJECTS)]
 Options = Annotated[dict[OptionName, OptionText], Field(max_length=MAX_OPTIONS)]
 
 
@@ -76,6 +78,8 @@ class NewStorageRequest(Request):
     url: Url = Field(description="Without a password: secrets are options.")
     role: Role = "platform"
     options: Options = Field(default_factory=dict)
+    shared: bool = Field(False, description="Shared with all projects; for operators.")
+    projects: Projects | None = Field(None, description="Shared with these projects; for operators.")
 
 
 class StorageChangeRequest(Request):
@@ -86,6 +90,8 @@ class StorageChangeRequest(Request):
     options: Options | None = Field(
         None, description="Replaces all options; a secret given as `***` stays as it is."
     )
+    shared: Literal[True] | None = Field(None, description="Shared with all projects; for operators.")
+    projects: Projects | None = Field(None, description="Shared with these projects alone; for operators.")
 
 
 class StorageObject(ResponseBody):
@@ -97,6 +103,9 @@ class StorageObject(ResponseBody):
     url: str
     options: dict[str, str | int | bool]
     state: Literal["REGISTERED"]
+    shared: bool
+    projects: list[str] | None
+    created_by: str | None
 
 
 class HealthObject(ResponseBody):
