@@ -51,6 +51,13 @@ def resolved(url: str) -> str:
     return f"nas://{os.path.realpath(path)}" if path.startswith("/") else url
 
 
+@lru_cache(maxsize=4096)
+def resolved_once(url: str) -> str:
+    """The same for a URL of the settings file, once a program: its forks inherit it, and a link that is changed later
+    changes no place."""
+    return resolved(url)
+
+
 def places_of(url: str, options: Options) -> Iterator[tuple[str, Place]]:
     """Every place that a storage would contact, with the field that names it.
 

@@ -8,6 +8,7 @@ from concurrent.futures import TimeoutError as NoAnswer
 from typing import TypeVar
 
 import pyarrow as pa
+from sqlalchemy.exc import SQLAlchemyError
 
 from datacenter.errors import Invalid
 from datacenter.storages.observed import naming
@@ -101,6 +102,12 @@ class Checker:
             health = self._probe(name)
         except (StorageError, Invalid) as error:
             health = Health(ok=False, detail=error.detail)
+        except SQLAlchemyError:
+            health = Health(
+                ok=False,
+                detail="the database does not answer, so its place cannot be compared with those of platforms; "
+                "check the database first",
+            )
         except Exception as error:  # noqa: BLE001 - a bug of an adapter is a result, too; its message may hold secrets
             health = Health(ok=False, detail=f"the adapter failed with {type(error).__name__}")
         finally:

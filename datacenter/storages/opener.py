@@ -16,7 +16,7 @@ from datacenter.observability.logs import redact_in_logs
 from datacenter.observability.metrics import Metrics
 from datacenter.observability.redaction import Redactor, passwords_in
 from datacenter.settings.model import Settings, StorageSettings
-from datacenter.storages.allowed import check_allowed, check_files, reach_of, resolve_allowed, resolved
+from datacenter.storages.allowed import check_allowed, check_files, reach_of, resolve_allowed, resolved_once
 from datacenter.storages.encryption import SecretCipher
 from datacenter.storages.observed import ObservedStorage, ObservedTableStorage, naming
 from datacenter.storages.platform_places import (
@@ -200,7 +200,7 @@ class Storages:
             return registration.shown
         if name not in self._real:
             shown = registration.shown
-            self._real[name] = shown.model_copy(update={"url": resolved(shown.url)})
+            self._real[name] = shown.model_copy(update={"url": resolved_once(shown.url)})
         return self._real[name]
 
     def open_tables(self, name: str) -> TableStorage:

@@ -121,7 +121,10 @@ def _to_change(session: Session, call: Call, name: str) -> KnownStorage:
     "/{name}", response_model=StorageObject, responses=problems(404, 409), summary="Change a storage"
 )
 def change_registration(name: str, body: StorageChangeRequest, call: Changing) -> Response:
-    """Change role, URL or options. A new URL needs all secrets again, and is accepted only while no data is there."""
+    """Change role, URL or options. A new URL needs all secrets again, and is accepted only while no data is there.
+
+    A platform never becomes a source.
+    """
     require_for_options(call.principal, body.options)
     with call.reading() as session:
         key = _to_change(session, call, name).key
