@@ -15,8 +15,10 @@ import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from services.moto_server import MotoServer
 from sqlalchemy import select
 from support.jobs.workbench import Workbench
+from support.storages.s3_places import Gateway
 
 from datacenter.access.projects import ensure_project
 from datacenter.access.tokens import create_token
@@ -358,6 +360,28 @@ def test_a_place_is_recognised_by_whatever_spelling(
     assert list(find_nested(registered)) == [("source", "platform")]
 
 
+WEB_SPELLINGS = [url for platform, kind, url, _ in SPELLINGS if (platform, kind) == ("hdfs", "webhdfs")]
+
+
+@pytest.mark.usefixtures("names")
+@pytest.mark.parametrize("first", ["platform", "source"])
+def test_no_spelling_is_registered_over_rest_in_either_order(lair: Lair, first: str) -> None:
+    platform = f"webhdfs://{NN}:9870/data/dc"
+    if first == "platform":
+        assert lair.add("plat", platform, "platform", "webhdfs") == 201
+        assert {lair.add("thief", url, "source", "webhdfs") for url in WEB_SPELLINGS} == {422}
+        assert lair.add("fine", "webhdfs://far.example.com/data/dc/datasets", "source", "webhdfs") == 201
+        assert (
+            lair.call("PATCH", f"{STORAGES}/fine", {"url": f"webhdfs://{NN}/data/dc/datasets"}).status_code
+            == 422
+        )
+        return
+    for number, url in enumerate(WEB_SPELLINGS):
+        if lair.add(f"thief-{number}", url, "source", "webhdfs") == 201:
+            assert lair.add("plat", platform, "platform", "webhdfs") == 422, url
+            assert lair.call("DELETE", f"{STORAGES}/thief-{number}").status_code == 204
+
+
 @pytest.mark.usefixtures("names")
 @pytest.mark.parametrize(
     ("platform", "kind", "url", "options"),
@@ -543,6 +567,29 @@ def _refuses_all(bench: Workbench, name: str, key: str) -> None:
         with pytest.raises((StorageError, DataCentreError)) as caught:
             call()
         assert getattr(caught.value, "code", "") in (PlaceRefused.code, "INVALID"), caught.value
+
+
+def test_a_source_in_the_bucket_of_a_platform_reads_none_of_its_areas(tmp_path: Path) -> None:
+    with MotoServer(tmp_path / "moto") as server:
+        gateway = Gateway(endpoint=server.url)
+        bucket = gateway.make_bucket("lake")
+        elsewhere = {**gateway.ceph_options(), "endpoint": f"http://LOCALHOST:{server.port}"}
+        storages = {
+            "plat": StorageSettings(kind="ceph", url=f"ceph://{bucket}/dc", options=gateway.ceph_options()),
+            "above": StorageSettings(kind="ceph", url=f"ceph://{bucket}", role="source", options=elsewhere),
+            "below": StorageSettings(
+                kind="ceph", url=f"ceph://{bucket}/dc/datasets", role="both", options=elsewhere
+            ),
+        }
+        bench = Workbench(tmp_path / "bench", storages=storages)
+        opened = bench.resources.storages
+        list(
+            opened.open("plat").put_many([NewObject(key=KEY, data=SECRET), NewObject(key="fine", data=b"x")])
+        )
+        _refuses_all(bench, "above", f"dc/{KEY}")
+        _refuses_all(bench, "below", KEY.removeprefix("datasets/"))
+        assert [info.key for info in opened.open("above").list_objects("")] == ["dc/fine"]
+        bench.close()
 
 
 @pytest.mark.parametrize("role", ["source", "both"])
