@@ -50,6 +50,14 @@ class ObservedStorage:
         self._name = name
         self._metrics = metrics
 
+    source: "ObservedStorage | None" = None
+    """The same storage as imports see it, if it is another one."""
+
+    @property
+    def adapter(self) -> Storage:
+        """The storage itself, which is not observed."""
+        return self._adapter
+
     @property
     def fs(self) -> Any:  # an AbstractFileSystem, which is known only within the adapters
         """The adapter's own fsspec face, which is not observed."""

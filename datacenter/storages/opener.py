@@ -160,9 +160,9 @@ class Storages:
         Raises: as `open`.
         """
         opened = self.open(name)
-        if isinstance(opened, SourceStorage) or not isinstance(opened, ObservedStorage):
-            return opened
-        return SourceStorage.of(opened, self.guard(name), local=is_local(self.describe(name).kind))
+        if isinstance(opened, ObservedStorage) and opened.source is not None:
+            return opened.source
+        return opened
 
     def guard(self, name: str) -> SourceGuard:
         """What must not be read from this storage as a source. Opens nothing. Raises: Invalid."""
@@ -264,9 +264,11 @@ class Storages:
         except ConfigurationInvalid as error:
             # Without its cause: the message goes into logs and jobs, and the cause is not redacted.
             raise ConfigurationInvalid(self.redact(error.detail)) from None
-        if shown.role == "source" and isinstance(opened, ObservedStorage):
-            return SourceStorage.of(opened, self.guard(name), local=is_local(shown.kind))
-        return opened
+        if not isinstance(opened, ObservedStorage):
+            return opened
+        guard = SourceGuard(name, canonical_places(shown), self.platforms)
+        opened.source = SourceStorage(opened.adapter, name, self._metrics, guard, local=is_local(shown.kind))
+        return opened.source if shown.role == "source" else opened
 
     def _find(self, name: str) -> Registration:
         fixed = self._file.get(name)

@@ -74,17 +74,14 @@ class SourceGuard:
 class SourceStorage(ObservedStorage):
     """An observed storage from which no area of a platform can be listed, read or copied."""
 
-    def __init__(self, adapter: Storage, name: str, metrics: Metrics, guard: SourceGuard) -> None:
-        super().__init__(adapter, name, metrics)
+    def __init__(
+        self, adapter: Storage, name: str, metrics: Metrics, guard: SourceGuard, *, local: bool
+    ) -> None:
+        """Of a `local` storage the directories of platforms are not even entered."""
+        super().__init__(
+            cast(LocalStorage, adapter).avoiding(guard.directories) if local else adapter, name, metrics
+        )
         self._guard = guard
-
-    @classmethod
-    def of(cls, opened: ObservedStorage, guard: SourceGuard, *, local: bool) -> "SourceStorage":
-        """The same storage as a source. Of a local one the directories of platforms are not even entered."""
-        adapter = opened._adapter
-        if local:
-            adapter = cast(LocalStorage, adapter).avoiding(guard.directories)
-        return cls(adapter, opened._name, opened._metrics, guard)
 
     @property
     def fs(self) -> Any:

@@ -50,8 +50,8 @@ PUBLIC_IN_SPITE_OF_THE_UNDERSCORE = {
     "_replace",
     "_exit",  # os
 }
-OF_OUR_OWN_CLASSES = {"_give_name", "_place"}
-"""A file of a filesystem calls its filesystem."""
+OF_OUR_OWN_CLASSES = {"_give_name", "_place", "_root"}
+"""A file of a filesystem calls its filesystem; a storage changes the copy of itself."""
 
 UNDOCUMENTED_MODULES = {
     "alembic.ddl": "its internals, as its documentation calls them; a migration that died is resumed there",
