@@ -76,6 +76,13 @@ def find(session: Session, storages: Storages, project_id: str, name: str) -> Kn
     return None if row is None or not may_use(row, project_id) else known_row(row)
 
 
+def is_ambiguous(session: Session, storages: Storages, project_id: str, name: str) -> bool:
+    """Whether a project has a storage of its own with the name of a shared one that it may use."""
+    shared = session.get(RegisteredStorage, name)
+    is_shared = storages.is_fixed(name) or (shared is not None and may_use(shared, project_id))
+    return is_shared and session.get(RegisteredStorage, own_key(project_id, name)) is not None
+
+
 def known_to(
     session: Session, storages: Storages, project_id: str, *, all_shared: bool = False
 ) -> list[KnownStorage]:

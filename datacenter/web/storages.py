@@ -13,7 +13,16 @@ from datacenter.errors import Forbidden, Invalid, NameTaken, NotFound
 from datacenter.observability.redaction import redacted_url
 from datacenter.settings.model import StorageSettings
 from datacenter.storages.checking import Checker, Deadline
-from datacenter.storages.owners import SEPARATOR, KnownStorage, find, ids_of, known_row, known_to, own_key
+from datacenter.storages.owners import (
+    SEPARATOR,
+    KnownStorage,
+    find,
+    ids_of,
+    is_ambiguous,
+    known_row,
+    known_to,
+    own_key,
+)
 from datacenter.storages.rows import RegisteredStorage
 from datacenter.storages.secret_options import redacted_options
 from datacenter.web.auth_route import AuthRoute
@@ -42,12 +51,12 @@ def add(body: NewStorageRequest, call: Changing) -> Response:
     new = StorageSettings(kind=body.kind, url=body.url, role=body.role, options=body.options)
     with call.reading() as session:
         owner = _owner(session, call, body)
-        if find(session, call.resources.storages, call.project_id, body.name) is not None:
-            raise NameTaken(f"name: a storage {body.name!r} already exists; choose another name")
     key = body.name if owner.project_id is None else own_key(call.project_id, body.name)
 
     def work(keep: Keep) -> CallOutcome:
         def added(session: Session, row: RegisteredStorage) -> CallOutcome:
+            if is_ambiguous(session, call.resources.storages, call.project_id, body.name):
+                raise NameTaken(f"name: a storage {body.name!r} already exists; choose another name")
             shown = storage_object(session, call, known_row(row))
             outcome = CallOutcome(status=201, body=shown, location=f"{API}/storages/{body.name}")
             keep(session, outcome)

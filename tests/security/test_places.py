@@ -31,6 +31,7 @@ from datacenter.settings.model import Settings, StorageSettings
 from datacenter.settings.rules import find_nested
 from datacenter.startup import remember_platforms
 from datacenter.storages.opener import Storages
+from datacenter.storages.owners import own_key
 from datacenter.storages.rows import PlatformPlace, RegisteredStorage
 from datacenter.web.server import build_server
 from storage_adapters import places
@@ -263,7 +264,9 @@ def test_neither_place_nor_user_of_a_platform_change_under_what_lies_there(
 ) -> None:
     assert lair.add("cluster", "webhdfs://nn1/dc", "platform", "webhdfs", user="dc") == 201
     with lair.bench.database.transaction() as session:
-        session.add(Litter(storage="cluster", prefix="x/", due_at=now(session)))
+        session.add(
+            Litter(storage=own_key(lair.bench.project_id, "cluster"), prefix="x/", due_at=now(session))
+        )
     assert lair.call("PATCH", f"{STORAGES}/cluster", change).status_code == 409
 
 

@@ -88,7 +88,7 @@ def add(
     Raises: Invalid, NameTaken, StorageFixed.
     """
     name = shown_name(key)
-    if resources.storages.is_fixed(key):
+    if resources.storages.is_fixed(name):
         raise StorageFixed(f"name: {name!r} is defined in the settings file; choose another name")
     if owner.project_id is not None and len(name) > MAX_OWN_NAME:
         raise Invalid(f"name: a project's own storage has at most {MAX_OWN_NAME} characters", field="name")

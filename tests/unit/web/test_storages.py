@@ -22,6 +22,7 @@ from datacenter.datasets.models import (
 )
 from datacenter.ledger.models import Job
 from datacenter.ledger.states import JobKind, JobState
+from datacenter.storages.owners import own_key
 from datacenter.storages.rows import RegisteredStorage
 from storage_adapters import registry
 from storage_adapters.object_storage.contract import NewObject
@@ -68,6 +69,9 @@ def test_a_storage_is_registered_shown_listed_changed_and_removed(web) -> None:
         "url": "memory://life",
         "options": {"secret_key": "***", "region": "x"},
         "state": "REGISTERED",
+        "shared": False,
+        "projects": None,
+        "created_by": "test",
     }
     assert web.client.get(f"{STORAGES}/life").json() == made
     names = [item["name"] for item in web.client.get(STORAGES).json()["items"]]
@@ -155,7 +159,7 @@ def test_the_same_request_with_the_same_key_registers_once(web) -> None:
 
 def _key_of(web, name: str) -> str:
     web.resources.storages.reload()
-    return key_of(web.resources.storages, name)
+    return key_of(web.resources.storages, own_key(web.project_id, name))
 
 
 def test_a_secret_sent_back_as_stars_stays_and_one_that_is_left_out_goes(web) -> None:
@@ -259,7 +263,7 @@ def test_a_storage_in_use_is_neither_removed_nor_moved(web, what: str) -> None:
     name = f"used-{what.replace(' ', '-')}"
     _add(web, name)
     with web.resources.database.transaction() as session:
-        row = _rows_on(name, now(session))[what]
+        row = _rows_on(own_key(web.project_id, name), now(session))[what]
         session.add(row)
     moves = (
         {"url": "memory://moved", "options": SECRETS},
@@ -279,11 +283,10 @@ def test_a_storage_in_use_is_neither_removed_nor_moved(web, what: str) -> None:
 
 def test_nothing_is_put_on_a_storage_that_was_removed_meanwhile(web) -> None:
     _add(web, "gone")
-    web.resources.storages.describe("gone")
+    key = own_key(web.project_id, "gone")
+    web.resources.storages.describe(key)
     with web.resources.database.transaction() as session:
-        session.delete(
-            session.get_one(RegisteredStorage, "gone")
-        )  # by another process: it is still known here
+        session.delete(session.get_one(RegisteredStorage, key))  # by another process: it is still known here
     _refused(
         web.client.post("/api/v1/datasets", json=web.new_dataset("on-gone", storage="gone")), 422, "storage"
     )
@@ -361,7 +364,7 @@ def test_a_storage_that_fails_is_named_and_takes_one_line_of_the_log(web, caplog
     assert (problem["storage"], problem["code"]) == ("broken", "STORAGE_UNAVAILABLE")
     assert "STORAGE_UNAVAILABLE" not in problem["detail"]
     (line,) = (record.getMessage() for record in caplog.records if record.name == "datacenter.web.problems")
-    for seen in ("storage='broken'", "code='STORAGE_UNAVAILABLE'", "the key *** is not the storage's"):
+    for seen in ("storage='broken@", "code='STORAGE_UNAVAILABLE'", "the key *** is not the storage's"):
         assert seen in line
     assert "Traceback" not in line
 
@@ -391,7 +394,9 @@ def test_a_secret_is_in_no_answer_no_log_and_no_column(web, caplog: pytest.LogCa
         tables = session.scalars(text("SELECT name FROM sqlite_master WHERE type = 'table'")).all()
         texts += [repr(list(session.execute(text(f'SELECT * FROM "{table}"')))) for table in tables]
         assert session.scalars(
-            select(RegisteredStorage.secrets).where(RegisteredStorage.name == "canary")
+            select(RegisteredStorage.secrets).where(
+                RegisteredStorage.name == own_key(web.project_id, "canary")
+            )
         ).one()
     assert CANARY not in "".join(texts)
     assert CANARY not in caplog.text
