@@ -264,9 +264,8 @@ def test_neither_place_nor_user_of_a_platform_change_under_what_lies_there(
 ) -> None:
     assert lair.add("cluster", "webhdfs://nn1/dc", "platform", "webhdfs", user="dc") == 201
     with lair.bench.database.transaction() as session:
-        session.add(
-            Litter(storage=own_key(lair.bench.project_id, "cluster"), prefix="x/", due_at=now(session))
-        )
+        owner = ensure_project(session, "attacker")
+        session.add(Litter(storage=own_key(owner.id, "cluster"), prefix="x/", due_at=now(session)))
     assert lair.call("PATCH", f"{STORAGES}/cluster", change).status_code == 409
 
 
