@@ -2,13 +2,16 @@
 
 import time
 from collections.abc import Callable
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
 from datacenter.cli.connection import use_home
 from datacenter.cli.errors import database_errors
 from datacenter.settings.sources.flags import ConfigOption, SetOption
+
+if TYPE_CHECKING:
+    from datacenter.settings.model import Settings
 
 T = TypeVar("T")
 PAUSE_SECONDS = 2.0
@@ -49,9 +52,33 @@ def serve(config: ConfigOption = None, assignments: SetOption = None) -> None:
     configure_tracing(settings.tracing, "web")
     wait_for_database(settings.database)
     remember_platforms(settings)
+    _warn_of_shared(settings)
     log = structlog.get_logger(__name__)
     run(settings, on_ready=lambda url: log.info("serving", url=url))
     tracer().close()
+
+
+def _warn_of_shared(settings: "Settings") -> None:
+    """Warn of storages that a release without owners has left: they are shared with all projects."""
+    import structlog
+
+    from datacenter.database.engine import Database
+    from datacenter.storages.rows import registered_rows
+
+    database = Database(settings.database)
+    with database.reading() as session:
+        rows = registered_rows(session).values()
+        names = [
+            row.name
+            for row in rows
+            if row.project_id is None and row.created_by is None and row.shared_with is None
+        ]
+    database.close()
+    if names:
+        structlog.get_logger(__name__).warning(
+            "storages of before are shared with all projects; restrict them: datacenter storages update NAME --project P",
+            storages=names,
+        )
 
 
 def migrate(

@@ -9,7 +9,7 @@ import typer
 from datacenter.cli.connection import connect, settings_for
 from datacenter.cli.display import count
 from datacenter.cli.errors import CommandFailed, ExitCode, WrongUse, database_errors
-from datacenter.cli.output import JsonOption, console, print_json, print_json_list
+from datacenter.cli.output import JsonOption, can_ask, console, print_json, print_json_list
 from datacenter.cli.storage_browse import browse
 from datacenter.cli.storage_options import OptionArguments, SecretOptionArguments, read_options
 from datacenter.cli.tables import Column, print_fields, print_table
@@ -22,9 +22,14 @@ LIST = (
     Column(title="NAME"),
     Column(title="KIND"),
     Column(title="ROLE"),
-    Column(title="STATE"),
+    Column(title="OWNER"),
     Column(title="URL", flexible=True, wraps=True),
 )
+SharedOption = Annotated[bool, typer.Option("--shared", help="Shared with all projects; for operators.")]
+ProjectOption = Annotated[
+    list[str] | None,
+    typer.Option("--project", help="Shared with this project alone; repeat for more; for operators."),
+]
 WHERE = ("endpoint", "namenodes", "region")
 """Options that say where the bucket or the nameservice of a URL is; the first one that is set counts."""
 AT_ONCE = 8
@@ -38,21 +43,37 @@ def add(
     name: NameArgument,
     kind: Annotated[str, typer.Option(help=f"One of {', '.join(kinds())}.")],
     url: Annotated[str, typer.Option(help="Its URL, without a password, such as nas:///mnt/inbox.")],
-    role: Annotated[str, typer.Option(help="platform, source or both.")] = "platform",
+    role: Annotated[str | None, typer.Option(help="platform, source or both.")] = None,
     option: OptionArguments = None,
     secret_option: SecretOptionArguments = None,
+    shared: SharedOption = False,
+    project: ProjectOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Register a storage."""
+    """Register a storage of your project; an operator may share it with all or some."""
+    chosen = role or _choose_role(as_json=as_json)
     options = read_options(option or (), secret_option or ())
     with connect(context) as client:
-        storage = client.storages.add(name, kind=kind, url=url, role=role, options=options)
+        storage = client.storages.add(
+            name, kind=kind, url=url, role=chosen, options=options, shared=shared, projects=project
+        )
     if as_json:
         print_json(storage)
     else:
         typer.echo(
             f"storage {storage.name} is registered; check it with: datacenter storages check {storage.name}"
         )
+
+
+def _choose_role(*, as_json: bool) -> str:
+    """Ask a person, and say what was chosen otherwise: a platform keeps datasets, which is not what every place is for."""
+    if can_ask(as_json=as_json):
+        answer: str = typer.prompt(
+            "Role: platform keeps datasets, source is imported from, both", default="platform"
+        )
+        return answer
+    typer.echo("the role is platform; choose another with --role", err=True)
+    return "platform"
 
 
 @app.command("list")
@@ -62,7 +83,10 @@ def list_storages(context: typer.Context, as_json: JsonOption = False) -> None:
         if as_json:
             print_json_list(client.storages.list())
             return
-        rows = ((s.name, s.kind, s.role, s.state, _place(s)) for s in client.storages.list())
+        rows = (
+            (s.name, s.kind, s.role, "shared" if s.shared else "own", _place(s))
+            for s in client.storages.list()
+        )
         print_table(console(), LIST, rows, empty="no storages")
 
 
@@ -86,9 +110,21 @@ def show(context: typer.Context, name: NameArgument, as_json: JsonOption = False
         "Role": found.role,
         "State": found.state,
         "URL": found.url,
+        "Owner": _owner(found),
+        "By": found.created_by or "",
         "Options": ", ".join(f"{option}={value}" for option, value in sorted(found.options.items())),
     }
     print_fields(console(), fields.items())
+
+
+def _owner(storage: Storage) -> str:
+    if not storage.shared:
+        return "your project"
+    return (
+        "shared with all"
+        if storage.projects is None
+        else f"shared with {', '.join(storage.projects) or 'none'}"
+    )
 
 
 @app.command("check")
@@ -139,12 +175,14 @@ def update(
     remove_option: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="An option to remove; repeat for more.")
     ] = None,
+    shared: SharedOption = False,
+    project: ProjectOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Change a storage; options and secrets that are not given stay as they are."""
     changed = read_options(option or (), secret_option or ())
     removed = set(remove_option or ())
-    if not (url or role or changed or removed):
+    if not (url or role or changed or removed or shared or project):
         raise WrongUse("nothing to change", cure="see: datacenter storages update --help")
     with connect(context) as client:
         options = None
@@ -155,7 +193,9 @@ def update(
                     f"{name} has no option {unknown[0]}", cure=f"see: datacenter storages show {name}"
                 )
             options = {key: value for key, value in (before | changed).items() if key not in removed}
-        storage = client.storages.update(name, role=role, url=url, options=options)
+        storage = client.storages.update(
+            name, role=role, url=url, options=options, shared=shared, projects=project
+        )
     if as_json:
         print_json(storage)
     else:

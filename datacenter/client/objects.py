@@ -171,6 +171,9 @@ class Storage:
     kind: str
     role: str = "platform"
     url: str = ""
+    shared: bool = True
+    projects: tuple[str, ...] | None = None
+    created_by: str | None = None
     options: dict[str, Any] = field(default_factory=dict)
     state: str = ""
 

@@ -1,6 +1,6 @@
 """Calls about storages: register, show, check, browse, remove."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from datacenter.client.addresses import address
@@ -10,7 +10,7 @@ from datacenter.client.reading import read
 
 
 class Storages:
-    """The storages of the data centre, of all projects."""
+    """The storages of the token's project, and those that are shared with it."""
 
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
@@ -23,9 +23,21 @@ class Storages:
         url: str,
         role: str = "platform",
         options: Mapping[str, str | int | bool] | None = None,
+        shared: bool = False,
+        projects: Sequence[str] | None = None,
     ) -> Storage:
-        """Register a storage."""
-        body = {"name": name, "kind": kind, "url": url, "role": role, "options": dict(options or {})}
+        """Register a storage of the token's project. An operator may share it: with all, or with these projects."""
+        body: dict[str, Any] = {
+            "name": name,
+            "kind": kind,
+            "url": url,
+            "role": role,
+            "options": dict(options or {}),
+        }
+        if shared:
+            body["shared"] = True
+        if projects is not None:
+            body["projects"] = list(projects)
         return read(Storage, self._calls.json("POST", "/storages", body=body))
 
     def list(self) -> Iterator[Storage]:
@@ -44,12 +56,16 @@ class Storages:
         role: str | None = None,
         url: str | None = None,
         options: Mapping[str, str | int | bool] | None = None,
+        shared: bool = False,
+        projects: Sequence[str] | None = None,
     ) -> Storage:
         """Change the arguments that are given; `options` replaces all options, but a secret given as `***` stays."""
         body: dict[str, Any] = {
             "role": role,
             "url": url,
             "options": None if options is None else dict(options),
+            "shared": True if shared else None,
+            "projects": None if projects is None else list(projects),
         }
         changed = {key: value for key, value in body.items() if value is not None}
         return read(Storage, self._calls.json("PATCH", address("storages", name), body=changed))
