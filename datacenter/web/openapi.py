@@ -134,7 +134,11 @@ def _explain_defaults(schema: dict[str, Any]) -> None:
     """Write defaults into descriptions: client generators make a field with a default a required one."""
     for name, field in schema.get("properties", {}).items():
         default = field.pop("default", None)
-        if default and not isinstance(default, dict) and name not in schema.get("required", ()):
+        if (
+            default not in (None, "", [], {})
+            and not isinstance(default, dict)
+            and name not in schema.get("required", ())
+        ):
             text = f"Default: {default if isinstance(default, str) else json.dumps(default)}."
             field["description"] = f"{field['description']} {text}" if "description" in field else text
 

@@ -22,7 +22,7 @@ class Scope(IntEnum):
     PRIVATE = 2
     """A network of the installation, or of its provider."""
     SPECIAL = 3
-    """Set aside for documents, tunnels, multicast, experiments, or not given out: no server of anybody."""
+    """Set aside for documents, tunnels, multicast, experiments, or not given out: no public server."""
     PUBLIC = 4
 
 
@@ -30,10 +30,13 @@ _RANGES: dict[str, Scope] = {
     "0.0.0.0/8": Scope.MACHINE,  # this network
     "10.0.0.0/8": Scope.PRIVATE,
     "100.64.0.0/10": Scope.PRIVATE,  # shared behind a provider's NAT
+    "100.100.100.200/32": Scope.LINK,  # Alibaba Cloud's service of credentials
     "127.0.0.0/8": Scope.MACHINE,
     "169.254.0.0/16": Scope.LINK,
+    "168.63.129.16/32": Scope.LINK,  # Azure's host
     "172.16.0.0/12": Scope.PRIVATE,
     "192.0.0.0/24": Scope.SPECIAL,  # protocols; .9 and .10 are the nearest gateway's
+    "192.0.0.192/32": Scope.LINK,  # Oracle Cloud's service of credentials
     "192.0.2.0/24": Scope.SPECIAL,  # documents
     "192.31.196.0/24": Scope.SPECIAL,  # AS112: sinks of misled DNS
     "192.52.193.0/24": Scope.SPECIAL,  # tunnels of multicast
@@ -64,6 +67,7 @@ _RANGES: dict[str, Scope] = {
     "3fff::/20": Scope.SPECIAL,  # documents
     "5f00::/16": Scope.SPECIAL,  # segment routing
     "fc00::/7": Scope.PRIVATE,
+    "fd00:ec2::254/128": Scope.LINK,  # AWS's service of credentials
     "fe80::/10": Scope.LINK,
     "fec0::/10": Scope.PRIVATE,  # site-local, once
     "ff00::/8": Scope.SPECIAL,  # multicast

@@ -43,7 +43,7 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]
         if revision is not None:
             mark(file, revision)
     (home / "empty").touch()
-    with refusing_mysql() as mysql, refusing_redis() as redis, nobody() as silent:
+    with refusing_mysql() as mysql, refusing_redis() as redis, closed_port() as silent:
         yield {
             "home": str(home),
             "mysql": mysql,
@@ -61,7 +61,7 @@ def mark(url: str, revision: str) -> None:
 
 
 @contextmanager
-def nobody() -> Iterator[str]:
+def closed_port() -> Iterator[str]:
     """An address that is taken but has no listener."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -90,7 +90,7 @@ def start(program: str, given: Mapping[str, str], places: Mapping[str, str]) -> 
     )
 
 
-def told_until(running: subprocess.Popen[str], words: str) -> str:
+def read_output_until(running: subprocess.Popen[str], words: str) -> str:
     """What a program says up to the line with these words, or all of it if it ends or takes forever."""
     late = threading.Timer(300, running.kill)
     late.start()
@@ -109,7 +109,7 @@ WRONG_SETTINGS = {
     "DATACENTER__LEDGER__LEASE_SECOND": "3",
     "DATACENTER__BROKER__PREFIX__FILE": "{home}/empty",
 }
-TOLD_OF_THEM = (
+EXPECTED_FAULTS = (
     "ledger.attempts: must be a whole number (DATACENTER__LEDGER__ATTEMPTS)",
     "ledger.lease_second: there is no such setting; did you mean ledger.lease_seconds?",
     "broker.prefix: the file named by DATACENTER__BROKER__PREFIX__FILE is empty",
@@ -118,7 +118,7 @@ TOLD_OF_THEM = (
 SILENT_DATABASE = {"DATACENTER__DATABASE__URL": f"mysql+pymysql://u:{CANARY}@{{silent}}/d", **NO_WAITING}
 REFUSING_DATABASE = {"DATACENTER__DATABASE__URL": f"mysql+pymysql://u:{CANARY}@{{mysql}}/d"}
 REFUSALS = [
-    ("wrong settings", ALL, WRONG_SETTINGS, TOLD_OF_THEM),
+    ("wrong settings", ALL, WRONG_SETTINGS, EXPECTED_FAULTS),
     (
         "silent database",
         ALL,
@@ -206,7 +206,7 @@ def test_a_program_that_waits_says_for_what_and_ends_with_0_when_told_to(
     places, program, given, until
 ) -> None:
     running = start(program, given, places)
-    said = told_until(running, until)
+    said = read_output_until(running, until)
     running.send_signal(signal.SIGTERM)
     said += running.communicate(timeout=300)[0]
 
@@ -219,7 +219,7 @@ def test_a_program_that_waits_says_for_what_and_ends_with_0_when_told_to(
 @pytest.mark.parametrize(("program", "expected"), [("serve", "serving"), ("scheduler", "scheduler started")])
 def test_the_web_layer_and_the_scheduler_do_without_a_broker(places, program, expected) -> None:
     running = start(program, {}, places)
-    said = told_until(running, expected)
+    said = read_output_until(running, expected)
     running.send_signal(signal.SIGTERM)
     said += running.communicate(timeout=300)[0]
 

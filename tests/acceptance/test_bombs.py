@@ -61,7 +61,7 @@ def _zip(packed: bytes, size: int) -> bytes:
 
 
 def _gzip_of_tar(head: bytes) -> bytes:
-    # The sum at the end of it is wrong, and no reader may come that far.
+    # The sum at the end of it is wrong, and a reader must stop before it.
     return gzip.compress(b"")[:10] + _packed(head) + bytes(8)
 
 

@@ -54,7 +54,7 @@ def _answers(client: httpx.Client) -> bool:
 
 
 def workers(flower: httpx.Client, prefix: str) -> dict[str, Any]:
-    """The workers that hear our queues: others may share the broker."""
+    """The workers that consume our queues: others may share the broker."""
     answer = flower.get("/api/workers", params={"refresh": "1"})
     found = answer.json() if answer.is_success else {}
     return {
@@ -74,7 +74,7 @@ def test_flower_sees_the_workers_with_their_queues_and_the_rings_they_hear(centr
     def heard() -> list[dict[str, Any]]:
         return [task for task in flower.get("/api/tasks").json().values() if task["name"] == RING_TASK]
 
-    # Flower asks the workers for events by itself; until they hear of it, rings go by unseen.
+    # Flower asks the workers for events by itself; until then, rings are not shown.
     for number in range(20):
         dataset, job = start_import(centre.client, small, f"{name}-{number}")
         assert centre.client.jobs.wait(job).state == "SUCCESS"

@@ -1,4 +1,4 @@
-"""`datacenter health`: a loop that stands still is noticed; long work, and a broker that is away, are no death."""
+"""`datacenter health`: a hung loop is reported as dead; long shards and a lost broker are not."""
 
 import os
 import signal
@@ -105,7 +105,7 @@ def test_a_process_says_over_http_that_it_lives_and_when_its_loop_has_been_silen
     alive = httpx.get(page, trust_env=False)
     sign = Path(health.directory, role)
     written = float(sign.read_text())
-    # Until the loop replaces it; then it is looked at again.
+    # Until the loop writes the file again.
     watch.until(lambda: _old(sign) and httpx.get(page, trust_env=False).status_code == 503, "not noticed")
 
     assert (alive.status_code, alive.text) == (200, "alive\n")

@@ -34,9 +34,9 @@ SMALL_LIMITS = {
     "DATACENTER__LIMITS__TOTAL_BYTES": str(3 << 20),
     "DATACENTER__LIMITS__INDEX_BYTES": "1000",
 }
-"""Small enough for every row that has limits of its own; the other rows are imported with the limits everybody has."""
+"""Small enough for every row that has limits of its own; the other rows are imported with the default limits."""
 NO_ENCODING = "zip and a request for no encoding at all"
-"""Refused with the request already, so that there is never a job of it."""
+"""Rejected by the request, before a job exists."""
 ROWS = [row for row in HOSTILE if row.name != NO_ENCODING]
 ROW_NAMES = [row.name for row in ROWS]
 REFUSED = [row for row in ROWS if row.code is not None]

@@ -124,7 +124,7 @@ def ends_well(centre, job: Job) -> Job:
 
 
 def killed_in_the_middle(watch: LedgerWatch, job: Job) -> Middle:
-    """Kill the process that holds a shard of the job; it had it when it died."""
+    """Kill the process that holds a shard of the job; the process that has leased a shard of the job."""
     middle = watch.stop_in_the_middle(job.id)
     os.kill(middle.held.pid, signal.SIGKILL)
     return middle

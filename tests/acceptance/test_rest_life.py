@@ -43,7 +43,7 @@ def _upload(centre, path: Path) -> str:
 
 
 def _finished(http: httpx.Client, accepted: httpx.Response) -> dict:
-    """The job as its last event tells it."""
+    """The job from its last event."""
     assert accepted.status_code == 202, accepted.text
     last: dict = {}
     location = httpx.URL(accepted.headers["Location"])

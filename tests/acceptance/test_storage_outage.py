@@ -35,7 +35,7 @@ SETTINGS = {
     "DATACENTER__LEDGER__BACKOFF_CEILING_SECONDS": "1",
     "DATACENTER__LEDGER__ATTEMPTS": "5",
 }
-"""Shards enough for a middle, and attempts that are soon used up."""
+"""Enough shards to stop in the middle, and few attempts."""
 _chance = random.Random(5)
 FILES = {f"{number % 2}/图-{number}.bin": _chance.randbytes(MIB) for number in range(16)}
 

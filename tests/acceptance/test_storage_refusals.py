@@ -105,7 +105,7 @@ def test_an_import_of_a_prefix_with_nothing_under_it_names_the_prefix(client, ad
 
 @contextmanager
 def denied(gateway, bucket: str, *actions: str) -> Iterator[None]:
-    """The bucket's policy forbids these to everybody, its owner too."""
+    """The bucket's policy denies these actions to all users, the owner included."""
     session = boto3.session.Session(gateway.access_key, gateway.secret_key, region_name="us-east-1")
     client: Any = session.client("s3", endpoint_url=gateway.endpoint)
     places = [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"]

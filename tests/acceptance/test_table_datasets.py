@@ -33,7 +33,7 @@ MANY_SHARDS = {"DATACENTER__SHARDS__ROWS": "50", "DATACENTER__LEDGER__LEASE_SECO
 PARTS = {"mysql": ROWS // 50, "hive": 4}
 """Of the whole table. Hive's are its own partitions, however many rows they have."""
 ON_MYSQL = pytest.mark.parametrize("place", ["mysql"], indirect=True)
-"""Nothing of it is the server's; many pieces, or quick ones, are better."""
+"""Independent of the server; many pieces, or quick ones, are better."""
 ON_HIVE = pytest.mark.parametrize("place", [name for name in PLACES if name != "mysql"], indirect=True)
 
 

@@ -12,7 +12,7 @@ from support.jobs.rest_jobs import PATIENCE_SECONDS, start_import
 
 @pytest.fixture
 def hook() -> Iterator[tuple[str, "queue.Queue[dict]"]]:
-    """A webhook that refuses the first call and hears every later one."""
+    """A webhook that refuses the first call and accepts later ones."""
     heard: queue.Queue[dict] = queue.Queue()
     refused = threading.Event()
 
@@ -26,7 +26,7 @@ def hook() -> Iterator[tuple[str, "queue.Queue[dict]"]]:
             refused.set()
 
         def log_message(self, *_: object) -> None:
-            """Nothing: the tests' output is theirs."""
+            """Nothing: no log output."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()

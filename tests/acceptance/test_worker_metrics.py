@@ -69,7 +69,7 @@ def worker(centre, tmp_path) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def _is_over(pid: int) -> bool:
-    """Ended, and not reaped yet, for its parent stands still."""
+    """Ended, and not reaped yet, for its parent is stopped."""
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
 
 
@@ -120,7 +120,7 @@ def test_shards_of_three_children_of_which_one_is_killed_add_up(centre, watch, w
 
 
 def test_the_scheduler_tells_how_the_ledger_stands(centre, watch, small):
-    eventually(lambda: "datacenter_jobs" in scrape(PORT + 1).names(), "the scheduler tells nothing")
+    eventually(lambda: "datacenter_jobs" in scrape(PORT + 1).names(), "the scheduler exports no metrics")
 
     # No worker claims anything while all of its children stand still.
     eventually(lambda: _answers(PORT) and _is_whole(centre), "there is no worker", seconds=60)
@@ -158,7 +158,7 @@ def test_what_the_ledger_holds_is_told_by_the_scheduler_alone(centre):
 
 
 def _is_whole(centre) -> bool:
-    """Every child is there: one that came later would do what is to wait."""
+    """Every child is there: a child started later would claim the shard that must wait."""
     return len(centre.worker_children()) == scrape(PORT).sum("datacenter_worker_concurrency") > 0
 
 

@@ -41,7 +41,7 @@ JARS = (
     *("commons-cli", "commons-codec", "commons-collections", "commons-configuration", "commons-io"),
     *("commons-lang-2", "commons-logging", "commons-net", "commons-httpclient", "httpclient", "httpcore"),
 )
-"""How the names of the jars begin that the two servers load: 31 of the 220 MB."""
+"""Name prefixes of the jars that both servers load: 31 of the 220 MB."""
 
 PACKAGES = {
     "libjersey1-core-java": "jersey1-core",

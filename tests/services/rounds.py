@@ -86,7 +86,7 @@ ONLY: Mapping[tuple[str, str], Sequence[str]] = {
     ),
     (REDIS, "test_health.py"): ("test_a_process_that_runs_is_well",),
 }
-"""The tests of a file to which a round's servers matter, where the others would say the same again."""
+"""The tests of a file to which a round's servers matter, the others would give the same result."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,4 +171,4 @@ OPTIONAL = (
     # pandas is not among the dependencies: this one is for a machine that has it.
     "tests/conformance/test_table_filesystem.py::test_a_program_that_imports_nothing_of_ours_reads_a_table",
 )
-"""How the ids of tests begin that may run in no round."""
+"""Id prefixes of tests that need no round."""

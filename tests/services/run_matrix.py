@@ -33,7 +33,7 @@ IN_PARALLEL = ("-n", str(max(1, PROCESSES)), "--dist", "loadfile", "--no-loadsco
 """Each file has a data centre of its own, with a database, queues and directories that no other one uses. Files begin in the
 order in which they are named, not those of most tests first: the longest have few."""
 PYTEST = (sys.executable, "-m", "pytest", "-q")
-TOLD = ("--durations=10", "-p", "services.ran_tests")
+REPORT_OPTIONS = ("--durations=10", "-p", "services.ran_tests")
 
 
 def missing_programs(servers: Mapping[str, type[Server]]) -> list[str]:
@@ -119,7 +119,7 @@ def run_round(round_: Round, shared: SharedServers, ran: Path, more: Sequence[st
     else:
         urls = shared.urls(round_.servers)
         environment = {**_without_servers(), **urls, ran_tests.VARIABLE: str(ran)}
-        command = [*TOLD, *IN_PARALLEL, *round_.arguments, *more]
+        command = [*REPORT_OPTIONS, *IN_PARALLEL, *round_.arguments, *more]
         code = _run_pytest(command, environment)
         # The tests that a person selects may be in another round.
         passed = code == 0 or (bool(more) and code == NO_TESTS_COLLECTED)

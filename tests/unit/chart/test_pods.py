@@ -22,7 +22,7 @@ PORTS = {
     "worker": {"metrics": "DATACENTER__METRICS__PORT"},
     "scheduler": {"metrics": "DATACENTER__METRICS__PORT"},
 }
-"""The variables that tell a program of the ports of its container."""
+"""The variables with the ports of its container."""
 HANDING_BACK_SECONDS = 15
 """What a pod's grace must be longer by than its worker's, as `worker.grace_seconds` says."""
 SLOW_STORAGE = 5 << 20

@@ -60,8 +60,10 @@ def begin(loads: Loads) -> Iterator[Callable[[str, str], "Future[Any]"]]:
     """Requests a layout in a thread of its own."""
     cache = LayoutCache(max_files=2)
     with ThreadPoolExecutor(4) as threads:
-        yield lambda storage, name: threads.submit(
-            cache.get, storage, SimpleNamespace(id=name, storage=storage)
+        yield lambda storage, name, files=2, registered="": threads.submit(
+            cache.get,
+            storage,
+            SimpleNamespace(id=name, storage=registered or storage, files=files),
         )  # type: ignore[arg-type]  # stands for both
         loads.hangs.set()
 
@@ -79,7 +81,15 @@ def test_a_storage_that_hangs_holds_up_no_layout_of_another(loads, begin) -> Non
     assert loads.asked == ["slow", "quick"]
 
 
-def test_of_one_storage_one_archive_is_loaded_at_a_time_so_that_memory_is_bounded(loads, begin) -> None:
+def test_an_archive_that_hangs_holds_up_no_small_one_of_its_storage(loads, begin) -> None:
+    slow = begin("hung", "slow", 1, "one")
+    assert loads.reached.wait(PATIENCE_SECONDS)
+
+    assert begin("healthy", "quick", 1, "one").result(PATIENCE_SECONDS).name == "quick"
+    assert not slow.done()
+
+
+def test_archives_of_one_storage_are_loaded_together_only_as_far_as_memory_is_bounded(loads, begin) -> None:
     first = begin("hung", "a")
     assert loads.reached.wait(PATIENCE_SECONDS)
     others = [begin("hung", name) for name in ("b", "c")]

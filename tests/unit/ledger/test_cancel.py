@@ -91,7 +91,6 @@ def test_while_its_finish_is_leased_nothing_is_published(desk: LedgerDesk) -> No
 
 
 def test_while_it_fails_and_waits_for_its_leased_shards_the_work_is_not_kept(desk: LedgerDesk) -> None:
-    desk = desk
     job_id, held = desk.started(2)
     for _ in range(3):
         desk.fail(held[0], retryable=True)

@@ -25,7 +25,7 @@ storages:
   inbox:
     kind: nas
 """
-TOLD = """\
+EXPECTED_MESSAGES = """\
 database.pool_size: must be a whole number (FILE, line 8)
 environment: must be 'development' or 'production' (DATACENTER__ENVIRONMENT)
 lease_seconds: there is no such setting; did you mean ledger.lease_seconds? (FILE, line 6)
@@ -69,7 +69,7 @@ def test_all_faults_of_all_sources_are_told_at_once(tmp_path, monkeypatch) -> No
 
     found = faults(monkeypatch, tmp_path / "settings.yaml", WRONG, "lifetimes.link_seconds=canary")
 
-    assert found == sorted(TOLD.splitlines())
+    assert found == sorted(EXPECTED_MESSAGES.splitlines())
 
 
 def test_what_is_wrong_only_together_is_told_beside_what_is_wrong_by_itself(tmp_path, monkeypatch) -> None:

@@ -112,7 +112,7 @@ def client(
 
 
 @contextmanager
-def nobody_gives_back_a_claim() -> Iterator[None]:
+def claims_never_released() -> Iterator[None]:
     """A failure stands for a killed server, which sends no response."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(UploadClaim, "release", lambda *_: None)
@@ -146,7 +146,7 @@ def test_the_object_is_what_was_sent_however_it_was_cut_and_whatever_failed(
             failing = Schedule(at=at, after=after, fault=lost_connection)
             webs.append(faulty_database(bench.resources, failing))
 
-    with nobody_gives_back_a_claim():
+    with claims_never_released():
         client(bench, upload_id, data, endless(lengths), webs)
 
     assert stored(bench, upload_id) == data
@@ -185,7 +185,7 @@ def test_no_call_that_fails_loses_a_byte(bench: Workbench, lengths: list[int], a
         for at in random.Random(str(lengths)).sample(range(1, calls + 1), min(calls, tries(lengths))):
             upload_id = begin(bench, len(data))
             failing = faulty(bench.resources, Schedule(at=at, after=after, fault=fault))
-            with nobody_gives_back_a_claim():
+            with claims_never_released():
                 client(bench, upload_id, data, endless(lengths), [failing])
             assert stored(bench, upload_id) == data, at
 

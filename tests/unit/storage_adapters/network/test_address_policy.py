@@ -1,15 +1,18 @@
 """The address policy knows every special range of IANA's registries, and the IPv4 address within an IPv6 one."""
 
 import socket
+from typing import cast
 
 import pytest
 
 from jobs.scheduler import webhooks
 from storage_adapters.errors import AddressRefused
 from storage_adapters.network.address_policy import Scope, is_near, is_public, scope_of
-from storage_adapters.network.reach import refuse_near_name
+from storage_adapters.network.reach import refuse_near, refuse_near_name
 
 MACHINE, LINK, PRIVATE, SPECIAL, PUBLIC = Scope
+
+CREDENTIALS = ("169.254.169.254", "100.100.100.200", "168.63.129.16", "192.0.0.192", "fd00:ec2::254")
 
 IPV4 = {
     # IANA IPv4 Special-Purpose Address Registry: the first and the last address of each range.
@@ -180,6 +183,38 @@ def test_storages_and_webhooks_ask_the_same_policy(address: str, monkeypatch: py
         refuse_near_name("hook.example")
     with pytest.raises(webhooks.AddressRefused):
         webhooks.post("http://hook.example/", {}, public_only=True)
+
+
+@pytest.mark.parametrize(
+    "address", ["64:ff9b::a9fe:a9fe", "2002:a9fe:a9fe::1", "::1", "127.0.0.9", *CREDENTIALS]
+)
+def test_a_connection_that_has_led_near_is_closed_before_a_byte_is_sent(address: str) -> None:
+    connected = Connected(address)
+
+    with pytest.raises(AddressRefused):
+        refuse_near(cast("socket.socket", connected))
+
+    assert connected.closed
+
+
+@pytest.mark.parametrize("address", CREDENTIALS)
+def test_where_clouds_answer_for_the_machines_credentials_is_near(address: str) -> None:
+    assert scope_of(address) is LINK
+    assert not is_public(address)
+
+
+class Connected:
+    """A socket that is connected to an address."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self.closed = False
+
+    def getpeername(self) -> tuple[str, int]:
+        return self.address, 80
+
+    def close(self) -> None:
+        self.closed = True
 
 
 def test_a_webhook_goes_to_no_site_local_address(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,7 @@ KEYS = {"access_key": "a", "secret_key": "b", "attempts": 1}
 
 
 class Server(ThreadingHTTPServer):
-    """Remembers what it is asked; answers with one byte, or sends everybody to another server."""
+    """Remembers what it is asked; answers with one byte, or redirects every client."""
 
     daemon_threads = True
 

@@ -51,7 +51,7 @@ def saying(greeting: bytes) -> Iterator[str]:
         yield address
 
 
-def nobody() -> AbstractContextManager[str]:
+def closed_port() -> AbstractContextManager[str]:
     return nullcontext(f"127.0.0.1:{free_port()}")
 
 
@@ -61,7 +61,7 @@ def nowhere() -> AbstractContextManager[str]:
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """A system, what stands where its server should, and what the check tells besides the place."""
+    """A system, the wrong server at its address, and the expected detail besides the place."""
 
     kind: str
     server: Callable[[], AbstractContextManager[str]]
@@ -101,14 +101,16 @@ OF_HIVE = "speaks {}, not HiveServer2's binary protocol: correct the port, which
 OF_MYSQL = "speaks {}, not MySQL's protocol: correct the port, which is usually 3306."
 CASES = {
     "hdfs-unknown-name": Case(kind="hdfs", server=nowhere, detail="cannot be resolved: correct it"),
-    "hdfs-refused": Case(kind="hdfs", server=nobody, detail="check that the server is running, and the port"),
+    "hdfs-refused": Case(
+        kind="hdfs", server=closed_port, detail="check that the server is running, and the port"
+    ),
     "hdfs-silent": Case(kind="hdfs", server=silent, detail="that this is its RPC port"),
     "hive-unknown-name": Case(kind="hive", server=nowhere, detail="cannot be resolved: correct it"),
-    "hive-refused": Case(kind="hive", server=nobody, detail="check that it is running, and the port"),
+    "hive-refused": Case(kind="hive", server=closed_port, detail="check that it is running, and the port"),
     "hive-silent": Case(kind="hive", server=silent, detail="and the option 'login'"),
     "webhdfs-unknown-name": Case(kind="webhdfs", server=nowhere, detail="cannot be resolved: correct it"),
     "webhdfs-refused": Case(
-        kind="webhdfs", server=nobody, detail="check that the server is running, and the port"
+        kind="webhdfs", server=closed_port, detail="check that the server is running, and the port"
     ),
     "webhdfs-silent": Case(kind="webhdfs", server=silent, detail="that this is its HTTP port"),
     "webhdfs-not-webhdfs": Case(
@@ -156,7 +158,9 @@ CASES = {
     ),
     "mysql-unknown-name": Case(kind="mysql", server=nowhere, detail="and the URL's host and port"),
     "mysql-refused": Case(
-        kind="mysql", server=nobody, detail="Check that the server is running, and the URL's host and port"
+        kind="mysql",
+        server=closed_port,
+        detail="Check that the server is running, and the URL's host and port",
     ),
     "mysql-silent": Case(
         kind="mysql", server=silent, detail="Check that the server is running, and that it is MySQL"
@@ -194,7 +198,7 @@ def test_a_server_that_refuses_us_in_its_own_protocol_is_not_asked_what_it_speak
             self.request.recv(1024)
 
     with listening(Refusing) as server:
-        found = Case(kind=kind, server=nobody, detail="").check(server)
+        found = Case(kind=kind, server=closed_port, detail="").check(server)
 
     assert not found.ok
     assert len(clients) == 1
