@@ -10,6 +10,7 @@ from datacenter.cli.errors import CommandFailed, ExitCode, WrongUse
 from datacenter.client import Client, Patience
 
 if TYPE_CHECKING:
+    from datacenter.cli.embedded.home import Home
     from datacenter.settings.model import Settings
 
 URL_VARIABLE = "DATACENTER__DATABASE__URL"
@@ -66,6 +67,15 @@ def use_home(context: typer.Context) -> None:
         os.environ[CONFIG_VARIABLE] = str(home.config)
     elif not os.environ.get(CONFIG_VARIABLE) and URL_VARIABLE not in os.environ and home.config.exists():
         os.environ[CONFIG_VARIABLE] = str(home.config)
+
+
+def home_in_use(context: typer.Context) -> "Home | None":
+    """The home whose settings `use_home` has chosen; None if they are from elsewhere."""
+    from datacenter.cli.embedded.home import Home
+    from datacenter.settings.model import CONFIG_VARIABLE
+
+    home = Home.at(context.obj)
+    return home if os.environ.get(CONFIG_VARIABLE) == str(home.config) else None
 
 
 def _read(path: Path) -> str:

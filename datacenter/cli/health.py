@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from datacenter.cli.connection import settings_for
+from datacenter.cli.connection import home_in_use, settings_for
 from datacenter.cli.errors import CommandFailed, WrongUse
 
 if TYPE_CHECKING:
+    from datacenter.cli.embedded.home import Home
     from datacenter.settings.model import Settings
 
 ANSWER_SECONDS = 5.0
@@ -52,8 +53,12 @@ def health(
     if port is not None and process is not Process.WEB:
         raise WrongUse(f"--port is only for web, not for the {process}")
     settings = settings_for(context)
-    if process is Process.WEB:
-        _ask_web(settings.web.host, port or settings.web.port, "readyz" if ready else "healthz")
+    page = "readyz" if ready else "healthz"
+    home = home_in_use(context)
+    if process is Process.WEB and port is None and home is not None:
+        _ask_web_of(home, page)
+    elif process is Process.WEB:
+        _ask_web(settings.web.host, port or settings.web.port, page)
     else:
         _check_loop(settings, process)
         if ready:
@@ -61,11 +66,22 @@ def health(
     typer.echo(f"the {process} {'is ready' if ready else 'is alive'}")
 
 
+def _ask_web_of(home: "Home", page: str) -> None:
+    """Ask the data centre that runs in a home: its port may be another than that of the settings."""
+    url = home.url_file.read_text().strip() if home.url_file.exists() else ""
+    if not url:
+        raise Unhealthy(f"no data centre is running in {home.root}")
+    _get(f"{url}/{page}")
+
+
 def _ask_web(listens_at: str, port: int, page: str) -> None:
+    host = EVERYWHERE.get(listens_at, listens_at)
+    _get(f"http://{f'[{host}]' if ':' in host else host}:{port}/{page}")
+
+
+def _get(url: str) -> None:
     import httpx
 
-    host = EVERYWHERE.get(listens_at, listens_at)
-    url = f"http://{f'[{host}]' if ':' in host else host}:{port}/{page}"
     try:
         answer = httpx.get(url, timeout=ANSWER_SECONDS, trust_env=False)
     except httpx.TransportError as error:

@@ -39,7 +39,7 @@ def retry_until(
         time.sleep(min(PAUSE_SECONDS, max(0.0, deadline - time.monotonic())))
 
 
-def serve(config: ConfigOption = None, assignments: SetOption = None) -> None:
+def serve(context: typer.Context, config: ConfigOption = None, assignments: SetOption = None) -> None:
     """Run only the web layer; the settings name the database, the broker and the storages."""
     # Imported here because no other command pays for loading the web layer.
     import structlog
@@ -48,6 +48,8 @@ def serve(config: ConfigOption = None, assignments: SetOption = None) -> None:
     from datacenter.startup import configure_tracing, remember_platforms, settings_for, wait_for_database
     from datacenter.web.server import serve as run
 
+    if config is None:
+        use_home(context)
     settings = settings_for(config, assignments)
     configure_tracing(settings.tracing, "web")
     wait_for_database(settings.database)

@@ -61,6 +61,11 @@ class SignOfLife:
             # The missing sign reports a full disk; the error must not end the loop.
             log.warning("the sign of life could not be written", file=str(self._file), reason=error.strerror)
 
+    def end(self) -> None:
+        """Remove the sign: a process that has ended in order is not alive."""
+        if self._file is not None:
+            self._file.unlink(missing_ok=True)
+
     def _write(self, file: Path) -> None:
         fresh = file.with_name(f"{file.name}.new")
         fresh.write_text(f"{_now()!r}\n", encoding="ascii")

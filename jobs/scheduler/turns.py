@@ -96,6 +96,7 @@ def schedule(config: ConfigOption = None, assignments: SetOption = None) -> None
     log.info("scheduler started")
     try:
         run(resources, stop, sign)
+        sign.end()
     finally:
         resources.close()
 

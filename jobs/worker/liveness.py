@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from celery import Celery, bootsteps
+from celery.signals import worker_shutdown
 
 from datacenter.observability.liveness import SignOfLife
 from jobs.worker.rings import RingConsumer
@@ -37,4 +38,5 @@ def install_liveness(app: Celery, sign: SignOfLife) -> None:
             return super().ensure_connected(conn)
 
     app.steps["worker"].add(GiveSigns)
+    worker_shutdown.connect(lambda **_: sign.end(), weak=False)
     app.conf.worker_consumer = PatientConsumer

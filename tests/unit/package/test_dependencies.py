@@ -41,6 +41,7 @@ PRIVATE_ATTRIBUTES = {
         "_request",
     },
     "impyla": {"_VALUES_TO_NAMES"},
+    "kombu": {"_decoded_cache"},
     "pymysql": {"_execute_command", "_read_packet", "_read_query_result", "_result", "_rfile", "_sock"},
 }
 """Whose an attribute with an underscore is, where it is read from an object that came from a library."""
