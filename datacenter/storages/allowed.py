@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -13,6 +13,7 @@ from datacenter.settings.model import Settings
 from datacenter.storages.secret_options import Options
 from storage_adapters.network.address_policy import is_near
 from storage_adapters.network.reach import Reach, addresses_of
+from storage_adapters.options import OptionValue
 
 PORTS = {"http": 80, "https": 443}
 PLACE_OPTION = re.compile(
@@ -121,6 +122,16 @@ def reach_of(settings: Settings, url: str, options: Options) -> Reach:
     # A near place was listed as such, see `check_far`.
     near = any(place.is_near for _, place in places_of(url, options))
     return Reach.NAMED if near or settings.environment == "development" else Reach.FAR
+
+
+SAFE_DEFAULTS: Mapping[str, Options] = {"mysql": {"tls": "verify-identity"}}
+"""Options of storages that are registered by request in production, by kind, where the registration says nothing."""
+
+
+def with_safe_defaults(settings: Settings, kind: str, options: Options) -> dict[str, OptionValue]:
+    """The options of a registered storage, with the safe value of those that were left out in production."""
+    safe = SAFE_DEFAULTS.get(kind, {}) if settings.environment == "production" else {}
+    return {**safe, **options}
 
 
 def _addresses_in(value: str) -> list[str]:

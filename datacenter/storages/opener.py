@@ -16,7 +16,14 @@ from datacenter.observability.logs import redact_in_logs
 from datacenter.observability.metrics import Metrics
 from datacenter.observability.redaction import Redactor, passwords_in
 from datacenter.settings.model import Settings, StorageSettings
-from datacenter.storages.allowed import check_allowed, check_files, reach_of, resolve_allowed, resolved_once
+from datacenter.storages.allowed import (
+    check_allowed,
+    check_files,
+    reach_of,
+    resolve_allowed,
+    resolved_once,
+    with_safe_defaults,
+)
 from datacenter.storages.encryption import SecretCipher
 from datacenter.storages.observed import ObservedStorage, ObservedTableStorage, naming
 from datacenter.storages.platform_places import (
@@ -247,6 +254,7 @@ class Storages:
                 check_files(self._settings, options)
             except Invalid as error:
                 raise ConfigurationInvalid(error.detail) from error
+            options = with_safe_defaults(self._settings, shown.kind, options)
             reach = reach_of(self._settings, shown.url, shown.options)
             if has_reach(shown.kind) and reach != Reach.ANY:
                 options["reach"] = reach.value  # overrides the registered value

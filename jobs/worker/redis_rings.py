@@ -13,6 +13,8 @@ from kombu.transport import redis
 from datacenter.ledger.doorbell import RING_TASK
 from jobs.worker.rings import DROPPED, JSON, MAX_BODY_BYTES, NotARing, ring_of
 
+REMOTE_CONTROL = ".pidbox"
+"""The end of the names of the queues of Celery's remote control."""
 MAX_ENTRY_CHARACTERS = 4 * MAX_BODY_BYTES
 """An envelope has the body in base64, headers and properties: about a thousand characters."""
 
@@ -70,6 +72,9 @@ class Transport(redis.Transport):
     """Redis and Valkey: delivers rings, and drops other entries."""
 
     def _deliver(self, message: object, queue: str | None) -> None:
+        if isinstance(message, dict) and (queue or "").endswith(REMOTE_CONTROL):
+            super()._deliver(message, queue)  # subscribed to only with `worker.remote_control`
+            return
         try:
             envelope = envelope_of(message, queue or "")
         except NotARing as error:

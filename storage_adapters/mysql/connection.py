@@ -6,7 +6,7 @@ import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from typing import Any, TypeAlias
+from typing import Any, NoReturn, TypeAlias
 
 import pymysql
 from pymysql.constants import CR
@@ -101,6 +101,26 @@ def _kill_elsewhere(options: MysqlOptions, connection: Connection) -> None:
             disconnect(other)
 
 
+VERIFIED = ("verify-ca", "verify-identity")
+READABLE_LOGINS = ("mysql_clear_password", "dialog", "mysql_old_password")
+"""Ways to log in that send the password as it is, or so that it can be computed. Any server can ask for them."""
+
+
+class RefusedLogin:
+    """Refuses to send a password that a server without a verified certificate could read."""
+
+    def __init__(self, connection: Connection) -> None:
+        """Made by PyMySQL when a server asks for one of these ways."""
+
+    def authenticate(self, _: object) -> NoReturn:
+        """Raises: pymysql.OperationalError, before a byte is sent."""
+        raise pymysql.OperationalError(
+            CR.CR_AUTH_PLUGIN_CANNOT_LOAD,
+            "the server asks for the password in a readable form; set the option tls to verify-identity, "
+            "or let the account use another way to log in",
+        )
+
+
 def _connect(options: MysqlOptions) -> Connection:
     connection: Connection = pymysql.connect(
         defer_connect=True,
@@ -117,6 +137,7 @@ def _connect(options: MysqlOptions) -> Connection:
         write_timeout=options.stall_seconds,
         ssl=_tls(options),
         ssl_disabled=options.tls in ("off", "preferred"),
+        auth_plugin_map={} if options.tls in VERIFIED else dict.fromkeys(READABLE_LOGINS, RefusedLogin),
     )
     if options.tls == "preferred":
         # PyMySQL would load all the system's authorities each time, for a certificate that it does not check.
