@@ -14,10 +14,9 @@ from sqlalchemy.orm import Session
 
 from datacenter.database.engine import Database, now
 from datacenter.ledger.models import Job, OutboxMessage, Shard
-from datacenter.ledger.states import FINISHED, JobKind, JobState, ShardState
+from datacenter.ledger.states import FINISHED, QUEUES, JobKind, JobState, ShardState
 
 OPEN = tuple(state for state in JobState if state not in FINISHED)
-QUEUES = tuple(kind.value for kind in JobKind)
 REFRESH_SECONDS = 5.0
 log = structlog.get_logger(__name__)
 

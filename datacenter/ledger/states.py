@@ -12,6 +12,10 @@ class JobKind(StrEnum):
     DELETE = "delete"
 
 
+QUEUES = tuple(kind.value for kind in JobKind)
+"""Each kind has a queue of its name."""
+
+
 class JobState(StrEnum):
     """The state of a job as clients see it; the names are Celery's."""
 

@@ -11,7 +11,7 @@ TIMEOUT_SECONDS = 5
 MAX_ADDRESSES = 4
 
 
-class AddressRefused(Exception):
+class WebhookAddressRefused(Exception):
     """A webhook must not be sent to this address."""
 
 
@@ -22,15 +22,15 @@ def post(url: str, body: dict[str, Any], *, public_only: bool) -> bool:
     any address that is not public. No redirect is followed, and no proxy of the environment is used.
 
     Raises:
-        AddressRefused
+        WebhookAddressRefused
         httpx.HTTPError, OSError, ValueError: no answer, or the URL is invalid.
     """
     target = httpx.URL(url)
     if target.scheme not in ("http", "https"):
-        raise AddressRefused("a webhook needs an http or https URL")
+        raise WebhookAddressRefused("a webhook needs an http or https URL")
     addresses = _addresses(target)
     if public_only and not all(map(is_public, addresses)):
-        raise AddressRefused("the host has an address that is not public")
+        raise WebhookAddressRefused("the host has an address that is not public")
     with httpx.Client(trust_env=False, follow_redirects=False, timeout=TIMEOUT_SECONDS) as client:
         for address in addresses[:-1]:
             try:

@@ -15,7 +15,7 @@ from celery.signals import worker_init
 
 from datacenter.errors import SettingsInvalid
 from datacenter.ledger.broker_diagnosis import check_broker
-from datacenter.ledger.states import JobKind
+from datacenter.ledger.states import QUEUES
 from datacenter.observability.liveness import Role, require_life
 from datacenter.settings.model import Settings
 from datacenter.settings.sources.flags import ConfigOption, SetOption
@@ -26,7 +26,6 @@ from jobs.worker.rings import prepare_broker_library
 from jobs.worker.stopping import STOP
 
 log = structlog.get_logger(__name__)
-QUEUES = [kind.value for kind in JobKind]
 
 
 def work(

@@ -20,7 +20,7 @@ from datacenter.ledger import ledger
 from datacenter.ledger.models import Job
 from datacenter.ledger.states import FINISHED
 
-FORMATS = {"zip": ("zip", "application/zip"), "tar": ("tar", "application/x-tar")}
+ARCHIVE_FORMATS = {"zip": ("zip", "application/zip"), "tar": ("tar", "application/x-tar")}
 """Archive format → file name suffix, media type."""
 COMPRESSIONS = ("none", "deflate")
 
@@ -43,7 +43,7 @@ class ArchiveForm:
                 field="label_format",
             )
         known = {
-            "archive": FORMATS,
+            "archive": ARCHIVE_FORMATS,
             "label_format": label_formats,
             "table_format": TABLE_FORMATS,
             "compression": COMPRESSIONS,
@@ -119,7 +119,7 @@ def find_or_plan(
     if archive is not None:
         archive.expires_at = max(archive.expires_at, moment + lifetime)
         return archive
-    suffix, media_type = FORMATS[request["archive"]]
+    suffix, media_type = ARCHIVE_FORMATS[request["archive"]]
     archive = Archive(
         project_id=project_id,
         fingerprint=fingerprint,

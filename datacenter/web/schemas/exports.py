@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, WithJsonSchema
 
-from datacenter.datasets.archives.records import COMPRESSIONS, FORMATS
+from datacenter.datasets.archives.records import ARCHIVE_FORMATS, COMPRESSIONS
 from datacenter.datasets.models import ArchiveState
 from datacenter.formats.registry import exported_formats
 from datacenter.formats.table_formats import TABLE_FORMATS
@@ -19,7 +19,7 @@ LabelFormat = Annotated[
     Text, Field(max_length=32), WithJsonSchema({"type": "string", "enum": exported_formats()})
 ]
 """Names that are not supported yet get an error of their own when the request is checked."""
-ArchiveFormat = Annotated[str, OneOf(FORMATS)]
+ArchiveFormat = Annotated[str, OneOf(ARCHIVE_FORMATS)]
 
 
 class DatasetChoice(Request):

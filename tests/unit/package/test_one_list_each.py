@@ -10,7 +10,7 @@ from pathlib import Path
 import grimp
 import pytest
 
-from datacenter.datasets.archives.records import FORMATS as ARCHIVE_FORMATS
+from datacenter.datasets.archives.records import ARCHIVE_FORMATS
 from datacenter.formats.registry import FORMATS, exported_formats, imported_formats
 from datacenter.formats.table_formats import TABLE_FORMATS
 from datacenter.ledger.states import JobKind
@@ -26,7 +26,7 @@ registry.FORMATS = {**registry.FORMATS, "fake": registry.LabelFormat(
     filenames=("labels.fake",), reader="fake:read", writer="fake:Writer")}
 table_formats.TABLE_FORMATS = {**table_formats.TABLE_FORMATS, "faketable": None}
 from datacenter.datasets.archives import records as archives
-archives.FORMATS = {**archives.FORMATS, "fakearchive": ("fake", "application/x-fake")}
+archives.ARCHIVE_FORMATS = {**archives.ARCHIVE_FORMATS, "fakearchive": ("fake", "application/x-fake")}
 """
 """Before anything of the interfaces is imported."""
 

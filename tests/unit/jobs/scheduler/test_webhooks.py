@@ -17,7 +17,7 @@ from datacenter.datasets import records
 from datacenter.datasets.records import NewDataset
 from datacenter.ledger.options import JobOptions
 from jobs.scheduler.relay import notify_once
-from jobs.scheduler.webhooks import AddressRefused, post
+from jobs.scheduler.webhooks import WebhookAddressRefused, post
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +75,7 @@ def test_a_receiver_on_this_machine_is_told_during_development(hook: Hook) -> No
     ],
 )
 def test_in_production_no_address_of_our_own_network_is_called(hook: Hook, host: str) -> None:
-    with pytest.raises(AddressRefused):
+    with pytest.raises(WebhookAddressRefused):
         post(f"http://{host}:{hook.port}/", {}, public_only=True)
 
     assert hook.heard.empty()
@@ -86,7 +86,7 @@ def test_a_host_with_one_private_address_among_public_ones_is_refused(
 ) -> None:
     _resolve(monkeypatch, ["93.184.215.14", "127.0.0.1"])
 
-    with pytest.raises(AddressRefused):
+    with pytest.raises(WebhookAddressRefused):
         post(f"http://hook.example:{hook.port}/", {}, public_only=True)
 
     assert hook.heard.empty()
@@ -118,7 +118,7 @@ def test_a_redirect_is_not_followed_and_is_no_success(hook: Hook) -> None:
 
 @pytest.mark.parametrize("url", ["ftp://example.com/", "file:///etc/passwd", "redis://127.0.0.1/"])
 def test_other_schemes_are_refused(url: str) -> None:
-    with pytest.raises(AddressRefused):
+    with pytest.raises(WebhookAddressRefused):
         post(url, {}, public_only=False)
 
 

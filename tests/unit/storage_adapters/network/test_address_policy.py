@@ -181,7 +181,7 @@ def test_storages_and_webhooks_ask_the_same_policy(address: str, monkeypatch: py
 
     with pytest.raises(AddressRefused):
         refuse_near_name("hook.example")
-    with pytest.raises(webhooks.AddressRefused):
+    with pytest.raises(webhooks.WebhookAddressRefused):
         webhooks.post("http://hook.example/", {}, public_only=True)
 
 
@@ -221,5 +221,5 @@ def test_a_webhook_goes_to_no_site_local_address(monkeypatch: pytest.MonkeyPatch
     found = [(socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("fec0::1", 80, 0, 0))]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
 
-    with pytest.raises(webhooks.AddressRefused):
+    with pytest.raises(webhooks.WebhookAddressRefused):
         webhooks.post("http://hook.example/", {}, public_only=True)
