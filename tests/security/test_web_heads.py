@@ -15,7 +15,7 @@ from support.servers.web_process import MIB, WebProcess, answer_of, send_all, we
 from datacenter.web import connections
 from datacenter.web.server import OPEN_CONNECTIONS
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.timeout(300), pytest.mark.real]
 FLOOD_BYTES = 100 * MIB
 GROWTH_BYTES = 32 * MIB
 PIECE = 64 << 10
