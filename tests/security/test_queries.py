@@ -466,6 +466,7 @@ def mariadb() -> Iterator[MysqlPlace]:
 
 
 @pytest.mark.real
+@pytest.mark.timeout(600)
 def test_300_accepted_queries_change_nothing_on_mariadb(mariadb: MysqlPlace, tmp_path) -> None:
     """Without the second line: the session may write, and the account has every right."""
     tmp_path.chmod(0o777)
